@@ -1,0 +1,1 @@
+"""backfill: moves years of books between thousands of QuickBooks Online companies and Postgres."""

@@ -1,0 +1,119 @@
+"""Frozen facts: what happened. Logs, progress, metrics, the call log and tests are observers of these.
+
+`qbo`, `pacing` and `jobs` log nothing; they emit events to an `Observer`. An observer must return at once
+and never raise: it runs inside the work it observes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from backfill.model import RealmId
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all events."""
+
+    realm_id: RealmId
+
+
+class RequestAnswered(Event, frozen=True, kw_only=True):
+    """One exchange with the API ended, well or badly. Emitted once per attempt by the HTTP edge's wrapper."""
+
+    lane: str
+    method: str
+    path: str
+    status: int | None
+    """None: no whole answer came."""
+    code: str
+    """Fault code, a word of ours (`timeout`, `reset`), or empty."""
+    intuit_tid: str
+    body_bytes: int
+    duration_s: float
+
+
+class Throttled(Event, frozen=True, kw_only=True):
+    """Intuit answered 'too many requests'; the realm is frozen for `freeze_s` seconds."""
+
+    lane: str
+    freeze_s: float
+
+
+class Retrying(Event, frozen=True, kw_only=True):
+    """A request failed and will be sent again after `wait_s` seconds."""
+
+    path: str
+    attempt: int
+    wait_s: float
+    reason: str
+
+
+class TokenRefreshed(Event, frozen=True, kw_only=True):
+    """A new access token was stored; `rotated` if the refresh token's value changed with it."""
+
+    rotated: bool
+
+
+class RealmStarted(Event, frozen=True, kw_only=True):
+    """Work on a realm began; `resumed` if an earlier process had begun it."""
+
+    resumed: bool
+
+
+class CensusTaken(Event, frozen=True, kw_only=True):
+    """How many objects the realm holds: entity name to count, as the server said."""
+
+    counts: dict[str, int]
+
+
+class PageLanded(Event, frozen=True, kw_only=True):
+    """A page and its checkpoint were committed together."""
+
+    entity: str
+    landed: int
+    unchanged: int
+    deleted: int
+    quarantined: int
+
+
+class EntityProven(Event, frozen=True, kw_only=True):
+    """An entity's completeness was proven, or could not be: then `proven` is False and `reason` says why."""
+
+    entity: str
+    proven: bool
+    reason: str
+
+
+class RealmParked(Event, frozen=True, kw_only=True):
+    """The realm was set aside; every other realm goes on."""
+
+    code: str
+    message: str
+    action: str
+
+
+class RealmFinished(Event, frozen=True, kw_only=True):
+    """The realm's work ended. `proven` if every entity was."""
+
+    proven: bool
+
+
+class LeaseAwaited(Event, frozen=True, kw_only=True):
+    """Another process owns the realm; we wait for it."""
+
+    owner: str
+
+
+Observer = Callable[[Event], None]
+
+
+def fan_out(observers: Sequence[Observer]) -> Observer:
+    """One observer that passes each event to all of `observers`, in order."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe

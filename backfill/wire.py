@@ -1,0 +1,72 @@
+"""The one seam: a request, a response, and the one async method between them.
+
+Real HTTP, the in-process simulator, faults and every wrapper are a `Transport`, so they stack:
+`retried(paced(checked(auth(http))))` for real, the same over the simulator in tests and plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from backfill.model import RealmId
+
+
+class Lane(StrEnum):
+    """What kind of call it is. A realm's budget has a share for each, and the run counts them apart."""
+
+    QUERY = "query"
+    BATCH = "batch"
+    CDC = "cdc"
+    REPORT = "report"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call below `/v3/company/{realm_id}`. Header values and bodies stay out of the repr: they hold secrets."""
+
+    realm_id: RealmId
+    lane: Lane
+    method: str
+    path: str
+    """Starts with a slash: `/query`, `/batch`, `/cdc`, `/companyinfo/123`."""
+    params: tuple[tuple[str, str], ...] = ()
+    """Query parameters in order, not yet URL-encoded."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A whole answer. Header names are lower-case; `body` is decompressed."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def intuit_tid(self) -> str:
+        return self.headers.get("intuit_tid") or self.headers.get("intuit-tid", "")
+
+
+class Transport(Protocol):
+    """The only way out to QuickBooks."""
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """Send once and return the whole answer.
+
+        `deadline` is absolute, in the event loop's time (`anyio.current_time()`), seconds.
+        Raises `errors.RequestError`, chiefly `UnansweredError` when no whole answer came in time.
+        """
+        ...
+
+
+class TokenEndpoint(Protocol):
+    """The OAuth token endpoint: its own way out, not paced (Intuit does not count it against a realm)."""
+
+    async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
+        """POST `form` urlencoded with `headers` (Basic client authentication). Raises `errors.UnansweredError`."""
+        ...

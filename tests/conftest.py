@@ -1,0 +1,3 @@
+"""Fixtures that every test may use, and the choice of event loop."""
+
+from __future__ import annotations
