@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NewType
 
@@ -72,3 +73,84 @@ class Lease(msgspec.Struct, frozen=True):
     realm_id: RealmId
     epoch: int
     owner: str
+
+
+class Realm(msgspec.Struct, frozen=True):
+    """A registered company. `weight` is its share when realms compete (1.0 is ordinary)."""
+
+    realm_id: RealmId
+    name: str
+    weight: float
+    state: str
+    """`active` or `parked`."""
+    parked_reason: str = ""
+    parked_action: str = ""
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """A part of one entity by CreateTime, read by one reader from `lower` (inclusive) to `upper` (inclusive).
+
+    `None` bounds are open. `cursor` is the last CreateTime landed: a resumed reader goes on from it.
+    """
+
+    entity: str
+    number: int
+    lower: datetime | None
+    upper: datetime | None
+    cursor: datetime | None = None
+    rows: int = 0
+    done: bool = False
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """How far a slice is once the page it comes with is committed. `rows` counts distinct rows read so far."""
+
+    entity: str
+    number: int
+    cursor: datetime | None
+    rows: int
+    done: bool
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """What one landing did: rows written, rows already there in this version or a newer one, rows set aside."""
+
+    landed: int
+    unchanged: int
+    deleted: int
+    quarantined: int
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """The state of one realm within one run, as far as it was committed."""
+
+    started_at: datetime | None
+    """The server's own `time` when the scan began; None: not begun."""
+    census: Mapping[str, int]
+    """Entity to COUNT(*), for entities whose census is stored."""
+    slices: Sequence[Slice]
+    finished: bool
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Whether one entity of one realm is complete, how that was shown, and as of when.
+
+    `watermark` is the server `time` of the entity's last catch-up answer: what is landed equals the
+    company as it stood then. `counted` is what the server said, None where it was not asked.
+    """
+
+    entity: str
+    proven: bool
+    method: str
+    counted: int | None
+    landed_live: int
+    quarantined: int
+    watermark: datetime | None
+    reason: str = ""
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the store holds of an entity: live rows, and rows set aside in quarantine."""
+
+    live: int
+    quarantined: int
