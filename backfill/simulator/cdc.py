@@ -1,0 +1,96 @@
+"""Change data capture: whole objects that changed, and stubs of deleted ones, at most a thousand together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from backfill.simulator.catalogue import TRAITS, EntityTraits
+from backfill.simulator.company import Company
+from backfill.simulator.envelopes import PACIFIC
+from backfill.simulator.faults import FaultedError, bad_date, cdc_refused, cdc_too_old, required
+from backfill.simulator.query.answer import QueryAnswer, query_response, refuse_poison
+from backfill.simulator.query.statement import Literal, LiteralKind
+from backfill.simulator.query.values import instant_of
+from backfill.simulator.settings import SimulatorSettings
+from backfill.simulator.table import StoredObject
+
+_BY_NAME = {name.lower(): traits for name, traits in TRAITS.items()}
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What changed of one entity: live rows, oldest change first, then (Id, epoch second) of deleted ones."""
+
+    traits: EntityTraits
+    live: Sequence[StoredObject]
+    deleted: Sequence[tuple[str, int]]
+
+
+def answer_cdc(
+    entities: str, changed_since: str, company: Company, settings: SimulatorSettings, instant: datetime
+) -> QueryAnswer:
+    """The value of `CDCResponse`: one element for each entity asked, `{}` where nothing changed.
+
+    What exceeds the cap is left out without a word, deleted stubs before live objects. Raises `FaultedError`.
+    """
+    asked = _entities(entities)
+    since = _since(changed_since, settings, instant)
+    changes = [_changes(traits, since, company) for traits in asked]
+    for change in changes:
+        refuse_poison(company.realm_id, change.traits.name, change.live, settings)
+    left = settings.cdc_object_cap
+    for change in changes:
+        change.live = change.live[:left]
+        left -= len(change.live)
+    for change in changes:
+        change.deleted = change.deleted[:left]
+        left -= len(change.deleted)
+    body = b",".join(_element(change, company) for change in changes)
+    return QueryAnswer(b'[{"QueryResponse":[%b]}]' % body, settings.cdc_object_cap - left)
+
+
+def _entities(entities: str) -> list[EntityTraits]:
+    names = [name.strip() for name in entities.split(",") if name.strip()]
+    if not names:
+        raise FaultedError(required("entities"))
+    found: list[EntityTraits] = []
+    for name in names:
+        traits = _BY_NAME.get(name.lower())
+        if traits is None or not traits.in_cdc:
+            raise FaultedError(cdc_refused(name))
+        found.append(traits)
+    return found
+
+
+def _since(text: str, settings: SimulatorSettings, instant: datetime) -> float:
+    if not text:
+        raise FaultedError(required("changedSince"))
+    since = instant_of(Literal(LiteralKind.STRING, text), instant.astimezone(PACIFIC).date())
+    if since is None:
+        raise FaultedError(bad_date(text, "changedSince"))
+    if since < (instant - timedelta(days=settings.cdc_max_age_days)).timestamp():
+        raise FaultedError(cdc_too_old(text))
+    return since
+
+
+def _changes(traits: EntityTraits, since: float, company: Company) -> _Changes:
+    view = company.table(traits.name).by_updated()
+    first = len(view)
+    # From the newest back: what changed is few, the table may be large, and a bisection would save nothing.
+    while first > 0 and view[first - 1].updated >= since:
+        first -= 1
+    deleted = [(object_id, at) for object_id, at in company.deleted_since(traits.name, int(since)) if at >= since]
+    return _Changes(traits, sorted(view[first:], key=attrgetter("updated")), deleted)
+
+
+def _element(change: _Changes, company: Company) -> bytes:
+    stubs = [
+        b'{"domain":"QBO","status":"Deleted","Id":"%b","MetaData":{"LastUpdatedTime":"%b"}}'
+        % (object_id.encode(), company.offset_text(at).encode())
+        for object_id, at in change.deleted
+    ]
+    rows = [row.doc for row in change.live]
+    return query_response(change.traits.array_key, [*rows, *stubs], len(rows) + len(stubs))

@@ -1,0 +1,194 @@
+"""One simulated company: its tables, its clock, and the mechanics of a change.
+
+What a change may be (defaults, faults, references) is the business of whoever asks for it; here it only takes
+effect: Ids, SyncToken, MetaData, tombstones and the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from backfill.errors import UsageError
+from backfill.simulator.catalogue import TRAITS
+from backfill.simulator.clock import HybridClock, PacificZone
+from backfill.simulator.documents import Doc, encode
+from backfill.simulator.journal import JOURNAL_LIMIT, Change, Journal
+from backfill.simulator.table import StoredObject, Table
+
+# Recorded Ids of these two are past what a float can hold; all others begin at 1.
+_FIRST_IDS = {"Class": 5_000_000_000_000_142_240, "Attachable": 5_000_000_000_000_503_624}
+
+
+class UnknownObjectError(UsageError):
+    """The company has no such object (any more)."""
+
+
+class Company:
+    """The books of one realm. Every change is one instant of its own and can be undone in retrospect."""
+
+    def __init__(
+        self,
+        *,
+        realm_id: str,
+        name: str,
+        country: str,
+        home_currency: str,
+        multicurrency: bool,
+        now: Callable[[], datetime],
+        zone: PacificZone | None = None,
+        journal_limit: int = JOURNAL_LIMIT,
+    ) -> None:
+        self.realm_id = realm_id
+        self.name = name
+        self.country = country
+        """Two letters: `US`, `CA`, `GB`, `FR`."""
+        self.home_currency = home_currency
+        self.multicurrency = multicurrency
+        self._zone = zone or PacificZone()
+        self._clock = HybridClock(now)
+        self._journal = Journal(realm_id, journal_limit)
+        self._tables = {entity: Table() for entity in TRAITS}
+        self._next_ids = {traits.id_space: _FIRST_IDS.get(traits.id_space, 1) for traits in TRAITS.values()}
+
+    @property
+    def rows(self) -> int:
+        """How many live objects there are, of all entities together."""
+        return sum(len(table) for table in self._tables.values())
+
+    @property
+    def changes(self) -> int:
+        """How many changes were made since seeding."""
+        return len(self._journal)
+
+    def table(self, entity: str) -> Table:
+        return self._tables[entity]
+
+    def stamp(self) -> datetime:
+        """The next instant of this company: aware UTC, whole milliseconds, strictly increasing.
+
+        Every answer's `time` and every change has its own, so "as it stood at that `time`" is exact.
+        """
+        return self._clock.stamp()
+
+    def offset_text(self, epoch_s: int) -> str:
+        """Epoch seconds as MetaData shows them: `2020-09-29T05:58:07-07:00`."""
+        return self._zone.text(epoch_s)
+
+    def time_text(self, instant: datetime) -> str:
+        """An instant as an answer's `time` shows it: `2020-09-29T06:51:37.512-07:00`."""
+        return self._zone.text_ms(instant)
+
+    def next_id(self, entity: str) -> str:
+        """Use up the next Id of the entity's sequence."""
+        space = TRAITS[entity].id_space
+        number = self._next_ids[space]
+        self._next_ids[space] = number + 1
+        return str(number)
+
+    def load(self, entity: str, row: StoredObject) -> None:
+        """Put a row of the seeded history in, past the journal: it is there at every instant."""
+        self._tables[entity].put(row)
+
+    def bury(self, entity: str, object_id: str, at: int) -> None:
+        """A deletion of the seeded history: a tombstone of that epoch second, past the journal."""
+        self._tables[entity].bury(object_id, at)
+
+    def create(self, entity: str, doc: Mapping[str, object]) -> StoredObject:
+        """Add an object: Id (any in `doc` is ignored), SyncToken 0 and MetaData are given here.
+
+        An ExchangeRate is keyed by its own attributes, and one already there is replaced.
+        """
+        if TRAITS[entity].has_id:
+            object_id = self.next_id(entity)
+        else:
+            object_id = rate_key(doc)
+            if self._tables[entity].get(object_id) is not None:
+                return self.replace(entity, object_id, doc)
+        at = self.stamp()
+        second = int(at.timestamp())
+        return self._put(entity, at, None, self.sealed(entity, object_id, doc, created=second, updated=second))
+
+    def replace(self, entity: str, object_id: str, doc: Mapping[str, object], *, counted: bool = True) -> StoredObject:
+        """New content for an object: SyncToken + 1, LastUpdatedTime now, Id and CreateTime kept.
+
+        `counted=False` is a change QuickBooks makes by itself (a customer's balance): in the recordings it moves
+        LastUpdatedTime and leaves SyncToken. Raises `UnknownObjectError`.
+        """
+        old = self._existing(entity, object_id)
+        at = self.stamp()
+        new = self.sealed(
+            entity,
+            object_id,
+            doc,
+            created=old.created,
+            updated=max(old.updated, int(at.timestamp())),
+            sync_token=old.sync_token + counted,
+        )
+        return self._put(entity, at, old.doc, new)
+
+    def delete(self, entity: str, object_id: str) -> None:
+        """Remove an object for good; a tombstone stays. Raises `UnknownObjectError`."""
+        old = self._existing(entity, object_id)
+        at = self.stamp()
+        self._journal.record(Change(at, entity, object_id, old.doc))
+        self._tables[entity].remove(object_id, int(at.timestamp()))
+
+    def deleted_since(self, entity: str, since: int) -> Sequence[tuple[str, int]]:
+        """(Id, epoch seconds of deletion) of what was deleted at epoch second `since` or later, oldest first."""
+        return self._tables[entity].tombstones_since(since)
+
+    def state_at(self, instant: datetime) -> dict[str, dict[str, bytes]]:
+        """Entity to Id to bytes as all stood at `instant`, changes at that very instant included.
+
+        Before the first change it is the seeded state, however early the instant.
+        """
+        docs = {entity: {row.id: row.doc for row in table.all()} for entity, table in self._tables.items()}
+        self._journal.rewind(docs, instant)
+        return docs
+
+    def sealed(
+        self,
+        entity: str,
+        object_id: str,
+        doc: Mapping[str, object],
+        *,
+        created: int,
+        updated: int,
+        sync_token: int = 0,
+    ) -> StoredObject:
+        """The stored form of a document: with domain, Id, SyncToken and MetaData, encoded. Changes nothing."""
+        traits = TRAITS[entity]
+        times = {"CreateTime": self.offset_text(created), "LastUpdatedTime": self.offset_text(updated)}
+        head: Doc = {"domain": "QBO", "sparse": False, "Id": object_id, "SyncToken": str(sync_token), "MetaData": times}
+        if not traits.has_id:
+            del head["Id"], head["sparse"], times["CreateTime"]
+        if traits.wrapped:
+            ((kind, inner),) = doc.items()
+            assert isinstance(inner, Mapping)
+            whole: Doc = {kind: _headed(head, inner)}
+        else:
+            whole = _headed(head, doc)
+        active = bool(doc.get("Active", True))
+        return StoredObject(object_id, sync_token, created, updated, active, encode(whole))
+
+    def _put(self, entity: str, at: datetime, before: bytes | None, row: StoredObject) -> StoredObject:
+        self._journal.record(Change(at, entity, row.id, before))
+        self._tables[entity].put(row)
+        return row
+
+    def _existing(self, entity: str, object_id: str) -> StoredObject:
+        row = self._tables[entity].get(object_id)
+        if row is None:
+            raise UnknownObjectError(f"the simulated company {self.realm_id} has no {entity} {object_id}")
+        return row
+
+
+def rate_key(doc: Mapping[str, object]) -> str:
+    """The key of an ExchangeRate, which has no Id: `EUR:2024-01-31`."""
+    return f"{doc['SourceCurrencyCode']}:{doc['AsOfDate']}"
+
+
+def _headed(head: Doc, doc: Mapping[str, object]) -> Doc:
+    """`doc` with the server's own attributes first; whatever it says of them itself does not count."""
+    return {**head, **{key: value for key, value in doc.items() if key not in head}}

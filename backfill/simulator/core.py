@@ -1,0 +1,161 @@
+"""One simulated QuickBooks: everything a request passes, whichever face it comes in by."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+from anyio.abc import TaskGroup
+
+from backfill.simulator.api import Api, asked
+from backfill.simulator.call import Call
+from backfill.simulator.envelopes import Answer, intuit_tid, unauthenticated, unauthorised, with_headers
+from backfill.simulator.fleet import Fleet
+from backfill.simulator.oauth import Credentials, OAuth, TokenState
+from backfill.simulator.people import People
+from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, RequestLog
+from backfill.simulator.settings import SimulatorSettings
+from backfill.simulator.throttle import Throttle, refusal_answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What the doors said: the app, its calls in flight, and the refusal, if it is one."""
+
+    app: str
+    in_flight: int
+    refusal: Answer | None
+
+
+class Simulator:
+    """The fleet's API, authorisation server, throttle and log. Same seed and same calls, same answers.
+
+    `now` is the simulated service's wall clock (aware); durations are the event loop's.
+    """
+
+    def __init__(self, settings: SimulatorSettings, fleet: Fleet, *, now: Callable[[], datetime], seed: int) -> None:
+        self.settings = settings
+        self.fleet = fleet
+        self.now = now
+        self.api = Api(settings, fleet)
+        self.oauth = OAuth(settings, now=now, seed=seed)
+        self.throttle = Throttle(settings)
+        self.log = RequestLog(settings.log_entries, limits_scale=settings.limits_scale)
+        self._seed = seed
+        self._rng = random.Random(f"{seed}:answers")
+        self._people: dict[str, People] = {}
+        self._group: TaskGroup | None = None
+
+    def credentials(self, realm_id: str) -> Credentials:
+        """What an app that was given consent for the realm holds."""
+        self.fleet.size_of(realm_id)  # an unknown realm is the caller's mistake, and said as one
+        return self.oauth.credentials(realm_id)
+
+    def people(self, realm_id: str) -> People:
+        """Whoever else works in the realm's books."""
+        people = self._people.get(realm_id)
+        if people is None:
+            people = self._people[realm_id] = People(
+                self.fleet.company(realm_id),
+                random.Random(f"{self._seed}:people:{realm_id}"),
+                changes_per_minute=self.settings.changes_per_minute,
+            )
+        return people
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While open, other people work in every realm that was touched, from its first touch on."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            try:
+                yield
+            finally:
+                self._group = None
+                group.cancel_scope.cancel()
+
+    async def exchange(self, call: Call) -> Answer:
+        """One call: the way there, the doors, the act, the way back. The answer has all its headers."""
+        there_s, back_s = self._delays()
+        await _pass(there_s)
+        admission = self._admit(call)
+        try:
+            answer = self._finished(call, admission)
+            await _pass(back_s)
+        finally:
+            if admission.refusal is None:
+                self.throttle.depart(call.realm_id, admission.app)
+        return answer
+
+    async def token(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """One call of the token endpoint. `headers` have lower-case names."""
+        there_s, back_s = self._delays()
+        await _pass(there_s)
+        answer = with_headers(self.oauth.post(form, headers), tid=self._tid(), span=self._span())
+        await _pass(back_s)
+        return answer
+
+    def _admit(self, call: Call) -> _Admission:
+        """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
+        state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
+        if state is TokenState.OTHER_REALM:
+            return _Admission(app, 0, unauthorised("The application is not authorised for this company", self.now()))
+        if state is not TokenState.GOOD:
+            # The real gateway repeats the token in its answer, expired as it is.
+            shown = state.value if state is TokenState.MALFORMED else f"{state.value}: {token}"
+            return _Admission(app, 0, unauthenticated(shown, self.now()))
+        refused = self.throttle.arrive(call.realm_id, app, batch=call.segments[0] == "batch", at=anyio.current_time())
+        if refused is None:
+            return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
+        wait_s = refused.wait_s if self.settings.retry_after else None
+        return _Admission(app, 0, refusal_answer(self.settings.throttle_body, self.now(), retry_after_s=wait_s))
+
+    def _finished(self, call: Call, admission: _Admission) -> Answer:
+        """Act, unless refused; then dress the answer and write it down."""
+        if admission.refusal is None:
+            self._touch(call.realm_id)
+        answer = admission.refusal or self.api.handle(call)
+        tid = self._tid()
+        self.log.add(
+            LogEntry(
+                at_s=anyio.current_time(),
+                now=self.now().isoformat(),
+                realm_id=call.realm_id,
+                lane=call.lane.value,
+                method=call.method,
+                path=call.path,
+                asked=asked(call)[:STATEMENT_CHARACTERS],
+                status=answer.status,
+                code=answer.code,
+                rows=answer.rows,
+                intuit_tid=tid,
+                in_flight=admission.in_flight,
+            )
+        )
+        return with_headers(answer, tid=tid, span=self._span())
+
+    def _touch(self, realm_id: str) -> None:
+        if self._group is not None and self.settings.changes_per_minute > 0 and realm_id not in self._people:
+            self._group.start_soon(self.people(realm_id).run)
+
+    def _delays(self) -> tuple[float, float]:
+        """There and back: half the latency each, and the jitter on the way there, where it reorders requests."""
+        half_s = self.settings.latency_s / 2
+        jitter_s = self.settings.jitter_s
+        return max(0.0, half_s + (self._rng.uniform(-jitter_s, jitter_s) if jitter_s else 0.0)), half_s
+
+    def _tid(self) -> str:
+        return intuit_tid(self._rng, self.now())
+
+    def _span(self) -> str:
+        return f"{self._rng.getrandbits(128):032x}"
+
+
+async def _pass(wait_s: float) -> None:
+    if wait_s > 0:
+        await anyio.sleep(wait_s)
+    else:
+        await anyio.lowlevel.checkpoint()

@@ -1,0 +1,1 @@
+"""How a simulated company comes by ten years of history."""

@@ -1,0 +1,108 @@
+"""How many rows of each entity a company has: the proportions of a real small business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from backfill.simulator.seed.chart import CHART, ESSENTIAL
+from backfill.simulator.seed.profile import Profile
+
+
+class Share(NamedTuple):
+    """So many rows in a thousand, but never fewer than `least` nor more than `most`."""
+
+    per_mille: float
+    least: int
+    most: int
+
+
+_NO_MOST = 10**9
+
+LISTS: Mapping[str, Share] = {
+    "CompanyInfo": Share(0, 1, 1),
+    "Preferences": Share(0, 1, 1),
+    "Account": Share(30, ESSENTIAL, len(CHART)),
+    "Term": Share(2, 3, 6),
+    "PaymentMethod": Share(2, 3, 7),
+    "TaxAgency": Share(0.5, 1, 4),
+    "TaxRate": Share(1, 2, 9),
+    "TaxCode": Share(1, 4, 12),
+    "TaxClassification": Share(2, 3, 12),
+    "JournalCode": Share(2, 2, 6),
+    "CompanyCurrency": Share(0, 3, 3),
+    "ExchangeRate": Share(3, 3, 468),  # three currencies, weekly, for the last three years: no more are kept
+    "CustomerType": Share(2, 1, 5),
+    "Class": Share(2, 1, 40),
+    "Department": Share(1, 1, 15),
+    "Employee": Share(3, 1, 60),
+    "Item": Share(15, 5, 800),
+    "Vendor": Share(20, 4, 2_000),
+    "Customer": Share(45, 6, _NO_MOST),
+    "Budget": Share(0.3, 1, 12),
+    "Attachable": Share(12, 1, _NO_MOST),
+}
+
+# Of the transactions; invoices and payments are about half of all rows of a company.
+TRANSACTIONS: Mapping[str, float] = {
+    "Invoice": 31,
+    "Payment": 25,
+    "Purchase": 13,
+    "Bill": 8,
+    "BillPayment": 5.5,
+    "SalesReceipt": 4,
+    "JournalEntry": 3,
+    "Deposit": 2.5,
+    "TimeActivity": 2.5,
+    "Estimate": 2,
+    "PurchaseOrder": 1,
+    "CreditMemo": 0.8,
+    "Transfer": 0.8,
+    "VendorCredit": 0.5,
+    "CreditCardPayment": 0.5,
+    "ReimburseCharge": 0.4,
+    "RefundReceipt": 0.3,
+    "InventoryAdjustment": 0.3,
+    "RecurringTransaction": 0.3,
+    "TaxPayment": 0.2,
+}
+
+
+def quotas(profile: Profile) -> dict[str, int]:
+    """Entity to number of rows; they add up to `profile.rows` exactly, and none is 0."""
+    counts = {
+        entity: min(max(int(profile.rows * share.per_mille / 1000), share.least), share.most)
+        for entity, share in LISTS.items()
+        if profile.uses(entity)
+    }
+    kinds = {entity: weight for entity, weight in TRANSACTIONS.items() if profile.uses(entity)}
+    left = profile.rows - sum(counts.values()) - len(kinds)
+    assert left >= 0, "SMALLEST is too small for the lists"
+    total = sum(kinds.values())
+    counts |= {entity: 1 + int(left * weight / total) for entity, weight in kinds.items()}
+    counts["Invoice"] += profile.rows - sum(counts.values())
+    return counts
+
+
+class Import(NamedTuple):
+    """A group of rows that came in together, from other software: all with one CreateTime."""
+
+    entity: str
+    rows: int
+    at: float
+    """When, as a part of the company's history between 0 and 1."""
+
+
+def imports(counts: Mapping[str, int]) -> tuple[Import, ...]:
+    """The bulk imports of a company of that many rows.
+
+    From 5,000 rows on one is larger than a page of a query (1,000 rows), which no window of time can divide;
+    the largest companies have a second one, of another entity.
+    """
+    rows = sum(counts.values())
+    found = [Import("Customer", counts["Customer"] // 5, 0.0)]
+    if rows >= 5_000:
+        found.append(Import("Invoice", 1_001 + counts["Invoice"] // 20, 0.3))
+    if counts["Purchase"] >= 1_500:
+        found.append(Import("Purchase", 1_001 + counts["Purchase"] // 50, 0.55))
+    return tuple(found)

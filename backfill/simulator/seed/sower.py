@@ -1,0 +1,311 @@
+"""Seeds a company: ten years of history, the same bytes for the same seed, realm and day."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from datetime import UTC, date, datetime
+from random import Random
+
+from backfill.simulator.catalogue import TRAITS
+from backfill.simulator.changes import deactivated, voided
+from backfill.simulator.clock import PacificZone
+from backfill.simulator.company import Company, rate_key
+from backfill.simulator.documents import Doc, cents, money
+from backfill.simulator.seed import purchases, sales, taxes
+from backfill.simulator.seed.books import Books, Party
+from backfill.simulator.seed.builders import BUILDERS
+from backfill.simulator.seed.chart import CHART, account
+from backfill.simulator.seed.drafts import Draft, OpenItems
+from backfill.simulator.seed.draw import between, chance, pick
+from backfill.simulator.seed.ledger import deposit, reimburse_charge
+from backfill.simulator.seed.profile import Profile
+from backfill.simulator.seed.quotas import imports, quotas
+from backfill.simulator.seed.sales import OpenItem
+from backfill.simulator.seed.timeline import DAY_S, HISTORY_S, timeline
+from backfill.simulator.table import StoredObject
+
+# Open documents wait here, decoded, to be paid; beyond this the oldest are never paid. Bounds memory while seeding.
+_OPEN_LIMIT = 2_000
+_UNDEPOSITED_LIMIT = 200
+
+_EDITED = 0.12  # of all rows were changed after they were entered
+_VOIDED = 0.006
+_DELETED = 0.008  # objects that once were, for each that is
+_INACTIVE = 0.04
+_BAD_DEBT = 0.05  # of invoices and bills are never paid
+_BACK_DATED = 0.05  # entered long after their date
+_ALWAYS_INACTIVE = 5  # the row of this number of each list, so that every company but the smallest has inactive rows
+
+_CAN_BE_INACTIVE = frozenset({"Class", "Customer", "Department", "Employee", "Item", "PaymentMethod", "Term", "Vendor"})
+_OPENING = (
+    "TaxAgency", "TaxRate", "TaxCode", "TaxClassification", "Term", "PaymentMethod", "JournalCode", "CompanyCurrency",
+    "CustomerType", "Class", "Department",
+)  # fmt: skip
+"""Lists that are complete on the first day, in an order in which they can refer to one another."""
+
+
+class Sower:
+    """Seeds one company, once."""
+
+    def __init__(self, company: Company, profile: Profile, *, today: date, rng: Random, zone: PacificZone) -> None:
+        self._company = company
+        self._profile = profile
+        self._rng = rng
+        self._zone = zone
+        self._end_s = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
+        self._start_s = self._end_s - HISTORY_S
+        self._books = Books(profile)
+        self._rows: dict[str, list[StoredObject | Draft]] = {entity: [] for entity in TRAITS}
+        self._invoices = OpenItems(_OPEN_LIMIT)
+        self._bills = OpenItems(_OPEN_LIMIT)
+        self._undeposited: deque[Draft] = deque()
+        self._parties: dict[str, Draft] = {}
+        self._last_purchase: OpenItem | None = None
+        self._last_list_slot = 0
+
+    def sow(self) -> None:
+        counts = quotas(self._profile)
+        self._open_books(counts)
+        made = {entity: len(rows) for entity, rows in self._rows.items()}
+        left = {entity: count - made[entity] for entity, count in counts.items()}
+        groups = imports(counts)
+        # A day after the start, for the lists of the first day; a day before the end, so that "now" is later than all.
+        span = {"start_s": self._start_s + DAY_S, "end_s": self._end_s - DAY_S}
+        for entity, created, imported in timeline(left, groups, **span, rng=self._rng):
+            self._enter(entity, created, imported=imported)
+            if chance(self._rng, _DELETED) and TRAITS[entity].deletable:
+                self._bury(entity, created)
+        self._balance()
+        self._store()
+
+    def _open_books(self, counts: dict[str, int]) -> None:
+        """The first day: settings, chart, taxes and small lists, and the first of the larger lists."""
+        start = self._start_s
+        for entity in ("CompanyInfo", "Preferences"):
+            self._add(entity, self._build(entity, start), start, object_id="1")
+        self._open_chart(counts["Account"], start)
+        words = taxes.WORD_CODES if self._profile.country == "US" else ()
+        for word in words:
+            self._add("TaxCode", taxes.word_code(word), start, object_id=word)
+        first = {entity: counts.get(entity, 0) for entity in _OPENING}
+        first["TaxCode"] -= len(words)
+        first |= {"Employee": 1, "Item": max(5, counts["Item"] // 2), "Vendor": max(2, counts["Vendor"] // 3)}
+        for entity, count in first.items():
+            for _ in range(count):
+                self._add(entity, self._build(entity, start), start)
+        for number in range(counts.get("ExchangeRate", 0)):
+            # Weekly for each of the currencies, newest first; rates are kept for three years.
+            published = self._end_s - DAY_S * (1 + 7 * (number // len(self._profile.foreign)))
+            doc = self._build("ExchangeRate", published)
+            self._add("ExchangeRate", doc, published, object_id=rate_key(doc))
+
+    def _open_chart(self, count: int, created: int) -> None:
+        above: dict[str, tuple[Doc, str]] = {}
+        for number, row in enumerate(CHART[:count]):
+            doc = account(row, 1000 + 10 * number, above.get(row.parent), self._profile.home.reference)
+            draft = self._add("Account", doc, created)
+            above[row.name] = ({"value": draft.id}, doc["FullyQualifiedName"])
+
+    def _build(self, entity: str, at_s: int) -> Doc:
+        return BUILDERS[entity](self._books, self._rng, self._zone.date_text(at_s))
+
+    def _enter(self, entity: str, created: int, *, imported: bool) -> None:
+        dated = self._dated(created, imported=imported) if TRAITS[entity].is_transaction else created
+        match entity:
+            case "Invoice" | "Bill":
+                self._charge(entity, created, dated)
+            case "Payment":
+                self._pay(created, dated)
+            case "BillPayment":
+                self._pay_bills(created, dated)
+            case "Deposit":
+                self._deposit(created, dated)
+            case "ReimburseCharge":
+                source = [self._last_purchase] if self._last_purchase else []
+                self._add(
+                    entity, reimburse_charge(self._books, self._rng, self._zone.date_text(dated), source), created
+                )
+            case _:
+                self._plain(entity, created, dated)
+
+    def _plain(self, entity: str, created: int, dated: int) -> None:
+        """An object that nothing settles."""
+        doc = self._build(entity, dated)
+        is_void = TRAITS[entity].voidable and chance(self._rng, _VOIDED)
+        draft = self._add(entity, voided(doc) if is_void else doc, created, token=int(is_void))
+        match entity:
+            case "Purchase":
+                self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
+            case "CreditMemo":
+                self._owe(doc["CustomerRef"]["value"], -cents(doc["Balance"]), created)
+            case "VendorCredit":
+                self._owe(doc["VendorRef"]["value"], -cents(doc["Balance"]), created)
+            case _:
+                pass
+
+    def _charge(self, entity: str, created: int, dated: int) -> None:
+        """An Invoice or Bill: it waits to be paid, unless it is voided or never will be."""
+        doc = self._build(entity, dated)
+        if entity == "Invoice" and chance(self._rng, _VOIDED):
+            self._add(entity, voided(doc), created, token=1)
+            return
+        draft = self._add(entity, doc, created, hold=True)
+        draft.open = cents(doc["Balance"])
+        party_id = doc["CustomerRef" if entity == "Invoice" else "VendorRef"]["value"]
+        self._owe(party_id, draft.open, created)
+        if chance(self._rng, _BAD_DEBT):
+            self._settle(draft)
+            return
+        crowded_out = (self._invoices if entity == "Invoice" else self._bills).add(party_id, draft)
+        if crowded_out:
+            self._settle(crowded_out)
+
+    def _pay(self, created: int, dated: int) -> None:
+        waiting = self._invoices.take(1 if chance(self._rng, 0.93) else 3)
+        party = self._party(self._books.customers, waiting, "CustomerRef")
+        applied = [self._part(draft, "Invoice") for draft in waiting]
+        doc = sales.payment(self._books, self._rng, self._zone.date_text(dated), party, applied)
+        if not applied and chance(self._rng, 0.5):
+            self._add("Payment", voided(doc), created, token=1)
+            return
+        draft = self._add("Payment", doc, created, hold=True)
+        self._owe(party.id, -cents(doc["TotalAmt"]), created)
+        self._apply(waiting, applied, self._invoices, {"TxnId": draft.id, "TxnType": "Payment"}, created)
+        draft.open = cents(doc["TotalAmt"])
+        self._undeposited.append(draft)
+        if len(self._undeposited) > _UNDEPOSITED_LIMIT:
+            self._settle(self._undeposited.popleft())
+
+    def _pay_bills(self, created: int, dated: int) -> None:
+        waiting = self._bills.take(1 if chance(self._rng, 0.8) else 3)
+        vendor = self._party(self._books.vendors, waiting, "VendorRef")
+        applied = [self._part(draft, "Bill") for draft in waiting]
+        doc = purchases.bill_payment(self._books, self._rng, self._zone.date_text(dated), vendor, applied)
+        # Where nothing is open it was entered by mistake.
+        draft = self._add("BillPayment", doc if applied else voided(doc), created, token=int(not applied))
+        self._owe(vendor.id, -cents(doc["TotalAmt"]), created)
+        # Intuit calls it a check here even where it was paid by card.
+        self._apply(waiting, applied, self._bills, {"TxnId": draft.id, "TxnType": "BillPaymentCheck"}, created)
+
+    def _deposit(self, created: int, dated: int) -> None:
+        count = min(between(self._rng, 0, 4), len(self._undeposited))
+        taken = [self._undeposited.popleft() for _ in range(count)]
+        received = [OpenItem(draft.id, "Payment", draft.open) for draft in taken]
+        doc = deposit(self._books, self._rng, self._zone.date_text(dated), received)
+        link = {"TxnId": self._add("Deposit", doc, created).id, "TxnType": "Deposit"}
+        for draft in taken:
+            self._link(draft, link, created)
+            self._settle(draft)
+
+    def _part(self, draft: Draft, kind: str) -> OpenItem:
+        """What is paid of an open document now: mostly all."""
+        partly = draft.open > 200 and chance(self._rng, 0.08)
+        return OpenItem(draft.id, kind, draft.open // 2 if partly else draft.open)
+
+    def _apply(self, waiting: list[Draft], applied: list[OpenItem], line: OpenItems, link: Doc, at_s: int) -> None:
+        for draft, item in zip(waiting, applied, strict=True):
+            self._link(draft, link, at_s)
+            draft.open -= item.open
+            draft.doc["Balance"] = money(draft.open)
+            reference = draft.doc.get("CustomerRef") or draft.doc["VendorRef"]
+            leaving = line.add(reference["value"], draft) if draft.open else draft
+            if leaving:
+                self._settle(leaving)
+
+    def _link(self, draft: Draft, link: Doc, at_s: int) -> None:
+        draft.doc["LinkedTxn"] = [*draft.doc["LinkedTxn"], link]
+        draft.token += 1
+        draft.updated = max(draft.updated, at_s)
+
+    def _party(self, parties: list[Party], waiting: list[Draft], key: str) -> Party:
+        if not waiting:
+            return pick(self._rng, parties)
+        party_id = waiting[0].doc[key]["value"]
+        return self._books.parties[party_id]
+
+    def _owe(self, party_id: str, amount: int, at_s: int) -> None:
+        """The balance of a customer or vendor moves: its LastUpdatedTime does, its SyncToken does not."""
+        draft = self._parties[party_id]
+        draft.open += amount
+        draft.updated = max(draft.updated, at_s)
+
+    def _dated(self, created: int, *, imported: bool) -> int:
+        """The instant on whose day a transaction entered at `created` is dated."""
+        if imported:
+            return created - int(self._rng.random() * (created - self._start_s))
+        if chance(self._rng, _BACK_DATED):
+            return created - between(self._rng, 21, 700) * DAY_S
+        return created - (between(self._rng, 1, 20) * DAY_S if chance(self._rng, 0.15) else 0)
+
+    def _add(
+        self, entity: str, doc: Doc, created: int, *, object_id: str = "", token: int = 0, hold: bool = False
+    ) -> Draft:
+        """Enter a row, with later edits and deactivation by chance. Held ones are stored when they are settled."""
+        rng, updated = self._rng, created
+        rows = self._rows[entity]
+        object_id = object_id or self._company.next_id(entity)
+        if rng.random() < _EDITED:
+            token += between(rng, 1, 3)
+        if token:
+            updated = min(self._end_s - 1, created + 1 + int(rng.expovariate(1 / (20 * DAY_S))))
+        draft = Draft(entity, len(rows), object_id, doc, created, updated, token)
+        if TRAITS[entity].has_doc_number:
+            self._books.remember(entity, object_id)
+        elif not TRAITS[entity].is_transaction:
+            self._books.learn(entity, object_id, doc)
+            self._retire(draft)
+        if entity in {"Customer", "Vendor"}:
+            self._parties[object_id] = draft
+        hold = hold or entity in {"Account", "Customer", "Vendor"}
+        rows.append(draft if hold else self._sealed(draft))
+        return draft
+
+    def _retire(self, draft: Draft) -> None:
+        """Some list rows are inactive by now; what was entered before goes on citing them."""
+        expense = draft.entity == "Account" and draft.doc["AccountType"] == "Expense"
+        if draft.entity not in _CAN_BE_INACTIVE and not expense:
+            return
+        if draft.slot == _ALWAYS_INACTIVE or (draft.slot > _ALWAYS_INACTIVE and chance(self._rng, _INACTIVE)):
+            draft.doc = deactivated(draft.entity, draft.doc)
+            draft.token += 1
+            draft.updated = max(draft.updated, self._end_s - between(self._rng, 1, 300) * DAY_S)
+
+    def _bury(self, entity: str, created: int) -> None:
+        deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
+        self._company.bury(entity, self._company.next_id(entity), deleted)
+
+    def _settle(self, draft: Draft) -> None:
+        self._rows[draft.entity][draft.slot] = self._sealed(draft)
+
+    def _sealed(self, draft: Draft) -> StoredObject:
+        return self._company.sealed(
+            draft.entity,
+            draft.id,
+            draft.doc,
+            created=draft.created,
+            updated=draft.updated,
+            sync_token=draft.token,
+        )
+
+    def _balance(self) -> None:
+        """Balances of customers (with those of their jobs), vendors, receivables and payables."""
+        below: dict[str, int] = defaultdict(int)
+        totals = {"Customer": 0, "Vendor": 0}
+        for draft in reversed(self._parties.values()):  # jobs are entered after their parents
+            draft.doc["Balance"] = money(draft.open)
+            totals[draft.entity] += draft.open
+            if draft.entity == "Customer":
+                below[draft.id] += draft.open
+                draft.doc["BalanceWithJobs"] = money(below[draft.id])
+                if "ParentRef" in draft.doc:
+                    below[draft.doc["ParentRef"]["value"]] += below[draft.id]
+        posted = {"AccountsReceivable": totals["Customer"], "AccountsPayable": -totals["Vendor"]}
+        for row in self._rows["Account"]:
+            assert isinstance(row, Draft)
+            balance = money(posted.get(row.doc["AccountSubType"], 0))
+            row.doc |= {"CurrentBalance": balance, "CurrentBalanceWithSubAccounts": balance}
+
+    def _store(self) -> None:
+        for entity, rows in self._rows.items():
+            for row in rows:
+                self._company.load(entity, self._sealed(row) if isinstance(row, Draft) else row)

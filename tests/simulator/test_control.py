@@ -1,0 +1,92 @@
+"""What a rehearsal sees and does behind the served API."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from backfill.simulator.server import serve
+
+REALM = "9130357000000001"
+
+
+class Control:
+    """A served simulator with its control paths."""
+
+    def __init__(self, simulator, session) -> None:
+        self.simulator = simulator
+        self.session = session
+
+    async def __call__(self, method: str, path: str, **params: str) -> tuple[int, object]:
+        async with self.session.request(method, f"/control/{path}", params=params) as response:
+            text = await response.text()
+            return response.status, json.loads(text) if response.status == 200 else text
+
+
+@pytest.fixture
+def controlled(simulator_of):
+    @asynccontextmanager
+    async def opened():
+        simulator = simulator_of(control=True)
+        async with (
+            serve(simulator) as port,
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,  # noqa: TID251 -- a test is the client
+        ):
+            yield Control(simulator, session)
+
+    return opened
+
+
+async def query(control, text: str) -> dict:
+    token = control.simulator.credentials(REALM).access_token
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    async with control.session.get(f"/v3/company/{REALM}/query", params={"query": text}, headers=headers) as response:
+        return await response.json()
+
+
+async def test_the_state_at_the_time_of_an_answer(controlled, small_company) -> None:
+    async with controlled() as control:
+        answer = await query(control, "SELECT * FROM Invoice")
+        small_company.delete("Invoice", "1")
+        _, then = await control("GET", "state", realm=REALM, at=answer["time"])
+        _, now = await control("GET", "state", realm=REALM)
+        assert {row["Id"]: row for row in answer["QueryResponse"]["Invoice"]} == then["Invoice"]
+        assert then["Invoice"].keys() - now["Invoice"].keys() == {"1"}
+        assert then["Customer"]["5"]["DisplayName"].endswith("😀")
+
+
+@pytest.mark.parametrize("at", ["soon", "2026-11-20T18:00:00"])
+async def test_a_time_must_be_one_and_have_an_offset(controlled, at: str) -> None:
+    async with controlled() as control:
+        assert (await control("GET", "state", realm=REALM, at=at))[0] == 400
+
+
+async def test_log_and_summary(controlled) -> None:
+    async with controlled() as control:
+        await query(control, "SELECT * FROM Invoice")
+        _, log = await control("GET", "log", realm=REALM)
+        assert log["dropped"] == 0
+        assert [(entry["asked"], entry["status"], entry["rows"]) for entry in log["entries"]] == [
+            ("SELECT * FROM Invoice", 200, 6)
+        ]
+        assert (await control("GET", "log", realm="42"))[1]["entries"] == []
+        assert (await control("GET", "summary"))[1][REALM]["requests"] == 1
+
+
+async def test_revoke(controlled) -> None:
+    async with controlled() as control:
+        assert (await control("POST", "revoke", realm=REALM))[0] == 200
+        assert (await query(control, "SELECT * FROM Invoice"))["fault"]["error"][0]["code"] == "3200"
+
+
+async def test_people_act_at_once(controlled, monkeypatch) -> None:
+    async with controlled() as control:
+        acted: list[int] = []
+        monkeypatch.setattr("backfill.simulator.core.People.__init__", lambda *_, **__: None)
+        monkeypatch.setattr("backfill.simulator.core.People.act", lambda _, count: acted.append(count))
+        assert (await control("POST", "act", realm=REALM, count="3"))[0] == 200
+        assert acted == [3]
+        assert (await control("POST", "act", realm=REALM, count="-3"))[0] == 400

@@ -1,0 +1,56 @@
+"""The log: bounded, and its sums are those of a plain count."""
+
+from __future__ import annotations
+
+import random
+
+from backfill.simulator.request_log import LogEntry, RequestLog, most_within
+
+
+def entry(at_s: float, **changes: object) -> LogEntry:
+    fields = {
+        "at_s": at_s, "now": "2026-11-20T18:00:00+00:00", "realm_id": "r", "lane": "query", "method": "GET",
+        "path": "/query", "asked": "", "status": 200, "code": "", "rows": 2, "intuit_tid": "1-0-0", "in_flight": 1,
+    }  # fmt: skip
+    return LogEntry(**(fields | changes))
+
+
+def test_the_most_in_any_window_is_what_brute_force_finds() -> None:
+    rng = random.Random(2)
+    for _ in range(50):
+        arrivals = sorted(rng.randrange(40) / 4 for _ in range(rng.randrange(60)))
+        brute = max((sum(begin <= at < begin + 2 for at in arrivals) for begin in arrivals), default=0)
+        assert most_within(arrivals, 2.0) == brute
+
+
+def test_summary_per_realm() -> None:
+    log = RequestLog(100)
+    for at_s in (0, 0.5, 59.9, 60):
+        log.add(entry(at_s))
+    log.add(entry(61, lane="batch", in_flight=7))
+    log.add(entry(62, lane="batch", status=429, code="3001", rows=0, in_flight=0))
+    log.add(entry(1, realm_id="s"))
+    summed = log.summary()
+    assert set(summed) == {"r", "s"}
+    found = summed["r"]
+    assert (found.requests, found.rows, found.throttled) == (6, 10, 1)
+    assert found.by_lane == {"query": 4, "batch": 2}
+    assert found.by_status == {"200": 5, "429": 1}
+    assert (found.most_in_minute, found.most_in_second, found.most_batches_in_minute) == (4, 2, 2)
+    assert found.most_in_flight == 7
+
+
+def test_windows_of_the_summary_are_scaled_as_the_limits_are() -> None:
+    log = RequestLog(100, limits_scale=60)
+    for at_s in (0.0, 0.5, 1.0):
+        log.add(entry(at_s))
+    assert log.summary()["r"].most_in_minute == 2
+
+
+def test_the_log_forgets_the_oldest_and_says_how_many() -> None:
+    log = RequestLog(3)
+    for at_s in range(5):
+        log.add(entry(at_s))
+    assert [kept.at_s for kept in log.entries()] == [2, 3, 4]
+    assert log.dropped == 2
+    assert log.entries("nobody") == []

@@ -1,0 +1,140 @@
+"""The HTTP face: the same answers as the in-process face, and what only HTTP has."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import asynccontextmanager
+
+import aiohttp
+import anyio
+import pytest
+
+from backfill.errors import UsageError
+from backfill.simulator.server import serve
+from backfill.simulator.settings import ServerLimits
+from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
+from backfill.wire import Lane, Request
+
+REALM = "9130357000000001"
+
+
+@asynccontextmanager
+async def client(simulator):
+    async with (
+        serve(simulator) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,  # noqa: TID251 -- a test is the client
+    ):
+        yield session
+
+
+def bearer(simulator) -> dict[str, str]:
+    token = simulator.credentials(REALM).access_token
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+def timeless(body: bytes) -> bytes:
+    """A body without its own time, which no two answers share."""
+    return re.sub(rb'"?time"?[:=]("[^"]*"|\d+)', b"", body)
+
+
+CALLS = [
+    ("GET", "/query", {"query": "SELECT * FROM Customer WHERE DisplayName LIKE '%+%' OR x"}, b""),
+    ("GET", "/query", {"query": "SELECT * FROM Customer WHERE MetaData.CreateTime > '2020-01-01T00:00:00+05:30'"}, b""),
+    ("POST", "/query", {"minorversion": "75"}, "SELECT * FROM Customer WHERE DisplayName LIKE '%😀'".encode()),
+    ("POST", "/batch", {}, b'{"BatchItemRequest":[{"bId":"1","Query":"SELECT * FROM Invoice"}]}'),
+    ("GET", "/cdc", {"entities": "Invoice,Bill", "changedSince": "2026-11-01T00:00:00-07:00"}, b""),
+    ("GET", f"/companyinfo/{REALM}", {}, b""),
+    ("GET", "/invoice/77", {}, b""),
+    ("GET", "/invoice/1/pdf", {}, b""),
+]
+
+
+@pytest.mark.parametrize("encoding", ["gzip, deflate", "identity"])
+async def test_both_faces_answer_the_same(simulator_of, encoding: str) -> None:
+    """Byte for byte but for the times and the ids of the exchange."""
+    simulator = simulator_of(limits=ServerLimits(requests_per_second=None))
+    own = {"intuit_tid", "x-spanid", "x-amzn-trace-id"}
+    only_http = {"date", "content-length", "content-encoding"}
+    async with client(simulator) as session:
+        for method, path, params, body in CALLS:
+            for headers in (bearer(simulator), {"Accept": "application/json"}, bearer(simulator) | {"Accept": "a/b"}):
+                asked = Request(
+                    realm_id=REALM, lane=Lane.QUERY, method=method, path=path, params=tuple(params.items()),
+                    headers=headers, body=body,
+                )  # fmt: skip
+                inside = await SimulatedTransport(simulator).send(asked, deadline=anyio.current_time() + 5)
+                async with session.request(
+                    method, f"/v3/company/{REALM}{path}", params=params, data=body or None,
+                    headers=headers | {"Accept-Encoding": encoding},
+                ) as response:  # fmt: skip
+                    outside = await response.read()
+                    found = {name.lower(): value for name, value in response.headers.items()}
+                assert response.status == inside.status
+                assert timeless(outside) == timeless(inside.body)
+                assert {k: v for k, v in found.items() if k not in own | only_http} == {
+                    k: v for k, v in inside.headers.items() if k not in own
+                }
+                assert own & found.keys() == own & inside.headers.keys()
+
+
+async def test_large_answers_are_compressed_only_for_who_accepts_it(simulator_of) -> None:
+    for accepts, setting, compressed in (("gzip", True, True), ("identity", True, False), ("gzip", False, False)):
+        simulator = simulator_of(gzip=setting)
+        async with client(simulator) as session:
+            query = {"query": "SELECT * FROM Invoice"}
+            headers = bearer(simulator) | {"Accept-Encoding": accepts}
+            async with session.get(f"/v3/company/{REALM}/query", params=query, headers=headers) as response:
+                assert ("Content-Encoding" in response.headers) == compressed
+                assert (await response.json())["QueryResponse"]["maxResults"] == 6
+            async with session.get(f"/v3/company/{REALM}/invoice/77", headers=headers) as response:
+                assert "Content-Encoding" not in response.headers, "a small one gains nothing"
+
+
+async def test_the_token_endpoint_over_http(simulator_of) -> None:
+    simulator = simulator_of()
+    held = simulator.credentials(REALM)
+    headers = {"Authorization": aiohttp.encode_basic_auth(held.client_id, held.client_secret)}
+    form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
+    async with client(simulator) as session:
+        async with session.post("/oauth2/v1/tokens/bearer", data=form, headers=headers) as response:
+            outside = await response.json()
+            assert response.headers["intuit_tid"]
+        inside = await SimulatedTokenEndpoint(simulator).post(form, headers, deadline=anyio.current_time() + 1)
+        assert outside.keys() == json.loads(inside.body).keys()
+        assert outside["refresh_token"] == held.refresh_token
+        good = {"Authorization": f"Bearer {outside['access_token']}", "Accept": "application/json"}
+        async with session.get(f"/v3/company/{REALM}/preferences", headers=good) as response:
+            assert response.status == 200
+        async with session.post("/oauth2/v1/tokens/bearer", data=form) as response:
+            assert (response.status, await response.json()) == (401, {"error": "invalid_client"})
+
+
+async def test_a_body_that_is_too_large_is_refused_with_a_page(simulator_of, monkeypatch) -> None:
+    monkeypatch.setattr("backfill.simulator.server.MOST_BODY_BYTES", 1000)
+    simulator = simulator_of()
+    async with client(simulator) as session, session.post(
+        f"/v3/company/{REALM}/batch", data=b" " * 1001, headers=bearer(simulator)
+    ) as response:  # fmt: skip
+        assert response.status == 413
+        assert "<title>413 Request Entity Too Large</title>" in await response.text()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "example.com", ""])
+async def test_only_loopback_is_served(simulator_of, host: str) -> None:
+    with pytest.raises(UsageError):
+        async with serve(simulator_of(), host=host):
+            pytest.fail("served")
+
+
+async def test_a_given_port_is_used_and_free_again_afterwards(simulator_of) -> None:
+    async with serve(simulator_of()) as port:
+        pass
+    for _ in range(2):
+        async with serve(simulator_of(), port=port) as bound:
+            assert bound == port
+
+
+async def test_control_is_not_served_unless_asked_for(simulator_of) -> None:
+    async with client(simulator_of()) as session, session.get("/control/log") as response:
+        assert response.status == 404

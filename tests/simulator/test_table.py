@@ -1,0 +1,54 @@
+"""Orders of a table, and that a change is seen by a view asked for after it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from backfill.simulator.table import StoredObject, Table
+
+
+def _row(object_id: str, created: int, updated: int) -> StoredObject:
+    return StoredObject(object_id, 0, created, updated, active=True, doc=b"{}")
+
+
+def _ids(rows: object) -> str:
+    assert isinstance(rows, (list, tuple))
+    return "".join(row.id for row in rows)
+
+
+def test_views_are_ordered_and_ties_go_by_insertion() -> None:
+    table = Table()
+    for row in (_row("c", 5, 9), _row("a", 5, 7), _row("b", 3, 9)):
+        table.put(row)
+    assert (_ids(table.all()), _ids(table.by_created()), _ids(table.by_updated())) == ("cab", "bca", "acb")
+
+
+def test_a_change_shows_in_every_view_and_an_edit_does_not_move_a_row_in_all() -> None:
+    table = Table()
+    for row in (_row("a", 1, 1), _row("b", 2, 2)):
+        table.put(row)
+    assert _ids(table.by_updated()) == "ab"
+    table.put(_row("a", 1, 3))
+    assert (_ids(table.all()), _ids(table.by_created()), _ids(table.by_updated())) == ("ab", "ab", "ba")
+    table.remove("b", 4)
+    assert (len(table), _ids(table.by_updated()), table.get("b")) == (1, "a", None)
+
+
+def test_views_are_made_once_between_changes() -> None:
+    table = Table()
+    table.put(_row("a", 1, 1))
+    assert table.by_created() is table.by_created()
+
+
+def test_tombstones_from_a_second_on_oldest_first() -> None:
+    table = Table()
+    for object_id, at in (("x", 30), ("y", 10), ("z", 20)):
+        table.bury(object_id, at)
+    assert table.tombstones_since(20) == [("z", 20), ("x", 30)]
+
+
+def test_a_stored_version_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        _row("a", 1, 1).sync_token = 2  # type: ignore[misc]
+    assert msgspec.structs.asdict(_row("a", 1, 2))["updated"] == 2
