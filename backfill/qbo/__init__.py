@@ -1,0 +1,1 @@
+"""What Intuit's API is: entities, statements, calls, answers, faults, tokens, HTTP. No pacing, no SQL, no logs."""

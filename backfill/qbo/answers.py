@@ -1,0 +1,273 @@
+"""Answers, decoded: pages, counts, batches and CDC. Each function takes the answer and the request it answers.
+
+The ordinary answer is decoded in one pass that makes no Python object per field. What that pass refuses goes
+the careful way: cut into pieces, so that one bad row is refused and its page is not lost. All raise
+`UnreadableError` for what is not of the promised shape, and `FaultError` for a fault inside a 200.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from backfill.errors import RequestError
+from backfill.model import Record, Refusal
+from backfill.qbo.catalogue import Entity, entity_of_array_key
+from backfill.qbo.envelopes import holds_fault, parse
+from backfill.qbo.fault_errors import fault_error, unreadable_error
+from backfill.qbo.records import instant, read_rows
+from backfill.qbo.splitter import SplitError, elements, members
+from backfill.wire import Request, Response
+
+
+class Page(msgspec.Struct, frozen=True):
+    """The rows of one answer for one entity."""
+
+    records: list[Record]
+    refusals: list[Refusal]
+    received: int
+    """Rows in the answer: a page shorter than what was asked for is the last one. May be one more than asked for."""
+    server_time: datetime
+    """The answer's own `time`, in UTC. Cursors are made of it, never of our clock."""
+    total_count: int | None = None
+    """The answer to `COUNT(*)`: 0 where nothing at all was found, None where it is not said."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The answer to one write of a batch: the object as it stands now, or its deleted stub."""
+
+    entity: str
+    record: Record
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """Answers by bId. A bId that was sent and is not here has an unknown outcome."""
+
+    items: Mapping[str, Page | Written | RequestError]
+    server_time: datetime
+
+
+class CdcAnswer(msgspec.Struct, frozen=True):
+    """Changes by entity name; an entity that did not change has no page."""
+
+    pages: Mapping[str, Page]
+    total: int
+    """Objects in the whole answer: at 1000 the server has cut it, and every entity may be short (deletes first)."""
+    server_time: datetime
+
+
+T = TypeVar("T")
+
+_Rows = dict[str, list[msgspec.Raw] | int]
+"""A QueryResponse: rows under the entity's key, and startPosition, maxResults, totalCount."""
+
+
+class _QueryEnvelope(msgspec.Struct):
+    QueryResponse: _Rows
+    time: str
+
+
+class _CdcPart(msgspec.Struct):
+    QueryResponse: list[_Rows]
+
+
+class _CdcEnvelope(msgspec.Struct):
+    CDCResponse: list[_CdcPart]
+    time: str
+
+
+_QUERY = msgspec.json.Decoder(_QueryEnvelope)
+_CDC = msgspec.json.Decoder(_CdcEnvelope)
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes from outside."""
+
+_NEITHER = -1
+
+_Parts = Mapping[str, Sequence[msgspec.Raw | bytes] | int]
+"""The same as `_Rows`, whichever way it was cut."""
+
+
+def decode_page(entity: Entity, response: Response, *, request: Request) -> Page:
+    """The rows of an answer to a query, a read by Id, a singleton or a listing."""
+    try:
+        answer = _QUERY.decode(response.body)
+        return _page(entity, answer.QueryResponse, instant(answer.time))
+    except (*_REFUSED, ValueError):
+        return _carefully(lambda top: _page_of(entity, top, response), response, request)
+
+
+def decode_count(response: Response, *, request: Request) -> int:
+    """The answer to `SELECT COUNT(*)`. An empty QueryResponse is how the server says that nothing was found."""
+
+    def count(top: Mapping[str, bytes]) -> int:
+        total = _total_count(_cut(top.get("QueryResponse", b"")))
+        if total is None:
+            raise SplitError("it has no totalCount")
+        return total
+
+    return _carefully(count, response, request)
+
+
+def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
+    """The items of a batch answer; a fault of one item is an error in its place and is not raised."""
+
+    def batch(top: Mapping[str, bytes]) -> BatchAnswer:
+        server_time = _server_time(top, response)
+        items: dict[str, Page | Written | RequestError] = {}
+        for raw in elements(_required(top, "BatchItemResponse")):
+            item = members(raw)
+            b_id = _string(_required(item, "bId"))
+            if b_id in items:
+                raise SplitError(f"bId {b_id!r} occurs twice")
+            items[b_id] = _item(item, raw, server_time, response, request)
+        return BatchAnswer(items, server_time)
+
+    return _carefully(batch, response, request)
+
+
+def decode_cdc(response: Response, *, request: Request) -> CdcAnswer:
+    """What changed, by entity, deleted stubs included as records with `deleted=True`."""
+    try:
+        answer = _CDC.decode(response.body)
+        parts: list[_Rows] = [part for inner in answer.CDCResponse for part in inner.QueryResponse]
+        return _cdc_answer(parts, instant(answer.time))
+    except (*_REFUSED, ValueError):
+        return _carefully(lambda top: _cdc_of(top, response), response, request)
+
+
+def _carefully(decode: Callable[[Mapping[str, bytes]], T], response: Response, request: Request) -> T:
+    """Decode from the members of the whole body. All that is wrong becomes the error for `request`."""
+    try:
+        top = members(response.body)
+        if not holds_fault(top):
+            return decode(top)
+        why = "its fault says nothing"
+    except (*_REFUSED, ValueError) as error:
+        why = str(error)
+    faults = parse(response.body).faults
+    if faults:
+        raise fault_error(faults, request, status=response.status, intuit_tid=response.intuit_tid)
+    why = why if response.body.strip() else "it is empty"
+    raise unreadable_error(why, request, status=response.status, intuit_tid=response.intuit_tid)
+
+
+def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Page:
+    """A page from a QueryResponse, or from the entity's own key: one object, or a list of them."""
+    server_time = _server_time(top, response)
+    if "QueryResponse" in top:
+        return _page(entity, _cut(top["QueryResponse"]), server_time)
+    value = top.get(entity.array_key, top.get(entity.name, b""))
+    rows = [value] if value.startswith(b"{") else elements(value)
+    return _page(entity, {entity.array_key: rows}, server_time)
+
+
+def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
+    """The rows under whatever key they have, unless it is another entity's."""
+    lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
+    if len(lists) > 1:
+        raise SplitError("it has rows under several keys")
+    key, rows = lists[0] if lists else (entity.array_key, ())
+    if entity_of_array_key(key) not in {entity, None}:
+        raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
+    records, refusals = read_rows(entity, rows, deleted_at=server_time)
+    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+
+
+def _total_count(parts: _Parts) -> int | None:
+    total = parts.get("totalCount") if parts else 0
+    return total if isinstance(total, int) and total >= 0 else None
+
+
+def _cut(raw: bytes) -> _Parts:
+    """A QueryResponse, carefully. What is neither rows nor a number has no value, but is there: it is not empty."""
+    found: dict[str, Sequence[bytes] | int] = {}
+    for key, value in members(raw).items():
+        if value.startswith(b"["):
+            found[key] = elements(value)
+        elif value.isdigit() and len(value) < 19:  # more digits than any count; int() of millions of them is slow
+            found[key] = int(value)
+        else:
+            found[key] = _NEITHER
+    return found
+
+
+def _cdc_of(top: Mapping[str, bytes], response: Response) -> CdcAnswer:
+    parts: list[_Parts] = []
+    for inner in elements(_required(top, "CDCResponse")):
+        for part in elements(_required(members(inner), "QueryResponse")):
+            cut = members(part)
+            if holds_fault(cut):
+                raise SplitError("it holds a fault")
+            parts.append(_cut(part))
+    return _cdc_answer(parts, _server_time(top, response))
+
+
+def _cdc_answer(parts: Sequence[_Parts], server_time: datetime) -> CdcAnswer:
+    pages: dict[str, Page] = {}
+    for part in parts:
+        for key, rows in part.items():
+            if isinstance(rows, int):
+                continue
+            entity = entity_of_array_key(key)
+            if entity is None or entity.name in pages:
+                raise SplitError(f"it has unexpected rows under {key}")
+            pages[entity.name] = _page(entity, {key: rows}, server_time)
+    return CdcAnswer(pages, sum(page.received for page in pages.values()), server_time)
+
+
+def _item(
+    item: Mapping[str, bytes], raw: bytes, server_time: datetime, response: Response, request: Request
+) -> Page | Written | RequestError:
+    """One item of a batch: an error, a page or count, or a written object."""
+    if holds_fault(item):
+        faults = parse(raw).faults
+        if faults:
+            return fault_error(faults, request, status=response.status, intuit_tid=response.intuit_tid)
+    try:
+        return _found(item, server_time) if "QueryResponse" in item else _written(item, server_time)
+    except (*_REFUSED, ValueError) as error:
+        return unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid)
+
+
+def _found(item: Mapping[str, bytes], server_time: datetime) -> Page:
+    parts = _cut(item["QueryResponse"])
+    key = next((key for key, rows in parts.items() if not isinstance(rows, int)), None)
+    if key is None:
+        return Page([], [], 0, server_time, _total_count(parts))
+    entity = entity_of_array_key(key)
+    if entity is None:
+        raise SplitError(f"it has rows under {key}, which is no entity's key")
+    return _page(entity, parts, server_time)
+
+
+def _written(item: Mapping[str, bytes], server_time: datetime) -> Written:
+    for key, value in item.items():
+        entity = entity_of_array_key(key)
+        if entity is not None:
+            records, refusals = read_rows(entity, [value], deleted_at=server_time)
+            if refusals:
+                raise SplitError(f"the {entity.name} in it cannot be read: {refusals[0].message}")
+            return Written(entity.name, records[0])
+    raise SplitError("it holds neither a fault, nor rows, nor an object")
+
+
+def _server_time(top: Mapping[str, bytes], response: Response) -> datetime:
+    """The answer's `time`; where it has none, the `Date` header: the same server's clock, in whole seconds."""
+    time = top.get("time")
+    if time is not None:
+        return instant(_string(time))
+    return email.utils.parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
+
+
+def _required(part: Mapping[str, bytes], key: str) -> bytes:
+    if key not in part:
+        raise SplitError(f"it has no {key}")
+    return part[key]
+
+
+def _string(raw: bytes) -> str:
+    return msgspec.json.decode(raw, type=str)

@@ -1,0 +1,279 @@
+"""The way out: aiohttp's client, and nothing else of the package knows it. Sends once; decides nothing.
+
+Proxies of the environment are not used (`trust_env` is off): a bearer token must not take a way that nobody
+configured for it. Redirects are not followed, for the same reason.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import aiohttp
+import anyio
+from isal import igzip_lib, isal_zlib
+from yarl import URL
+
+from backfill.errors import RequestError, UnansweredError, UnreadableError
+from backfill.model import RealmId
+from backfill.qbo.fault_errors import asked_of
+from backfill.qbo.urls import checked_url, encoded, url_of
+from backfill.wire import Request, Response
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Thirty times a page of 1000 invoices; a batch of 1000 of the largest objects is far below."""
+
+_TOKEN_BODY_BYTES_MAX = 1024 * 1024
+"""A pair of tokens has some kilobytes."""
+_KEEPALIVE_S = 75.0
+"""A little longer than the minute that a frozen realm waits, so that its connections are still there."""
+_DNS_CACHE_S = 300
+"""Five minutes: connections outlive it anyway, and a change of address is still noticed the same hour."""
+_READ_BUFFER_BYTES = 2**21
+"""As large as a page: measured, it takes a tenth off the cost of one."""
+_CONNECT_S = 15.0
+"""For name, TCP and TLS. Intuit's edge answers in a fraction of a second or not at all."""
+_GZIP = 31
+"""zlib's window bits for gzip: 16 for its header, 15 for the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Both ways out, over one session."""
+
+    api: HttpTransport
+    tokens: HttpTokenEndpoint
+
+
+@asynccontextmanager
+async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[Http]:
+    """Open the session and close it with the block. Raises `UsageError` for plain http to another machine.
+
+    The pool has no limit of its own: all realms share one host, and how many requests are on the way is
+    bounded per realm, by pacing.
+    """
+    base_url, token_url = checked_url(base_url), checked_url(token_url)
+    tls = ssl.create_default_context()
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_note_connected)
+    trace.on_connection_reuseconn.append(_note_connected)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=_DNS_CACHE_S, ssl=tls),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        read_bufsize=_READ_BUFFER_BYTES,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+        headers={"User-Agent": f"backfill/{_version()}", "Accept-Encoding": "gzip"},
+        trust_env=False,
+        trace_configs=[trace],
+    ) as session:
+        # aiohttp sends a GET again by itself when a kept connection turns out dead, and has no option against it.
+        # A request that no permit was taken for could break the limits.
+        session._retry_connection = False  # noqa: SLF001  # no public switch; aiohttp's own test client does the same
+        yield Http(
+            HttpTransport(session, base_url, max_body_bytes=max_body_bytes), HttpTokenEndpoint(session, token_url)
+        )
+
+
+class HttpTransport:
+    """Requests below `/v3/company/{realm_id}` of one host."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._exchange = _Exchange(session, max_body_bytes)
+        self._base_url = base_url
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """As `Transport.send`. Raises `UnansweredError`, and `UnreadableError` for a body too large or not gzip."""
+        return await self._exchange.send(
+            request.method,
+            url_of(self._base_url, request),
+            request.headers,
+            request.body,
+            deadline=deadline,
+            realm_id=request.realm_id,
+            asked=partial(asked_of, request),
+        )
+
+
+class HttpTokenEndpoint:
+    """The OAuth token endpoint."""
+
+    def __init__(self, session: aiohttp.ClientSession, token_url: str) -> None:
+        self._exchange = _Exchange(session, _TOKEN_BODY_BYTES_MAX)
+        self._url = URL(token_url)
+
+    async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
+        """As `TokenEndpoint.post`. Raises `UnansweredError`, which names no realm: the caller knows it."""
+        return await self._exchange.send(
+            "POST",
+            self._url,
+            {**headers, "Content-Type": "application/x-www-form-urlencoded"},
+            encoded(form.items()).encode(),
+            deadline=deadline,
+            realm_id=RealmId(""),
+            asked=lambda: "POST the token endpoint",
+        )
+
+
+class _Exchange:
+    """One request and its whole answer, within a deadline and a bound on size."""
+
+    def __init__(self, session: aiohttp.ClientSession, max_body_bytes: int) -> None:
+        self._session = session
+        self._max_body_bytes = max_body_bytes
+
+    async def send(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        deadline: float,
+        realm_id: RealmId,
+        asked: Callable[[], str],
+    ) -> Response:
+        attempt = _Attempt()
+        failure: RequestError
+        try:
+            with anyio.CancelScope(deadline=deadline):
+                async with self._session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=body or None,
+                    allow_redirects=False,
+                    trace_request_ctx=attempt,
+                ) as answer:
+                    return _response(answer, await self._body(answer))
+            failure = _unanswered("timeout", "it took too long", realm_id, asked(), sent=attempt.connected)
+        except _BodyError as error:
+            failure = _unreadable(str(error), realm_id, asked())
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # `from None` below: aiohttp's errors carry the request's headers, and with them the token.
+            sent = attempt.connected or not isinstance(error, _UNSENT)
+            failure = _unanswered(_code(error), _words(error), realm_id, asked(), sent=sent)
+        raise failure from None
+
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        try:
+            raw = await self._read(answer)
+            return self._decompressed(raw, answer.headers.get("Content-Encoding", ""))
+        except (_BodyError, aiohttp.ClientPayloadError):
+            if 200 <= answer.status < 300:
+                raise
+            return b""  # the status says it: a throttle with a broken body is still a throttle
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        if (answer.content_length or 0) > self._max_body_bytes:
+            raise _BodyError(f"it announces {answer.content_length} bytes")
+        chunks: list[bytes] = []
+        received = 0
+        async for chunk in answer.content.iter_any():
+            chunks.append(chunk)
+            received += len(chunk)
+            if received > self._max_body_bytes:
+                raise _BodyError(f"it is larger than {self._max_body_bytes} bytes")
+        return b"".join(chunks)
+
+    def _decompressed(self, raw: bytes, encoding: str) -> bytes:
+        """The body in one piece: measured, a third of the cost of decompressing as it comes."""
+        if encoding.lower() in {"", "identity"} or not raw:
+            return raw
+        if encoding.lower() not in {"gzip", "x-gzip"}:
+            raise _BodyError(f"it is encoded as {encoding[:40]!r}, which was not asked for")
+        stream = isal_zlib.decompressobj(_GZIP)
+        try:
+            body: bytes = stream.decompress(raw, self._max_body_bytes + 1)
+        except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub calls the class an instance
+            raise _BodyError(f"its gzip is broken: {error}") from error
+        if len(body) > self._max_body_bytes:
+            raise _BodyError(f"it unpacks to more than {self._max_body_bytes} bytes")
+        if not stream.eof or stream.unused_data:
+            raise _BodyError("its gzip does not end where the body does")
+        return body
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What aiohttp's tracing tells of one request."""
+
+    connected: bool = False
+    """There is a connection: from then on bytes may have reached the server."""
+
+
+class _BodyError(Exception):
+    """The answer's body is too large, or not what its headers say."""
+
+
+async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+    context.trace_request_ctx.connected = True
+
+
+def _response(answer: aiohttp.ClientResponse, body: bytes) -> Response:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Response(status=answer.status, headers=headers, body=body)
+
+
+_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""There was no connection: refused, no such host, no TLS."""
+
+
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "dns"),
+    (aiohttp.ClientSSLError, "tls"),
+    (aiohttp.ConnectionTimeoutError, "connect_timeout"),
+    (aiohttp.ClientConnectorError, "connect"),
+    (aiohttp.ServerTimeoutError, "timeout"),
+    (aiohttp.ServerDisconnectedError, "disconnected"),
+    (aiohttp.ClientPayloadError, "cut"),
+    (ConnectionResetError, "reset"),
+)
+"""The kinds of failure, most specific first, in words of ours."""
+
+
+def _code(error: Exception) -> str:
+    return next((code for kind, code in _CODES if isinstance(error, kind)), "broken")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, in words that hold no header and no body."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+def _unanswered(code: str, words: str, realm_id: RealmId, asked: str, *, sent: bool) -> UnansweredError:
+    about = f" for realm {realm_id}" if realm_id else ""
+    return UnansweredError(
+        f"{asked}{about} got no whole answer: {words}.",
+        sent=sent,
+        realm_id=realm_id,
+        asked=asked,
+        action="Nothing to do: it is tried again. If it stays, check the network and Intuit's status page.",
+        code=code,
+    )
+
+
+def _unreadable(words: str, realm_id: RealmId, asked: str) -> UnreadableError:
+    about = f" for realm {realm_id}" if realm_id else ""
+    return UnreadableError(
+        f"The answer to {asked}{about} cannot be read: {words}.",
+        realm_id=realm_id,
+        asked=asked,
+        action="Nothing to do: it is asked again. If it stays, check what stands between here and Intuit.",
+        code="unreadable",
+    )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("backfill")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"

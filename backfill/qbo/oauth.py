@@ -1,0 +1,185 @@
+"""The refresh of an access token: one exchange with Intuit's token endpoint, and what its refusals mean."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError, UnreadableError
+from backfill.model import RealmId, Secret
+from backfill.qbo.envelopes import redacted
+from backfill.wire import Response, TokenEndpoint
+
+_ASKED = "POST the token endpoint (refresh)"
+_TOKEN_CHARS_MAX = 16_384
+"""Intuit documents up to 4096 characters for an access token; four times that is not a token."""
+_LIFE_MAX_S = 366 * 86_400.0
+"""A year; an access token lives an hour. More is a broken answer, and dates end somewhere."""
+_AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An app's client id and secret, as Intuit's developer portal shows them."""
+
+    client_id: Secret
+    client_secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A new pair. The refresh token's value changes about once a day; in between the same one comes back."""
+
+    access_token: Secret
+    expires_in_s: float
+    refresh_token: Secret
+    refresh_expires_in_s: float | None
+    """Seconds until the refresh token dies of disuse (about 100 days); None where it is not said."""
+
+
+class _Grant(msgspec.Struct):
+    access_token: str
+    refresh_token: str
+    expires_in: float
+    x_refresh_token_expires_in: float | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error: str = ""
+    error_description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    disposition: Disposition
+    meaning: str
+    action: str
+
+
+_MEANINGS: Mapping[str, _Meaning] = MappingProxyType(
+    {
+        "invalid_grant": _Meaning(
+            Disposition.PARK,
+            "the refresh token is used up, expired or revoked",
+            "Reconnect the company: an administrator of it gives the app consent again; then import the new token.",
+        ),
+        "invalid_client": _Meaning(
+            Disposition.STOP,
+            "the app's client id or secret is wrong",
+            "Check BACKFILL_CLIENT_ID and BACKFILL_CLIENT_SECRET, and that they are for the environment in use.",
+        ),
+        "unauthorized_client": _Meaning(
+            Disposition.STOP, "the app may not refresh tokens", "Check the app's settings in Intuit's developer portal."
+        ),
+        "invalid_request": _Meaning(
+            Disposition.STOP, "the request was malformed", "This is a defect of the program: report it."
+        ),
+        "unsupported_grant_type": _Meaning(
+            Disposition.STOP, "the request was malformed", "This is a defect of the program: report it."
+        ),
+    }
+)
+
+
+async def refresh(
+    endpoint: TokenEndpoint, realm_id: RealmId, refresh_token: Secret, credentials: Credentials, *, deadline: float
+) -> Granted:
+    """Exchange `refresh_token` for a new pair. Sends once.
+
+    Raises `TokenError` (PARK: invalid_grant, the realm; STOP: the app's credentials or our request), and with
+    RETRY `UnansweredError` (no answer: the value may have been rotated all the same), `FaultError` (429, 5xx)
+    and `UnreadableError` (a 2xx that holds no tokens).
+    """
+    pair = f"{credentials.client_id.reveal()}:{credentials.client_secret.reveal()}"
+    headers = {
+        "Accept": "application/json",
+        "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+    }
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+    try:
+        response = await endpoint.post(form, headers, deadline=deadline)
+    except UnansweredError as error:
+        # The endpoint does not know for which realm it was asked; here it is known.
+        raise UnansweredError(
+            f"Realm {realm_id}: {error.message}",
+            sent=error.sent,
+            realm_id=realm_id,
+            asked=_ASKED,
+            action=error.action or _AGAIN,
+            code=error.code,
+        ) from error
+    if 200 <= response.status < 300:
+        return _granted(response, realm_id)
+    raise _refused(response, realm_id)
+
+
+def _granted(response: Response, realm_id: RealmId) -> Granted:
+    try:
+        grant = msgspec.json.decode(response.body, type=_Grant, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _unreadable(response, realm_id) from None  # the cause quotes the body, which may hold a token
+    tokens = (grant.access_token, grant.refresh_token)
+    plain = all(0 < len(token) <= _TOKEN_CHARS_MAX and token.isascii() and token.isprintable() for token in tokens)
+    if not (plain and 0 < grant.expires_in <= _LIFE_MAX_S):
+        raise _unreadable(response, realm_id)
+    return Granted(
+        access_token=Secret(grant.access_token),
+        expires_in_s=grant.expires_in,
+        refresh_token=Secret(grant.refresh_token),
+        refresh_expires_in_s=grant.x_refresh_token_expires_in,
+    )
+
+
+def _unreadable(response: Response, realm_id: RealmId) -> UnreadableError:
+    return UnreadableError(
+        f"The token endpoint's answer for realm {realm_id} holds no tokens.",
+        realm_id=realm_id,
+        asked=_ASKED,
+        action=_AGAIN,
+        status=response.status,
+        code="unreadable",
+        intuit_tid=response.intuit_tid,
+    )
+
+
+def _refused(response: Response, realm_id: RealmId) -> RequestError:
+    said = _refusal(response.body)
+    passing = response.status == 429 or response.status >= 500  # the endpoint is busy or broken, the token may be good
+    meaning = None if passing else _MEANINGS.get(said.error)
+    if meaning is None and response.status == 401:  # without a body that says so, too
+        meaning = _MEANINGS["invalid_client"]
+    words = ": ".join(part for part in (said.error, said.error_description) if part)
+    if meaning is None:
+        return FaultError(
+            f"The token endpoint failed for realm {realm_id} (HTTP {response.status}{f', {words}' if words else ''}).",
+            realm_id=realm_id,
+            asked=_ASKED,
+            action=_AGAIN,
+            disposition=Disposition.RETRY,
+            status=response.status,
+            code=said.error or str(response.status),
+            intuit_tid=response.intuit_tid,
+            detail=said.error_description,
+        )
+    return TokenError(
+        f"The token endpoint refused realm {realm_id}: {meaning.meaning} ({words or response.status}).",
+        realm_id=realm_id,
+        asked=_ASKED,
+        action=meaning.action,
+        disposition=meaning.disposition,
+        status=response.status,
+        code=said.error or "invalid_client",
+        intuit_tid=response.intuit_tid,
+    )
+
+
+def _refusal(body: bytes) -> _Refusal:
+    try:
+        said = msgspec.json.decode(body, type=_Refusal)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Refusal()
+    return _Refusal(redacted(said.error)[:100], redacted(said.error_description)[:300])

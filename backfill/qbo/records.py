@@ -1,0 +1,165 @@
+"""One object of an answer becomes a `Record`, or a `Refusal` where its header cannot be read.
+
+Only the key columns are decoded; the object's own bytes are kept as they came, so no number loses its scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from backfill.model import Record, Refusal
+from backfill.qbo.catalogue import Entity, Reading
+from backfill.qbo.splitter import SplitError, members
+
+SINGLETON_ID = "1"
+"""CompanyInfo says 1 of itself, and Preferences too; there is one of each."""
+
+_ID_CHARS_MAX = 200
+"""Intuit's Ids have at most 19 digits or a short word; a primary key of kilobytes is a broken answer."""
+_SYNC_TOKEN_MAX = 2**63 - 1
+"""As large as the column."""
+_RAW_BYTES_MAX = 1024 * 1024
+"""A refused row is kept for a person to look at; a megabyte is far more than any good row has."""
+
+
+class _MetaData(msgspec.Struct, gc=False):
+    CreateTime: str | None = None
+    LastUpdatedTime: str | None = None
+
+
+class _Header(msgspec.Struct, gc=False):
+    Id: str | int | None = None
+    SyncToken: str | int | None = None
+    MetaData: _MetaData | None = None
+    status: Any = None
+
+
+class _RateHeader(_Header, gc=False):
+    SourceCurrencyCode: str = ""
+    AsOfDate: str = ""
+
+
+class _HeaderError(ValueError):
+    """The header is JSON, and not a header that we can file a row under."""
+
+
+_HEADER = msgspec.json.Decoder(_Header)
+_RATE_HEADER = msgspec.json.Decoder(_RateHeader)
+_WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 time with any offset (`-07:00`, `-0700`, `Z`) as an aware datetime in UTC. Raises `ValueError`."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset, so it is not an instant")
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of range") from error
+
+
+def read_rows(
+    entity: Entity, rows: Iterable[msgspec.Raw | bytes], *, deleted_at: datetime | None = None
+) -> tuple[list[Record], list[Refusal]]:
+    """All rows of one answer. `deleted_at` dates a deleted stub that does not say when it was deleted."""
+    read = _READERS[entity.reading]
+    records: list[Record] = []
+    refusals: list[Refusal] = []
+    for row in rows:
+        try:
+            records.append(read(row, deleted_at))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            refusals.append(_refusal(bytes(row), error))
+    return records, refusals
+
+
+def _plain(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    header = _HEADER.decode(row)
+    return _record(_id(header.Id), header, row, deleted_at)
+
+
+def _singleton(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    return _record(SINGLETON_ID, _HEADER.decode(row), row, deleted_at)
+
+
+def _rate(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    """ExchangeRate has no Id: its key is the source currency and the date."""
+    header = _RATE_HEADER.decode(row)
+    if not (header.SourceCurrencyCode and header.AsOfDate):
+        raise _HeaderError("the rate has no SourceCurrencyCode or no AsOfDate")
+    return _record(_id(f"{header.SourceCurrencyCode}:{header.AsOfDate}"), header, row, deleted_at)
+
+
+def _wrapped(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    """RecurringTransaction: `{"Invoice": {...}}`. Ids are unique within a type only, so the type is part of the id."""
+    wrapper = _WRAPPER.decode(row)
+    if len(wrapper) != 1:
+        raise _HeaderError("the wrapper does not hold exactly one object")
+    kind, inner = next(iter(wrapper.items()))
+    header = _HEADER.decode(inner)
+    return _record(_id(f"{kind}:{_id(header.Id)}"), header, row, deleted_at)
+
+
+_READERS: Mapping[Reading, Callable[[msgspec.Raw | bytes, datetime | None], Record]] = MappingProxyType(
+    {
+        Reading.SCAN: _plain,
+        Reading.SINGLETON: _singleton,
+        Reading.RATES: _rate,
+        Reading.WRAPPED: _wrapped,
+        Reading.LISTING: _plain,
+    }
+)
+
+
+def _record(id_: str, header: _Header, row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    times = header.MetaData
+    created = times.CreateTime if times is not None else None
+    updated = times.LastUpdatedTime if times is not None else None
+    deleted = header.status == "Deleted"
+    updated_at = instant(updated) if updated else None
+    return Record(
+        id_,
+        None if header.SyncToken is None else _sync_token(header.SyncToken),
+        instant(created) if created else None,
+        deleted_at if deleted and updated_at is None else updated_at,
+        bytes(row),
+        deleted,
+    )
+
+
+def _id(value: str | int | None) -> str:
+    if value is None or value == "":
+        raise _HeaderError("it has no Id")
+    text = str(value)
+    if len(text) > _ID_CHARS_MAX:
+        raise _HeaderError("its Id is too long to be one")
+    return text
+
+
+def _sync_token(value: str | int) -> int | None:
+    if value == "":
+        return None
+    number = int(value)
+    if not 0 <= number <= _SYNC_TOKEN_MAX:
+        raise _HeaderError("its SyncToken is out of range")
+    return number
+
+
+def _refusal(raw: bytes, error: Exception) -> Refusal:
+    reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    return Refusal(id=_readable_id(raw), code="unreadable_row", message=reason[:500], raw=raw[:_RAW_BYTES_MAX])
+
+
+def _readable_id(raw: bytes) -> str:
+    """The row's own Id, as far as it can still be read out of a row that is broken elsewhere."""
+    try:
+        id_ = msgspec.json.decode(members(raw).get("Id", b'""'), type=str | int)
+        return str(id_)[:_ID_CHARS_MAX]
+    except (SplitError, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""

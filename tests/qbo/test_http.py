@@ -1,0 +1,360 @@
+"""The HTTP edge: against a mock for what is sent, and against a server on loopback for what can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import aiohttp
+import anyio
+import pytest
+from aioresponses import aioresponses
+from yarl import URL
+
+from backfill.errors import RequestError, UnansweredError, UnreadableError, UsageError
+from backfill.model import RealmId
+from backfill.qbo import calls
+from backfill.qbo.http import Http, open_http
+from backfill.qbo.urls import TOKEN_URL, url_of
+from backfill.wire import Request, Response
+
+REALM = RealmId("4620816365")
+BASE = "https://quickbooks.api.intuit.com"
+ASKED = calls.query(REALM, "SELECT * FROM Customer WHERE DisplayName = 'A+B & 50%'")
+WRITTEN = Request(realm_id=REALM, lane=calls.Lane.WRITE, method="POST", path="/customer", body=b'{"DisplayName":"x"}')
+
+
+async def sent_to_mock(
+    mocked: aioresponses, request: Request = ASKED, *, max_body_bytes: int = 10_000, **answer: object
+) -> Response:
+    url = url_of(BASE, request)
+    mocked.add(url, request.method, **answer)
+    async with open_http(BASE, TOKEN_URL, max_body_bytes=max_body_bytes) as http:
+        return await http.api.send(request, deadline=anyio.current_time() + 5)
+
+
+async def test_an_answer_comes_whole_with_lower_case_headers(mocked: aioresponses) -> None:
+    response = await sent_to_mock(mocked, status=400, body=b'{"Fault":1}', headers={"Intuit-Tid": "1-5f"})
+    assert (response.status, response.body, response.intuit_tid) == (400, b'{"Fault":1}', "1-5f")
+
+
+async def test_the_url_reaches_the_library_encoded_and_stays_so(mocked: aioresponses) -> None:
+    await sent_to_mock(mocked, body=b"{}")
+    ((_method, url),) = mocked.requests
+    assert isinstance(url, URL)
+    assert "A%2BB%20%26%2050%25" in str(url_of(BASE, ASKED))
+
+
+async def test_redirects_are_not_followed(mocked: aioresponses) -> None:
+    response = await sent_to_mock(mocked, status=302, headers={"Location": "https://evil.example.com"})
+    assert response.status == 302
+    assert len(mocked.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "code"),
+    [
+        (aiohttp.ServerDisconnectedError(), True, "disconnected"),
+        (aiohttp.ClientPayloadError("cut"), True, "cut"),
+        (aiohttp.ClientOSError(104, "Connection reset by peer"), True, "broken"),
+        (ConnectionResetError(104, "Connection reset by peer"), True, "reset"),
+        (aiohttp.ClientConnectorError(None, OSError(111, "Connection refused")), False, "connect"),
+        (aiohttp.ConnectionTimeoutError(), False, "connect_timeout"),
+        (aiohttp.ServerTimeoutError(), True, "timeout"),
+    ],
+)
+async def test_what_the_library_raises_becomes_an_error_of_ours(
+    mocked: aioresponses, error: Exception, sent: bool, code: str
+) -> None:
+    with pytest.raises(UnansweredError, match=f"realm {REALM}") as caught:
+        await sent_to_mock(mocked, exception=error)
+    assert (caught.value.sent, caught.value.code, caught.value.realm_id) == (sent, code, REALM)
+    assert caught.value.asked.startswith("GET /query SELECT * FROM Customer")
+    assert caught.value.__cause__ is None
+    assert len(mocked.requests) == 1
+
+
+async def test_plain_http_to_another_machine_is_refused_before_anything_is_opened() -> None:
+    for base_url, token_url in (("http://example.com", TOKEN_URL), (BASE, "http://example.com")):
+        with pytest.raises(UsageError):
+            async with open_http(base_url, token_url):
+                pass
+
+
+Step = bytes | float | None
+"""What a server does next: sends bytes, waits seconds, or (None) cuts the connection hard."""
+
+
+class Server:
+    """A server on loopback that answers request by request as it is told; it parses no more than it must."""
+
+    def __init__(self, answers: Sequence[Sequence[Step]]) -> None:
+        self._answers = list(answers)
+        self.heads: list[bytes] = []
+        self.bodies: list[bytes] = []
+        self.connections = 0
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                self.bodies.append(await reader.readexactly(_length(head)))
+                for step in self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]:
+                    if step is None:
+                        writer.transport.abort()
+                    elif isinstance(step, float):
+                        await asyncio.wait_for(reader.read(), step) if step > 60 else await anyio.sleep(step)
+                    else:
+                        writer.write(step)
+                        await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+            pass
+        finally:
+            writer.close()
+
+
+def _length(head: bytes) -> int:
+    lines = (line.split(b":") for line in head.lower().split(b"\r\n") if b":" in line)
+    return next((int(parts[1]) for parts in lines if parts[0] == b"content-length"), 0)
+
+
+def ok(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def serving(*answers: Sequence[Step], max_body_bytes: int = 1_000_000) -> AsyncIterator[tuple[Server, Http]]:
+    server = Server(answers)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with open_http(server.url, f"{server.url}/token", max_body_bytes=max_body_bytes) as http:
+        yield server, http
+    listening.close()
+    await listening.wait_closed()
+
+
+async def fails(http: Http, *, within_s: float = 5, request: Request = ASKED) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        await http.api.send(request, deadline=anyio.current_time() + within_s)
+    assert caught.value.realm_id == REALM
+    return caught.value
+
+
+async def test_what_travels_is_encoded_unzipped_named_and_without_cookies() -> None:
+    page = b'{"QueryResponse":{}}' * 1000
+    zipped = gzip.compress(page)
+    answer = ok(zipped, "Content-Encoding: gzip", "Set-Cookie: a=b", "intuit_tid: 1-5f")
+    async with serving([answer]) as (server, http):
+        for _ in range(3):
+            response = await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+            assert (response.status, response.body, response.intuit_tid) == (200, page, "1-5f")
+    first, *_, last = (head.decode() for head in server.heads)
+    line, *lines = first.split("\r\n")
+    assert line == (
+        f"GET /v3/company/{REALM}/query?query=SELECT%20%2A%20FROM%20Customer%20WHERE%20DisplayName%20%3D%20"
+        "%27A%2BB%20%26%2050%25%27&minorversion=75 HTTP/1.1"
+    )
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert headers["accept-encoding"] == "gzip"
+    assert headers["accept"] == "application/json"
+    assert headers["user-agent"].startswith("backfill/")
+    assert "cookie" not in last.lower()
+    assert server.connections == 1
+
+
+async def test_a_body_is_sent_as_it_is() -> None:
+    async with serving([ok(b"{}")]) as (server, http):
+        await http.api.send(WRITTEN, deadline=anyio.current_time() + 5)
+    assert server.bodies == [b'{"DisplayName":"x"}']
+
+
+async def test_forty_requests_are_in_flight_at_once() -> None:
+    async with serving([0.2, ok(b"{}")]) as (server, http), anyio.create_task_group() as group:
+        started = anyio.current_time()
+        for _ in range(40):
+            group.start_soon(lambda: http.api.send(ASKED, deadline=anyio.current_time() + 5))
+        with anyio.fail_after(3):
+            while len(server.heads) < 40:
+                await anyio.sleep(0.01)
+        assert anyio.current_time() - started < 2
+
+
+async def test_a_gzip_bomb_is_unpacked_no_further_than_the_bound() -> None:
+    bomb = gzip.compress(b"0" * 50_000_000)
+    async with serving([ok(bomb, "Content-Encoding: gzip")], max_body_bytes=1_000_000) as (_server, http):
+        error = await fails(http)
+    assert isinstance(error, UnreadableError)
+    assert "unpacks to more than 1000000 bytes" in error.message
+
+
+@pytest.mark.parametrize("body_bytes", [100_000, 100_001])
+async def test_the_bound_is_exact(body_bytes: int) -> None:
+    answers = [[ok(b"0" * body_bytes)], [ok(gzip.compress(b"0" * body_bytes), "Content-Encoding: gzip")]]
+    async with serving(*answers, max_body_bytes=100_000) as (_server, http):
+        for _ in range(2):
+            if body_bytes <= 100_000:
+                response = await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+                assert len(response.body) == body_bytes
+            else:
+                assert isinstance(await fails(http), UnreadableError)
+
+
+async def test_a_body_without_end_is_read_no_further_than_the_bound() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"0" * 65536 + b"\r\n"
+    more = b"10000\r\n" + b"0" * 65536 + b"\r\n"
+    async with serving([endless, *[more] * 1000, 999.0], max_body_bytes=1_000_000) as (_server, http):
+        error = await fails(http)
+    assert isinstance(error, UnreadableError)
+    assert "larger than 1000000 bytes" in error.message
+
+
+ZIPPED = gzip.compress(b'{"QueryResponse":{}}' * 100)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ok(ZIPPED[:-9], "Content-Encoding: gzip"),
+        ok(ZIPPED + b"more", "Content-Encoding: gzip"),
+        ok(b"not gzip at all", "Content-Encoding: gzip"),
+        ok(ZIPPED[:30] + b"\x00" + ZIPPED[31:], "Content-Encoding: gzip"),
+        ok(zlib.compress(b"{}"), "Content-Encoding: deflate"),
+        ok(b"{}", "Content-Encoding: br"),
+    ],
+)
+async def test_a_body_that_is_not_the_gzip_it_claims_to_be_is_unreadable(answer: bytes) -> None:
+    async with serving([answer]) as (_server, http):
+        error = await fails(http)
+    assert isinstance(error, UnreadableError)
+    assert error.__cause__ is None
+
+
+@pytest.mark.parametrize("encoding", ["Content-Encoding: br", "Content-Encoding: gzip"])
+async def test_a_throttle_with_a_broken_body_is_still_a_throttle(encoding: str) -> None:
+    answer = ok(b"broken", encoding, "Retry-After: 7", status="429 Too Many Requests")
+    async with serving([answer]) as (_server, http):
+        response = await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+    assert (response.status, response.body, response.headers["retry-after"]) == (429, b"", "7")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [None],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", None],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{....\r\n", None],
+        [b"HTTP/1.1 20"],
+        [b"\x00\x01\x02 what is this\r\n\r\n"],
+    ],
+)
+async def test_an_answer_that_is_cut_or_garbled_may_have_been_acted_on(steps: Sequence[Step]) -> None:
+    async with serving([*steps, None]) as (server, http):
+        error = await fails(http, request=WRITTEN)
+    assert isinstance(error, UnansweredError)
+    assert error.sent
+    assert len(server.heads) == 1
+
+
+async def test_law_1_a_get_is_not_sent_again_by_the_library_when_a_kept_connection_dies() -> None:
+    async with serving([ok(b"{}")], [None]) as (server, http):
+        await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+        error = await fails(http)
+    assert isinstance(error, UnansweredError)
+    assert error.sent
+    assert len(server.heads) == 2
+
+
+async def test_a_slow_drip_ends_at_the_deadline() -> None:
+    drip: list[Step] = [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"]
+    for _ in range(100):
+        drip += [b"{", 0.05]
+    async with serving(drip) as (_server, http):
+        started = anyio.current_time()
+        error = await fails(http, within_s=0.3)
+        assert anyio.current_time() - started < 1
+    assert isinstance(error, UnansweredError)
+    assert (error.sent, error.code) == (True, "timeout")
+
+
+async def test_a_deadline_that_has_passed_sends_nothing() -> None:
+    async with serving([ok(b"{}")]) as (server, http):
+        error = await fails(http, within_s=-1)
+        await anyio.sleep(0.05)
+    assert isinstance(error, UnansweredError)
+    assert (error.sent, error.code, server.heads) == (False, "timeout", [])
+
+
+async def test_a_refused_connection_has_sent_nothing() -> None:
+    async with serving([ok(b"{}")]) as (server, _http):
+        url = server.url
+    async with open_http(url, f"{url}/token") as http:
+        error = await fails(http)
+    assert isinstance(error, UnansweredError)
+    assert (error.sent, error.code) == (False, "connect")
+
+
+async def test_a_caller_that_gives_up_leaves_the_session_usable() -> None:
+    async with serving([999.0], [ok(b"{}")]) as (_server, http):
+        with anyio.move_on_after(0.1) as scope:
+            await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+        assert scope.cancelled_caught
+        assert (await http.api.send(ASKED, deadline=anyio.current_time() + 5)).status == 200
+
+
+async def test_a_proxy_of_the_environment_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving([ok(b"{}")]) as (proxy, _http), serving([ok(b"{}")]) as (server, http):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        await http.api.send(ASKED, deadline=anyio.current_time() + 5)
+    assert (len(server.heads), proxy.heads) == (1, [])
+
+
+async def test_law_7_a_failure_shows_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request(
+        realm_id=REALM, lane=calls.Lane.QUERY, method="GET", path="/query", headers={"Authorization": "Bearer SECRET"}
+    )
+    async with serving([b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n", None]) as (_server, http):
+        error = await fails(http, request=request)
+    chain: BaseException | None = error
+    while chain is not None and not isinstance(chain, type(None)):
+        assert "SECRET" not in f"{chain!r} {chain}"
+        chain = None if chain.__suppress_context__ else chain.__context__
+
+
+async def test_the_token_endpoint_gets_a_form() -> None:
+    async with serving([ok(b'{"error":"invalid_grant"}', status="400 Bad Request")]) as (server, http):
+        response = await http.tokens.post(
+            {"grant_type": "refresh_token", "refresh_token": "AB+/="},
+            {"Authorization": "Basic eA=="},
+            deadline=anyio.current_time() + 5,
+        )
+    assert (response.status, response.body) == (400, b'{"error":"invalid_grant"}')
+    assert server.heads[0].startswith(b"POST /token HTTP/1.1\r\n")
+    assert b"Content-Type: application/x-www-form-urlencoded\r\n" in server.heads[0]
+    assert b"Authorization: Basic eA==\r\n" in server.heads[0]
+    assert server.bodies == [b"grant_type=refresh_token&refresh_token=AB%2B%2F%3D"]
+
+
+async def test_the_token_endpoint_may_not_answer() -> None:
+    async with serving([None]) as (_server, http):
+        with pytest.raises(UnansweredError, match="the token endpoint got no whole answer"):
+            await http.tokens.post({}, {}, deadline=anyio.current_time() + 5)
+
+
+@pytest.mark.parametrize("named", ["_timeout", "_trust_env", "_retry_connection"])
+async def test_the_sessions_settings_hold(named: str) -> None:
+    expected: dict[str, Callable[[object], bool]] = {
+        "_timeout": lambda value: isinstance(value, aiohttp.ClientTimeout) and value.total is None,
+        "_trust_env": lambda value: value is False,
+        "_retry_connection": lambda value: value is False,
+    }
+    async with open_http(BASE, TOKEN_URL) as http:
+        session = http.api._exchange._session
+        assert expected[named](getattr(session, named))
