@@ -1,3 +1,37 @@
-"""Fixtures that every test may use, and the choice of event loop."""
+"""Which event loop a test runs on, and which tests run at all."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from backfill.pacing.virtual_clock import VirtualClockLoop
+
+VIRTUAL_TEST_WALL_LIMIT_S = 60.0
+"""Real time a virtual test may take: its only way to hang is to go round without end. `long` tests get ten times."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests are deselected, not skipped: a skip would say that something could not be tested."""
+    if config.getoption("--long"):
+        return
+    deselected = [item for item in items if item.get_closest_marker("long")]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """`@pytest.mark.virtual` puts a test on the virtual clock; every other one runs in real time."""
+    if item.get_closest_marker("virtual"):
+        factor = 10 if item.get_closest_marker("long") else 1
+        return {"virtual": lambda: VirtualClockLoop(wall_limit_s=VIRTUAL_TEST_WALL_LIMIT_S * factor)}
+    return {"real": asyncio.SelectorEventLoop}

@@ -1,0 +1,279 @@
+"""All limits of one realm at once: when its next request may go."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import anyio
+
+from backfill.events import Event, Observer, Throttled
+from backfill.model import RealmId
+from backfill.pacing.congestion import Congestion, Reason
+from backfill.pacing.ledger import DurablePermits, HeldPermits, PermitLedger
+from backfill.pacing.limits import Limits
+from backfill.pacing.metering import METERED_LANES
+from backfill.pacing.permits import PermitRing
+from backfill.pacing.quota import QuotaBreaker
+from backfill.pacing.spacing import StartSpacer
+from backfill.wire import Lane
+
+LANE_RINGS: Mapping[Lane, tuple[str, ...]] = {
+    Lane.QUERY: ("requests",),
+    Lane.BATCH: ("batches", "requests"),
+    Lane.CDC: ("requests",),
+    Lane.REPORT: ("reports", "requests"),
+    Lane.WRITE: ("requests",),
+}
+"""The windows that a call of each lane counts in, in the order in which their permits are taken: scarcest first."""
+
+SNAPSHOT_BUCKETS = 60
+"""The ledger keeps a window's permits in so many groups by time: a restart loses a second by rounding up, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to send one request now. Given back by exactly one of the budget's `answered`, `refused`, ... ."""
+
+    lane: Lane
+    sent_at: float
+    episode: int
+    probe: bool
+    """It asks alone, after a rest, whether the realm answers again."""
+
+
+def ignore(_event: Event) -> None:
+    """The observer that wants to know nothing."""
+
+
+class RealmBudget:
+    """Lets a realm's requests go when every limit allows it.
+
+    Permits are taken in this order, and nothing is held in vain: the lane's own window (40 batches), the window of all
+    requests (500), a place in flight (10), the next start. While the realm rests after a refusal nothing is held.
+
+    `rng` jitters the rests. `breaker` is shared by all realms of the app. With a `ledger` permits survive a crash: call
+    `restore` with what it holds before the first `take`, and `settle` after the last.
+    """
+
+    def __init__(
+        self,
+        realm_id: RealmId,
+        limits: Limits,
+        *,
+        rng: random.Random,
+        observe: Observer = ignore,
+        breaker: QuotaBreaker | None = None,
+        ledger: PermitLedger | None = None,
+    ) -> None:
+        self.realm_id = realm_id
+        self.limits = limits
+        self._rng = rng
+        self._observe = observe
+        self._breaker = breaker or QuotaBreaker()
+        self._sizes = {
+            "requests": limits.request_permits,
+            "batches": limits.batch_permits,
+            "reports": limits.report_permits,
+        }
+        self._rings = {name: PermitRing(size, limits.window_s) for name, size in self._sizes.items()}
+        self._lanes = {lane: tuple(self._rings[name] for name in names) for lane, names in LANE_RINGS.items()}
+        self._in_flight = PermitRing(limits.in_flight, window_s=0)
+        self._spacer = StartSpacer(limits.start_gap_s)
+        self._congestion = Congestion(limits)
+        self._speed = 1.0  # as applied to the rings
+        self._covered: Counter[Lane] = Counter()  # requests with durable cover, not given back yet
+        self._unanswered = 0  # of these, the ones that were sent
+        self._probe_over: anyio.Event | None = None  # set while a request asks alone after a rest
+        self._durable = (
+            None
+            if ledger is None
+            else DurablePermits(ledger, realm_id, block=limits.block_permits, snapshot=self._snapshot)
+        )
+
+    async def take(self, lane: Lane) -> Grant:
+        """Wait until a request of `lane` may go, and take its permits. It is to be sent at once.
+
+        Raises `UnavailableError` (STOP) when the month's quota is spent, and what the ledger raises.
+        """
+        while True:
+            probe = await self._pass_gate()
+            grant = None
+            taken: list[PermitRing] = []
+            try:
+                self._apply_speed(anyio.current_time())
+                for ring in (*self._lanes[lane], self._in_flight):
+                    await ring.take()
+                    taken.append(ring)
+                grant = await self._start(lane, probe=probe)
+            finally:
+                if grant is None:
+                    for ring in reversed(taken):
+                        ring.unused()
+                    self._end_probe(probe=probe)
+            if grant is not None:
+                return grant
+
+    def answered(self, grant: Grant, *, accepted: bool = True) -> None:
+        """The request was answered and not refused; `accepted`: with 2xx."""
+        now = anyio.current_time()
+        self._give_back(grant)
+        self._congestion.answered(now, episode=grant.episode)
+        if accepted and grant.lane in METERED_LANES:
+            self._breaker.answered(now)
+        self._end_probe(probe=grant.probe)
+
+    def refused(self, grant: Grant, *, retry_after_s: float | None = None) -> None:
+        """The request was answered with 'too many requests': the realm rests."""
+        now = anyio.current_time()
+        self._give_back(grant)
+        refusal = self._congestion.refused(
+            now,
+            sent_at=grant.sent_at,
+            episode=grant.episode,
+            unanswered=self._unanswered,
+            retry_after_s=retry_after_s,
+            jitter_s=self._rng.uniform(0, self.limits.freeze_jitter_s),
+        )
+        if refusal.reason is Reason.MINUTE and refusal.lasting_s >= self.limits.quota_s:
+            self._breaker.suspect(self.realm_id, since=now - refusal.lasting_s)
+        self._observe(Throttled(realm_id=self.realm_id, lane=grant.lane, freeze_s=refusal.freeze_s))
+        self._end_probe(probe=grant.probe)
+
+    def abandoned(self, grant: Grant) -> None:
+        """No answer will come any more, and the server may have taken the request in, or may yet.
+
+        It may work on it until `abandoned_s` after sending: so long its place in flight is kept, and its windows are
+        counted from then, plus a margin.
+        """
+        quiet_at = max(anyio.current_time(), grant.sent_at + self.limits.abandoned_s)
+        self._count_out(grant)
+        for ring in self._lanes[grant.lane]:
+            ring.come_back_at(quiet_at + self.limits.margin_s + self.limits.window_s)
+        self._in_flight.come_back_at(quiet_at)
+        self._end_probe(probe=grant.probe)
+
+    def unsent(self, grant: Grant) -> None:
+        """It is certain that no byte of the request reached the server."""
+        self._count_out(grant)
+        for ring in (*self._lanes[grant.lane], self._in_flight):
+            ring.unused()
+        if self._durable is not None:
+            self._durable.put_back()
+        self._end_probe(probe=grant.probe)
+
+    def restore(self, held: Sequence[HeldPermits]) -> None:
+        """Count as out what a ledger holds of an earlier process.
+
+        What was not known to be answered counts as sent just now and given up. Places in flight are not restored: the
+        dead process's connections are closed, and every restart would stand still for two minutes.
+        """
+        now = anyio.current_time()
+        unknown_s = self.limits.abandoned_s + self.limits.margin_s + self.limits.window_s
+        for entry in held:
+            due = now + (unknown_s if entry.free_in_s is None else entry.free_in_s)
+            self._rings[entry.ring].hold([due] * entry.permits)
+
+    async def settle(self) -> None:
+        """Write down durably what is really out, so that nothing is guessed when the realm is worked on again."""
+        if self._durable is not None:
+            await self._durable.settle()
+
+    def rate_used(self) -> int:
+        """Requests that count in the present window, those under way included."""
+        return self._rings["requests"].statistics().held
+
+    def rate_allowed(self) -> int:
+        """Requests that we allow ourselves in a window at the present speed."""
+        self._apply_speed(anyio.current_time())
+        return self._rings["requests"].statistics().permits
+
+    def forgettable(self) -> bool:
+        """Nothing is out, waited for or remembered: a new budget of the realm would be the same."""
+        now = anyio.current_time()
+        rings = [ring.statistics() for ring in (*self._rings.values(), self._in_flight)]
+        at_rest = all(ring.held == 0 and ring.waiting == 0 for ring in rings)
+        in_order = not self._congestion.resting and self._congestion.speed(now) == self._congestion.stretch(now) == 1
+        return at_rest and in_order
+
+    @property
+    def frozen_until(self) -> float | None:
+        """Loop time until which the realm rests after a refusal; None when it does not."""
+        return self._congestion.frozen_until if self._congestion.resting else None
+
+    async def _pass_gate(self) -> bool:
+        """Wait out a rest. True: this request asks alone, and the others wait for its answer."""
+        while True:
+            self._breaker.check()
+            if not self._congestion.resting:
+                return False
+            if anyio.current_time() < self._congestion.frozen_until:
+                await anyio.sleep_until(self._congestion.frozen_until)
+            elif self._probe_over is not None:
+                await self._probe_over.wait()
+            else:
+                self._probe_over = anyio.Event()
+                return True
+
+    def _end_probe(self, *, probe: bool) -> None:
+        if probe and self._probe_over is not None:
+            self._probe_over.set()
+            self._probe_over = None
+
+    async def _start(self, lane: Lane, *, probe: bool) -> Grant | None:
+        """The last steps: durable cover, then the next start. None if the realm has begun to rest meanwhile."""
+        if self._congestion.resting and not probe:
+            return None
+        if self._durable is not None:
+            await self._durable.draw()
+        self._covered[lane] += 1
+        grant = None
+        try:
+            await self._spacer.wait()
+            if probe or not self._congestion.resting:
+                grant = Grant(lane, anyio.current_time(), self._congestion.episode, probe)
+                self._unanswered += 1
+        finally:
+            if grant is None:
+                self._uncover(lane)
+        return grant
+
+    def _uncover(self, lane: Lane) -> None:
+        """The request was not sent after all."""
+        self._covered[lane] -= 1
+        if self._durable is not None:
+            self._durable.put_back()
+
+    def _count_out(self, grant: Grant) -> None:
+        self._covered[grant.lane] -= 1
+        self._unanswered -= 1
+
+    def _give_back(self, grant: Grant) -> None:
+        self._count_out(grant)
+        for ring in self._lanes[grant.lane]:
+            ring.answered()
+        self._in_flight.unused()
+
+    def _apply_speed(self, now: float) -> None:
+        speed = self._congestion.speed(now)
+        self._spacer.change_gap(self.limits.start_gap_s * self._congestion.stretch(now) / speed)
+        if speed != self._speed:
+            self._speed = speed
+            for name, ring in self._rings.items():
+                ring.resize(max(1, int(self._sizes[name] * speed)))
+
+    def _snapshot(self, block: int) -> Sequence[HeldPermits]:
+        """What must be kept if `block` more requests of any lane may be sent: see `PermitLedger`."""
+        now = anyio.current_time()
+        bucket_s = self.limits.window_s / SNAPSHOT_BUCKETS
+        held: list[HeldPermits] = []
+        for name, ring in self._rings.items():
+            out = block + sum(n for lane, n in self._covered.items() if name in LANE_RINGS[lane])
+            if out:
+                held.append(HeldPermits(name, min(out, self._sizes[name]), None))
+            buckets = Counter(ceil((due - now) / bucket_s) for due in ring.returning())
+            held += [HeldPermits(name, permits, number * bucket_s) for number, permits in sorted(buckets.items())]
+        return held

@@ -1,0 +1,370 @@
+"""A realm's limits together: lanes, order of taking, rests, the quota, durable permits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import anyio
+import pytest
+
+from backfill.errors import Disposition, UnavailableError
+from backfill.events import Event, Throttled
+from backfill.model import RealmId
+from backfill.pacing.budget import LANE_RINGS, Grant, RealmBudget
+from backfill.pacing.ledger import HeldPermits, MemoryPermitLedger
+from backfill.pacing.limits import Limits, load_limits
+from backfill.pacing.quota import QuotaBreaker
+from backfill.wire import Lane
+
+pytestmark = pytest.mark.virtual
+
+REALM = RealmId("9130350000000001")
+LIMITS = replace(load_limits(), reserve=0.0, freeze_jitter_s=0.0)
+WIDE = replace(LIMITS, in_flight=500)
+"""Many answers may be awaited at once, so that windows can be filled without answers."""
+
+
+def budget(limits: Limits = LIMITS, **options: object) -> RealmBudget:
+    return RealmBudget(REALM, limits, rng=random.Random(1), **options)  # type: ignore[arg-type]
+
+
+async def takes(one: RealmBudget, lane: Lane, *, within_s: float) -> Grant | None:
+    """A grant, if there is one within `within_s`."""
+    with anyio.move_on_after(within_s):
+        return await one.take(lane)
+    return None
+
+
+async def use(one: RealmBudget, lane: Lane, count: int) -> None:
+    for _ in range(count):
+        one.answered(await one.take(lane))
+
+
+def test_every_lane_counts_in_the_window_of_all_requests_and_takes_the_scarce_permit_first() -> None:
+    assert set(LANE_RINGS) == set(Lane)
+    assert all(rings[-1] == "requests" for rings in LANE_RINGS.values())
+
+
+@pytest.mark.parametrize(
+    ("lane", "permits"), [(Lane.BATCH, 40), (Lane.REPORT, 60), (Lane.QUERY, 500), (Lane.WRITE, 500)]
+)
+async def test_a_lane_has_its_own_window(lane: Lane, permits: int) -> None:
+    one = budget()
+    await use(one, lane, permits)
+    assert anyio.current_time() == pytest.approx((permits - 1) * 0.12, abs=0.01)
+    one.answered(await one.take(lane))
+    assert anyio.current_time() == pytest.approx(60.0, abs=0.01)
+
+
+async def test_a_full_lane_does_not_hold_up_the_others() -> None:
+    one = budget()
+    await use(one, Lane.BATCH, 40)
+    async with anyio.create_task_group() as group:
+        for _ in range(30):
+            group.start_soon(one.take, Lane.BATCH)
+        await anyio.sleep(1)
+        assert await takes(one, Lane.QUERY, within_s=0.2) is not None
+        group.cancel_scope.cancel()
+    assert one.rate_used() == 41
+
+
+async def test_the_reserve_is_left_to_other_apps() -> None:
+    one = budget(replace(LIMITS, reserve=0.1))
+    assert one.rate_allowed() == 450
+
+
+async def test_ten_are_in_flight_and_the_eleventh_waits_for_an_answer() -> None:
+    one = budget()
+    grants = [await one.take(Lane.QUERY) for _ in range(10)]
+    assert await takes(one, Lane.QUERY, within_s=5) is None
+    one.answered(grants[3])
+    assert await takes(one, Lane.QUERY, within_s=0.2) is not None
+
+
+async def test_no_place_in_flight_is_held_while_waiting_for_a_window() -> None:
+    one = budget(replace(LIMITS, in_flight=2))
+    await use(one, Lane.BATCH, 40)
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.take, Lane.BATCH)
+        group.start_soon(one.take, Lane.BATCH)
+        await anyio.sleep(1)
+        assert await takes(one, Lane.QUERY, within_s=0.2) is not None
+        group.cancel_scope.cancel()
+
+
+async def test_starts_are_spaced() -> None:
+    one = budget()
+    times = [(await one.take(Lane.QUERY)).sent_at for _ in range(5)]
+    assert times == pytest.approx([0, 0.12, 0.24, 0.36, 0.48], abs=1e-4)
+
+
+async def test_an_abandoned_request_keeps_its_place_for_120_s_and_its_permit_a_window_and_a_margin_longer() -> None:
+    one = budget(replace(LIMITS, in_flight=1, requests_per_window=40, block_permits=1))
+    grant = await one.take(Lane.QUERY)
+    await anyio.sleep(30)
+    one.abandoned(grant)
+    assert await takes(one, Lane.QUERY, within_s=89) is None
+    second = await takes(one, Lane.QUERY, within_s=2)
+    assert second is not None
+    assert second.sent_at == pytest.approx(120)
+    one.answered(second)
+    await anyio.sleep_until(184.5)
+    assert one.rate_used() == 1
+    await anyio.sleep_until(185.1)
+    assert one.rate_used() == 0
+
+
+async def test_a_request_given_up_after_120_s_counts_from_then() -> None:
+    one = budget()
+    grant = await one.take(Lane.BATCH)
+    await anyio.sleep(130)
+    one.abandoned(grant)
+    assert await takes(one, Lane.BATCH, within_s=1) is not None  # its place is free at once
+    await anyio.sleep_until(194)
+    assert one.rate_used() == 2
+    await anyio.sleep_until(195.1)
+    assert one.rate_used() == 1
+
+
+async def test_a_request_that_was_never_sent_leaves_nothing_behind() -> None:
+    one = budget()
+    one.unsent(await one.take(Lane.BATCH))
+    assert one.rate_used() == 0
+
+
+async def test_cancelling_at_any_moment_of_the_waiting_leaves_nothing_behind() -> None:
+    one = budget(replace(LIMITS, in_flight=2), ledger=MemoryPermitLedger())
+    held = [await one.take(Lane.QUERY) for _ in range(2)]
+    for patience_s in (0.0, 0.05, 0.1, 0.5):
+        assert await takes(one, Lane.BATCH, within_s=patience_s) is None
+    for grant in held:
+        one.unsent(grant)
+    assert one.rate_used() == 0
+    for patience_s in (0.0, 0.01, 0.05):
+        granted = await takes(one, Lane.BATCH, within_s=patience_s)
+        if granted is not None:
+            one.unsent(granted)
+    assert one.rate_used() == 0
+    assert await takes(one, Lane.BATCH, within_s=1) is not None
+
+
+async def test_a_refusal_freezes_the_realm_then_one_asks_alone_then_all_go_at_half_speed() -> None:
+    events: list[Event] = []
+    one = budget(observe=events.append)
+    await use(one, Lane.QUERY, 5)
+    await anyio.sleep(10)
+    grant = await one.take(Lane.QUERY)
+    refused_at = anyio.current_time()
+    one.refused(grant)
+    assert events == [Throttled(realm_id=REALM, lane="query", freeze_s=60.0)]
+    started: list[float] = []
+    out: list[Grant] = []
+
+    async def worker() -> None:
+        out.append(await one.take(Lane.QUERY))
+        started.append(anyio.current_time())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(worker)
+        await anyio.sleep(59.9)
+        assert started == []
+        await anyio.sleep(5)
+        assert started == pytest.approx([refused_at + 60.12], abs=0.13)  # one, and the others wait for its answer
+        one.answered(out[0])
+    gaps = [later - earlier for earlier, later in pairwise(started[1:])]
+    assert gaps == pytest.approx([0.24, 0.24], abs=1e-3)
+    assert one.rate_allowed() == 250
+    await anyio.sleep(60 * 5 + 1)
+    assert one.rate_allowed() == 500
+
+
+async def test_what_waits_for_a_window_when_the_rest_begins_waits_for_its_end() -> None:
+    one = budget(replace(LIMITS, requests_per_window=40, block_permits=1))
+    await use(one, Lane.QUERY, 39)
+    last = await one.take(Lane.QUERY)
+    started: list[float] = []
+
+    async def worker() -> None:
+        one.answered(await one.take(Lane.QUERY))
+        started.append(anyio.current_time())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker)
+        await anyio.sleep(30)
+        one.refused(last)
+        until = one.frozen_until
+    assert until is not None
+    assert started[0] >= until - 1e-6
+    assert one.frozen_until is None
+
+
+@pytest.mark.parametrize("end", ["abandoned", "unsent", "cancelled"])
+async def test_if_the_one_that_asks_gets_no_answer_another_asks(end: str) -> None:
+    one = budget()
+    one.refused(await one.take(Lane.QUERY))
+    if end == "cancelled":
+        assert await takes(one, Lane.QUERY, within_s=30) is None
+    else:
+        getattr(one, end)(await one.take(Lane.QUERY))
+    second = await one.take(Lane.QUERY)
+    assert second.probe
+    one.answered(second)
+    third = await one.take(Lane.QUERY)
+    assert not third.probe
+
+
+async def test_one_that_asks_and_is_cancelled_while_it_waits_for_its_start_lets_another_ask() -> None:
+    one = budget(replace(LIMITS, in_flight=1))
+    held = await one.take(Lane.QUERY)
+    one.refused(await _refused_elsewhere(one, held))
+    await anyio.sleep_until(61)
+    blocker = await one.take(Lane.QUERY)  # asks, and holds the only place
+    one.abandoned(blocker)
+    assert await takes(one, Lane.QUERY, within_s=3) is None  # asks next, waits for the place, and gives up
+    assert (await takes(one, Lane.QUERY, within_s=130)) is not None
+
+
+async def _refused_elsewhere(one: RealmBudget, grant: Grant) -> Grant:
+    await anyio.sleep(0.1)
+    return grant
+
+
+async def test_ten_minutes_of_refusals_open_the_breaker_for_every_realm() -> None:
+    breaker = QuotaBreaker()
+    one, other = budget(breaker=breaker), budget(breaker=breaker)
+    for _ in range(11):  # the first, and one a minute
+        one.refused(await one.take(Lane.QUERY))
+    assert anyio.current_time() == pytest.approx(600, abs=5)
+    with pytest.raises(UnavailableError, match=REALM) as refused:
+        await one.take(Lane.QUERY)
+    assert refused.value.disposition is Disposition.STOP
+    with pytest.raises(UnavailableError):
+        await other.take(Lane.WRITE)
+
+
+async def test_a_realm_that_is_refused_while_others_are_answered_stops_nobody() -> None:
+    breaker = QuotaBreaker()
+    one, other = budget(breaker=breaker), budget(breaker=breaker)
+    for _ in range(15):
+        one.refused(await one.take(Lane.QUERY))
+        other.answered(await other.take(Lane.QUERY))
+    assert not breaker.is_open
+
+
+async def test_the_tenth_refusal_in_ten_minutes_is_not_enough() -> None:
+    breaker = QuotaBreaker()
+    one = budget(breaker=breaker)
+    for _ in range(10):
+        one.refused(await one.take(Lane.QUERY))
+    assert not breaker.is_open
+
+
+async def test_single_writes_are_free_and_their_answers_say_nothing_about_the_quota() -> None:
+    breaker = QuotaBreaker()
+    one, other = budget(breaker=breaker), budget(breaker=breaker)
+    for _ in range(11):
+        other.answered(await other.take(Lane.WRITE))
+        other.answered(await other.take(Lane.QUERY), accepted=False)
+        one.refused(await one.take(Lane.QUERY))
+    assert breaker.is_open
+
+
+async def test_a_budget_may_be_forgotten_when_a_new_one_would_be_the_same() -> None:
+    one = budget()
+    assert one.forgettable()
+    grant = await one.take(Lane.BATCH)
+    assert not one.forgettable()
+    one.answered(grant)
+    await anyio.sleep(59)
+    assert not one.forgettable()
+    await anyio.sleep(2)
+    assert one.forgettable()
+    one.refused(await one.take(Lane.QUERY))
+    await anyio.sleep(100)
+    assert not one.forgettable()  # the rest is over, and nobody has asked
+    one.answered(await one.take(Lane.QUERY))
+    await anyio.sleep(100)
+    assert not one.forgettable()  # at half speed still
+    await anyio.sleep(300)
+    assert one.forgettable()
+
+
+async def test_an_abandoned_call_is_not_forgotten_while_it_keeps_its_place() -> None:
+    one = budget(replace(LIMITS, abandoned_s=120))
+    one.abandoned(await one.take(Lane.QUERY))
+    await anyio.sleep(184)
+    assert not one.forgettable()
+    await anyio.sleep(2)
+    assert one.forgettable()
+
+
+async def test_permits_are_made_durable_in_blocks_before_they_are_used() -> None:
+    reserved: list[tuple[float, int]] = []
+    used = 0
+
+    class Slow(MemoryPermitLedger):
+        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+            await anyio.sleep(0.05)
+            await super().reserve(realm_id, held)
+            reserved.append((anyio.current_time(), used))
+
+    one = budget(WIDE, ledger=Slow())
+    for _ in range(60):
+        await one.take(Lane.QUERY)
+        used += 1
+    assert [before for _, before in reserved] == [0, 25, 50]
+
+
+async def test_after_a_crash_the_whole_block_counts_as_just_sent() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(ledger=ledger)
+    await use(one, Lane.QUERY, 30)  # 25 answered when the second block was reserved, 5 after
+    second = budget(ledger=ledger)
+    restarted_at = anyio.current_time()
+    second.restore(await ledger.held(REALM))
+    assert second.rate_used() == 25 + 25
+    await anyio.sleep_until(restarted_at + 61)
+    assert second.rate_used() == 25
+    await anyio.sleep_until(restarted_at + 184)
+    assert second.rate_used() == 25
+    await anyio.sleep_until(restarted_at + 186)
+    assert second.rate_used() == 0
+
+
+async def test_a_block_counts_in_every_window_as_its_lanes_are_not_known() -> None:
+    ledger = MemoryPermitLedger()
+    await budget(ledger=ledger).take(Lane.QUERY)
+    second = budget(ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    for _ in range(15):
+        second.answered(await second.take(Lane.BATCH))
+    assert await takes(second, Lane.BATCH, within_s=5) is None
+
+
+async def test_a_run_that_ends_in_order_leaves_nothing_to_guess() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(ledger=ledger)
+    await use(one, Lane.QUERY, 3)
+    await one.settle()
+    second = budget(ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    assert second.rate_used() == 3
+    await anyio.sleep(62)
+    assert await ledger.held(REALM) == []
+    assert second.rate_used() == 0
+
+
+async def test_a_ledger_that_cannot_be_written_stops_the_request_and_holds_nothing() -> None:
+    class Down(MemoryPermitLedger):
+        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+            raise UnavailableError("the database is down")
+
+    one = budget(ledger=Down())
+    for _ in range(12):  # more than there are places in flight
+        with pytest.raises(UnavailableError):
+            await one.take(Lane.QUERY)
+    assert one.rate_used() == 0

@@ -1,0 +1,122 @@
+"""One budget of bytes: never over, first come first served, nothing lost when somebody gives up."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.virtual_clock import run_virtual
+
+pytestmark = pytest.mark.virtual
+
+
+async def test_what_fits_goes_at_once_and_the_rest_waits_for_room() -> None:
+    budget = ByteBudget(100)
+    begun: dict[int, float] = {}
+
+    async def reader(size_bytes: int) -> None:
+        async with budget.take(size_bytes):
+            begun[size_bytes] = anyio.current_time()
+            await anyio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        for size_bytes in (60, 40, 30):
+            group.start_soon(reader, size_bytes)
+    assert begun == pytest.approx({60: 0, 40: 0, 30: 1}, abs=1e-3)
+    assert budget.held_bytes == 0
+
+
+async def test_a_large_one_is_not_passed_by_small_ones() -> None:
+    budget = ByteBudget(100)
+    order: list[int] = []
+
+    async def reader(size_bytes: int) -> None:
+        async with budget.take(size_bytes):
+            order.append(size_bytes)
+            await anyio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        for size_bytes in (50, 90, 10, 20):
+            group.start_soon(reader, size_bytes)
+            await anyio.sleep(0.01)
+    assert order == [50, 90, 10, 20]
+
+
+async def test_one_larger_than_everything_goes_alone() -> None:
+    budget = ByteBudget(100)
+    order: list[tuple[int, int]] = []
+
+    async def reader(size_bytes: int) -> None:
+        async with budget.take(size_bytes):
+            order.append((size_bytes, budget.held_bytes))
+            await anyio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        for size_bytes in (10, 500, 20):
+            group.start_soon(reader, size_bytes)
+            await anyio.sleep(0.01)
+    assert order == [(10, 10), (500, 500), (20, 20)]
+
+
+async def test_one_that_gives_up_makes_way_for_those_behind_it() -> None:
+    budget = ByteBudget(100)
+    async with budget.take(60), anyio.create_task_group() as group:
+        begun: list[float] = []
+
+        async def impatient() -> None:
+            with anyio.move_on_after(1):
+                async with budget.take(90):
+                    raise AssertionError("there was no room")
+
+        async def patient() -> None:
+            async with budget.take(40):
+                begun.append(anyio.current_time())
+
+        group.start_soon(impatient)
+        await anyio.sleep(0.01)
+        group.start_soon(patient)
+        await anyio.sleep(2)
+        assert begun == pytest.approx([1.0], abs=1e-3)
+    assert (budget.held_bytes, budget.waiting) == (0, 0)
+
+
+async def test_an_error_gives_the_bytes_back() -> None:
+    budget = ByteBudget(100)
+    with pytest.raises(LookupError):
+        async with budget.take(70):
+            raise LookupError
+    assert budget.held_bytes == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), tasks=st.integers(1, 30))
+def test_no_byte_is_lost_or_made_whatever_is_cancelled(seed: int, tasks: int) -> None:
+    async def main() -> None:
+        rng = random.Random(seed)
+        budget = ByteBudget(100)
+        held: list[int] = []
+
+        async def reader(size_bytes: int, patience_s: float) -> None:
+            with anyio.move_on_after(patience_s):
+                async with budget.take(size_bytes):
+                    held.append(size_bytes)
+                    try:
+                        assert sum(held) <= 100 or sum(held) == size_bytes  # or it is alone
+                        assert budget.held_bytes >= sum(held)  # some may be handed over and not begun
+                        await anyio.sleep(rng.choice([0, 1, 2]))
+                    finally:
+                        held.remove(size_bytes)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(tasks):
+                await anyio.sleep(rng.choice([0, 0, 1]))
+                # Whole seconds, so that a deadline and a hand-over often meet in one turn of the loop.
+                group.start_soon(reader, rng.choice([0, 10, 40, 60, 100, 300]), rng.choice([0, 1, 2, 3, 600]))
+        assert (budget.held_bytes, budget.waiting) == (0, 0)
+
+    run_virtual(main())
