@@ -1,0 +1,155 @@
+"""The way to Postgres: two pools, opened together, and every error of the driver translated on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+import msgspec
+
+from backfill.errors import UnavailableError
+from backfill.store.binaries import OLDEST_MAJOR
+from backfill.store.migrate import migrate, require_current
+from backfill.store.postgres_errors import translated
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+JSONB_VERSION = b"\x01"
+"""The first byte of jsonb in the binary protocol; the document's text follows."""
+
+CONTROL_COMMAND_TIMEOUT_S = 60.0
+"""Statements on the control pool take milliseconds; this bounds a lost network and a lock held by another."""
+LANDING_COMMAND_TIMEOUT_S = 180.0
+"""A page of 1000 rows takes 40 ms; a stalled disk may take minutes."""
+CONNECT_TIMEOUT_S = 15.0
+"""A connection over TLS takes well under a second."""
+IDLE_CONNECTION_LIFETIME_S = 300.0
+"""Firewalls drop idle connections after minutes; ours go before."""
+ABANDONED_TRANSACTION_TIMEOUT = "60s"
+"""No transaction of ours waits for anything but the server (a token's sets its own): an idle one was abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSizes:
+    """How many connections each pool may open."""
+
+    control: int = 10
+    """Leases, tokens, bookkeeping: short statements of many realms."""
+    landing: int = 2
+    """Pages. Two writers fill the disk; more add nothing (measured)."""
+
+
+class Database:
+    """The open pools. `control` commits durably; `landing` commits may be lost, latest first, if the *server* crashes.
+
+    A lost landing takes its checkpoint with it, so the pages are read again; and a durable commit makes every
+    earlier one durable, so a proof never outlives its rows.
+    """
+
+    def __init__(self, name: str, control: Pool, landing: Pool) -> None:
+        self.name = name
+        """Host and database, for messages: no user, no password."""
+        self._control = control
+        self._landing = landing
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Connection]:
+        """A connection whose commits are durable. Raises UnavailableError for the world's troubles within the block."""
+        with translated(self.name):
+            async with self._control.acquire(timeout=CONNECT_TIMEOUT_S + CONTROL_COMMAND_TIMEOUT_S) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def landing(self) -> AsyncIterator[Connection]:
+        """A connection for pages: `synchronous_commit` is off. Raises UnavailableError as `control` does."""
+        with translated(self.name):
+            # Both may wait for as long as a page takes: that is the backpressure on whoever reads.
+            async with self._landing.acquire(timeout=LANDING_COMMAND_TIMEOUT_S) as connection:
+                yield connection
+
+
+@asynccontextmanager
+async def open_database(
+    dsn: str, *, sizes: PoolSizes | None = None, migrated: bool = True, apply_migrations: bool = False
+) -> AsyncIterator[Database]:
+    """Open the pools and see that the server is new enough and the schema is this program's.
+
+    `apply_migrations` brings the schema up to date first; `migrated=False` does not look at it at all.
+    Raises UnavailableError: unreachable, refused, too old, or a schema older or newer than this program.
+    """
+    sizes = sizes or PoolSizes()
+    name = database_name(dsn)
+    with translated(name):
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, {})
+        try:
+            async with control.acquire() as connection:
+                _require_version(name, await connection.fetchval("SHOW server_version_num"))
+                if apply_migrations:
+                    await migrate(connection)
+                elif migrated:
+                    await require_current(connection)
+            landing = await _open_pool(dsn, sizes.landing, LANDING_COMMAND_TIMEOUT_S, {"synchronous_commit": "off"})
+        except BaseException:
+            control.terminate()
+            raise
+    try:
+        yield Database(name, control, landing)
+    finally:
+        # Whoever leaves has finished or was cancelled: nothing is worth waiting for.
+        landing.terminate()
+        control.terminate()
+
+
+def database_name(dsn: str) -> str:
+    """`host/database` of a DSN, for messages. Never the user or the password."""
+    try:
+        parts = urlsplit(dsn)
+        host = parts.hostname or parse_qs(parts.query).get("host", ["local"])[0]
+    except ValueError:  # a malformed address; the driver will refuse it too
+        return "(unreadable address)"
+    return f"{host}/{unquote(parts.path.lstrip('/')) or 'postgres'}"
+
+
+async def _open_pool(dsn: str, size: int, command_timeout_s: float, settings: dict[str, str]) -> Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        max_inactive_connection_lifetime=IDLE_CONNECTION_LIFETIME_S,
+        command_timeout=command_timeout_s,
+        timeout=CONNECT_TIMEOUT_S,
+        init=_set_codecs,
+        server_settings={
+            "application_name": "backfill",
+            "idle_in_transaction_session_timeout": ABANDONED_TRANSACTION_TIMEOUT,
+            **settings,
+        },
+    )
+
+
+async def _set_codecs(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Let jsonb travel as the bytes it is: no decoding, no re-encoding, numbers keep their scale."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=JSONB_VERSION.__add__, decoder=_json_bytes
+    )
+
+
+def _json_bytes(value: bytes) -> msgspec.Raw:
+    return msgspec.Raw(bytes(value[1:]))
+
+
+def _require_version(name: str, version_number: str) -> None:
+    major = int(version_number) // 10_000
+    if major < OLDEST_MAJOR:
+        raise UnavailableError(
+            f"the database {name} is Postgres {major}; backfill needs {OLDEST_MAJOR} or newer",
+            action="upgrade it, or leave BACKFILL_DATABASE_URL out to use the embedded Postgres",
+        )

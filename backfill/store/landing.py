@@ -1,0 +1,293 @@
+"""Landing: rows and their checkpoint, in one transaction, never going back in time.
+
+Which of two versions of an object stands is decided by the database, row by row, in `STANDS`:
+
+* Live over live: the newer by LastUpdatedTime, then SyncToken. On equal versions a repair overwrites, a re-sync skips.
+  A row without LastUpdatedTime (the entity has none) overwrites if its document differs.
+* Deleted over live: unless the live row was updated after the deletion. The last known document is kept.
+* Live over deleted: only if updated after the deletion. Where neither side knows a time, what came last stands.
+* Deleted over deleted: the later deletion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, RunId
+from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
+from backfill.store.leases import lease_lost
+from backfill.store.postgres_errors import is_data_error
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
+
+EXPIRING_LINKS: Mapping[str, tuple[str, ...]] = {"Attachable": ("TempDownloadUri", "ThumbnailTempDownloadUri")}
+"""Members that let whoever has them read the file for some minutes: worthless later, dangerous until then."""
+
+ID_LIMIT = 200
+"""Characters of an Id that quarantine files a row under. Intuit's have some 20; a longer one is none."""
+
+MESSAGE_LIMIT = 500
+"""Characters of a refusal's reason. The driver quotes the value, which may be a whole document; that is in `raw`."""
+
+# Pages of one realm wait neither for one another nor for a renewal. A hand-over waits for them: it raises the epoch,
+# which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
+FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
+
+# `held` is the row that is there, `excluded` the one that comes, $12 whether equal versions overwrite.
+STANDS = """
+CASE
+    WHEN excluded.deleted_at IS NOT NULL AND held.deleted_at IS NOT NULL
+        THEN excluded.deleted_at > held.deleted_at
+    WHEN excluded.deleted_at IS NOT NULL
+        THEN held.updated_at IS NULL OR held.updated_at <= excluded.deleted_at
+    WHEN held.deleted_at IS NOT NULL
+        THEN coalesce(excluded.updated_at > held.deleted_at, held.updated_at IS NULL)
+    WHEN excluded.updated_at IS NULL
+        THEN $12 OR excluded.doc IS DISTINCT FROM held.doc
+    WHEN held.updated_at IS NULL
+        THEN true
+    WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
+        THEN $12
+    ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
+END
+"""
+
+# One round trip: the fence, the rows, what they clear, the checkpoint. Without a row in `fence` nothing is written.
+# A deletion leaves version and document as they were last known, and knows its own time.
+LAND = """
+WITH fence AS MATERIALIZED ({fence}),
+landed AS (
+    INSERT INTO {table} AS held (realm_id, id, sync_token, created_at, updated_at, deleted_at, doc, run_id, landed_at)
+    SELECT
+        $1, page.id, page.sync_token, page.created_at, page.updated_at,
+        CASE WHEN page.deleted THEN coalesce(page.updated_at, clock_timestamp()) END,
+        {doc}, $4, clock_timestamp()
+    FROM fence, unnest($6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::jsonb[])
+        AS page (id, sync_token, created_at, updated_at, deleted, doc)
+    ON CONFLICT (realm_id, id) DO UPDATE SET
+        sync_token = CASE WHEN excluded.deleted_at IS NULL THEN excluded.sync_token ELSE held.sync_token END,
+        created_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.created_at ELSE held.created_at END,
+        updated_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.updated_at ELSE held.updated_at END,
+        doc = CASE WHEN excluded.deleted_at IS NULL THEN excluded.doc ELSE held.doc END,
+        deleted_at = excluded.deleted_at,
+        run_id = excluded.run_id,
+        landed_at = excluded.landed_at
+    WHERE {stands}
+    RETURNING held.deleted_at IS NOT NULL AS deleted
+),
+cleared AS (
+    DELETE FROM backfill.quarantine USING fence
+    WHERE realm_id = $1 AND entity = $5 AND key IN (SELECT 'id:' || landing.id FROM unnest($6::text[]) AS landing (id))
+),
+checkpoint AS (
+    UPDATE backfill.slice SET cursor = $14::timestamptz, rows_read = $15::bigint, done = $16::boolean
+    FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $13::integer
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM fence) AS fenced,
+    (SELECT count(*) FROM landed WHERE NOT deleted) AS landed,
+    (SELECT count(*) FROM landed WHERE deleted) AS deleted,
+    (SELECT count(*) FROM checkpoint) AS checkpoints
+"""
+
+SET_ASIDE = """
+INSERT INTO backfill.quarantine (realm_id, entity, id, run_id, code, message, raw, refused_at)
+SELECT $1, $2, refusal.id, $3, refusal.code, refusal.message, refusal.raw, clock_timestamp()
+FROM unnest($4::text[], $5::text[], $6::text[], $7::bytea[]) AS refusal (id, code, message, raw)
+ON CONFLICT (realm_id, entity, key) DO UPDATE SET
+    run_id = excluded.run_id, code = excluded.code, message = excluded.message, raw = excluded.raw,
+    refused_at = excluded.refused_at
+"""
+
+
+class Landing:
+    """Writes pages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def land(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        entity: str,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+        overwrite_equal: bool = False,
+    ) -> Landed:
+        """Land rows (and deleted stubs) with their checkpoint in one transaction; what is refused is set aside.
+
+        A row that lands, or is outdone by the one that is there, leaves quarantine. Raises LeaseLostError, and
+        writes nothing, if the realm was taken over.
+        """
+        page = _Page(lease, run_id, entity, overwrite_equal=overwrite_equal)
+        layers = _layers(records)
+        if len(layers) == 1 and not refusals:
+            try:
+                async with self._database.landing() as connection:
+                    tally = await page.land(connection, layers[0], checkpoint)
+                return page.landed(tally, sent=len(records), refusals=0)
+            except asyncpg.PostgresError as error:
+                if not is_data_error(error):
+                    raise
+        async with self._database.landing() as connection, connection.transaction():
+            return await _land_in_parts(connection, page, layers, refusals, checkpoint)
+
+
+async def _land_in_parts(
+    connection: Connection,
+    page: _Page,
+    layers: Sequence[Sequence[Record]],
+    refusals: Sequence[Refusal],
+    checkpoint: Checkpoint | None,
+) -> Landed:
+    """Land what can be landed, set aside the rest, within the caller's transaction."""
+    tally = await page.land(connection, (), checkpoint)  # the fence comes first: it raises, or holds to the end
+    refused: list[Refusal] = []
+    for layer in layers:
+        tally += await _bisected(connection, page, layer, refused)
+    await page.set_aside(connection, [*refusals, *refused])
+    sent = sum(map(len, layers)) - len(refused)
+    return page.landed(tally, sent=sent, refusals=len(refusals) + len(refused))
+
+
+async def _bisected(connection: Connection, page: _Page, rows: Sequence[Record], refused: list[Refusal]) -> _Tally:
+    """Land `rows`, halving where the database refuses until the refused rows stand alone; they go to `refused`."""
+    if not rows:
+        return _Tally()
+    try:
+        async with connection.transaction():  # a savepoint
+            return await page.land(connection, rows)
+    except asyncpg.PostgresError as error:
+        if not is_data_error(error):
+            raise
+        if len(rows) == 1:
+            refused.append(_refusal(rows[0], error))
+            return _Tally()
+    middle = len(rows) // 2
+    first = await _bisected(connection, page, rows[:middle], refused)
+    return first + await _bisected(connection, page, rows[middle:], refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """Rows written by some statements."""
+
+    live: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: _Tally) -> _Tally:
+        return _Tally(self.live + other.live, self.deleted + other.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What all statements of one landing share."""
+
+    lease: Lease
+    run_id: RunId
+    entity: str
+    overwrite_equal: bool
+
+    async def land(
+        self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
+    ) -> _Tally:
+        """One statement. The Ids of `rows` are distinct. Raises LeaseLostError if the fence does not hold."""
+        row = await connection.fetchrow(
+            land_statement(self.entity),
+            self.lease.realm_id,
+            self.lease.epoch,
+            self.lease.owner,
+            self.run_id,
+            self.entity,
+            [record.id for record in rows],
+            [record.sync_token for record in rows],
+            [record.created_at for record in rows],
+            [record.updated_at for record in rows],
+            [record.deleted for record in rows],
+            [record.doc for record in rows],
+            self.overwrite_equal,
+            checkpoint and checkpoint.number,
+            checkpoint and checkpoint.cursor,
+            checkpoint and checkpoint.rows,
+            checkpoint and checkpoint.done,
+        )
+        assert row is not None, "a SELECT of counts has a row"
+        if not row["fenced"]:
+            raise lease_lost(self.lease)
+        assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
+        return _Tally(live=row["landed"], deleted=row["deleted"])
+
+    async def set_aside(self, connection: Connection, refusals: Sequence[Refusal]) -> None:
+        """Put refused rows into quarantine. The latest of several with one Id stays."""
+        latest = {(refusal.id or refusal.raw): refusal for refusal in refusals}.values()
+        await connection.execute(
+            SET_ASIDE,
+            self.lease.realm_id,
+            self.entity,
+            self.run_id,
+            [_storable(refusal.id) if len(refusal.id) <= ID_LIMIT else "" for refusal in latest],
+            [refusal.code for refusal in latest],
+            [_storable(refusal.message)[:MESSAGE_LIMIT] for refusal in latest],
+            [_without_links(self.entity, refusal.raw) for refusal in latest],
+        )
+
+    def landed(self, tally: _Tally, *, sent: int, refusals: int) -> Landed:
+        return Landed(
+            landed=tally.live,
+            deleted=tally.deleted,
+            unchanged=sent - tally.live - tally.deleted,
+            quarantined=refusals,
+        )
+
+
+@cache
+def land_statement(entity: str) -> str:
+    """The statement that lands a page of `entity`."""
+    doc = "page.doc" + "".join(f" - '{member}'" for member in EXPIRING_LINKS.get(entity, ()))
+    return LAND.format(fence=FENCE, table=table_of(entity), doc=doc, stands=STANDS)
+
+
+def _layers(records: Sequence[Record]) -> list[list[Record]]:
+    """The records in as few lists as have no Id twice, each by Id; one list as a rule, and never none.
+
+    A statement cannot touch a row twice, so a page that repeats an Id takes several. Two pages that share
+    rows take them in the same order, so that they wait for one another and never deadlock.
+    """
+    layers: list[dict[str, Record]] = [{}]
+    for record in records:
+        for layer in layers:
+            if record.id not in layer:
+                layer[record.id] = record
+                break
+        else:
+            layers.append({record.id: record})
+    return [sorted(layer.values(), key=lambda record: record.id) for layer in layers]
+
+
+def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:
+    return Refusal(id=record.id, code=error.sqlstate or "", message=error.message or str(error), raw=record.doc)
+
+
+def _storable(text: str) -> str:
+    """The text without what Postgres cannot hold (zero characters, lone surrogates): it names a row that had them."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _without_links(entity: str, raw: bytes) -> bytes:
+    """The refused bytes with every expiring link emptied. They may not be JSON, so they are not parsed."""
+    for member in EXPIRING_LINKS.get(entity, ()):
+        raw = re.sub(rb'("%s"\s*:\s*")(?:[^"\\]|\\.)*' % member.encode(), rb"\1", raw)
+    return raw

@@ -1,0 +1,102 @@
+"""One owner a realm: taken, prolonged and given back on Postgres's clock, fenced by the epoch."""
+
+from __future__ import annotations
+
+from backfill.errors import LeaseLostError, RealmBusyError, UsageError
+from backfill.model import Lease, RealmId
+from backfill.store.database import Database
+from backfill.store.owners import Owner
+
+DEFAULT_LEASE_S = 30.0
+"""Three renewals of ten seconds: two may be lost before another machine takes over."""
+
+TAKE_TRIES = 5
+"""Each further try means that another process took the realm and died between two statements of ours."""
+
+# clock_timestamp(), not now(): the statement may have waited for a page to commit.
+# $4 and $5 name the holder that was seen to be dead; it must still be the same.
+ACQUIRE = """
+UPDATE backfill.realm
+SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interval '1 second'
+WHERE realm_id = $1
+    AND (owner IS NULL OR lease_until <= clock_timestamp() OR (owner = $4 AND epoch = $5))
+RETURNING epoch
+"""
+
+HOLDER = "SELECT owner, epoch FROM backfill.realm WHERE realm_id = $1"
+
+RENEW = """
+UPDATE backfill.realm SET lease_until = clock_timestamp() + $4 * interval '1 second'
+WHERE realm_id = $1 AND epoch = $2 AND owner = $3
+RETURNING true
+"""
+
+RELEASE = "UPDATE backfill.realm SET owner = NULL, lease_until = NULL WHERE realm_id = $1 AND epoch = $2 AND owner = $3"
+
+
+class Leases:
+    """The right to work on realms, for one owner."""
+
+    def __init__(self, database: Database, *, owner: Owner, lease_s: float = DEFAULT_LEASE_S) -> None:
+        self._database = database
+        self._owner = str(owner)
+        self._lease_s = lease_s
+
+    async def acquire(self, realm_id: RealmId) -> Lease:
+        """Take the realm at once if it is free, its lease has run out, or its owner is a dead process of this machine.
+
+        Waits for a page that the former owner is committing. Raises RealmBusyError while a live process holds
+        it, and UsageError if the realm is not registered.
+        """
+        dead_owner: str | None = None
+        dead_epoch: int | None = None
+        for _ in range(TAKE_TRIES):
+            async with self._database.control() as connection:
+                epoch = await connection.fetchval(ACQUIRE, realm_id, self._owner, self._lease_s, dead_owner, dead_epoch)
+                if epoch is not None:
+                    return Lease(realm_id=realm_id, epoch=epoch, owner=self._owner)
+                holder = await connection.fetchrow(HOLDER, realm_id)
+            if holder is None:
+                raise unknown_realm(realm_id)
+            dead_owner, dead_epoch = holder["owner"], holder["epoch"]
+            if dead_owner is not None and not _is_surely_dead(dead_owner):
+                raise _busy(realm_id, dead_owner)
+        raise _busy(realm_id, dead_owner or "another process")
+
+    async def renew(self, lease: Lease) -> None:
+        """Prolong the lease from now. A lease that ran out and was taken by nobody is prolonged as well."""
+        async with self._database.control() as connection:
+            renewed = await connection.fetchval(RENEW, lease.realm_id, lease.epoch, lease.owner, self._lease_s)
+        if not renewed:
+            raise lease_lost(lease)
+
+    async def release(self, lease: Lease) -> None:
+        """Give the realm back, if it is still ours. Nothing can be committed with the lease afterwards."""
+        async with self._database.control() as connection:
+            await connection.execute(RELEASE, lease.realm_id, lease.epoch, lease.owner)
+
+
+def lease_lost(lease: Lease) -> LeaseLostError:
+    return LeaseLostError(
+        f"another process took over realm {lease.realm_id}: our lease (epoch {lease.epoch}) is not valid any more",
+        realm_id=lease.realm_id,
+        action="nothing: the other process goes on with the realm",
+    )
+
+
+def unknown_realm(realm_id: RealmId) -> UsageError:
+    return UsageError(f"realm {realm_id} is not registered", action="import it first: backfill realms import FILE")
+
+
+def _is_surely_dead(owner: str) -> bool:
+    parsed = Owner.parse(owner)
+    return parsed is not None and parsed.is_surely_dead()
+
+
+def _busy(realm_id: RealmId, owner: str) -> RealmBusyError:
+    return RealmBusyError(
+        f"realm {realm_id} is being worked on by {owner}",
+        realm_id=realm_id,
+        owner=owner,
+        action="wait for it to finish; a dead owner's lease runs out by itself",
+    )

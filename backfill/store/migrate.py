@@ -1,0 +1,116 @@
+"""Bringing the schema up to date: plain SQL files in order, each applied once, none changed afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from backfill.errors import UnavailableError
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from asyncpg.pool import PoolConnectionProxy
+
+    AnyConnection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+MIGRATION_LOCK = 0x6261636B66696C6C
+"""The advisory lock that runners queue for: 'backfill' in ASCII, so that a person who sees it knows whose it is."""
+
+CREATE_LEDGER = """
+CREATE SCHEMA IF NOT EXISTS backfill;
+CREATE TABLE IF NOT EXISTS backfill.migration (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `0001_foundation.sql` is number 1."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped_migrations() -> tuple[Migration, ...]:
+    """The files in the package, in order."""
+    folder = resources.files("backfill.store") / "migrations"
+    return tuple(
+        Migration(int(file.name.split("_")[0]), file.name, file.read_text(encoding="utf-8"))
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    )
+
+
+async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | None = None) -> list[str]:
+    """Apply what is missing and return the names of the files applied. Concurrent runners wait for one another.
+
+    All in one transaction: a file that fails leaves the schema as it was. Raises UnavailableError if an applied
+    file has changed since, or if the database is further than this program.
+    """
+    shipped = shipped_migrations() if migrations is None else migrations
+    async with connection.transaction():
+        # Released with the transaction, also if we die; before the ledger is made, which two cannot do at once.
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        await connection.execute(CREATE_LEDGER)
+        missing = _missing(shipped, await _applied(connection))
+        for migration in missing:
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO backfill.migration (number, name, checksum) VALUES ($1, $2, $3)",
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    return [migration.name for migration in missing]
+
+
+async def require_current(connection: AnyConnection, migrations: Sequence[Migration] | None = None) -> None:
+    """See that the schema is exactly this program's. Raises UnavailableError if it is older, newer or changed."""
+    shipped = shipped_migrations() if migrations is None else migrations
+    there = await connection.fetchval("SELECT to_regclass('backfill.migration') IS NOT NULL")
+    missing = _missing(shipped, await _applied(connection) if there else {})
+    if missing:
+        raise UnavailableError(
+            f"the database lacks {len(missing)} of this program's migrations, the first of them {missing[0].name}",
+            action="run: backfill migrate",
+        )
+
+
+async def _applied(connection: AnyConnection) -> dict[int, tuple[str, str]]:
+    rows = await connection.fetch("SELECT number, name, checksum FROM backfill.migration")
+    return {row["number"]: (row["name"], row["checksum"]) for row in rows}
+
+
+def _missing(shipped: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:
+    """The files still to apply. Raises UnavailableError where what was applied is not what we ship."""
+    unknown = sorted(applied.keys() - {migration.number for migration in shipped})
+    if unknown:
+        raise UnavailableError(
+            f"the database was set up by a newer backfill: {applied[unknown[-1]][0]} is not known to this one",
+            action="install the newer version of backfill",
+        )
+    for migration in shipped:
+        if migration.number in applied and applied[migration.number][1] != migration.checksum:
+            raise UnavailableError(
+                f"the migration {migration.name} was changed since it was applied to this database",
+                action="install an unchanged version of backfill; a schema is changed by a new file only",
+            )
+    return [migration for migration in shipped if migration.number not in applied]
+
+
+async def drop_everything(connection: AnyConnection) -> None:
+    """Drop all that migrations made, with all data. For databases that are made anew, such as a demo's."""
+    await connection.execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")

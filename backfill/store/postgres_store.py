@@ -1,0 +1,93 @@
+"""The store that jobs know (`jobs/ports.py`), over Postgres: a front for its parts, adding nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
+from backfill.store.database import Database
+from backfill.store.landing import Landing
+from backfill.store.leases import DEFAULT_LEASE_S, Leases
+from backfill.store.owners import Owner
+from backfill.store.scans import Scans
+
+
+class PostgresStore:
+    """Each method's contract is the port's; the parts say what they add to it."""
+
+    def __init__(self, database: Database, *, owner: Owner | None = None, lease_s: float = DEFAULT_LEASE_S) -> None:
+        """`owner` holds the leases: this process, unless a test says otherwise. `lease_s`: how long one lasts."""
+        self._leases = Leases(database, owner=owner or Owner.current(), lease_s=lease_s)
+        self._scans = Scans(database)
+        self._landing = Landing(database)
+
+    async def acquire(self, realm_id: RealmId) -> Lease:
+        return await self._leases.acquire(realm_id)
+
+    async def renew(self, lease: Lease) -> None:
+        await self._leases.renew(lease)
+
+    async def release(self, lease: Lease) -> None:
+        await self._leases.release(lease)
+
+    async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
+        return await self._scans.scan(run_id, realm_id)
+
+    async def begin_scan(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        *,
+        started_at: datetime,
+        census: Mapping[str, int],
+        slices: Sequence[Slice],
+    ) -> None:
+        await self._scans.begin(lease, run_id, started_at=started_at, census=census, slices=slices)
+
+    async def land(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        entity: str,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+        overwrite_equal: bool = False,
+    ) -> Landed:
+        return await self._landing.land(
+            lease,
+            run_id,
+            entity,
+            records,
+            refusals=refusals,
+            checkpoint=checkpoint,
+            overwrite_equal=overwrite_equal,
+        )
+
+    async def held(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> Held:
+        return await self._scans.held(realm_id, entity, created_to=created_to, updated_from=updated_from)
+
+    async def live_ids(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> Sequence[str]:
+        return await self._scans.live_ids(realm_id, entity, created_from=created_from, created_to=created_to)
+
+    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+        await self._scans.finish(lease, run_id, proofs)
+
+    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
+        await self._scans.park(realm_id, run_id, code=code, message=message, action=action)

@@ -1,0 +1,126 @@
+"""The registered companies: imported, listed, armed for writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from backfill.errors import UsageError
+from backfill.model import Realm, RealmId, Secret, Tokens
+from backfill.store.database import Database
+from backfill.store.leases import unknown_realm
+from backfill.store.tokens import TokenVault
+
+LIST = """
+SELECT
+    realm_id, name, weight, state,
+    coalesce(parked_message, '') AS parked_reason, coalesce(parked_action, '') AS parked_action
+FROM backfill.realm
+WHERE $1::text IS NULL OR realm_id = $1
+ORDER BY realm_id
+"""
+
+# Null leaves what is there: a file of new tokens need not repeat name and weight.
+UPSERT_REALM = """
+INSERT INTO backfill.realm AS realm (realm_id, name, weight)
+VALUES ($1, coalesce($2::text, ''), coalesce($3::double precision, 1))
+ON CONFLICT (realm_id) DO UPDATE SET
+    name = coalesce($2, realm.name),
+    weight = coalesce($3, realm.weight),
+    state = 'active', parked_code = NULL, parked_message = NULL, parked_action = NULL, parked_at = NULL,
+    imported_at = now()
+RETURNING xmax = 0 AS added
+"""
+
+ROWS_A_TRANSACTION = 1000
+"""An import of many thousands of realms commits now and then, so that it holds no lock for long."""
+
+
+class RealmGrant(msgspec.Struct, frozen=True):
+    """What a company's owner granted: a row of `realms import`. None for name or weight keeps what is known."""
+
+    realm_id: RealmId
+    refresh_token: Secret
+    access_token: Secret | None = None
+    access_expires_at: datetime | None = None
+    name: str | None = None
+    weight: float | None = None
+    client_id: Secret | None = None
+    client_secret: Secret | None = None
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did."""
+
+    added: int
+    updated: int
+
+
+class Realms:
+    """The table of companies."""
+
+    def __init__(self, database: Database, vault: TokenVault, *, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._vault = vault
+        self._now = now
+
+    async def import_grants(self, grants: Sequence[RealmGrant]) -> Imported:
+        """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data."""
+        added = 0
+        # In one order everywhere, so that two imports at once wait for one another and never deadlock.
+        ordered = sorted(grants, key=lambda grant: grant.realm_id)
+        for start in range(0, len(ordered), ROWS_A_TRANSACTION):
+            async with self._database.control() as connection, connection.transaction():
+                for grant in ordered[start : start + ROWS_A_TRANSACTION]:
+                    try:
+                        added += await connection.fetchval(UPSERT_REALM, grant.realm_id, grant.name, grant.weight)
+                    except (asyncpg.CheckViolationError, asyncpg.DataError) as error:
+                        raise UsageError(
+                            f"realm {grant.realm_id!r} cannot be registered: its id, name or weight is not one",
+                            action="give an id, a plain name, and a weight above zero",
+                        ) from error
+                    await self._vault.replace(connection, grant.realm_id, self._tokens(grant))
+        return Imported(added=added, updated=len(ordered) - added)
+
+    def _tokens(self, grant: RealmGrant) -> Tokens:
+        return Tokens(
+            access_token=grant.access_token,
+            access_expires_at=grant.access_expires_at,
+            refresh_token=grant.refresh_token,
+            previous_refresh_token=None,
+            refreshed_at=self._now(),
+            client_id=grant.client_id,
+            client_secret=grant.client_secret,
+        )
+
+    async def list(self) -> Sequence[Realm]:
+        """All companies by realm id."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(LIST, None)
+        return [Realm(*row.values()) for row in rows]
+
+    async def get(self, realm_id: RealmId) -> Realm:
+        """One company. Raises UsageError if it is not registered."""
+        async with self._database.control() as connection:
+            row = await connection.fetchrow(LIST, realm_id)
+        if row is None:
+            raise unknown_realm(realm_id)
+        return Realm(*row.values())
+
+    async def arm(self, realm_id: RealmId, *, armed: bool = True) -> None:
+        """Allow (or forbid) writing into the company. Raises UsageError if it is not registered."""
+        async with self._database.control() as connection:
+            found = await connection.fetchval(
+                "UPDATE backfill.realm SET armed = $2 WHERE realm_id = $1 RETURNING true", realm_id, armed
+            )
+        if not found:
+            raise unknown_realm(realm_id)
+
+    async def armed(self) -> frozenset[RealmId]:
+        """The companies that may be written into."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch("SELECT realm_id FROM backfill.realm WHERE armed")
+        return frozenset(RealmId(row["realm_id"]) for row in rows)

@@ -1,0 +1,137 @@
+"""Runs: begun, taken over where a dead process left them, finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from backfill.model import RealmId, RunId
+from backfill.store.database import Database
+from backfill.store.owners import Owner
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
+
+DEFAULT_SILENCE_S = 30.0
+"""After this long without a heartbeat a run's process is taken for dead where that cannot be seen otherwise."""
+
+CANDIDATES_LIMIT = 100
+"""Unfinished runs that are looked at, the newest first; each live one is another command running now."""
+
+
+class RunStatus(StrEnum):
+    """How a run ended, or did not."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    """Stopped by its user: the same command goes on with it."""
+    DONE = "done"
+    """Everything done and proven."""
+    INCOMPLETE = "incomplete"
+    """Finished, but something is parked, quarantined, rejected or unproven."""
+
+
+# One starter at a time for each kind: two commands begun together must not take over the same run, nor both begin one
+# that the other could have taken over.
+SERIALISE = "SELECT pg_advisory_xact_lock(hashtextextended('backfill run ' || $1, 0))"
+
+CANDIDATES = f"""
+SELECT run_id, owner, heartbeat_at < clock_timestamp() - $3 * interval '1 second' AS silent
+FROM backfill.run
+WHERE status IN ('running', 'stopped') AND kind = $1 AND scope = $2
+ORDER BY run_id DESC LIMIT {CANDIDATES_LIMIT}
+"""  # noqa: S608  # a number of ours
+
+TAKE_OVER = """
+UPDATE backfill.run SET status = 'running', owner = $2, heartbeat_at = clock_timestamp() WHERE run_id = $1
+"""
+
+BEGIN = "INSERT INTO backfill.run (kind, scope, owner) VALUES ($1, $2, $3) RETURNING run_id"
+
+ADD_REALMS = """
+INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
+"""
+
+# A realm that was parked and has been imported anew is work again.
+REOPEN_REALMS = """
+UPDATE backfill.realm_run AS part SET state = 'pending', finished_at = NULL
+FROM backfill.realm WHERE realm.realm_id = part.realm_id
+    AND part.run_id = $1 AND part.state = 'parked' AND realm.state = 'active'
+"""
+
+HEARTBEAT = """
+UPDATE backfill.run SET heartbeat_at = clock_timestamp() WHERE run_id = $1 AND owner = $2 RETURNING true
+"""
+
+FINISH = """
+UPDATE backfill.run SET
+    status = $3, owner = NULL, summary = $4,
+    finished_at = CASE WHEN $3 IN ('done', 'incomplete') THEN clock_timestamp() END
+WHERE run_id = $1 AND owner = $2
+RETURNING true
+"""
+
+UNFINISHED = """
+SELECT realm_id FROM backfill.realm_run WHERE run_id = $1 AND state IN ('pending', 'running') ORDER BY realm_id
+"""
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The run to work on, and whether an earlier process had begun it."""
+
+    run_id: RunId
+    resumed: bool
+
+
+class Runs:
+    """The table of runs, for one owner."""
+
+    def __init__(self, database: Database, *, owner: Owner, silence_s: float = DEFAULT_SILENCE_S) -> None:
+        self._database = database
+        self._owner = str(owner)
+        self._silence_s = silence_s
+
+    async def start(self, kind: str, scope: Mapping[str, object], realm_ids: Sequence[RealmId]) -> Started:
+        """Take over the newest unfinished run of this kind and scope whose process has died or stopped, or begin one.
+
+        Realms that the run does not have yet are added. What was done in it stays done.
+        """
+        encoded = msgspec.json.encode(scope, order="sorted")
+        async with self._database.control() as connection, connection.transaction():
+            await connection.execute(SERIALISE, kind)
+            run_id = await self._abandoned(connection, kind, encoded)
+            resumed = run_id is not None
+            if run_id is None:
+                run_id = RunId(await connection.fetchval(BEGIN, kind, encoded, self._owner))
+            else:
+                await connection.execute(TAKE_OVER, run_id, self._owner)
+                await connection.execute(REOPEN_REALMS, run_id)
+            await connection.execute(ADD_REALMS, run_id, sorted(realm_ids))
+        return Started(run_id=run_id, resumed=resumed)
+
+    async def heartbeat(self, run_id: RunId) -> bool:
+        """Say that we are at work. False: the run was taken over, so others thought us dead; leave it to them."""
+        async with self._database.control() as connection:
+            return await connection.fetchval(HEARTBEAT, run_id, self._owner) is True
+
+    async def finish(self, run_id: RunId, status: RunStatus, summary: Mapping[str, object]) -> bool:
+        """Write down how the run ended. False if it was taken over: then it is not ours to end."""
+        assert status is not RunStatus.RUNNING, "a run that ends does not run"
+        async with self._database.control() as connection:
+            encoded = msgspec.json.encode(summary)
+            return await connection.fetchval(FINISH, run_id, self._owner, status, encoded) is True
+
+    async def unfinished_realms(self, run_id: RunId) -> Sequence[RealmId]:
+        """The realms that are neither done nor parked."""
+        async with self._database.control() as connection:
+            return [RealmId(row["realm_id"]) for row in await connection.fetch(UNFINISHED, run_id)]
+
+    async def _abandoned(self, connection: Connection, kind: str, scope: bytes) -> RunId | None:
+        for row in await connection.fetch(CANDIDATES, kind, scope, self._silence_s):
+            owner = None if row["owner"] is None else Owner.parse(row["owner"])
+            if row["silent"] or row["owner"] is None or (owner is not None and owner.is_surely_dead()):
+                return RunId(row["run_id"])
+        return None

@@ -1,0 +1,217 @@
+"""How far a realm is within a run: census, slices, proofs; and what is held of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from backfill.model import Held, Lease, Proof, RealmId, RunId, Scan, Slice
+from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
+from backfill.store.landing import FENCE
+from backfill.store.leases import lease_lost
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
+
+REALM_RUN = "SELECT state, scan_started_at FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2"
+
+CENSUS = "SELECT entity, counted FROM backfill.census WHERE run_id = $1 AND realm_id = $2"
+
+SLICES = """
+SELECT entity, number, lower_bound, upper_bound, cursor, rows_read, done
+FROM backfill.slice WHERE run_id = $1 AND realm_id = $2 ORDER BY entity, number
+"""
+
+BEGIN = """
+INSERT INTO backfill.realm_run (run_id, realm_id, state, scan_started_at) VALUES ($1, $2, 'running', $3)
+ON CONFLICT (run_id, realm_id) DO UPDATE
+SET state = 'running', scan_started_at = excluded.scan_started_at, finished_at = NULL
+"""
+
+# A scan that is begun again has a new plan.
+CLEAR_PLAN = """
+WITH census AS (DELETE FROM backfill.census WHERE run_id = $1 AND realm_id = $2)
+DELETE FROM backfill.slice WHERE run_id = $1 AND realm_id = $2
+"""
+
+# A refused row whose Id could not be read is never cleared by landing, so an earlier scan's would count for ever.
+CLEAR_NAMELESS = """
+DELETE FROM backfill.quarantine WHERE realm_id = $2 AND id = '' AND run_id <> $1 AND entity = ANY ($3::text[])
+"""
+
+INSERT_CENSUS = """
+INSERT INTO backfill.census (run_id, realm_id, entity, counted)
+SELECT $1, $2, counts.entity, counts.counted FROM unnest($3::text[], $4::bigint[]) AS counts (entity, counted)
+"""
+
+INSERT_SLICES = """
+INSERT INTO backfill.slice (run_id, realm_id, entity, number, lower_bound, upper_bound, cursor, rows_read, done)
+SELECT $1, $2, plan.*
+FROM unnest(
+    $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::boolean[]
+) AS plan
+"""
+
+UPSERT_PROOFS = """
+INSERT INTO backfill.proof AS held (
+    run_id, realm_id, entity, proven, method, counted, landed_live, quarantined, watermark, reason, proven_at
+)
+SELECT $1, $2, proofs.*, now()
+FROM unnest(
+    $3::text[], $4::boolean[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[]
+) AS proofs
+ON CONFLICT (realm_id, entity) DO UPDATE SET
+    run_id = excluded.run_id, proven = excluded.proven, method = excluded.method, counted = excluded.counted,
+    landed_live = excluded.landed_live, quarantined = excluded.quarantined, watermark = excluded.watermark,
+    reason = excluded.reason, proven_at = excluded.proven_at
+"""
+
+FINISH = "UPDATE backfill.realm_run SET state = 'done', finished_at = now() WHERE run_id = $1 AND realm_id = $2"
+
+PARK = """
+WITH parked AS (
+    UPDATE backfill.realm
+    SET state = 'parked', parked_code = $3, parked_message = $4, parked_action = $5, parked_at = now()
+    WHERE realm_id = $1
+)
+UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_id = $1 AND run_id = $2
+"""
+
+# An object whose newest version was refused is held in quarantine, not live, although an older version is there.
+HELD = """
+SELECT
+    (
+        SELECT count(*) FROM {table} AS held
+        WHERE held.realm_id = $1 AND held.deleted_at IS NULL
+            AND ($3::timestamptz IS NULL OR held.created_at IS NULL OR held.created_at <= $3)
+            AND ($4::timestamptz IS NULL OR held.updated_at IS NULL OR held.updated_at >= $4)
+            AND NOT EXISTS (
+                SELECT FROM backfill.quarantine AS refused
+                WHERE refused.realm_id = $1 AND refused.entity = $2 AND refused.id = held.id
+            )
+    ) AS live,
+    (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2) AS quarantined
+"""
+
+LIVE_IDS = """
+SELECT id FROM {table}
+WHERE realm_id = $1 AND deleted_at IS NULL
+    AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
+"""
+
+
+class Scans:
+    """Reads and writes the state of scans. All of it is durable at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
+        """How far the realm is in the run, as one moment saw it; an empty scan if it was not begun."""
+        async with (
+            self._database.control() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            realm_run = await connection.fetchrow(REALM_RUN, run_id, realm_id)
+            census = await connection.fetch(CENSUS, run_id, realm_id)
+            slices = await connection.fetch(SLICES, run_id, realm_id)
+        return Scan(
+            started_at=None if realm_run is None else realm_run["scan_started_at"],
+            census={row["entity"]: row["counted"] for row in census},
+            slices=[Slice(*row.values()) for row in slices],
+            finished=realm_run is not None and realm_run["state"] == "done",
+        )
+
+    async def begin(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        *,
+        started_at: datetime,
+        census: Mapping[str, int],
+        slices: Sequence[Slice],
+    ) -> None:
+        """Store the scan's start and plan, all or nothing; an earlier plan of the same run is dropped."""
+        entities = sorted({*census, *(part.entity for part in slices)})
+        async with self._database.control() as connection, connection.transaction():
+            await _require(connection, lease)
+            await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
+            await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
+            await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
+            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, list(census), list(census.values()))
+            await connection.execute(
+                INSERT_SLICES,
+                run_id,
+                lease.realm_id,
+                [part.entity for part in slices],
+                [part.number for part in slices],
+                [part.lower for part in slices],
+                [part.upper for part in slices],
+                [part.cursor for part in slices],
+                [part.rows for part in slices],
+                [part.done for part in slices],
+            )
+
+    async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+        """Store the proofs and end the scan. Durable, and with it every page landed before."""
+        async with self._database.control() as connection, connection.transaction():
+            await _require(connection, lease)
+            await connection.execute(
+                UPSERT_PROOFS,
+                run_id,
+                lease.realm_id,
+                [proof.entity for proof in proofs],
+                [proof.proven for proof in proofs],
+                [proof.method for proof in proofs],
+                [proof.counted for proof in proofs],
+                [proof.landed_live for proof in proofs],
+                [proof.quarantined for proof in proofs],
+                [proof.watermark for proof in proofs],
+                [proof.reason for proof in proofs],
+            )
+            await connection.execute(FINISH, run_id, lease.realm_id)
+
+    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
+        """Set the company aside, in the run too, with what a person must do. A new import takes it back."""
+        async with self._database.control() as connection:
+            await connection.execute(PARK, realm_id, run_id, code, message, action)
+
+    async def held(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> Held:
+        """Count live rows and quarantined ones; together they are what the server should count.
+
+        The bounds are inclusive and restrict the live rows only; a row without the time in question is inside.
+        """
+        async with self._database.control() as connection:
+            row = await connection.fetchrow(
+                HELD.format(table=table_of(entity)), realm_id, entity, created_to, updated_from
+            )
+        assert row is not None, "a SELECT of counts has a row"
+        return Held(live=row["live"], quarantined=row["quarantined"])
+
+    async def live_ids(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> Sequence[str]:
+        """The Ids of live rows created within the bounds (inclusive); without bounds, rows without a time too."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
+        return [row["id"] for row in rows]
+
+
+async def _require(connection: Connection, lease: Lease) -> None:
+    """Hold the realm for the caller's transaction, or raise LeaseLostError."""
+    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+        raise lease_lost(lease)

@@ -1,0 +1,177 @@
+"""What the command line and the dashboard show: runs, how far each realm is, proofs, quarantine. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from backfill.model import Proof, RealmId, RunId
+from backfill.store.database import Database
+from backfill.store.runs import RunStatus
+
+RUNS = """
+SELECT
+    run.run_id, run.kind, run.scope, run.status, run.owner,
+    run.started_at, run.heartbeat_at, run.finished_at, run.summary,
+    count(part.realm_id) AS realms,
+    count(*) FILTER (WHERE part.state = 'done') AS realms_done,
+    count(*) FILTER (WHERE part.state = 'parked') AS realms_parked
+FROM backfill.run LEFT JOIN backfill.realm_run AS part USING (run_id)
+WHERE $1::bigint IS NULL OR run.run_id = $1
+GROUP BY run.run_id
+ORDER BY run.run_id DESC
+LIMIT $2
+"""
+
+# The page of realms first, then one aggregate of each kind for it: never a join that multiplies rows.
+PROGRESS = """
+WITH part AS (
+    SELECT * FROM backfill.realm_run WHERE run_id = $1 AND realm_id > $2 ORDER BY realm_id LIMIT $3
+)
+SELECT
+    part.realm_id, realm.name, part.state, part.scan_started_at, part.finished_at,
+    coalesce(census.counted, 0), coalesce(slices.rows_read, 0), proofs.proven, proofs.unproven, quarantine.refused,
+    coalesce(realm.parked_code, ''), coalesce(realm.parked_message, ''), coalesce(realm.parked_action, '')
+FROM part
+JOIN backfill.realm USING (realm_id)
+CROSS JOIN LATERAL (
+    SELECT sum(counted)::bigint AS counted FROM backfill.census
+    WHERE census.run_id = part.run_id AND census.realm_id = part.realm_id
+) AS census
+CROSS JOIN LATERAL (
+    SELECT sum(rows_read)::bigint AS rows_read FROM backfill.slice
+    WHERE slice.run_id = part.run_id AND slice.realm_id = part.realm_id
+) AS slices
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE proven) AS proven, count(*) FILTER (WHERE NOT proven) AS unproven
+    FROM backfill.proof WHERE proof.run_id = part.run_id AND proof.realm_id = part.realm_id
+) AS proofs
+CROSS JOIN LATERAL (
+    SELECT count(*) AS refused FROM backfill.quarantine WHERE quarantine.realm_id = part.realm_id
+) AS quarantine
+ORDER BY part.realm_id
+"""
+
+PROOFS = """
+SELECT
+    realm_id, run_id, proven_at,
+    entity, proven, method, counted, landed_live, quarantined, watermark, reason
+FROM backfill.proof
+WHERE ($1::text IS NULL OR realm_id = $1) AND (NOT $2 OR NOT proven) AND (realm_id, entity) > ($3, $4)
+ORDER BY realm_id, entity
+LIMIT $5
+"""
+
+QUARANTINE = """
+SELECT realm_id, entity, id, run_id, code, message, refused_at
+FROM backfill.quarantine
+WHERE $1::text IS NULL OR realm_id = $1
+ORDER BY realm_id, entity, key
+LIMIT $2
+"""
+
+ROWS_LIMIT = 1000
+"""Rows of one answer, where the caller does not say otherwise: thousands of realms go page by page."""
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """A run and how many of its realms are where."""
+
+    run_id: RunId
+    kind: str
+    scope: msgspec.Raw
+    status: RunStatus
+    owner: str | None
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    summary: msgspec.Raw | None
+    realms: int
+    realms_done: int
+    realms_parked: int
+
+
+class RealmProgress(msgspec.Struct, frozen=True):
+    """A realm within a run. `counted` is its census, `rows_read` what its slices have read so far."""
+
+    realm_id: RealmId
+    name: str
+    state: str
+    scan_started_at: datetime | None
+    finished_at: datetime | None
+    counted: int
+    rows_read: int
+    entities_proven: int
+    entities_unproven: int
+    quarantined: int
+    parked_code: str
+    parked_message: str
+    parked_action: str
+
+
+class ProofRow(msgspec.Struct, frozen=True):
+    """The latest proof of one entity of one realm, and the run that gave it."""
+
+    realm_id: RealmId
+    run_id: RunId
+    proven_at: datetime
+    proof: Proof
+
+
+class QuarantineRow(msgspec.Struct, frozen=True):
+    """A row set aside. Its bytes stay in the table."""
+
+    realm_id: RealmId
+    entity: str
+    id: str
+    run_id: RunId
+    code: str
+    message: str
+    refused_at: datetime
+
+
+class Status:
+    """Answers about what is stored. Every list is bounded; the long ones go on after the last row of the one before."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def runs(self, *, limit: int = 20) -> Sequence[RunRow]:
+        """The newest runs, newest first."""
+        async with self._database.control() as connection:
+            return [_run(tuple(row)) for row in await connection.fetch(RUNS, None, limit)]
+
+    async def run(self, run_id: RunId) -> RunRow | None:
+        """One run, or None."""
+        async with self._database.control() as connection:
+            row = await connection.fetchrow(RUNS, run_id, 1)
+        return None if row is None else _run(tuple(row))
+
+    async def progress(self, run_id: RunId, *, after: str = "", limit: int = ROWS_LIMIT) -> Sequence[RealmProgress]:
+        """The run's realms by realm id, from the first behind `after`."""
+        async with self._database.control() as connection:
+            return [RealmProgress(*row) for row in await connection.fetch(PROGRESS, run_id, after, limit)]
+
+    async def proofs(
+        self,
+        realm_id: RealmId | None = None,
+        *,
+        unproven_only: bool = False,
+        after: tuple[str, str] = ("", ""),
+        limit: int = ROWS_LIMIT,
+    ) -> Sequence[ProofRow]:
+        """Proofs by realm and entity, from the first behind the pair `after`."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(PROOFS, realm_id, unproven_only, *after, limit)
+        return [ProofRow(*tuple(row)[:3], proof=Proof(*tuple(row)[3:])) for row in rows]
+
+    async def quarantine(self, realm_id: RealmId | None = None, *, limit: int = ROWS_LIMIT) -> Sequence[QuarantineRow]:
+        """Rows set aside."""
+        async with self._database.control() as connection:
+            return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, limit)]
+
+
+def _run(row: tuple[object, ...]) -> RunRow:
+    return msgspec.convert(dict(zip(RunRow.__struct_fields__, row, strict=True)), RunRow)

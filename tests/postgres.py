@@ -1,0 +1,89 @@
+"""A real Postgres for tests: one embedded server a session, one database a test, cloned from a migrated template.
+
+A folder's `conftest.py` takes what it needs: `from tests.postgres import postgres_server, database_dsn, database`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio.from_thread
+import asyncpg
+import pytest
+
+from backfill.store.database import Database, PoolSizes, open_database
+from backfill.store.embedded import embedded_postgres
+from backfill.store.migrate import migrate
+
+SMALL_POOLS = PoolSizes(control=4, landing=2)
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """The session's server. `template` has the schema and no rows."""
+
+    dsn: str
+    template: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def dsn_of(self, database: str) -> str:
+        return self.dsn.replace("/postgres?", f"/{database}?", 1)
+
+    async def create(self, *, migrated: bool = True) -> str:
+        """Make a database of its own for a test and return its DSN."""
+        name = f"test_{next(self._numbers)}"
+        template = self.template if migrated else "template0"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.dsn_of(name)
+
+    async def drop(self, dsn: str) -> None:
+        name = dsn.rpartition("?")[0].rpartition("/")[2]
+        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+async def make_template(server: PostgresServer) -> None:
+    await server.execute(f"CREATE DATABASE {server.template}")
+    connection = await asyncpg.connect(server.dsn_of(server.template))
+    try:
+        await migrate(connection)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The server lives in a thread of its own, since tests have an event loop each."""
+    data_dir: Path = tmp_path_factory.mktemp("postgres")
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(embedded_postgres(data_dir)) as dsn,
+    ):
+        server = PostgresServer(dsn, template=f"template_{secrets.token_hex(4)}")
+        portal.call(make_template, server)
+        yield server
+
+
+@pytest.fixture
+async def database_dsn(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The DSN of a fresh, migrated database."""
+    dsn = await postgres_server.create()
+    yield dsn
+    await postgres_server.drop(dsn)
+
+
+@pytest.fixture
+async def database(database_dsn: str) -> AsyncIterator[Database]:
+    """Open pools to a fresh, migrated database."""
+    async with open_database(database_dsn, sizes=SMALL_POOLS) as opened:
+        yield opened

@@ -1,0 +1,45 @@
+"""What the store's tests share: a fresh database each, a registered realm with a lease, and a run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from backfill.model import Secret
+from backfill.store.database import Database
+from backfill.store.encryption import Keyring
+from backfill.store.owners import Owner
+from backfill.store.postgres_store import PostgresStore
+from backfill.store.realms import RealmGrant, Realms
+from backfill.store.runs import Runs
+from backfill.store.tokens import TokenVault
+from tests.postgres import database, database_dsn, postgres_server
+from tests.store.scene import NOW, OTHER_REALM, REALM, Work
+
+__all__ = ["database", "database_dsn", "postgres_server"]
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring([os.urandom(32)])
+
+
+@pytest.fixture
+def vault(database: Database, keyring: Keyring) -> TokenVault:
+    return TokenVault(database, keyring)
+
+
+@pytest.fixture
+async def realms(database: Database, vault: TokenVault) -> Realms:
+    """The registry, with two realms in it."""
+    registry = Realms(database, vault, now=lambda: NOW)
+    await registry.import_grants([RealmGrant(realm, Secret(f"refresh-{realm}")) for realm in (REALM, OTHER_REALM)])
+    return registry
+
+
+@pytest.fixture
+async def work(database: Database, realms: Realms) -> Work:
+    store = PostgresStore(database)
+    started = await Runs(database, owner=Owner.current()).start("extract", {}, [REALM, OTHER_REALM])
+    return Work(store, await store.acquire(REALM), started.run_id)

@@ -1,0 +1,52 @@
+"""A process is taken for dead only if it is dead for certain."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from backfill.store.owners import Owner
+
+TELL_AND_WAIT = "from backfill.store.owners import Owner; print(Owner.current(), flush=True); input()"
+
+
+def test_an_owner_reads_back_as_written() -> None:
+    owner = Owner("host.example", "0f-1.40265", 12, 345)
+    assert str(owner) == "host.example/0f-1.40265:12:345"
+    assert Owner.parse(str(owner)) == owner
+
+
+@pytest.mark.parametrize("text", ["", "someone", "host/boot:x:1", "host/boot:1", "/boot:1:1"])
+def test_anything_else_is_nobody_we_know(text: str) -> None:
+    assert Owner.parse(text) is None
+
+
+def test_we_are_alive() -> None:
+    assert not Owner.current().is_surely_dead()
+
+
+def test_a_living_child_is_alive_and_an_ended_one_is_dead_reaped_or_not() -> None:
+    child = subprocess.Popen([sys.executable, "-c", TELL_AND_WAIT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    owner = Owner.parse(child.stdout.readline().decode().strip())
+    assert owner is not None
+    assert not owner.is_surely_dead()
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still a zombie
+    assert owner.is_surely_dead()
+    child.communicate()
+    assert owner.is_surely_dead()
+
+
+def test_a_number_that_is_another_process_by_now_is_dead() -> None:
+    here = Owner.current()
+    assert replace(here, start_time=here.start_time - 1).is_surely_dead()
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"boot": "another"}, {"boot": ""}], ids=str)
+def test_of_other_machines_boots_and_containers_nothing_is_known(change: dict[str, str]) -> None:
+    assert not replace(Owner.current(), pid=2**22 + 1, **change).is_surely_dead()
