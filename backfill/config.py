@@ -1,1 +1,209 @@
-"""TOML and environment to the options objects of the layers below; every fault reported at once."""
+"""TOML and environment to the options objects of the layers below; every fault reported at once.
+
+A file says what is particular to a deployment, the environment overrides it (and holds the secrets, which a
+file should not). Nothing is looked for: no file is read that `--config` does not name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from backfill.errors import UsageError
+from backfill.pacing.limits import Limits, load_limits
+from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.catalogue import entity as find_entity
+from backfill.qbo.urls import API_URLS, TOKEN_URL, checked_url, is_intuits
+
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "BACKFILL_ENVIRONMENT": ("environment",),
+    "BACKFILL_DATABASE_URL": ("database_url",),
+    "BACKFILL_DATA_DIR": ("data_dir",),
+    "BACKFILL_ENCRYPTION_KEY": ("encryption_key",),
+    "BACKFILL_LIMITS_SCALE": ("limits_scale",),
+    "BACKFILL_CLIENT_ID": ("qbo", "client_id"),
+    "BACKFILL_CLIENT_SECRET": ("qbo", "client_secret"),
+    "BACKFILL_QBO_BASE_URL": ("qbo", "base_url"),
+    "BACKFILL_OAUTH_TOKEN_URL": ("qbo", "oauth_token_url"),
+}
+"""Environment variable to the setting it overrides."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class QboSection(_Section):
+    """Where QuickBooks is, and who we are to it."""
+
+    base_url: str | None = None
+    """Another address than Intuit's, for rehearsals. Plain http is accepted for loopback only."""
+    oauth_token_url: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+
+    @field_validator("base_url", "oauth_token_url")
+    @classmethod
+    def _secure(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return checked_url(value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+
+class ExtractSection(_Section):
+    """How much is read at a time."""
+
+    entities: tuple[str, ...] = tuple(CATALOGUE)
+    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 8
+    """Intuit allows ten requests of one realm in flight."""
+    page_rows: Annotated[int, Field(ge=1, le=1000)] = 1000
+    memory_mb: Annotated[int, Field(ge=16)] = 96
+    """Pages in flight of all realms together take no more than this."""
+
+    @field_validator("entities")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(find_entity(name).name for name in value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+
+class PostgresSection(_Section):
+    """The embedded server, and how realms are leased."""
+
+    pg_bin_dir: Path | None = None
+    lease_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+
+
+class Settings(_Section):
+    """Everything that can be configured. Derived options are methods, so that nothing is kept twice."""
+
+    environment: Literal["sandbox", "production"] = "sandbox"
+    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("backfill"))
+    database_url: SecretStr | None = None
+    encryption_key: SecretStr | None = None
+    limits_scale: Annotated[float, Field(ge=1, le=10_000)] = 1.0
+    """Divides every limit's window, freeze and backoff, for rehearsals; refused against Intuit's own hosts."""
+    qbo: QboSection = QboSection()
+    extract: ExtractSection = ExtractSection()
+    postgres: PostgresSection = PostgresSection()
+    limits: dict[str, float] = {}
+    """Overrides of single limits of `limits.toml`, by name."""
+
+    @field_validator("limits")
+    @classmethod
+    def _known_limits(cls, value: dict[str, float]) -> dict[str, float]:
+        names = [field.name for field in fields(Limits)]
+        unknown = [f"{name!r} ({_near(name, names)})" for name in value if name not in names]
+        if unknown:
+            raise ValueError(f"there is no limit called {', '.join(unknown)}")
+        return value
+
+    @property
+    def key_file(self) -> Path:
+        """Where the encryption key is kept if none is given: in the user's configuration, never beside the database."""
+        return platformdirs.user_config_path("backfill") / "encryption.key"
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is: Intuit's host of the environment, unless another address is given."""
+        return self.qbo.base_url or API_URLS[self.environment]
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are refreshed."""
+        return self.qbo.oauth_token_url or TOKEN_URL
+
+    def pacing_limits(self) -> Limits:
+        """The shipped limits with this configuration's overrides, scaled. Raises `UsageError` if they contradict."""
+        if self.limits_scale != 1.0 and (is_intuits(self.api_url)):
+            raise UsageError(
+                "BACKFILL_LIMITS_SCALE is for rehearsals against a simulator: Intuit's own limits cannot be scaled.",
+                action="Unset it, or set BACKFILL_QBO_BASE_URL to the simulator's address.",
+            )
+        shipped = load_limits()
+        overrides: dict[str, Any] = {
+            name: int(value) if isinstance(getattr(shipped, name), int) else value
+            for name, value in self.limits.items()
+        }
+        limits = replace(shipped, **overrides)
+        return limits.scaled(self.limits_scale) if self.limits_scale != 1.0 else limits
+
+
+def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read `file` (TOML; None: no file) and the environment over it.
+
+    Raises `UsageError` that names every faulty key at once, with what is allowed there.
+    """
+    table = _read(file) if file is not None else {}
+    for variable, path in ENVIRONMENT.items():
+        if environment.get(variable):
+            _put(table, path, environment[variable])
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        faults = [f"  {line}" for line in _faults(error.errors(), environment)]
+        source = f"The configuration {file}" if file is not None else "The configuration from the environment"
+        raise UsageError("\n".join([f"{source} has {_many(len(faults), 'fault')}:", *faults])) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"The configuration {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The configuration {file} is not TOML: {error}.") from error
+
+
+def _put(table: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for key in path[:-1]:
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return  # the file has something else there, which validation will name
+        table = inner
+    table[path[-1]] = value
+
+
+def _faults(errors: list[ErrorDetails], environment: Mapping[str, str]) -> Iterator[str]:
+    variables = {path: variable for variable, path in ENVIRONMENT.items() if environment.get(variable)}
+    for error in errors:
+        path = tuple(str(part) for part in error["loc"])
+        name = variables.get(path) or ".".join(path) or "(together)"
+        message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "extra_forbidden":
+            message = f"there is no such key ({_near(path[-1], _keys(path[:-1]))})"
+        yield f"{name}: {message}"
+
+
+def _keys(path: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for key in path:
+        inner = model.model_fields[key].annotation if key in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _near(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

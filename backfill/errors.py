@@ -64,6 +64,16 @@ class UnavailableError(BackfillError):
     """Something the program needs cannot be used (a database, a key file, a port)."""
 
 
+class StoppedError(BackfillError):
+    """The run was asked to stop. What was committed is kept; the same command goes on from there."""
+
+
+class UnprovenError(BackfillError):
+    """An entity cannot be shown to be complete. The others go on; the message says what does not add up."""
+
+    disposition = Disposition.REJECT
+
+
 class RealmBusyError(BackfillError):
     """Another process holds the realm's lease; `owner` says which."""
 

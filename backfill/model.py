@@ -154,3 +154,18 @@ class Held(msgspec.Struct, frozen=True):
 
     live: int
     quarantined: int
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """The OAuth tokens of one realm, in clear. `client_id` and `client_secret` are set where the realm
+    was connected through an app of its own; None: the configured app's.
+    """
+
+    access_token: Secret | None
+    access_expires_at: datetime | None
+    refresh_token: Secret
+    previous_refresh_token: Secret | None
+    """The value before the last refresh, kept for one try: Intuit may still honour it after a lost reply."""
+    refreshed_at: datetime
+    client_id: Secret | None
+    client_secret: Secret | None

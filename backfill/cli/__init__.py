@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import typer
+
+from backfill.cli import realms
+from backfill.cli.demo import demo
+from backfill.cli.extract import extract
+from backfill.cli.migrate import migrate
+from backfill.cli.simulate import simulate
+from backfill.cli.sql import sql
+from backfill.cli.status import status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, and a token may be among them
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Moves years of books between QuickBooks Online companies and Postgres, and proves that nothing was lost.",
+)
+app.command()(demo)
+app.command()(simulate)
+app.add_typer(realms.app, name="realms")
+app.command()(extract)
+app.command()(status)
+app.command()(sql)
+app.command()(migrate)
+
 
 def run() -> None:
-    """Entry point of the `backfill` command."""
-    raise SystemExit(2)
+    """Entry point of the `backfill` command: ends the process with the contract's exit code."""
+    app(prog_name="backfill")

@@ -6,7 +6,7 @@ transaction; a stale epoch raises `errors.LeaseLostError` and commits nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -60,10 +60,30 @@ class Store(Protocol):
         """
         ...
 
-    async def held(self, realm_id: RealmId, entity: str) -> Held: ...
+    async def held(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> Held:
+        """Count what is held: live rows (not marked deleted) and quarantined ones.
 
-    def live_ids(self, realm_id: RealmId, entity: str) -> AsyncIterator[Sequence[str]]:
-        """The Ids of the live rows, in chunks of bounded size."""
+        `created_to` (inclusive) and `updated_from` (inclusive) restrict the live rows; a row without the
+        time in question counts as inside. Quarantined rows all count: their times are not known.
+        """
+        ...
+
+    async def live_ids(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> Sequence[str]:
+        """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
         ...
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:

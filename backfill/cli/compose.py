@@ -1,0 +1,100 @@
+"""Puts the parts together: settings to an open store and to a realm's whole way to Intuit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from backfill.cli.output import say
+from backfill.config import Settings
+from backfill.events import Observer
+from backfill.model import RealmId, Secret
+from backfill.pacing.budget import RealmBudget
+from backfill.pacing.paced import Paced
+from backfill.pacing.quota import QuotaBreaker
+from backfill.pacing.retried import READING, Retried
+from backfill.qbo.auth import Authorized
+from backfill.qbo.checked import Checked
+from backfill.qbo.http import open_http
+from backfill.qbo.oauth import Credentials
+from backfill.qbo.observed import Observed
+from backfill.qbo.token_keeper import TokenKeeper, Vault
+from backfill.store.database import Database, open_database
+from backfill.store.embedded import embedded_postgres
+from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
+from backfill.store.migrate import drop_everything
+from backfill.wire import Transport
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """The user's database if one is given, else the embedded one, up for as long as the block runs."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    async with embedded_postgres(settings.data_dir / "postgres", pg_bin_dir=settings.postgres.pg_bin_dir) as url:
+        yield url
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, empty: bool = False) -> AsyncIterator[Database]:
+    """The open database, brought up to this program's schema (under a lock, so that many may start at once).
+
+    `empty` drops all that an earlier run left there.
+    """
+    async with database_url(settings) as url:
+        if empty:
+            async with open_database(url, migrated=False) as database, database.control() as connection:
+                await drop_everything(connection)
+        async with open_database(url, apply_migrations=True) as database:
+            yield database
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys for tokens at rest: from the environment, or from a file made once with mode 0600, and said."""
+    if settings.encryption_key is not None:
+        return keyring_from_text(Secret(settings.encryption_key.get_secret_value()))
+    if create_key_file(settings.key_file):
+        say(f"Made the key that encrypts tokens: {settings.key_file} (mode 0600). Back it up apart from the database.")
+    return keyring_from_file(settings.key_file)
+
+
+def now() -> datetime:
+    """The wall clock: the one place that reads it."""
+    return datetime.now(UTC)
+
+
+WayToRealm = Callable[[RealmId], Transport]
+"""A realm's whole stack, made when its work begins: `retried(paced(observed(checked(authorized(http)))))`."""
+
+
+@asynccontextmanager
+async def open_api(settings: Settings, vault: Vault, observe: Observer) -> AsyncIterator[WayToRealm]:
+    """The way to Intuit (or to what stands in for it), with one budget per realm for as long as the block runs."""
+    limits = settings.pacing_limits()
+    policy = READING.scaled(settings.limits_scale)
+    # Jitter only has to differ between processes; nothing secret is drawn from it.
+    rng = random.Random()  # noqa: S311
+    breaker = QuotaBreaker()
+    budgets: dict[RealmId, RealmBudget] = {}
+    async with open_http(settings.api_url, settings.token_url) as http:
+        keeper = TokenKeeper(vault, http.tokens, _credentials(settings), now=now, rng=rng, observe=observe)
+        once = Observed(Checked(Authorized(http.api, keeper)), observe)
+
+        def way(realm_id: RealmId) -> Transport:
+            # A realm worked on twice in one process has used up what it used up the first time.
+            budget = budgets.get(realm_id)
+            if budget is None:
+                budget = budgets[realm_id] = RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker)
+            return Retried(Paced(once, budget), policy=policy, rng=rng, observe=observe)
+
+        yield way
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    """The app's own, from the environment; realms may have been imported with theirs."""
+    if settings.qbo.client_id is None or settings.qbo.client_secret is None:
+        return None
+    return Credentials(Secret(settings.qbo.client_id), Secret(settings.qbo.client_secret.get_secret_value()))

@@ -1,0 +1,180 @@
+"""`backfill demo`: a fleet of simulated companies, read into a real Postgres, with nothing to set up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption, JsonOption
+from backfill.cli.output import Exit
+from backfill.config import Settings
+
+if TYPE_CHECKING:
+    from backfill.cli.extraction import Extraction
+
+SEED = 2026
+ROWS = "200:12000"
+"""Small and middling companies, as in most fleets: large enough for many pages, small enough for half a minute."""
+CHANGES_PER_MINUTE = 20
+"""People go on working in every company while it is read; that nothing is lost all the same is the point."""
+START_S = 60.0
+"""How long the simulator may take to serve: a second, more on a busy machine."""
+
+QUERIES = (
+    "SELECT entity, count(*) AS realms, sum(counted) AS counted, sum(landed_live) AS landed, bool_and(proven) AS proven\n"
+    "      FROM backfill.proof GROUP BY entity ORDER BY landed DESC LIMIT 10",
+    "SELECT date_trunc('year', (doc->>'TxnDate')::date)::date AS year, count(*) AS invoices,\n"
+    "             sum((doc->>'TotalAmt')::numeric) AS invoiced\n"
+    "      FROM qbo.invoice WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 1",
+    "SELECT realm_id, doc->>'DisplayName' AS customer, (doc->>'Balance')::numeric AS balance\n"
+    "      FROM qbo.customer WHERE deleted_at IS NULL ORDER BY balance DESC LIMIT 10",
+)
+
+
+def demo(
+    realms: Annotated[int, typer.Option(min=1, max=200, help="How many companies.")] = 12,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a fleet of simulated QuickBooks companies into an embedded Postgres, and prove it. Needs no set-up."""
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.extract import exit_code
+
+        data_dir = settings.data_dir / "demo"
+        async with _alone(data_dir):
+            extraction = await _demonstrate(settings, data_dir, realms)
+        if as_json:
+            output.result(extraction.as_json())
+        else:
+            output.text(extraction.in_words())
+            output.text(_what_to_try(data_dir, extraction))
+        return exit_code(extraction)
+
+    run_command(work, config=config, as_json=as_json)
+
+
+async def _demonstrate(settings: Settings, data_dir: Path, realms: int) -> Extraction:
+    """Start a simulator, import its realms into an empty database of the demo's own, and extract."""
+    import tempfile
+
+    from pydantic import SecretStr
+
+    from backfill.cli.compose import keyring, now, open_store
+    from backfill.cli.extraction import run_extraction
+    from backfill.cli.realm_file import grants, read_realm_file
+    from backfill.store.realms import Realms
+    from backfill.store.tokens import TokenVault
+
+    with tempfile.TemporaryDirectory(prefix="backfill-demo-") as folder:
+        credentials = Path(folder) / "realms.jsonl"
+        output.say(f"Starting a simulated QuickBooks Online with {realms} companies ...")
+        async with _simulator(realms, credentials) as base_url:
+            settings = settings.model_copy(
+                update={
+                    "data_dir": data_dir,
+                    "database_url": None,
+                    "encryption_key": SecretStr(_fresh_key()),
+                    "limits_scale": 1.0,
+                    "qbo": settings.qbo.model_copy(
+                        update={"base_url": base_url, "oauth_token_url": f"{base_url}/oauth2/v1/tokens/bearer"}
+                    ),
+                }
+            )
+            output.say("Starting an embedded Postgres ...")
+            # Each demo begins empty: its companies are made anew, and older data would be of others.
+            async with open_store(settings, empty=True) as database:
+                vault = TokenVault(database, keyring(settings))
+                await Realms(database, vault, now=now).import_grants(grants(read_realm_file(str(credentials))))
+                return await run_extraction(settings, realm_ids=(), entities=(), since=None, wait=True)
+
+
+@asynccontextmanager
+async def _simulator(realms: int, credentials: Path) -> AsyncIterator[str]:
+    """A simulator in a process of its own, as Intuit is on a machine of its own. Yields its address."""
+    import subprocess
+
+    import anyio
+
+    from backfill.errors import UnavailableError
+
+    command = [
+        sys.executable,
+        "-m",
+        "backfill",
+        "simulate",
+        "--port",
+        "0",
+        "--realms",
+        str(realms),
+        "--seed",
+        str(SEED),
+    ]
+    command += ["--rows", ROWS, "--changes-per-minute", str(CHANGES_PER_MINUTE), "--write-realms", str(credentials)]
+    # A session of its own: Ctrl-C is for us, and we stop it when we are done.
+    process = await anyio.open_process(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None, "its stdout is a pipe"
+        first = b""
+        with anyio.move_on_after(START_S):
+            while not first.endswith(b"\n"):
+                first += await process.stdout.receive()
+        if not first:
+            raise UnavailableError(f"The simulator did not start within {START_S:.0f} s.")
+        yield first.decode().strip()
+    except anyio.EndOfStream:
+        raise UnavailableError("The simulator ended at once.", action="See why: backfill simulate") from None
+    finally:
+        process.terminate()
+        with anyio.CancelScope(shield=True):
+            await process.wait()
+
+
+def _fresh_key() -> str:
+    """The demo's tokens open nothing but its simulator, so its key lives only as long."""
+    import base64
+    import secrets
+
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@asynccontextmanager
+async def _alone(data_dir: Path) -> AsyncIterator[None]:
+    """One demo at a time: each empties the demo's database. Raises `UsageError` while another runs."""
+    import fcntl
+
+    from backfill.errors import UsageError
+
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError("Another demo is running.", action="Wait until it has ended.") from None
+        yield
+
+
+def _what_to_try(data_dir: Path, extraction: Extraction) -> str:
+    program = Path(sys.argv[0])
+    command = str(program) if program.name == "backfill" else f"{sys.executable} -m backfill"
+    lines = [
+        "",
+        f"What was proven: for each of the {len(extraction.fleet.proven)} companies and every entity, what is in Postgres",
+        "equals the company as it stood at the entity's watermark, although people went on changing it meanwhile.",
+        "",
+        "Look at it (the database starts for the command and stops after it):",
+        "",
+        f"  export BACKFILL_DATA_DIR={data_dir}",
+    ]
+    lines += [f'\n  {command} sql "\n      {query}"' for query in QUERIES]
+    lines += ["", f"  {command} sql        # psql, to type in", f"  {command} status"]
+    return "\n".join(lines)

@@ -1,0 +1,77 @@
+"""`backfill extract`: read companies whole into Postgres, and prove it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.output import Exit
+from backfill.config import Settings
+
+if TYPE_CHECKING:
+    from backfill.cli.extraction import Extraction
+
+
+def extract(
+    realm: RealmOption = None,
+    entity: EntityOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Only objects created or updated since: 2026-01-31, or with a time and zone."
+        ),
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every registered company whole into Postgres. Run it again to go on where it stopped.
+
+    Exit code 0: all done and proven. 1: something is parked, quarantined or unproven. 2: wrong usage. 3: stopped.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.extraction import run_extraction
+
+        extraction = await run_extraction(
+            settings, realm_ids=realm or [], entities=entity or [], since=parse_since(since), wait=not no_wait
+        )
+        if as_json:
+            output.result(extraction.as_json())
+        else:
+            output.text(extraction.in_words())
+        return exit_code(extraction)
+
+    run_command(work, config=config, as_json=as_json)
+
+
+def exit_code(extraction: Extraction) -> Exit:
+    """How the run ended, as the contract says it."""
+    if extraction.fleet.stopped:
+        return Exit.STOPPED
+    whole = not (extraction.fleet.unproven or extraction.fleet.parked or extraction.fleet.troubles)
+    return Exit.DONE if whole and not extraction.tally.quarantined else Exit.UNPROVEN
+
+
+def parse_since(text: str | None) -> datetime | None:
+    """A date (midnight UTC) or an ISO time with its zone. Raises `UsageError`."""
+    from backfill.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UsageError(f"--since {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")
+    return moment

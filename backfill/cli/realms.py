@@ -1,0 +1,72 @@
+"""`backfill realms`: which companies there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption, JsonOption
+from backfill.cli.output import Exit
+from backfill.config import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Register companies and see which there are.")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSONL; `-` reads stdin.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register companies from FILE: realm_id, refresh_token, and optionally access_token, name, weight.
+
+    A company that is known gets the new tokens and is no longer parked; its data stay.
+    """
+    from backfill.cli.realm_file import grants, read_realm_file
+
+    async def work(settings: Settings) -> Exit:
+        rows = read_realm_file(file)
+        from backfill.cli.compose import keyring, now, open_store
+        from backfill.store.realms import Realms
+        from backfill.store.tokens import TokenVault
+
+        async with open_store(settings) as database:
+            realms = Realms(database, TokenVault(database, keyring(settings)), now=now)
+            imported = await realms.import_grants(grants(rows))
+        if as_json:
+            output.result({"realms": {"total": len(rows), "added": imported.added, "updated": imported.updated}})
+        else:
+            output.text(f"{imported.added} realms added, {imported.updated} updated.")
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the registered companies, and what each that is parked waits for."""
+
+    async def work(settings: Settings) -> Exit:
+        from msgspec import to_builtins
+
+        from backfill.cli.compose import keyring, now, open_store
+        from backfill.store.realms import Realms
+        from backfill.store.tokens import TokenVault
+
+        async with open_store(settings) as database:
+            realms = await Realms(database, TokenVault(database, keyring(settings)), now=now).list()
+        if as_json:
+            output.result({"realms": [to_builtins(realm) for realm in realms]})
+        elif not realms:
+            output.text("No realms are registered. Import some: backfill realms import FILE")
+        else:
+            for realm in realms:
+                output.text(f"{realm.realm_id:<22} {realm.state:<8} {realm.name}")
+                if realm.parked_reason:
+                    output.text(f"    {realm.parked_reason}\n    What to do: {realm.parked_action}")
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)

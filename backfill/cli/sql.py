@@ -1,0 +1,46 @@
+"""`backfill sql`: look at what was landed, with nothing else installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Annotated
+
+import typer
+
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption
+from backfill.cli.output import Exit
+from backfill.config import Settings
+
+
+def sql(
+    statement: Annotated[
+        str | None, typer.Argument(metavar="[STATEMENT]", help="Without it: psql, to type in.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Open the database in psql, or run one STATEMENT and print its rows."""
+
+    async def work(settings: Settings) -> Exit:
+        import anyio
+
+        from backfill.cli.compose import database_url
+        from backfill.errors import UnavailableError
+        from backfill.store.embedded import psql_path
+
+        psql = psql_path(settings.postgres.pg_bin_dir)
+        if psql is None:
+            raise UnavailableError(
+                "There is no psql on this machine.",
+                action="Install Postgres' client, or connect to the database with another one.",
+            )
+        async with database_url(settings) as url:
+            # By the environment: the address may hold a password, and every user of the machine sees arguments.
+            command = [str(psql), "--no-psqlrc", *(["--command", statement] if statement else [])]
+            done = await anyio.to_thread.run_sync(
+                lambda: subprocess.run(command, env={**os.environ, "PGDATABASE": url}, check=False)  # noqa: S603 - ours
+            )
+        return Exit.DONE if done.returncode == 0 else Exit.STOPPED
+
+    run_command(work, config=config, as_json=False)

@@ -1,0 +1,47 @@
+"""Ctrl-C once: finish the pages in flight and end in a state that can be gone on with. Twice: end now."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from backfill.cli.output import say
+from backfill.errors import StoppedError
+from backfill.jobs.beside import beside
+
+T = TypeVar("T")
+
+
+class Stopping:
+    """Whether the user asked to stop. Called, it answers."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def ask(self) -> None:
+        self._asked = True
+
+
+async def until_stopped(work: Callable[[Stopping], Awaitable[T]]) -> T:
+    """Run `work`, which looks at its `Stopping` at every page's boundary. Raises `StoppedError` if ended at once."""
+    stopping = Stopping()
+
+    async def watch() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                if stopping():
+                    raise StoppedError(
+                        "Stopped at once. Everything committed so far is kept.",
+                        action="Run the same command again to go on from there.",
+                    )
+                stopping.ask()
+                say("Stopping: the pages in flight are finished first. Press Ctrl-C again to stop at once.")
+
+    async with beside(watch, name="signals"):
+        return await work(stopping)

@@ -1,0 +1,125 @@
+"""What a run has done so far, added up from its events: the source of the progress display and of the result."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+
+from backfill import events
+from backfill.wire import Lane
+
+RATE_WINDOW_S = 60.0
+"""Rates are shown per minute, as Intuit's limits are counted."""
+
+_METERED_LANES = frozenset({Lane.QUERY, Lane.BATCH, Lane.CDC, Lane.REPORT})
+"""Calls that Intuit bills ("CorePlus"): every read and every batch; single writes are free."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one run. `clock` gives the event loop's time in seconds; pass `observe` as an observer."""
+
+    clock: Callable[[], float]
+    realms_total: int
+    window_s: float = RATE_WINDOW_S
+    running: set[str] = field(default_factory=set)
+    proven: int = 0
+    unproven: int = 0
+    parked: int = 0
+    landed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
+    metered: int = 0
+    retries: int = 0
+    counted: dict[str, int] = field(default_factory=dict)
+    """Realm to the rows its census counted."""
+    rows_of: Counter[str] = field(default_factory=Counter)
+    """Realm to the rows met so far."""
+    waiting_for: dict[str, str] = field(default_factory=dict)
+    """Realm to the owner whose lease it waits for."""
+    _recent: deque[float] = field(default_factory=deque)
+
+    @property
+    def finished(self) -> int:
+        return self.proven + self.unproven + self.parked
+
+    def requests_in_window(self) -> int:
+        """Requests answered within the last window, all realms together."""
+        horizon = self.clock() - self.window_s
+        while self._recent and self._recent[0] < horizon:
+            self._recent.popleft()
+        return len(self._recent)
+
+    def rows_left(self) -> int | None:
+        """Rows still to come: counted and not met; for realms not yet counted, the mean of the others."""
+        if not self.counted:
+            return None
+        known = sum(max(0, count - self.rows_of[realm]) for realm, count in self.counted.items())
+        mean = sum(self.counted.values()) / len(self.counted)
+        return int(known + mean * max(0, self.realms_total - len(self.counted) - self.parked))
+
+    @singledispatchmethod
+    def observe(self, _event: events.Event) -> None:
+        """Add one event. An event that nobody shows adds nothing."""
+
+    @observe.register
+    def _(self, event: events.RequestAnswered) -> None:
+        self._recent.append(self.clock())
+        self.requests[event.lane] += 1
+        if event.code:
+            self.faults[event.code] += 1
+        if event.lane in _METERED_LANES and event.status is not None and 200 <= event.status < 300:
+            self.metered += 1
+
+    @observe.register
+    def _(self, event: events.PageLanded) -> None:
+        self.landed += event.landed
+        self.unchanged += event.unchanged
+        self.deleted += event.deleted
+        self.quarantined += event.quarantined
+        self.rows_of[event.realm_id] += event.landed + event.unchanged + event.quarantined
+
+    @observe.register
+    def _(self, _event: events.Throttled) -> None:
+        self.throttled += 1
+
+    @observe.register
+    def _(self, _event: events.Retrying) -> None:
+        self.retries += 1
+
+    @observe.register
+    def _(self, event: events.CensusTaken) -> None:
+        self.counted[event.realm_id] = sum(event.counts.values())
+
+    @observe.register
+    def _(self, event: events.RealmStarted) -> None:
+        self.running.add(event.realm_id)
+        self.waiting_for.pop(event.realm_id, None)
+
+    @observe.register
+    def _(self, event: events.LeaseAwaited) -> None:
+        self.waiting_for[event.realm_id] = event.owner
+
+    @observe.register
+    def _(self, event: events.RealmParked) -> None:
+        self._ended(event.realm_id)
+        self.parked += 1
+
+    @observe.register
+    def _(self, event: events.RealmFinished) -> None:
+        self._ended(event.realm_id)
+        if event.proven:
+            self.proven += 1
+        else:
+            self.unproven += 1
+
+    def _ended(self, realm_id: str) -> None:
+        self.running.discard(realm_id)
+        # What was met and not landed is over; the realm no longer counts towards what is left.
+        self.rows_of[realm_id] = max(self.rows_of[realm_id], self.counted.get(realm_id, 0))

@@ -1,0 +1,76 @@
+"""Catching up by change data capture: what changed in a realm since its scan began.
+
+An answer holds at most 1000 objects, has no pages and does not say that it was cut; deleted stubs are cut
+first. So an answer of 1000 is not believed: its entities are asked for in halves, down to one. An entity
+that alone fills an answer is caught up by LastUpdatedTime instead (`polled`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backfill.jobs.work import RealmWork
+from backfill.qbo.catalogue import Entity
+
+CDC_OBJECTS_MAX = 1000
+"""Documented: most objects in one CDC answer, over all entities asked for."""
+
+OVERLAP = timedelta(minutes=10)
+"""A change may be stamped before it can be seen (commits take time): every look goes back this much further."""
+
+ROUNDS_MAX = 3
+"""Rounds until an answer brings nothing new. In a busy company every one does; the last one's time then stands."""
+
+
+@dataclass(slots=True)
+class CaughtUp:
+    """How far each entity is caught up, which had changes, and which have too many for CDC."""
+
+    watermarks: dict[str, datetime] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    saturated: list[Entity] = field(default_factory=list)
+
+
+async def catch_up(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CaughtUp:
+    """Land what changed in `entities` since `since` (a server `time`), in at most three rounds."""
+    state = CaughtUp()
+    waiting = list(entities)
+    for _ in range(ROUNDS_MAX):
+        news, since = await _round(work, waiting, since - OVERLAP, state)
+        waiting = [entity for entity in waiting if entity not in state.saturated]
+        if not news or not waiting:
+            break
+    return state
+
+
+async def _round(
+    work: RealmWork, entities: Sequence[Entity], since: datetime, state: CaughtUp
+) -> tuple[bool, datetime]:
+    """One look at all entities. Returns whether anything was new, and the earliest `time` of its answers."""
+    news = False
+    earliest: datetime | None = None
+    asked = [list(entities)] if entities else []
+    while asked:
+        group = asked.pop()
+        work.check_stop()
+        async with work.room_for(group[0], CDC_OBJECTS_MAX):
+            answer = await work.ask.cdc(group, since)
+            if answer.total >= CDC_OBJECTS_MAX:
+                if len(group) == 1:
+                    state.saturated.append(group[0])
+                    state.watermarks.pop(group[0].name, None)
+                else:
+                    asked += [group[: len(group) // 2], group[len(group) // 2 :]]
+                continue
+            for entity in group:
+                page = answer.pages.get(entity.name)
+                if page is not None:
+                    landed = await work.land(entity, page.records, refusals=page.refusals)
+                    if landed.landed or landed.deleted:
+                        news = True
+                        state.changed.add(entity.name)
+                state.watermarks[entity.name] = answer.server_time
+            earliest = min(earliest or answer.server_time, answer.server_time)
+    return news, earliest or since + OVERLAP

@@ -1,0 +1,189 @@
+"""One realm, whole: census, slices, pages, catch-up, proof. Restarting is the ordinary path.
+
+    census      COUNT of every entity; the server's `time` of it is when the scan began
+    slices      every entity that CDC carries, and large ones that it does not, by CreateTime
+    snapshots   small entities that CDC does not carry, and the singletons, each from one answer
+    catch-up    what changed since the scan began, by CDC or by LastUpdatedTime and COUNT
+    proof       per entity: what is held equals what the server counts, as of the last answer's `time`
+
+What an entity refuses makes that entity unproven; what the realm refuses (its token, its company) is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import anyio
+from msgspec import structs
+
+from backfill import events
+from backfill.errors import BackfillError, Disposition, FaultError, UnprovenError
+from backfill.jobs import snapshot
+from backfill.jobs.census import Census, take_census
+from backfill.jobs.fleet import RealmOutcome, Trouble
+from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
+from backfill.jobs.plan import plan_slices
+from backfill.jobs.polled import catch_up_polled
+from backfill.jobs.prove import prove_changes
+from backfill.jobs.scan import read_slice
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof, RealmId, Scan, Slice
+from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
+
+SCAN_AGE_MAX = timedelta(days=28)
+"""CDC reaches 30 days back. A scan begun earlier than this can no longer be caught up and is begun anew."""
+
+
+REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
+"""A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """What to read of every realm."""
+
+    entities: Sequence[Entity]
+    since: datetime | None = None
+    """Only what was created or updated since then; None: everything."""
+    readers: int = 8
+    """Slices of one realm read at a time. Ten may be in flight; two are left for what is not a slice."""
+
+
+async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) -> Sequence[Proof]:
+    """Read one realm to its end and store the proofs. Goes on from `scan`, whatever it holds.
+
+    Raises `StoppedError` at a page's boundary when asked to stop, `LeaseLostError`, and `RequestError` for
+    what concerns the whole realm.
+    """
+    scan, census = await _begun(work, options, scan)
+    await _read_slices(work, options, scan.slices)
+    proofs = [_unproven_if_said(work, proof) for proof in await _prove(work, options, census)]
+    await work.store.finish_scan(work.lease, work.run_id, proofs)
+    for proof in proofs:
+        work.observe(
+            events.EntityProven(realm_id=work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason)
+        )
+    return proofs
+
+
+async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[Scan, Census]:
+    """The scan with its census and slices: as stored, or taken now and stored."""
+    if scan.started_at is not None and work.now() - scan.started_at < SCAN_AGE_MAX:
+        # What was not counted then (refused, not offered) is asked once more; what was counted is not.
+        unknown = [entity for entity in options.entities if entity.countable and entity.name not in scan.census]
+        if not unknown:
+            return scan, Census(counts=scan.census, not_offered=[], refused={}, taken_at=scan.started_at)
+        again = await take_census(work, unknown, updated_since=options.since)
+        return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
+    census = await take_census(work, options.entities, updated_since=options.since)
+    work.observe(events.CensusTaken(realm_id=work.realm_id, counts=dict(census.counts)))
+    slices = await plan_slices(work, options.entities, census.counts, started_at=census.taken_at, since=options.since)
+    await work.store.begin_scan(
+        work.lease, work.run_id, started_at=census.taken_at, census=census.counts, slices=slices
+    )
+    return Scan(started_at=census.taken_at, census=census.counts, slices=slices, finished=False), census
+
+
+async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequence[Slice]) -> None:
+    """All slices that are not done, several at a time, by long-lived readers. Raises the first error of any."""
+    waiting = iter([part for part in slices if not part.done])
+    failures: list[BackfillError] = []
+
+    async def read(scope: anyio.CancelScope) -> None:
+        for part in waiting:
+            try:
+                await _read_slice(work, options, part)
+            except BackfillError as error:
+                failures.append(error)
+                scope.cancel()
+
+    async with anyio.create_task_group() as readers:
+        for number in range(options.readers):
+            readers.start_soon(read, readers.cancel_scope, name=f"reader {number} of realm {work.realm_id}")
+    if failures:
+        raise failures[0]
+
+
+async def _read_slice(work: RealmWork, options: ExtractOptions, part: Slice) -> None:
+    """One slice. What only this entity refuses makes it unproven, and the others go on."""
+    entity = CATALOGUE[part.entity]
+    try:
+        await read_slice(work, entity, part, _key(entity, options))
+    except (UnprovenError, FaultError) as error:
+        if error.disposition in REALM_DISPOSITIONS:
+            raise
+        work.unproven[entity.name] = error.message
+
+
+def _key(entity: Entity, options: ExtractOptions) -> Key:
+    if entity.reading is Reading.WRAPPED:
+        return UNKEYED
+    return CREATED if options.since is None else UPDATED
+
+
+async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> list[Proof]:
+    """Bring every entity to one last answer of the server, and compare."""
+    open_entities = [entity for entity in options.entities if entity.name not in census.refused]
+    proofs = [snapshot.refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
+    proofs += [snapshot.not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
+    open_entities = [entity for entity in open_entities if entity.name not in census.not_offered]
+
+    small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts)]
+    carried = [entity for entity in open_entities if entity.carried_by_cdc]
+    proven, outgrown = await snapshot.read_snapshots(work, small, census.counts)
+    proofs += proven
+    changes = await prove_changes(work, carried, census, scope_since=options.since)
+    proofs += changes.proofs
+    polled = [entity for entity in open_entities if entity.countable and entity not in small and entity not in carried]
+    for entity in [*polled, *outgrown, *changes.saturated]:
+        proofs.append(await _one(work, entity, census, options))
+    for entity in open_entities:
+        if entity.reading is Reading.LISTING:
+            proofs.append(await snapshot.read_listing(work, entity))
+        elif entity.reading is Reading.RATES:
+            proofs.append(await snapshot.read_rates(work, entity))
+    return proofs
+
+
+async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions) -> Proof:
+    try:
+        return await catch_up_polled(work, entity, census.taken_at, scope_since=options.since)
+    except (UnprovenError, FaultError) as error:
+        if error.disposition in REALM_DISPOSITIONS:
+            raise
+        return snapshot.refused(entity, error.message)
+
+
+def _unproven_if_said(work: RealmWork, proof: Proof) -> Proof:
+    """A proof cannot hold for an entity of which some slice could not be read to its end."""
+    reason = work.unproven.get(proof.entity)
+    return structs.replace(proof, proven=False, reason=reason) if reason else proof
+
+
+def outcome_of(realm_id: RealmId, proofs: Sequence[Proof]) -> RealmOutcome:
+    """Whether all is proven, and what a person should look at: what is not, and rows that were set aside."""
+    troubles = [
+        Trouble(
+            realm_id=realm_id,
+            entity=proof.entity,
+            code="unproven",
+            message=proof.reason,
+            action="Run the extract again; if it stays, see backfill status.",
+        )
+        for proof in proofs
+        if not proof.proven
+    ]
+    troubles += [
+        Trouble(
+            realm_id=realm_id,
+            entity=proof.entity,
+            code="quarantined",
+            message=f"{proof.quarantined} rows were set aside",
+            action="See why: backfill sql 'SELECT * FROM backfill.quarantine'",
+        )
+        for proof in proofs
+        if proof.quarantined
+    ]
+    return RealmOutcome(proven=all(proof.proven for proof in proofs), troubles=troubles)

@@ -1,0 +1,126 @@
+"""One realm's questions to the API: a statement in, decoded rows out, through the realm's whole stack.
+
+The transport retries what failed on the way. An answer that came whole and cannot be read (an HTTP 200
+with an empty or broken body has been seen) is only noticed here, where it is decoded, so it is asked again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import anyio
+
+from backfill.errors import Disposition, RequestError, UnreadableError
+from backfill.model import RealmId
+from backfill.qbo import answers, calls
+from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
+from backfill.qbo.catalogue import Entity
+from backfill.qbo.query import BATCH_ITEMS_MAX
+from backfill.wire import Request, Response, Transport
+
+T = TypeVar("T")
+
+_READ_ATTEMPTS = 3
+"""A broken body is a passing fault; three in a row are not."""
+
+_ITEM_ATTEMPTS = 3
+"""A batch item may fail by itself (a throttle per item is thinkable); it is asked again with the others that did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Answers to statements that went out in batches, in the order of the statements."""
+
+    items: Sequence[Page | RequestError]
+    first_time: datetime
+    """The server's `time` of the first batch answer."""
+    last_time: datetime
+
+
+class Questions:
+    """Asks for one realm. `call_s` bounds one question with all its waits and retries, in seconds."""
+
+    def __init__(self, transport: Transport, realm_id: RealmId, *, call_s: float) -> None:
+        self._transport = transport
+        self._realm_id = realm_id
+        self._call_s = call_s
+
+    async def page(self, entity: Entity, statement: str) -> Page:
+        """The rows that `statement` selects. Raises `RequestError`."""
+        return await self._rows(entity, calls.query(self._realm_id, statement))
+
+    async def listing(self, entity: Entity) -> Page:
+        """All rows of an entity that has a path instead of a query. Raises `RequestError`."""
+        return await self._rows(entity, calls.listing(self._realm_id, entity.path))
+
+    async def object(self, entity: Entity, id_: str) -> Page:
+        """One object by its Id, as a page of one row. Raises `RequestError`."""
+        return await self._rows(entity, calls.by_id(self._realm_id, entity, id_))
+
+    async def count(self, statement: str) -> int:
+        """The number that a COUNT statement answers. Raises `RequestError`."""
+        request = calls.query(self._realm_id, statement)
+        return await self._ask(request, lambda response: answers.decode_count(response, request=request))
+
+    async def cdc(self, entities: Sequence[Entity], since: datetime) -> CdcAnswer:
+        """What changed since a moment, at most 1000 objects. Raises `RequestError`."""
+        request = calls.cdc(self._realm_id, entities, since)
+        return await self._ask(request, lambda response: answers.decode_cdc(response, request=request))
+
+    async def many(self, statements: Sequence[str]) -> Items:
+        """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`."""
+        found: dict[int, Page | RequestError] = {}
+        times: list[datetime] = []
+        waiting = list(range(len(statements)))
+        for _ in range(_ITEM_ATTEMPTS):
+            for start in range(0, len(waiting), BATCH_ITEMS_MAX):
+                part = waiting[start : start + BATCH_ITEMS_MAX]
+                answer = await self._batch({str(number): statements[number] for number in part})
+                times.append(answer.server_time)
+                found.update(_pages(answer, part))
+            waiting = [number for number in range(len(statements)) if _is_passing(found.get(number))]
+            if not waiting:
+                break
+        missing = [statements[number] for number in waiting if number not in found]
+        if missing:
+            raise UnreadableError(
+                f"Batch answers of realm {self._realm_id} left items out, {_ITEM_ATTEMPTS} times.",
+                realm_id=self._realm_id,
+                asked=missing[0],
+            )
+        return Items([found[number] for number in range(len(statements))], min(times), max(times))
+
+    async def _batch(self, statements: dict[str, str]) -> BatchAnswer:
+        request = calls.batch(self._realm_id, statements)
+        return await self._ask(request, lambda response: answers.decode_batch(response, request=request))
+
+    async def _rows(self, entity: Entity, request: Request) -> Page:
+        return await self._ask(request, lambda response: answers.decode_page(entity, response, request=request))
+
+    async def _ask(self, request: Request, decode: Callable[[Response], T]) -> T:
+        deadline = anyio.current_time() + self._call_s
+        attempt = 1
+        while True:
+            response = await self._transport.send(request, deadline=deadline)
+            try:
+                return decode(response)
+            except UnreadableError:
+                if attempt == _READ_ATTEMPTS:
+                    raise
+                attempt += 1
+
+
+def _pages(answer: BatchAnswer, numbers: Sequence[int]) -> dict[int, Page | RequestError]:
+    """The items of a batch of queries by number. What is neither rows nor a fault counts as not answered."""
+    found = ((number, answer.items.get(str(number))) for number in numbers)
+    return {number: item for number, item in found if isinstance(item, Page | RequestError)}
+
+
+def _is_passing(item: Page | RequestError | None) -> bool:
+    """Whether the item is missing, or failed in a way that may be gone the next time."""
+    if item is None:
+        return True
+    return isinstance(item, RequestError) and item.disposition in {Disposition.RETRY, Disposition.WAIT}

@@ -1,0 +1,165 @@
+"""Walking a slice of an entity to its end, page by page, each landed with its checkpoint.
+
+The walk is a keyset: the next page starts at the time of the last row (inclusive, since times have whole
+seconds and rows share them) and rows met before are dropped. Edits, deletes and inserts elsewhere cannot
+shift it, as they shift an offset. Where the key cannot carry the walk (the answer is not in order, or more
+than a page shares one second) that part is read by offset, again and again, until as many different rows
+were met as the server counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from backfill.errors import UnprovenError
+from backfill.jobs.keys import Key
+from backfill.jobs.pages import PageRead, PageSize, read_page
+from backfill.jobs.slices import ONE_SECOND, next_second
+from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.work import RealmWork
+from backfill.model import Checkpoint, Record, Slice
+from backfill.qbo.catalogue import Entity
+
+OFFSET_PASSES_MAX = 5
+"""Each pass by offset misses only what moved during it; five that all miss something mean it cannot be read so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a page does to a walk: the rows not met before, and where the next page starts."""
+
+    fresh: Sequence[Record]
+    low: datetime | None
+    seen: frozenset[str]
+    """Ids of the rows at `low` that were met already."""
+    skip: int
+    """Rows to pass over at `low`: set-aside rows, which move the walk on without a time."""
+    dense: bool
+    """The whole page lies in the second `low`: the key cannot get past it."""
+
+
+def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str], skip: int) -> Step | None:
+    """The step that `page`, read from `low` on, makes. None: the page is not in the key's order. Pure."""
+    times = [time for record in page.records if (time := key.of(record)) is not None]
+    if len(times) < len(page.records) or any(later < earlier for earlier, later in pairwise(times)):
+        return None
+    if times and low is not None and times[0] < low:
+        return None
+    fresh = [record for record in page.records if record.id not in seen]
+    if not times:
+        return Step(fresh, low, seen, skip + page.received, dense=False)
+    last = times[-1]
+    at_last = frozenset(record.id for record in page.records if key.of(record) == last)
+    if last == low:
+        return Step(fresh, low, seen | at_last, skip + page.received, dense=page.full and not page.refusals)
+    return Step(fresh, last, at_last, 0, dense=page.full and times[0] == last)
+
+
+async def read_slice(work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool = False) -> None:
+    """Read `part` from its cursor to its end; the last checkpoint says `done`.
+
+    A part with a negative number is outside the plan (a sweep, a re-read) and leaves no checkpoint. With
+    `reconcile`, rows held of a range that the server no longer has are marked deleted on the way.
+    Raises `UnprovenError` if some of it can only be read by offset and never adds up.
+    """
+    await _Walk(work, entity, part, key, reconcile=reconcile).run()
+
+
+class _Walk:
+    def __init__(self, work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool) -> None:
+        self.work = work
+        self.entity = entity
+        self.part = part
+        self.key = key
+        self.reconcile = reconcile
+        self.rows = part.rows
+        self.size = PageSize.of(work.page_rows)
+
+    async def run(self) -> None:
+        low = self.part.cursor if self.part.cursor is not None else self.part.lower
+        seen: frozenset[str] = frozenset()
+        skip = 0
+        while True:
+            page, step = await self._page(low, seen, skip)
+            if step is None:
+                await self._by_offset(low, self.part.upper)
+                return await self._checkpoint(None, done=True)
+            if not page.full:
+                return await self._vanished(page, low, self.part.upper)
+            if step.dense:
+                assert step.low is not None, "a crowded second is a moment"
+                await self._by_offset(step.low, step.low)
+                low, seen, skip = next_second(step.low), frozenset(), 0
+                await self._checkpoint(low, done=False)
+            else:
+                if step.low is not None and step.low != low:
+                    await self._vanished(page, low, step.low - ONE_SECOND)
+                low, seen, skip = step.low, step.seen, step.skip
+
+    async def _page(self, low: datetime | None, seen: frozenset[str], skip: int) -> tuple[PageRead, Step | None]:
+        """Read and land one page; one that is crowded or out of order leaves no checkpoint."""
+        self.work.check_stop()
+        async with self.work.room_for(self.entity, self.size.rows):
+            page = await read_page(
+                self.work, self.entity, self.key, low, self.part.upper, start_position=skip + 1, size=self.size
+            )
+            step = advance(page, self.key, low, seen, skip)
+            checkpoint = None
+            if step is not None and not step.dense:
+                self.rows += len(step.fresh)
+                checkpoint = self._at(step.low, done=not page.full)
+            fresh = page.records if step is None else step.fresh
+            await self.work.land(self.entity, fresh, refusals=page.refusals, checkpoint=checkpoint)
+        return page, step
+
+    async def _by_offset(self, low: datetime | None, high: datetime | None) -> None:
+        """Everything between the bounds by offset, until as many different Ids were met as there are."""
+        met: set[str] = set()
+        counted = 0
+        for _ in range(OFFSET_PASSES_MAX):
+            await self._offset_pass(low, high, met)
+            counted = await self.work.ask.count(self.key.count(self.entity, low, high))
+            if len(met) >= counted:
+                self.rows += len(met)
+                return await self._mark_missing(met, low, high)
+        raise UnprovenError(
+            f"{self.entity.name} of realm {self.work.realm_id}: {len(met)} different objects were met in "
+            f"{OFFSET_PASSES_MAX} passes, the server counts {counted}. It gives them in no stable order.",
+            action="Run the extract again at a quieter hour.",
+        )
+
+    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> None:
+        start = 1
+        full = True
+        while full:
+            self.work.check_stop()
+            async with self.work.room_for(self.entity, self.size.rows):
+                page = await read_page(
+                    self.work, self.entity, self.key, low, high, start_position=start, size=self.size
+                )
+                full = page.full
+                start += page.received
+                met.update(page.ids())
+                await self.work.land(self.entity, page.records, refusals=page.refusals)
+
+    async def _checkpoint(self, cursor: datetime | None, *, done: bool) -> None:
+        await self.work.land(self.entity, (), checkpoint=self._at(cursor, done=done))
+
+    def _at(self, cursor: datetime | None, *, done: bool) -> Checkpoint | None:
+        if self.part.number < 0:
+            return None
+        return Checkpoint(entity=self.entity.name, number=self.part.number, cursor=cursor, rows=self.rows, done=done)
+
+    async def _vanished(self, page: PageRead, low: datetime | None, high: datetime | None) -> None:
+        if self.reconcile:
+            await self._mark_missing(set(page.ids()), low, high)
+
+    async def _mark_missing(self, present: set[str], low: datetime | None, high: datetime | None) -> None:
+        """Look for the rows held between the bounds that the server did not bring."""
+        if not self.reconcile:
+            return
+        held = await self.work.store.live_ids(self.work.realm_id, self.entity.name, created_from=low, created_to=high)
+        await mark_vanished(self.work, self.entity, [id_ for id_ in held if id_ not in present])

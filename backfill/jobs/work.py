@@ -1,0 +1,94 @@
+"""What one realm's job works with, handed down whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from backfill import events
+from backfill.errors import StoppedError
+from backfill.jobs.ports import Store
+from backfill.jobs.questions import Questions
+from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, Refusal, RunId
+from backfill.qbo.catalogue import Entity
+from backfill.qbo.query import PAGE_ROWS_MAX
+
+_BYTES_PER_ROW = 2_048
+"""First guess at an object's size: invoices of Intuit's sandbox are 1.5 to 2.3 kB. Corrected by what comes."""
+
+_COPIES = 3
+"""A page in flight exists as the answer's bytes, as rows, and as the driver's message to Postgres."""
+
+
+class Room(Protocol):
+    """The process's byte budget: room is taken before a page is asked for, so memory does not grow with realms."""
+
+    def take(self, size_bytes: int) -> AbstractAsyncContextManager[None]: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class RealmWork:
+    """One realm, leased, with its way to the API and to the store."""
+
+    lease: Lease
+    run_id: RunId
+    ask: Questions
+    store: Store
+    room: Room
+    observe: events.Observer
+    stopping: Callable[[], bool]
+    """True once the user asked the run to stop: then no further page is asked for."""
+    now: Callable[[], datetime]
+    """The wall clock, for the age of what was stored; never for a cursor."""
+    page_rows: int = PAGE_ROWS_MAX
+    unproven: dict[str, str] = field(default_factory=dict)
+    """Entity to the reason why its completeness cannot be shown."""
+    _bytes_per_row: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def realm_id(self) -> RealmId:
+        return self.lease.realm_id
+
+    def check_stop(self) -> None:
+        """Raises `StoppedError` once the run was asked to stop."""
+        if self.stopping():
+            raise StoppedError("The run was asked to stop.", action="Run the same command again to go on from here.")
+
+    def room_for(self, entity: Entity, rows: int) -> AbstractAsyncContextManager[None]:
+        """Room in memory for a page of that many rows, until it is landed."""
+        mean = self._bytes_per_row.get(entity.name, _BYTES_PER_ROW)
+        return self.room.take(int(rows * mean) * _COPIES)
+
+    async def land(
+        self,
+        entity: Entity,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+    ) -> Landed:
+        """Commit rows with their checkpoint, and say so."""
+        self._learn_size(entity, records)
+        landed = await self.store.land(
+            self.lease, self.run_id, entity.name, records, refusals=refusals, checkpoint=checkpoint
+        )
+        self.observe(
+            events.PageLanded(
+                realm_id=self.realm_id,
+                entity=entity.name,
+                landed=landed.landed,
+                unchanged=landed.unchanged,
+                deleted=landed.deleted,
+                quarantined=landed.quarantined,
+            )
+        )
+        return landed
+
+    def _learn_size(self, entity: Entity, records: Sequence[Record]) -> None:
+        if len(records) < self.page_rows // 10:
+            return  # too few to say anything of the next page
+        mean = sum(len(record.doc) for record in records) / len(records)
+        self._bytes_per_row[entity.name] = max(mean, self._bytes_per_row.get(entity.name, 0.0))
