@@ -16,12 +16,12 @@ from backfill.simulator.cdc import answer_cdc
 from backfill.simulator.company import Company
 from backfill.simulator.envelopes import JSON_OK, Answer, fault_answer, time_text
 from backfill.simulator.faults import (
+    NOT_ACCEPTABLE,
     OBJECT_NOT_FOUND,
     Fault,
     FaultedError,
     bad_minorversion,
     no_resource,
-    not_acceptable,
     unsupported,
 )
 from backfill.simulator.fleet import Fleet
@@ -34,7 +34,7 @@ BAD_ENCODING = Fault("500", "Unsupported Operation", "Invalid byte 1 of 1-byte U
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The members of a good answer's JSON, before `time`; `asked` is what the log remembers of the question."""
+    """The members of a good answer's JSON, before `time`; `rows` is how many objects it holds."""
 
     members: bytes
     rows: int = 0
@@ -98,7 +98,7 @@ def _content(acting: Acting) -> Content:
         raise FaultedError(no_resource(f"/v3/company/{call.realm_id}{call.path}"))
     content = handler(acting)
     if not call.accepts_json:
-        raise FaultedError(not_acceptable(call.headers.get("accept", "")))
+        raise FaultedError(NOT_ACCEPTABLE)
     return content
 
 

@@ -60,7 +60,7 @@ def items_of(body: bytes) -> list[Item]:
     """The items of a request's body. Raises `FaultedError` for one that is no batch, or too big a one."""
     try:
         items = msgspec.json.decode(body, type=dict[str, object]).get("BatchItemRequest")
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise FaultedError(bad_body(str(error))) from error
     if not isinstance(items, list) or not items:
         raise FaultedError(required("BatchItemRequest"))

@@ -94,7 +94,7 @@ class Simulator:
         """One call of the token endpoint. `headers` have lower-case names."""
         there_s, back_s = self._delays()
         await _pass(there_s)
-        answer = with_headers(self.oauth.post(form, headers), tid=self._tid(), span=self._span())
+        answer = self.dressed(self.oauth.post(form, headers))
         await _pass(back_s)
         return answer
 
@@ -135,7 +135,11 @@ class Simulator:
                 in_flight=admission.in_flight,
             )
         )
-        return with_headers(answer, tid=tid, span=self._span())
+        return self.dressed(answer, tid=tid)
+
+    def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
+        """The answer with all its headers, under an id of its own where none is given."""
+        return with_headers(answer, tid=tid or self._tid(), span=f"{self._rng.getrandbits(128):032x}")
 
     def _touch(self, realm_id: str) -> None:
         if self._group is not None and self.settings.changes_per_minute > 0 and realm_id not in self._people:
@@ -149,9 +153,6 @@ class Simulator:
 
     def _tid(self) -> str:
         return intuit_tid(self._rng, self.now())
-
-    def _span(self) -> str:
-        return f"{self._rng.getrandbits(128):032x}"
 
 
 async def _pass(wait_s: float) -> None:

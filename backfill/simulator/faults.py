@@ -5,7 +5,7 @@ Where Intuit's exact words were never recorded, the wording is ours and the comm
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 VALIDATION = "ValidationFault"
 GONE_DETAIL = (
@@ -139,6 +139,5 @@ def cdc_refused(entity: str) -> Fault:
     )
 
 
-def not_acceptable(accept: str) -> Fault:
-    """The real service would answer in XML here; the simulator writes faults in XML, and no objects."""
-    return replace(unsupported("answering objects in XML"), element=f"Accept: {accept}" if accept else "Accept")
+NOT_ACCEPTABLE = unsupported("answering objects in XML")
+"""The real service would answer in XML here; the simulator writes faults in XML, and no objects."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from isal import igzip
 
-from backfill.errors import UsageError
+from backfill.errors import UnavailableError, UsageError
 from backfill.simulator.call import Call
 from backfill.simulator.control import add_control
 from backfill.simulator.core import Simulator
@@ -28,18 +28,29 @@ STOP_WAIT_S = 1.0
 async def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Serve the API and the token endpoint; yields the port, which is any free one for `port=0`.
 
-    Raises `UsageError` for a host that is not loopback: the tokens of a simulator protect nothing.
+    Raises `UsageError` for a host that is not loopback, since the tokens of a simulator protect nothing, and
+    `UnavailableError` where the port is taken.
     """
     if host != "localhost" and not _is_loopback(host):
         raise UsageError(f"the simulator cannot listen on {host}", action="give a loopback address such as 127.0.0.1")
     runner = web.AppRunner(application(simulator), access_log=None, handle_signals=False, shutdown_timeout=STOP_WAIT_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await _listen(runner, host, port)
         async with simulator.running():
             yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise UnavailableError(
+            f"the simulator cannot listen on {host}:{port}: {error.strerror}",
+            action="give another port, or 0 for any free one",
+        ) from error
 
 
 def application(simulator: Simulator) -> web.Application:
@@ -63,7 +74,8 @@ class _Face:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._response(request, html_page(413, "Request Entity Too Large"))
+            too_large = html_page(413, "Request Entity Too Large")
+            return self._response(request, self._simulator.dressed(too_large))
         answer = await self._simulator.exchange(
             Call(
                 request.match_info["realm_id"],

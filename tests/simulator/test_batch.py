@@ -77,8 +77,9 @@ def test_what_is_no_batch_is_refused(post, items: object, code: str) -> None:
     assert (status, body["Fault"]["Error"][0]["code"]) == (400, code)
 
 
-def test_a_body_that_is_not_json_is_refused(simulator_of) -> None:
-    answer = simulator_of().api.handle(Call(REALM, "POST", "/batch", {}, {"accept": "*/*"}, b'{"Batch'))
+@pytest.mark.parametrize("body", [b'{"Batch', b"", b"\xff", b"[]", b'{"BatchItemRequest":' + b"[" * 100_000])
+def test_a_body_that_is_not_json_is_refused(simulator_of, body: bytes) -> None:
+    answer = simulator_of().api.handle(Call(REALM, "POST", "/batch", {}, {"accept": "*/*"}, body))
     assert (answer.status, answer.code) == (400, "2010")
 
 

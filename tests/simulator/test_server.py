@@ -10,7 +10,7 @@ import aiohttp
 import anyio
 import pytest
 
-from backfill.errors import UsageError
+from backfill.errors import UnavailableError, UsageError
 from backfill.simulator.server import serve
 from backfill.simulator.settings import ServerLimits
 from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
@@ -116,7 +116,8 @@ async def test_a_body_that_is_too_large_is_refused_with_a_page(simulator_of, mon
     async with client(simulator) as session, session.post(
         f"/v3/company/{REALM}/batch", data=b" " * 1001, headers=bearer(simulator)
     ) as response:  # fmt: skip
-        assert response.status == 413
+        assert (response.status, response.content_type) == (413, "text/html")
+        assert response.headers["intuit_tid"]
         assert "<title>413 Request Entity Too Large</title>" in await response.text()
 
 
@@ -133,6 +134,13 @@ async def test_a_given_port_is_used_and_free_again_afterwards(simulator_of) -> N
     for _ in range(2):
         async with serve(simulator_of(), port=port) as bound:
             assert bound == port
+
+
+async def test_a_port_that_is_taken_is_said(simulator_of) -> None:
+    async with serve(simulator_of()) as port:
+        with pytest.raises(UnavailableError, match=str(port)):
+            async with serve(simulator_of(), port=port):
+                pytest.fail("served")
 
 
 async def test_control_is_not_served_unless_asked_for(simulator_of) -> None:

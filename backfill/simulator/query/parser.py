@@ -31,6 +31,8 @@ AFTER_PAGE = ("<EOF>", '"maxresults"', '"startposition"')
 OPERATORS = ('"="', '"<"', '">"', '"<="', '">="', '"in"', '"like"')
 VALUES = ("<STRING>", "<INTEGER>", '"true"', '"false"', '"current_date"')
 
+MOST_DIGITS = 18  # of a signed 64-bit integer, whatever its first digit
+
 _COMPARISONS = {operator.value: operator for operator in Operator}
 _LITERALS = {
     "true": LiteralKind.BOOLEAN,
@@ -148,7 +150,8 @@ class _Parser:
 
     def _integer(self) -> int:
         token = self._next
-        if token.kind is not Kind.NUMBER or not token.text.lstrip("+-").isdigit():
+        digits = token.text.lstrip("+-")
+        if token.kind is not Kind.NUMBER or not digits.isdigit() or len(digits) > MOST_DIGITS:
             raise self._unexpected(("<INTEGER>",))
         self._advance()
         return int(token.text)

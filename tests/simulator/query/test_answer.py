@@ -6,10 +6,13 @@ import json
 import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backfill.simulator.company import Company
 from backfill.simulator.faults import FaultedError
@@ -23,8 +26,8 @@ Ask = Callable[..., dict]
 def ask(small_company: Company) -> Ask:
     """The decoded `QueryResponse` of a statement; keyword arguments are settings."""
 
-    def answered(text: str, **settings: object) -> dict:
-        found = answer_query(text, small_company, SimulatorSettings(**settings), small_company.stamp())
+    def answered(text: str, **options: object) -> dict:
+        found = answer_query(text, small_company, SimulatorSettings(**options), small_company.stamp())
         return json.loads(found.body, parse_float=Decimal)
 
     return answered
@@ -166,6 +169,20 @@ def test_what_the_entity_does_not_have_is_4001(ask: Ask, text: str, detail: str)
         ask(text)
     assert (raised.value.fault.code, raised.value.fault.message) == ("4001", "Invalid query")
     assert raised.value.fault.detail == f"QueryValidationError: {detail}"
+
+
+WORDS = """SELECT * COUNT ( ) , FROM Customer Invoice Preferences WHERE AND OR IN = < >= LIKE ORDERBY ORDER BY DESC
+STARTPOSITION MAXRESULTS 1 0 1000 -5 1.5 99999999999999999999 true CURRENT_DATE ' '' '1' '%' '\\\\' \\ % 'NaN'
+Id Active Balance TxnDate MetaData.CreateTime CustomerRef BillAddr.City Line '0001-01-01T00:00:00+14:00'
+'9999-12-31T23:59:59-14:00' '1e999999'"""
+STARTS = ["", "SELECT * FROM Customer WHERE ", "SELECT * FROM Invoice ORDERBY ", "SELECT * FROM Item WHERE Name = "]
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=12), st.sampled_from(STARTS))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_statement_whatever_does_more_than_fault(ask: Ask, words: list[str], start: str) -> None:
+    with suppress(FaultedError):
+        ask(start + " ".join(words))
 
 
 def test_response_shapes(ask: Ask) -> None:

@@ -128,6 +128,7 @@ def test_parser_faults_are_worded_as_recorded(text: str, detail: str) -> None:
         "select * from a order b",
         "select * from a orderby b c",
         "select * from a maxresults 1.5",
+        "select * from a startposition " + "9" * 5000,
         "select * from a maxresults 5 orderby b",
         "select * from a startposition 1 startposition 2",
         "select * from a b",
