@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from xml.parsers import expat
 
 BODY_BYTES_MAX = 256 * 1024
-"""No fault comes near this size (the longest recorded is 2 kB): of a longer body only the beginning is quoted."""
+"""No fault comes near this size (the longest recorded is 2 kB): a longer body is cut there, and then only quoted."""
 
 RETRY_AFTER_MAX_S = 86_400.0
 """A day. What lasts longer is a month's quota, and that is not a header's to say."""
@@ -56,11 +56,10 @@ class Envelope:
 def parse(body: bytes) -> Envelope:
     """The faults of `body`, or a line of it to quote. Never raises."""
     start = body[:BODY_BYTES_MAX].removeprefix(b"\xef\xbb\xbf").lstrip()
-    whole = len(body) <= BODY_BYTES_MAX
     faults: list[Fault] = []
-    if whole and start[:1] in (b"{", b"["):
+    if start[:1] in (b"{", b"["):
         faults = faults_of(_json(start))
-    elif whole and start[:1] == b"<":
+    elif start[:1] == b"<":
         faults = _xml_faults(start)
     return Envelope(tuple(faults), "" if faults else _quoted(start))
 

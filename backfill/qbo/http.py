@@ -58,13 +58,11 @@ async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_
     bounded per realm, by pacing.
     """
     base_url, token_url = checked_url(base_url), checked_url(token_url)
-    tls = ssl.create_default_context()
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(_note_connected)
     trace.on_connection_reuseconn.append(_note_connected)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=_DNS_CACHE_S, ssl=tls),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=_DNS_CACHE_S, ssl=_tls()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         read_bufsize=_READ_BUFFER_BYTES,
@@ -210,6 +208,13 @@ class _Attempt:
 
 class _BodyError(Exception):
     """The answer's body is too large, or not what its headers say."""
+
+
+def _tls() -> ssl.SSLContext:
+    """Certificates are always verified, against the machine's own authorities; Intuit demands TLS 1.2 or newer."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:

@@ -117,13 +117,18 @@ def rates(
     entity: Entity,
     *,
     currencies: Iterable[str],
-    as_of: date,
+    as_of: date | None,
     start_position: int = 1,
     max_results: int = PAGE_ROWS_MAX,
 ) -> str:
-    """The exchange rates of `currencies` (three-letter codes) on one date: the only filters that ExchangeRate has."""
+    """The exchange rates of `currencies` (three-letter codes) on one date, or of all dates that the server has.
+
+    Currency and date are the only filters that ExchangeRate has; that the date may be left out is not documented.
+    """
     codes = ", ".join(quote(code) for code in currencies)
-    terms = [f"SourceCurrencyCode IN ({codes})", f"AsOfDate = {quote(as_of.isoformat())}"]
+    terms = [f"SourceCurrencyCode IN ({codes})"]
+    if as_of is not None:
+        terms.append(f"AsOfDate = {quote(as_of.isoformat())}")
     return _select("*", entity, terms, None, start_position, max_results)
 
 

@@ -111,7 +111,7 @@ def test_recurring_transactions_of_two_types_may_share_an_id() -> None:
         b"[1]",
         b'{"Id":"1","x":"\\ud800"}',
         b'{"Id":"\xff"}',
-        b"[" * 5000 + b"]" * 5000,
+        b'{"Id":"1","x":' + b"[" * 5000 + b"]" * 5000 + b"}",
     ],
 )
 def test_a_row_whose_header_cannot_be_read_is_refused_with_its_bytes_and_a_reason(row: bytes) -> None:

@@ -48,7 +48,23 @@ def test_the_slow_way_finds_the_same_members(tree: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b" ", b"{", b"[", b"]", b'["a', b'["a]', b"[1", b"[[1]", b"[1]]", b"[1] [2]", b"[1,,2]", b'{"a":1}', b"7"],
+    [
+        b"",
+        b" ",
+        b"{",
+        b"[",
+        b"]",
+        b'["a',
+        b'["a]',
+        b"[1",
+        b"[[1]",
+        b"[1]]",
+        b"[1] [2]",
+        b"[1]2]",
+        b"[1,,2]",
+        b'{"a":1}',
+        b"7",
+    ],
 )
 def test_what_is_cut_or_no_array_is_an_error(raw: bytes) -> None:
     with pytest.raises(SplitError):
