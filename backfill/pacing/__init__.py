@@ -1,0 +1,1 @@
+"""When a request may go: permits, budgets, retries, fair turns. Knows neither QuickBooks nor SQL nor HTTP."""

@@ -40,10 +40,9 @@ class FairQueue(Generic[K]):
         """`key` wants another turn. A key may stand in line for several."""
         assert weight > 0
         assert cost > 0
-        end = self._ends.get(key)
-        start = self._now if end is None else max(end, self._now)
+        start = self._ends.get(key, self._now)
         number = next(self._numbers)
-        heappush(self._heap, (start, end is not None, number, key))
+        heappush(self._heap, (start, key in self._ends, number, key))
         self._ends[key] = start + cost / weight
         heappush(self._passing, (self._ends[key], number, key))
 

@@ -202,6 +202,44 @@ async def test_what_waits_for_a_window_when_the_rest_begins_waits_for_its_end() 
     assert one.frozen_until is None
 
 
+async def test_what_waits_for_its_start_when_the_rest_begins_does_not_start() -> None:
+    one = budget()
+    first = await one.take(Lane.QUERY)
+    started: list[float] = []
+
+    async def worker() -> None:
+        one.answered(await one.take(Lane.QUERY))
+        started.append(anyio.current_time())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker)
+        await anyio.sleep(0.05)  # half way to its start
+        one.refused(first)
+    assert started == pytest.approx([60.05], abs=0.3)
+
+
+async def test_the_one_that_asks_is_not_kept_waiting_by_those_who_were_in_line() -> None:
+    one = budget(replace(LIMITS, requests_per_window=40, block_permits=1))
+    await use(one, Lane.QUERY, 39)
+    last = await one.take(Lane.QUERY)
+    asked: list[float] = []
+
+    async def worker() -> None:
+        grant = await one.take(Lane.QUERY)
+        if grant.probe:
+            asked.append(anyio.current_time())
+        one.answered(grant)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(worker)
+        await anyio.sleep(1)
+        one.refused(last)
+        until = one.frozen_until
+    assert until is not None
+    assert asked == pytest.approx([until], abs=0.3)
+
+
 @pytest.mark.parametrize("end", ["abandoned", "unsent", "cancelled"])
 async def test_if_the_one_that_asks_gets_no_answer_another_asks(end: str) -> None:
     one = budget()
@@ -317,6 +355,44 @@ async def test_permits_are_made_durable_in_blocks_before_they_are_used() -> None
         await one.take(Lane.QUERY)
         used += 1
     assert [before for _, before in reserved] == [0, 25, 50]
+
+
+async def test_what_was_never_sent_uses_up_no_block() -> None:
+    reserved = 0
+
+    class Counting(MemoryPermitLedger):
+        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+            nonlocal reserved
+            reserved += 1
+
+    one = budget(ledger=Counting())
+    for _ in range(60):
+        one.unsent(await one.take(Lane.QUERY))
+    assert reserved == 1
+
+
+async def test_a_block_does_not_forget_those_that_wait_for_their_start_under_the_one_before() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(replace(LIMITS, block_permits=5), ledger=ledger)
+    async with anyio.create_task_group() as group:
+        for _ in range(6):  # the sixth begins a new block, when at most one of the five has started
+            group.start_soon(one.take, Lane.QUERY)
+        await anyio.sleep(0.05)
+        assert HeldPermits("requests", 5 + 5, None) in await ledger.held(REALM)
+
+
+async def test_a_restart_lets_no_permit_come_back_sooner_than_it_would_have() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(replace(LIMITS, block_permits=1), ledger=ledger)
+    for _ in range(40):
+        one.answered(await one.take(Lane.QUERY))
+    await one.settle()
+    second = budget(ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    for tenth_of_a_second in range(700):
+        assert second.rate_used() >= one.rate_used(), tenth_of_a_second
+        await anyio.sleep(0.1)
+    assert second.rate_used() == 0
 
 
 async def test_after_a_crash_the_whole_block_counts_as_just_sent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import anyio
@@ -82,6 +83,23 @@ async def test_one_that_gives_up_makes_way_for_those_behind_it() -> None:
         group.start_soon(patient)
         await anyio.sleep(2)
         assert begun == pytest.approx([1.0], abs=1e-3)
+    assert (budget.held_bytes, budget.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+async def test_cancelling_in_the_very_turn_of_the_hand_over_loses_no_byte(cancelled_first: bool) -> None:
+    budget = ByteBudget(100)
+    first, second = budget.take(80), budget.take(70)
+    await first.__aenter__()
+    # A task of asyncio's own: unlike a scope of anyio, it can be cancelled when its bytes are on the way to it.
+    waiter = asyncio.ensure_future(second.__aenter__())
+    await anyio.sleep(1)
+    if cancelled_first:
+        waiter.cancel()
+    await first.__aexit__(None, None, None)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
     assert (budget.held_bytes, budget.waiting) == (0, 0)
 
 

@@ -81,25 +81,34 @@ async def test_cancelling_one_in_line_lets_the_next_one_have_it() -> None:
     assert ring.statistics() == RingStatistics(permits=1, held=1, waiting=0)
 
 
-async def test_cancelling_in_the_very_turn_of_the_hand_over_loses_no_permit() -> None:
+@pytest.mark.parametrize("cancelled_first", [True, False])
+async def test_cancelling_in_the_very_turn_of_the_hand_over_loses_no_permit(cancelled_first: bool) -> None:
     ring = PermitRing(1, 10)
     await ring.take()
-    scope = anyio.CancelScope()
-    taken = False
-
-    async def waiter() -> None:
-        nonlocal taken
-        with scope:
-            await ring.take()
-            taken = True
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(waiter)
-        await anyio.sleep(1)
-        scope.cancel()  # the task will be cancelled in its next turn,
-        ring.unused()  # and the permit is handed to it before that
-    assert not taken
+    # A task of asyncio's own: unlike a scope of anyio, it can be cancelled when its permit is on the way to it.
+    waiter = asyncio.ensure_future(ring.take())
+    await anyio.sleep(1)
+    if cancelled_first:
+        waiter.cancel()
+        ring.unused()
+    else:
+        ring.unused()
+        waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
     assert ring.statistics() == RingStatistics(permits=1, held=0, waiting=0)
+
+
+async def test_a_permit_that_has_come_back_belongs_to_the_first_in_line_before_its_timer_fires() -> None:
+    ring = PermitRing(1, 10)
+    ring.hold([5.0])
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualClockLoop)
+    async with anyio.create_task_group() as group:
+        group.start_soon(ring.take)
+        await anyio.sleep(1)
+        loop._jumping.now_s = 7.0  # a busy loop: timers fire late
+        assert not ring.take_nowait()
 
 
 async def test_a_ring_nobody_waits_for_sets_no_timer() -> None:

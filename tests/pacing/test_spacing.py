@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import anyio
 import pytest
 
 from backfill.pacing.spacing import StartSpacer
+from backfill.pacing.virtual_clock import VirtualClockLoop
 
 pytestmark = pytest.mark.virtual
 
@@ -33,6 +35,26 @@ async def test_the_first_goes_at_once_and_there_is_no_burst() -> None:
     times = await starts(StartSpacer(0.12), 20)
     assert times[0] == 0
     assert gaps(times) == pytest.approx([0.12] * 19, abs=1e-4)
+
+
+async def test_those_who_wait_start_in_order_and_nobody_passes_them() -> None:
+    spacer = StartSpacer(1.0)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualClockLoop)
+    order: list[str] = []
+
+    async def start(name: str) -> None:
+        await spacer.wait()
+        order.append(name)
+
+    await spacer.wait()
+    async with anyio.create_task_group() as group:
+        for name in ("first", "second"):
+            group.start_soon(start, name)
+        await anyio.sleep(0.5)
+        loop._jumping.now_s = 1.5  # a busy loop: the bucket has drained, and its timer has not fired
+        await start("newcomer")
+    assert order == ["first", "second", "newcomer"]
 
 
 async def test_a_pause_saves_nothing_up() -> None:
