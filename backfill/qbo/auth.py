@@ -25,6 +25,23 @@ class Keeper(Protocol):
         ...
 
 
+class Prepared:
+    """Sees that the realm has a token before a request takes its place in the pacing, for which it stands around `Paced`.
+
+    A refresh takes a second. Under the pacing it would hold back requests that had their turn and then let
+    them go together; here they wait for the token first, and go evenly.
+    """
+
+    def __init__(self, inner: Transport, keeper: Keeper) -> None:
+        self._inner = inner
+        self._keeper = keeper
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """As `Transport.send`; raises what the keeper raises if there is no token to be had."""
+        await token_in_time(self._keeper, request, deadline)
+        return await self._inner.send(request, deadline=deadline)
+
+
 class Authorized:
     """Adds `Authorization: Bearer`. A 401 is told to the keeper and passed on: others decide on another try."""
 
@@ -34,21 +51,23 @@ class Authorized:
 
     async def send(self, request: Request, *, deadline: float) -> Response:
         """As `Transport.send`; raises what the keeper raises if there is no token to be had."""
-        token = await self._token(request, deadline)
+        token = await token_in_time(self._keeper, request, deadline)
         headers = {**request.headers, "Authorization": f"Bearer {token.reveal()}"}
         response = await self._inner.send(replace(request, headers=headers), deadline=deadline)
         if response.status == 401:  # Unauthorized: too old, or revoked
             self._keeper.reject(request.realm_id, token)
         return response
 
-    async def _token(self, request: Request, deadline: float) -> Secret:
-        with anyio.CancelScope(deadline=deadline):
-            return await self._keeper.access_token(request.realm_id)
-        raise UnansweredError(
-            f"There was no access token for realm {request.realm_id} in time.",
-            sent=False,
-            realm_id=request.realm_id,
-            asked=asked_of(request),
-            action="Nothing to do: it is tried again.",
-            code="timeout",
-        )
+
+async def token_in_time(keeper: Keeper, request: Request, deadline: float) -> Secret:
+    """The realm's token. Raises `UnansweredError` if there is none by `deadline` (loop time)."""
+    with anyio.CancelScope(deadline=deadline):
+        return await keeper.access_token(request.realm_id)
+    raise UnansweredError(
+        f"There was no access token for realm {request.realm_id} in time.",
+        sent=False,
+        realm_id=request.realm_id,
+        asked=asked_of(request),
+        action="Nothing to do: it is tried again.",
+        code="timeout",
+    )

@@ -8,7 +8,7 @@ import pytest
 from backfill.errors import TokenError, UnansweredError
 from backfill.model import RealmId, Secret
 from backfill.qbo import calls
-from backfill.qbo.auth import Authorized
+from backfill.qbo.auth import Authorized, Prepared
 from backfill.wire import Request, Response
 
 REALM = RealmId("4620816365")
@@ -86,3 +86,24 @@ async def test_a_token_that_comes_too_late_is_a_request_that_was_not_sent() -> N
     assert (caught.value.sent, caught.value.code, caught.value.realm_id) == (False, "timeout", REALM)
     assert api.requests == []
     assert anyio.current_time() < 60
+
+
+async def test_a_token_is_there_before_the_request_takes_its_turn() -> None:
+    """Under the pacing a refresh would hold back requests that had their turn, and then let them go together."""
+    order: list[str] = []
+
+    class Keeper:
+        async def access_token(self, realm_id: RealmId) -> Secret:
+            order.append(f"token of {realm_id}")
+            return Secret("t")
+
+        def reject(self, realm_id: RealmId, token: Secret) -> None:
+            raise AssertionError
+
+    class Pacing:
+        async def send(self, request: Request, *, deadline: float) -> Response:
+            order.append("turn")
+            return Response(status=200)
+
+    await Prepared(Pacing(), Keeper()).send(ASKED, deadline=anyio.current_time() + 1)
+    assert order == [f"token of {REALM}", "turn"]
