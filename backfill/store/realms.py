@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -62,12 +62,10 @@ class Imported(msgspec.Struct, frozen=True):
 class Realms:
     """The table of companies."""
 
-    def __init__(self, database: Database, vault: TokenVault, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._vault = vault
-        self._now = now
 
-    async def import_grants(self, grants: Sequence[RealmGrant]) -> Imported:
+    async def import_grants(self, grants: Sequence[RealmGrant], vault: TokenVault, *, granted_at: datetime) -> Imported:
         """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data."""
         added = 0
         # In one order everywhere, so that two imports at once wait for one another and never deadlock.
@@ -82,19 +80,8 @@ class Realms:
                             f"realm {grant.realm_id!r} cannot be registered: its id, name or weight is not one",
                             action="give an id, a plain name, and a weight above zero",
                         ) from error
-                    await self._vault.replace(connection, grant.realm_id, self._tokens(grant))
+                    await vault.replace(connection, grant.realm_id, _tokens(grant, granted_at))
         return Imported(added=added, updated=len(ordered) - added)
-
-    def _tokens(self, grant: RealmGrant) -> Tokens:
-        return Tokens(
-            access_token=grant.access_token,
-            access_expires_at=grant.access_expires_at,
-            refresh_token=grant.refresh_token,
-            previous_refresh_token=None,
-            refreshed_at=self._now(),
-            client_id=grant.client_id,
-            client_secret=grant.client_secret,
-        )
 
     async def list(self) -> Sequence[Realm]:
         """All companies by realm id."""
@@ -124,3 +111,15 @@ class Realms:
         async with self._database.control() as connection:
             rows = await connection.fetch("SELECT realm_id FROM backfill.realm WHERE armed")
         return frozenset(RealmId(row["realm_id"]) for row in rows)
+
+
+def _tokens(grant: RealmGrant, granted_at: datetime) -> Tokens:
+    return Tokens(
+        access_token=grant.access_token,
+        access_expires_at=grant.access_expires_at,
+        refresh_token=grant.refresh_token,
+        previous_refresh_token=None,
+        refreshed_at=granted_at,
+        client_id=grant.client_id,
+        client_secret=grant.client_secret,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from backfill.model import Proof, RealmId, RunId
@@ -141,13 +142,13 @@ class Status:
     async def runs(self, *, limit: int = 20) -> Sequence[RunRow]:
         """The newest runs, newest first."""
         async with self._database.control() as connection:
-            return [_run(tuple(row)) for row in await connection.fetch(RUNS, None, limit)]
+            return [_run(row) for row in await connection.fetch(RUNS, None, limit)]
 
     async def run(self, run_id: RunId) -> RunRow | None:
         """One run, or None."""
         async with self._database.control() as connection:
             row = await connection.fetchrow(RUNS, run_id, 1)
-        return None if row is None else _run(tuple(row))
+        return None if row is None else _run(row)
 
     async def progress(self, run_id: RunId, *, after: str = "", limit: int = ROWS_LIMIT) -> Sequence[RealmProgress]:
         """The run's realms by realm id, from the first behind `after`."""
@@ -165,7 +166,8 @@ class Status:
         """Proofs by realm and entity, from the first behind the pair `after`."""
         async with self._database.control() as connection:
             rows = await connection.fetch(PROOFS, realm_id, unproven_only, *after, limit)
-        return [ProofRow(*tuple(row)[:3], proof=Proof(*tuple(row)[3:])) for row in rows]
+        values = [tuple(row) for row in rows]
+        return [ProofRow(realm, run, at, Proof(*proof)) for realm, run, at, *proof in values]
 
     async def quarantine(self, realm_id: RealmId | None = None, *, limit: int = ROWS_LIMIT) -> Sequence[QuarantineRow]:
         """Rows set aside."""
@@ -173,5 +175,5 @@ class Status:
             return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, limit)]
 
 
-def _run(row: tuple[object, ...]) -> RunRow:
-    return msgspec.convert(dict(zip(RunRow.__struct_fields__, row, strict=True)), RunRow)
+def _run(row: asyncpg.Record) -> RunRow:
+    return RunRow(**{**row, "status": RunStatus(row["status"])})

@@ -7,7 +7,7 @@ it, lease or no lease.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -90,9 +90,9 @@ class TokenVault:
                 locked = LockedTokens(self._database, self._keyring, connection, transaction, realm_id, row)
                 yield locked
             finally:
-                # Does nothing if `store` has committed, or if the connection is lost.
-                if connection.is_in_transaction():
-                    with anyio.CancelScope(shield=True):  # the pool wants its connection back without a transaction
+                # An InterfaceError says that the connection is lost, and the lock with it.
+                with suppress(asyncpg.InterfaceError), anyio.CancelScope(shield=True):
+                    if connection.is_in_transaction():  # nothing was stored
                         await transaction.rollback()
 
     async def replace(self, connection: Connection, realm_id: RealmId, new: Tokens) -> None:

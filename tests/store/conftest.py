@@ -33,8 +33,10 @@ def vault(database: Database, keyring: Keyring) -> TokenVault:
 @pytest.fixture
 async def realms(database: Database, vault: TokenVault) -> Realms:
     """The registry, with two realms in it."""
-    registry = Realms(database, vault, now=lambda: NOW)
-    await registry.import_grants([RealmGrant(realm, Secret(f"refresh-{realm}")) for realm in (REALM, OTHER_REALM)])
+    registry = Realms(database)
+    await registry.import_grants(
+        [RealmGrant(realm, Secret(f"refresh-{realm}")) for realm in (REALM, OTHER_REALM)], vault, granted_at=NOW
+    )
     return registry
 
 

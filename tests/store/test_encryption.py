@@ -102,6 +102,15 @@ def test_of_many_commands_at_once_one_makes_the_key(tmp_path: Path) -> None:
     assert len({text for _, text in made}) == 1, "every command reads the same, whole key"
 
 
+def test_a_key_made_by_another_command_in_between_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key"
+    create_key_file(path)
+    first = path.read_text()
+    monkeypatch.setattr(Path, "exists", lambda self: False)  # it was not there when we looked
+    assert not create_key_file(path)
+    assert path.read_text() == first
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "key"

@@ -148,6 +148,15 @@ class TestFence:
         assert await rows_of(database, "backfill.quarantine") == {}
         assert not (await work.store.scan(work.run_id, REALM)).slices[0].done
 
+    async def test_a_stale_epoch_moves_no_checkpoint(self, work: Work) -> None:
+        """In one statement, that is: no transaction is there to be rolled back."""
+        await begin(work)
+        stale = Lease(realm_id=REALM, epoch=work.lease.epoch - 1, owner=work.lease.owner)
+        checkpoint = Checkpoint("Invoice", 0, at(1), 1, done=True)
+        with pytest.raises(LeaseLostError):
+            await work.store.land(stale, work.run_id, "Invoice", [live("1", 1)], checkpoint=checkpoint)
+        assert not (await work.store.scan(work.run_id, REALM)).slices[0].done
+
     async def test_a_released_lease_lands_nothing(self, work: Work, database: Database) -> None:
         await work.store.release(work.lease)
         with pytest.raises(LeaseLostError):

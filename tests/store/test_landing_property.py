@@ -92,7 +92,7 @@ def work(portal: BlockingPortal, database: Database) -> Work:
 
 async def registered(database: Database) -> Work:
     vault = TokenVault(database, Keyring([bytes(32)]))
-    await Realms(database, vault, now=lambda: NOW).import_grants([RealmGrant(REALM, Secret("refresh"))])
+    await Realms(database).import_grants([RealmGrant(REALM, Secret("refresh"))], vault, granted_at=NOW)
     started = await Runs(database, owner=Owner.current()).start("extract", {}, [REALM])
     store = PostgresStore(database)
     return Work(store, await store.acquire(REALM), started.run_id)

@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from backfill.store import owners
 from backfill.store.owners import Owner
 
 TELL_AND_WAIT = "from backfill.store.owners import Owner; print(Owner.current(), flush=True); input()"
@@ -50,3 +52,11 @@ def test_a_number_that_is_another_process_by_now_is_dead() -> None:
 @pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"boot": "another"}, {"boot": ""}], ids=str)
 def test_of_other_machines_boots_and_containers_nothing_is_known(change: dict[str, str]) -> None:
     assert not replace(Owner.current(), pid=2**22 + 1, **change).is_surely_dead()
+
+
+def test_where_the_system_does_not_tell_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a boot to compare, the number may have been given out before this boot, or in another container."""
+    monkeypatch.setattr(owners, "PROC", tmp_path)
+    here = Owner.current()
+    assert here.boot == ""
+    assert not replace(here, pid=2**22 + 1).is_surely_dead()

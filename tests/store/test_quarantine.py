@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from backfill.errors import UnavailableError
 from backfill.model import Held, Landed, Record, Refusal
 from backfill.store.database import Database
 from tests.store.scene import REALM, Work, at, deleted, live, rows_of
@@ -110,6 +111,24 @@ async def test_an_object_whose_newest_version_was_refused_is_not_live(work: Work
     await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 1), live("2", 1)])
     await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 2, doc=b"{")])
     assert await work.store.held(REALM, "Invoice") == Held(live=1, quarantined=1)
+
+
+FULL_DISK = """
+CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON qbo.invoice
+FOR EACH ROW WHEN (NEW.id = '2') EXECUTE FUNCTION public.full_disk()
+"""
+
+
+async def test_a_trouble_of_the_server_is_no_fault_of_the_row(work: Work, database: Database) -> None:
+    """While a page is halved, too: else a full disk would fill quarantine with good rows."""
+    async with database.control() as connection:
+        await connection.execute(FULL_DISK)
+    with pytest.raises(UnavailableError, match="no space left"):
+        await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 1, doc=b"{"), live("2", 1), live("3", 1)])
+    assert await all_refused(database) == []
+    assert await rows_of(database) == {}
 
 
 class TestExpiringLinks:

@@ -28,8 +28,8 @@ GRANT = RealmGrant(
 
 
 @pytest.fixture(autouse=True)
-async def _registered(realms: Realms) -> None:
-    await realms.import_grants([GRANT])
+async def _registered(realms: Realms, vault: TokenVault) -> None:
+    await realms.import_grants([GRANT], vault, granted_at=NOW)
 
 
 def refreshed(tokens: Tokens, number: int) -> Tokens:
@@ -195,8 +195,10 @@ async def cut_holder_of_lock(dsn: str) -> None:
 async def test_keys_are_rotated_for_every_realm_once(vault: TokenVault, keyring: Keyring, database_dsn: str) -> None:
     old_key, new_key = bytes([7]) * 32, bytes([9]) * 32
     async with open_database(database_dsn) as database:
-        await Realms(database, TokenVault(database, Keyring([old_key])), now=lambda: NOW).import_grants(
-            [GRANT, RealmGrant(OTHER_REALM, Secret("refresh-other"))]
+        await Realms(database).import_grants(
+            [GRANT, RealmGrant(OTHER_REALM, Secret("refresh-other"))],
+            TokenVault(database, Keyring([old_key])),
+            granted_at=NOW,
         )
         both = TokenVault(database, Keyring([new_key, old_key]))
         assert await both.rotate_keys() == 2

@@ -1,0 +1,147 @@
+"""The way to Postgres: each trouble in a plain sentence, no password ever, and pools that recover by themselves."""
+
+from __future__ import annotations
+
+import socket
+
+import anyio
+import asyncpg
+import pytest
+
+from backfill.errors import Disposition, UnavailableError
+from backfill.store import database as database_module
+from backfill.store.database import Database, database_name, open_database
+from backfill.store.landing import land_statement
+from backfill.store.postgres_errors import translated
+from backfill.store.scans import LIVE_IDS
+from tests.postgres import PostgresServer
+from tests.store.scene import REALM, Work, live, rows_of
+
+PASSWORD = "p4ssw0rd-very-secret"
+
+
+async def opening(dsn: str) -> UnavailableError:
+    with pytest.raises(UnavailableError) as caught:
+        async with open_database(dsn):
+            pass
+    shown = f"{caught.value} {caught.value.action} {caught.value.__cause__!r} {caught.value.__context__!r}"
+    assert PASSWORD not in shown
+    return caught.value
+
+
+async def test_a_server_that_is_not_there() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    error = await opening(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/books")
+    assert "127.0.0.1/books cannot be reached" in str(error)
+    assert error.disposition is Disposition.RETRY
+
+
+async def test_a_database_that_is_not_there(postgres_server: PostgresServer) -> None:
+    assert "does not exist" in str(await opening(postgres_server.dsn_of("nowhere")))
+
+
+async def test_a_user_that_is_not_known(postgres_server: PostgresServer) -> None:
+    error = await opening(postgres_server.dsn.replace("postgres@", f"stranger:{PASSWORD}@"))
+    assert "refuses us" in str(error)
+
+
+@pytest.mark.parametrize("address", [f"postgres//me:{PASSWORD}@host/db", f"mysql://me:{PASSWORD}@host/db"])
+async def test_an_address_that_cannot_be_read(address: str) -> None:
+    assert "cannot be read" in str(await opening(address))
+
+
+async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "OLDEST_MAJOR", 99)
+    assert "backfill needs 99 or newer" in str(await opening(database_dsn))
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "disposition"),
+    [
+        (asyncpg.DiskFullError("no space"), "no space left", Disposition.STOP),
+        (asyncpg.TooManyConnectionsError("sorry"), "no connection left", Disposition.RETRY),
+        (asyncpg.AdminShutdownError("bye"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.CannotConnectNowError("starting"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.ConnectionDoesNotExistError("gone"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.InvalidPasswordError("no"), "refuses us", Disposition.STOP),
+        (asyncpg.DeadlockDetectedError("both"), "busy with another", Disposition.RETRY),
+        (asyncpg.UndefinedTableError("none"), "not set up", Disposition.STOP),
+        (asyncpg.ReadOnlySQLTransactionError("no"), "read-only", Disposition.STOP),
+        (asyncpg.QueryCanceledError("late"), "in time", Disposition.RETRY),
+        (asyncpg.DataCorruptedError("page"), "damaged", Disposition.STOP),
+        (TimeoutError(), "no answer in time", Disposition.RETRY),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused", Disposition.RETRY),
+        (asyncpg.InterfaceError("connection is closed"), "cannot be reached", Disposition.RETRY),
+    ],
+)
+def test_the_worlds_troubles_are_said_plainly(error: Exception, sentence: str, disposition: Disposition) -> None:
+    with pytest.raises(UnavailableError, match=sentence) as caught, translated("host/books"):
+        raise error
+    assert str(caught.value).startswith("the database host/books ")
+    assert (caught.value.disposition, caught.value.__cause__) == (disposition, error)
+    assert caught.value.action
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncpg.UniqueViolationError("twice"), asyncpg.PostgresSyntaxError("bad"), asyncpg.InterfaceError("misuse")],
+)
+def test_our_own_mistakes_pass_through(error: Exception) -> None:
+    with pytest.raises(type(error)), translated("host/books"):
+        raise error
+
+
+def test_the_name_of_a_database_has_neither_user_nor_password() -> None:
+    assert database_name(f"postgresql://me:{PASSWORD}@db.example:6432/books?sslmode=require") == "db.example/books"
+    assert database_name("postgresql:///books?host=%2Frun%2Fpg") == "/run/pg/books"
+    assert PASSWORD not in database_name(f"nonsense:{PASSWORD}")
+    assert PASSWORD not in database_name(f"postgresql://[{PASSWORD}@x")
+    assert PASSWORD not in database_name(f"postgresql://me:12/{PASSWORD}@host/books")
+
+
+async def test_the_pools_recover_after_the_server_drops_every_connection(
+    work: Work, database: Database, postgres_server: PostgresServer
+) -> None:
+    await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 1)])
+    await postgres_server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backfill'"
+    )
+    await anyio.sleep(0.1)
+    await work.store.land(work.lease, work.run_id, "Invoice", [live("2", 1)])
+    await work.store.renew(work.lease)
+    assert set(await rows_of(database)) == {"1", "2"}
+
+
+async def test_a_cancelled_page_leaves_the_pool_usable(work: Work, database: Database) -> None:
+    page = [live(str(number), 1, doc=b'{"a":"%s"}' % (b"x" * 2000)) for number in range(2000)]
+    for delay_s in (0, 0.001, 0.005, 0.02):
+        with anyio.move_on_after(delay_s):
+            await work.store.land(work.lease, work.run_id, "Invoice", page)
+    landed = await work.store.land(work.lease, work.run_id, "Invoice", page)
+    assert landed.landed + landed.unchanged == 2000
+
+
+class TestPlan:
+    """The hot statement finds rows by the primary key, whatever the size of the table."""
+
+    async def test_the_upsert_uses_the_primary_key(self, work: Work, database: Database) -> None:
+        page = [live(str(number), 1) for number in range(2000)]
+        await work.store.land(work.lease, work.run_id, "Invoice", page)
+        async with database.control() as connection, connection.transaction():
+            plan = await connection.fetch(
+                f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {land_statement('Invoice')}",
+                *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
+                *(["1"], [9], [None], [None], [False], [b"{}"], False, None, None, None, None),
+            )
+        text = "\n".join(row[0] for row in plan)
+        assert "Conflict Arbiter Indexes: invoice_pkey" in text
+        assert "Seq Scan on invoice" not in text
+        assert "Tuples Inserted: 0" in text, text
+
+    async def test_reads_go_by_realm(self, database: Database) -> None:
+        async with database.control() as connection, connection.transaction():
+            await connection.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
+            plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None)
+        assert "invoice_pkey" in "\n".join(row[0] for row in plan)

@@ -1,0 +1,152 @@
+"""Migrations: applied once, in order, by one runner at a time; a changed file and a newer database are refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import asyncpg
+import pytest
+
+import backfill.store
+from backfill.entities import ENTITIES
+from backfill.errors import UnavailableError
+from backfill.store.database import open_database
+from backfill.store.entity_tables import table_of
+from backfill.store.migrate import Migration, migrate, require_current, shipped_migrations
+from tests.postgres import PostgresServer
+
+ONE = Migration(1, "0001_one.sql", "CREATE TABLE backfill.one (a int); INSERT INTO backfill.one VALUES (1)")
+TWO = Migration(2, "0002_two.sql", "ALTER TABLE backfill.one ADD COLUMN b int")
+BROKEN = Migration(2, "0002_broken.sql", "CREATE TABLE backfill.two (a int); SELECT 1 / 0")
+
+
+@pytest.fixture
+async def empty_dsn(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    dsn = await postgres_server.create(migrated=False)
+    yield dsn
+    await postgres_server.drop(dsn)
+
+
+@pytest.fixture
+async def connection(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    opened = await asyncpg.connect(empty_dsn)
+    yield opened
+    await opened.close()
+
+
+async def test_each_file_is_applied_once_and_in_order(connection: asyncpg.Connection) -> None:
+    assert await migrate(connection, [ONE]) == ["0001_one.sql"]
+    assert await migrate(connection, [ONE, TWO]) == ["0002_two.sql"]
+    assert await migrate(connection, [ONE, TWO]) == []
+    await require_current(connection, [ONE, TWO])
+    assert await connection.fetchval("SELECT count(*) FROM backfill.one") == 1
+
+
+async def test_runners_at_once_wait_for_one_another(empty_dsn: str) -> None:
+    applied: list[str] = []
+
+    async def run() -> None:
+        own = await asyncpg.connect(empty_dsn)
+        applied.extend(await migrate(own, [ONE, TWO]))
+        await own.close()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(run)
+    assert applied == ["0001_one.sql", "0002_two.sql"]
+
+
+async def test_a_file_that_fails_leaves_the_schema_as_it_was(connection: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(connection, [ONE, BROKEN])
+    assert await connection.fetchval(
+        "SELECT to_regclass('backfill.one') IS NULL AND to_regclass('backfill.two') IS NULL"
+    )
+
+
+async def test_a_changed_file_is_refused(connection: asyncpg.Connection) -> None:
+    await migrate(connection, [ONE])
+    changed = Migration(1, ONE.name, f"{ONE.sql} -- better")
+    for check in (migrate, require_current):
+        with pytest.raises(UnavailableError, match=r"0001_one\.sql was changed"):
+            await check(connection, [changed])
+
+
+async def test_a_database_that_is_further_than_the_program_is_refused(connection: asyncpg.Connection) -> None:
+    await migrate(connection, [ONE, TWO])
+    for check in (migrate, require_current):
+        with pytest.raises(UnavailableError, match=r"newer backfill: 0002_two\.sql") as caught:
+            await check(connection, [ONE])
+    assert "newer version" in caught.value.action
+
+
+async def test_a_database_that_lags_behind_says_what_to_run(connection: asyncpg.Connection, empty_dsn: str) -> None:
+    with pytest.raises(UnavailableError, match=r"0001_foundation\.sql") as caught:
+        async with open_database(empty_dsn):
+            pass
+    assert caught.value.action == "run: backfill migrate"
+    async with open_database(empty_dsn, apply_migrations=True):
+        pass
+    async with open_database(empty_dsn):
+        pass
+
+
+def test_the_shipped_files_are_numbered_without_a_gap() -> None:
+    assert [migration.number for migration in shipped_migrations()] == list(range(1, len(shipped_migrations()) + 1))
+
+
+async def test_the_schema_file_is_what_the_migrations_make(
+    connection: asyncpg.Connection, postgres_server: PostgresServer
+) -> None:
+    await migrate(connection)
+    dsn = await postgres_server.create(migrated=False)
+    reviewed = await asyncpg.connect(dsn)
+    await reviewed.execute((Path(backfill.store.__file__).parent / "schema.sql").read_text())
+    made, written = await catalogue(connection), await catalogue(reviewed)
+    await reviewed.close()
+    await postgres_server.drop(dsn)
+    assert len(made) > 400, "the catalogue of some fifty tables"
+    assert made == written
+
+
+async def test_every_entity_has_its_table_of_the_same_shape(connection: asyncpg.Connection) -> None:
+    await migrate(connection)
+    tables = await connection.fetch(
+        "SELECT relname, reloptions FROM pg_class WHERE relkind = 'r' AND relnamespace = 'qbo'::regnamespace"
+    )
+    assert {f"qbo.{row['relname']}" for row in tables} == {table_of(entity) for entity in ENTITIES}
+    assert {tuple(row["reloptions"]) for row in tables} == {("toast_tuple_target=8160",)}
+    columns = await connection.fetch(
+        "SELECT DISTINCT array_agg(concat_ws(' ', attname, atttypid::regtype, attnotnull) ORDER BY attnum)"
+        " FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid"
+        " WHERE relnamespace = 'qbo'::regnamespace AND relkind = 'r' AND attnum > 0 GROUP BY attrelid"
+    )
+    assert len(columns) == 1
+
+
+CATALOGUE = """
+SELECT 'column', attrelid::regclass::text, attname, format_type(atttypid, atttypmod),
+    concat_ws(' ', attnotnull, attidentity, attgenerated, attnum, pg_get_expr(adbin, adrelid))
+FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attnum > 0 AND NOT attisdropped AND attrelid IN (SELECT oid FROM ours)
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE conrelid IN (SELECT oid FROM ours)
+UNION ALL
+SELECT 'index', indrelid::regclass::text, indexrelid::regclass::text, '', pg_get_indexdef(indexrelid)
+FROM pg_index WHERE indrelid IN (SELECT oid FROM ours)
+UNION ALL
+SELECT 'relation', oid::regclass::text, relkind::text, relpersistence::text, array_to_string(reloptions, ',')
+FROM ours
+"""
+
+
+async def catalogue(connection: asyncpg.Connection) -> set[tuple[str, ...]]:
+    """Everything that makes up the schema, as the server describes it."""
+    rows = await connection.fetch(
+        "WITH ours AS (SELECT * FROM pg_class WHERE relnamespace IN ('qbo'::regnamespace, 'backfill'::regnamespace)) "
+        + CATALOGUE
+    )
+    return {tuple(str(value) for value in row) for row in rows}

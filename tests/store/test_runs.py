@@ -1,0 +1,132 @@
+"""Runs: an interrupted one is taken over by the same command, and by one command only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import anyio
+import pytest
+
+from backfill.model import RealmId, Secret
+from backfill.store.database import Database
+from backfill.store.owners import Owner
+from backfill.store.postgres_store import PostgresStore
+from backfill.store.realms import RealmGrant, Realms
+from backfill.store.runs import Runs, RunStatus, Started
+from backfill.store.tokens import TokenVault
+from tests.store.scene import NOW, OTHER_REALM, REALM
+
+ELSEWHERE = Owner("another-machine", "boot", 1, 1)
+SCOPE = {"entities": None, "since": None}
+
+
+@pytest.fixture(autouse=True)
+def _registered(realms: Realms) -> None:
+    """Every test here works on registered realms."""
+
+
+def dead_owner() -> Owner:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    here = Owner.current()
+    return Owner(here.host, here.boot, child.pid, here.start_time)
+
+
+def runs(database: Database, owner: Owner | None = None, *, silence_s: float = 30) -> Runs:
+    return Runs(database, owner=owner or Owner.current(), silence_s=silence_s)
+
+
+async def test_a_run_begins_with_all_its_realms_pending(database: Database) -> None:
+    started = await runs(database).start("extract", SCOPE, [OTHER_REALM, REALM])
+    assert not started.resumed
+    assert await runs(database).unfinished_realms(started.run_id) == [REALM, OTHER_REALM]
+
+
+async def test_the_run_of_a_dead_process_is_taken_over_at_once(database: Database) -> None:
+    first = await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
+    again = await runs(database).start("extract", dict(reversed(SCOPE.items())), [REALM, OTHER_REALM])
+    assert again == Started(first.run_id, resumed=True)
+    assert await runs(database).unfinished_realms(first.run_id) == [REALM, OTHER_REALM], "new realms are added"
+
+
+async def test_the_run_of_a_live_process_is_left_to_it(database: Database) -> None:
+    first = await runs(database).start("extract", SCOPE, [REALM])
+    again = await runs(database, ELSEWHERE).start("extract", SCOPE, [REALM])
+    assert (again.resumed, again.run_id != first.run_id) == (False, True)
+
+
+async def test_the_run_of_another_machine_is_taken_over_when_it_is_silent(database: Database) -> None:
+    elsewhere = runs(database, ELSEWHERE)
+    first = await elsewhere.start("extract", SCOPE, [REALM])
+    await anyio.sleep(0.3)
+    assert await elsewhere.heartbeat(first.run_id)
+    assert not (await runs(database, silence_s=0.2).start("extract", SCOPE, [REALM])).resumed
+    await anyio.sleep(0.3)
+    third = await runs(database, dead_owner(), silence_s=0.2).start("extract", SCOPE, [REALM])
+    assert third.resumed
+    assert third.run_id != first.run_id, "the newest goes first"
+
+
+async def test_who_was_taken_over_notices_and_ends_nothing(database: Database) -> None:
+    former = runs(database, dead_owner())
+    started = await former.start("extract", SCOPE, [REALM])
+    await runs(database).start("extract", SCOPE, [REALM])
+    assert not await former.heartbeat(started.run_id)
+    assert not await former.finish(started.run_id, RunStatus.DONE, {})
+    assert await runs(database).finish(started.run_id, RunStatus.DONE, {})
+
+
+@pytest.mark.parametrize(
+    "change", [("load", SCOPE), ("extract", {**SCOPE, "since": "2026-01-01"})], ids=["kind", "scope"]
+)
+async def test_a_run_of_another_kind_or_scope_is_another_run(
+    database: Database, change: tuple[str, dict[str, str]]
+) -> None:
+    await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
+    assert not (await runs(database).start(*change, [REALM])).resumed
+
+
+async def test_a_stopped_run_goes_on(database: Database) -> None:
+    first = await runs(database).start("extract", SCOPE, [REALM])
+    await runs(database).finish(first.run_id, RunStatus.STOPPED, {"rows": 1})
+    assert await runs(database).start("extract", SCOPE, [REALM]) == Started(first.run_id, resumed=True)
+
+
+@pytest.mark.parametrize("status", [RunStatus.DONE, RunStatus.INCOMPLETE])
+async def test_a_finished_run_does_not(database: Database, status: RunStatus) -> None:
+    first = await runs(database).start("extract", SCOPE, [REALM])
+    await runs(database).finish(first.run_id, status, {})
+    assert not (await runs(database).start("extract", SCOPE, [REALM])).resumed
+
+
+async def test_what_is_done_stays_done_and_what_was_parked_is_tried_after_a_new_import(
+    database: Database, realms: Realms, vault: TokenVault
+) -> None:
+    await realms.import_grants([RealmGrant(RealmId("3"), Secret("r"))], vault, granted_at=NOW)
+    owner = dead_owner()
+    first = await runs(database, owner).start("extract", SCOPE, [REALM, OTHER_REALM, RealmId("3")])
+    store = PostgresStore(database, owner=owner)
+    lease = await store.acquire(REALM)
+    await store.begin_scan(lease, first.run_id, started_at=NOW, census={}, slices=[])
+    await store.finish_scan(lease, first.run_id, [])
+    for realm_id in (OTHER_REALM, RealmId("3")):
+        await store.park(realm_id, first.run_id, code="c", message="m", action="a")
+    assert await runs(database).unfinished_realms(first.run_id) == []
+    await realms.import_grants([RealmGrant(OTHER_REALM, Secret("new"))], vault, granted_at=NOW)
+    await runs(database).start("extract", SCOPE, [REALM, OTHER_REALM, RealmId("3")])
+    assert await runs(database).unfinished_realms(first.run_id) == [OTHER_REALM]
+
+
+async def test_of_two_commands_at_once_one_takes_it_over(database: Database) -> None:
+    await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
+    outcomes: list[Started] = []
+
+    async def start(number: int) -> None:
+        outcomes.append(await runs(database, Owner("machine", "boot", number, 1)).start("extract", SCOPE, [REALM]))
+
+    async with anyio.create_task_group() as group:
+        for number in range(4):
+            group.start_soon(start, number)
+    assert sum(outcome.resumed for outcome in outcomes) == 1
+    assert len({outcome.run_id for outcome in outcomes}) == 4

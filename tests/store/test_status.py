@@ -1,0 +1,71 @@
+"""What is shown is what is stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backfill.model import Checkpoint, Proof, Refusal, RunId, Slice
+from backfill.store.database import Database
+from backfill.store.owners import Owner
+from backfill.store.runs import Runs, RunStatus
+from backfill.store.status import Status
+from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, live
+
+PROVEN = Proof("Bill", True, "count", 2, 2, 0, NOW)
+UNPROVEN = Proof("Invoice", False, "count", 2, 1, 0, None, reason="one is missing")
+
+
+async def test_runs_are_listed_newest_first_with_their_realms(work: Work, database: Database) -> None:
+    runs, status = Runs(database, owner=Owner.current()), Status(database)
+    await runs.finish(work.run_id, RunStatus.INCOMPLETE, {"rows": {"landed": 3}})
+    later = await runs.start("verify", {"realm": [REALM]}, [REALM])
+    await work.store.park(OTHER_REALM, work.run_id, code="c", message="m", action="a")
+    newest, oldest = await status.runs()
+    assert (newest.run_id, newest.kind, newest.status) == (later.run_id, "verify", RunStatus.RUNNING)
+    assert msgspec.json.decode(newest.scope) == {"realm": [REALM]}
+    assert newest.summary is None
+    assert (oldest.realms, oldest.realms_done, oldest.realms_parked, oldest.owner) == (2, 0, 1, None)
+    assert oldest.summary is not None
+    assert msgspec.json.decode(oldest.summary) == {"rows": {"landed": 3}}
+    assert await status.run(work.run_id) == oldest
+    assert await status.run(RunId(10**9)) is None
+    assert await status.runs(limit=1) == [newest]
+
+
+async def test_progress_counts_each_thing_once(work: Work, database: Database) -> None:
+    slices = [Slice("Invoice", 0, None, at(5)), Slice("Invoice", 1, at(5), None), Slice("Bill", 0, None, None)]
+    await work.store.begin_scan(
+        work.lease, work.run_id, started_at=NOW, census={"Invoice": 30, "Bill": 12}, slices=slices
+    )
+    for number in (0, 1):
+        checkpoint = Checkpoint("Invoice", number, at(1), 10 + number, done=False)
+        await work.store.land(
+            *(work.lease, work.run_id, "Invoice", [live(str(number), 1)]),
+            checkpoint=checkpoint,
+            refusals=[Refusal(f"bad{number}", "c", "m", b"x")],
+        )
+    await work.store.finish_scan(work.lease, work.run_id, [PROVEN, UNPROVEN])
+    await work.store.park(OTHER_REALM, work.run_id, code="610", message="gone", action="drop it")
+    status = Status(database)
+    mine, other = await status.progress(work.run_id)
+    assert (mine.realm_id, mine.state, mine.scan_started_at) == (REALM, "done", NOW)
+    assert (mine.counted, mine.rows_read, mine.quarantined) == (42, 21, 2)
+    assert (mine.entities_proven, mine.entities_unproven) == (1, 1)
+    assert (other.state, other.counted, other.rows_read) == ("parked", 0, 0)
+    assert (other.parked_code, other.parked_message, other.parked_action) == ("610", "gone", "drop it")
+    assert await status.progress(work.run_id, after=REALM) == [other]
+    assert await status.progress(work.run_id, limit=1) == [mine]
+
+
+async def test_proofs_and_quarantine_are_listed(work: Work, database: Database) -> None:
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=[])
+    await work.store.land(work.lease, work.run_id, "Bill", [], refusals=[Refusal("9", "22P05", "zero", b"x")])
+    await work.store.finish_scan(work.lease, work.run_id, [PROVEN, UNPROVEN])
+    status = Status(database)
+    assert [row.proof for row in await status.proofs()] == [PROVEN, UNPROVEN]
+    assert [row.proof for row in await status.proofs(REALM, unproven_only=True)] == [UNPROVEN]
+    assert [row.proof for row in await status.proofs(after=(REALM, "Bill"))] == [UNPROVEN]
+    assert await status.proofs(OTHER_REALM) == []
+    (refused,) = await status.quarantine(REALM)
+    assert (refused.entity, refused.id, refused.code, refused.run_id) == ("Bill", "9", "22P05", work.run_id)
+    assert await status.quarantine(OTHER_REALM) == []
