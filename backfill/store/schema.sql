@@ -142,6 +142,16 @@ CREATE TABLE backfill.quarantine (
 
 CREATE INDEX quarantine_by_run ON backfill.quarantine (run_id);
 
+-- What each realm has used up of Intuit's limits, so that whoever works it next, after a crash or on another machine,
+-- does not use it up again. One row a realm, replaced about every 25 requests; the last word counts.
+
+CREATE TABLE backfill.permit (
+    realm_id text PRIMARY KEY REFERENCES backfill.realm ON DELETE CASCADE,
+    kept_at timestamptz NOT NULL,
+    -- [[ring, permits, seconds from kept_at until they come back, or null where that is not known], ...]
+    held jsonb NOT NULL CHECK (jsonb_typeof(held) = 'array')
+);
+
 -- What was landed: one table an entity, all of one shape. `doc` holds Intuit's own object. A row marked deleted keeps the
 -- last object known. No foreign key leads from here to the realm: each landing proves the realm's epoch anyway, and the
 -- check would cost as much as a quarter of the row. With this toast_tuple_target, rows up to 8 KB stay in line and

@@ -1,0 +1,140 @@
+"""Rows of the store in memory: which version stands, and what Postgres would refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+import orjson
+
+from backfill.model import Record, Refusal
+from backfill.store.landing import EXPIRING_LINKS, ID_LIMIT
+
+_ZERO = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape of the zero character; after an even number of backslashes it is one, after an odd it is text."""
+
+_BIGINT = range(-(2**63), 2**63)
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One object as it is held. A deleted one keeps what was last known of it."""
+
+    sync_token: int | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    deleted_at: datetime | None
+    doc: bytes
+
+    def replaced_by(self, comes: Row) -> Row:
+        """This row once `comes` stands: a deletion is a mark, anything else a replacement."""
+        return comes if comes.deleted_at is None else replace(self, deleted_at=comes.deleted_at)
+
+    @property
+    def version(self) -> tuple[datetime | None, int]:
+        return self.updated_at, -1 if self.sync_token is None else self.sync_token
+
+
+def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
+    """The row that a record becomes where none is held."""
+    deleted_at = (record.updated_at or now()) if record.deleted else None
+    doc = _without_members(record.doc, EXPIRING_LINKS.get(entity, ()))
+    return Row(record.sync_token, record.created_at, record.updated_at, deleted_at, doc)
+
+
+def stands(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
+    """Whether `comes` takes the place of `held`: never an older version of a newer one."""
+    if comes.deleted_at is None and held.deleted_at is None:
+        return _live_over_live(held, comes, overwrite_equal=overwrite_equal)
+    if comes.deleted_at is None:
+        return _live_over_deleted(held, comes)
+    if held.deleted_at is None:
+        return held.updated_at is None or held.updated_at <= comes.deleted_at
+    return comes.deleted_at > held.deleted_at
+
+
+def _live_over_live(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
+    """By LastUpdatedTime, then SyncToken. Of an entity without times what differs stands."""
+    if comes.updated_at is None:
+        return overwrite_equal or not same_json(held.doc, comes.doc)
+    if held.updated_at is None:
+        return True
+    if comes.version == held.version:
+        return overwrite_equal
+    return (comes.updated_at, comes.version[1]) > (held.updated_at, held.version[1])
+
+
+def _live_over_deleted(held: Row, comes: Row) -> bool:
+    """Only what was updated after the deletion; where neither side knows a time, what comes last."""
+    if comes.updated_at is None or held.deleted_at is None:
+        return held.updated_at is None
+    return comes.updated_at > held.deleted_at
+
+
+def same_json(one: bytes, other: bytes) -> bool:
+    """Whether two documents are equal as jsonb has it: numbers by value, members in any order."""
+    return one == other or _valued(one) == _valued(other)
+
+
+def _valued(doc: bytes) -> object:
+    return json.loads(doc, parse_int=_number, parse_float=_number)
+
+
+def _number(text: str) -> tuple[str, Decimal]:
+    """A number that does not equal `true`, as 1 does in Python."""
+    return ("number", Decimal(text))
+
+
+def refused_by_postgres(record: Record) -> Refusal | None:
+    """The refusal of a row that Postgres cannot hold: a zero character, half a character, bytes that are no JSON.
+
+    Stricter than Postgres in one thing: a number beyond a double is refused here, and beyond `numeric` there.
+    """
+    reason = _reason(record)
+    if reason is None:
+        return None
+    code, message = reason
+    return Refusal(id=_storable(record.id), code=code, message=message, raw=record.doc)
+
+
+def _reason(record: Record) -> tuple[str, str] | None:
+    """SQLSTATE and words."""
+    if _storable(record.id) != record.id:
+        return "22021", "invalid byte sequence in its Id"
+    if record.sync_token is not None and record.sync_token not in _BIGINT:
+        return "22000", "its SyncToken is beyond bigint"
+    if _ZERO.search(record.doc):
+        return "22P05", "unsupported Unicode escape sequence"
+    try:
+        orjson.loads(record.doc)
+    except orjson.JSONDecodeError as error:
+        return "22P02", f"invalid input syntax for type json: {error.msg}"
+    return None
+
+
+def _storable(id_: str) -> str:
+    return id_.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def without_links(entity: str, refusal: Refusal) -> Refusal:
+    """The refusal as it is kept: no Id that is none, no link that gives access."""
+    raw = refusal.raw
+    for member in EXPIRING_LINKS.get(entity, ()):
+        raw = re.sub(rb'("%s"\s*:\s*")(?:[^"\\]|\\.)*' % member.encode(), rb"\1", raw)
+    id_ = refusal.id if len(refusal.id) <= ID_LIMIT else ""
+    return Refusal(id=_storable(id_), code=refusal.code, message=refusal.message, raw=raw)
+
+
+def _without_members(doc: bytes, names: tuple[str, ...]) -> bytes:
+    """The object without these members; the bytes of all others stay as they came."""
+    if not any(name.encode() in doc for name in names):
+        return doc
+    kept: Mapping[str, msgspec.Raw] = {key: raw for key, raw in _MEMBERS.decode(doc).items() if key not in names}
+    return msgspec.json.encode(kept)

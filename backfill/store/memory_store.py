@@ -1,0 +1,265 @@
+"""The store in memory: the port's rules in executable form, for virtual time, where no database can be.
+
+One contract suite runs against it and against Postgres. Every method does its work between two awaits, so
+nothing is ever half done; what a transaction would refuse is looked at before anything is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import anyio
+import anyio.lowlevel
+from msgspec import structs
+
+from backfill.errors import RealmBusyError
+from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
+from backfill.store.entity_tables import table_of
+from backfill.store.leases import DEFAULT_LEASE_S, lease_lost, unknown_realm
+from backfill.store.memory_rows import Row, refused_by_postgres, stands, stored, without_links
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Why a realm was set aside, and what a person must do."""
+
+    code: str
+    message: str
+    action: str
+
+
+@dataclass(slots=True)
+class _Realm:
+    """A realm's owner, and what is held of it."""
+
+    epoch: int = 0
+    owner: str | None = None
+    lease_until: float = 0.0
+    parked: Parked | None = None
+    rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+    """Entity to Id to row."""
+    quarantine: dict[tuple[str, str], tuple[Refusal, RunId]] = field(default_factory=dict)
+    """(entity, key) to the refusal and the run that met it."""
+    proofs: dict[str, Proof] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """As `jobs.ports.Store`. Leases run on the event loop's time; `now` dates what does not say when it was deleted."""
+
+    def __init__(
+        self,
+        realms: Iterable[RealmId],
+        *,
+        now: Callable[[], datetime],
+        owner: str = "this process",
+        lease_s: float = DEFAULT_LEASE_S,
+    ) -> None:
+        self._now = now
+        self._owner = owner
+        self._lease_s = lease_s
+        self._realms = {realm_id: _Realm() for realm_id in realms}
+        self._scans: dict[tuple[RunId, RealmId], Scan] = {}
+
+    def seen_by(self, owner: str) -> MemoryStore:
+        """The same store as another process sees it."""
+        other = MemoryStore((), now=self._now, owner=owner, lease_s=self._lease_s)
+        other._realms, other._scans = self._realms, self._scans
+        return other
+
+    # What a test or a plan looks at.
+
+    def live_documents(self, realm_id: RealmId, entity: str) -> dict[str, bytes]:
+        """Id to document of every row that is not marked deleted."""
+        rows = self._realms[realm_id].rows.get(entity, {})
+        return {id_: row.doc for id_, row in rows.items() if row.deleted_at is None}
+
+    def rows(self, realm_id: RealmId, entity: str) -> Mapping[str, Row]:
+        """Id to row, deleted ones included."""
+        return self._realms[realm_id].rows.get(entity, {})
+
+    def refusals(self, realm_id: RealmId, entity: str) -> list[Refusal]:
+        """What is in quarantine."""
+        kept = self._realms[realm_id].quarantine.items()
+        return [refusal for (of, _), (refusal, _) in kept if of == entity]
+
+    def proofs(self, realm_id: RealmId) -> dict[str, Proof]:
+        """Entity to its latest proof."""
+        return dict(self._realms[realm_id].proofs)
+
+    def parked(self, realm_id: RealmId) -> Parked | None:
+        return self._realms[realm_id].parked
+
+    # Leases.
+
+    async def acquire(self, realm_id: RealmId) -> Lease:
+        await anyio.lowlevel.checkpoint()
+        realm = self._realms.get(realm_id)
+        if realm is None:
+            raise unknown_realm(realm_id)
+        if realm.owner is not None and realm.lease_until > anyio.current_time():
+            raise RealmBusyError(
+                f"realm {realm_id} is being worked on by {realm.owner}", realm_id=realm_id, owner=realm.owner
+            )
+        realm.owner = self._owner
+        realm.epoch += 1
+        realm.lease_until = anyio.current_time() + self._lease_s
+        return Lease(realm_id=realm_id, epoch=realm.epoch, owner=self._owner)
+
+    async def renew(self, lease: Lease) -> None:
+        await anyio.lowlevel.checkpoint()
+        self._fenced(lease).lease_until = anyio.current_time() + self._lease_s
+
+    async def release(self, lease: Lease) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self._holds(lease):
+            self._realms[lease.realm_id].owner = None
+
+    def _holds(self, lease: Lease) -> bool:
+        realm = self._realms[lease.realm_id]
+        return (realm.epoch, realm.owner) == (lease.epoch, lease.owner)
+
+    def _fenced(self, lease: Lease) -> _Realm:
+        """The realm, if the lease still holds."""
+        if not self._holds(lease):
+            raise lease_lost(lease)
+        return self._realms[lease.realm_id]
+
+    # Scans.
+
+    async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
+        await anyio.lowlevel.checkpoint()
+        empty = Scan(started_at=None, census={}, slices=[], finished=False)
+        return self._scans.get((run_id, realm_id), empty)
+
+    async def begin_scan(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        *,
+        started_at: datetime,
+        census: Mapping[str, int],
+        slices: Sequence[Slice],
+    ) -> None:
+        await anyio.lowlevel.checkpoint()
+        realm = self._fenced(lease)
+        plan = sorted(slices, key=lambda part: (part.entity, part.number))
+        assert len({(part.entity, part.number) for part in plan}) == len(plan), "two slices of one number"
+        entities = {*census, *(part.entity for part in slices)}
+        _forget_nameless(realm, entities, run_id)
+        self._scans[run_id, lease.realm_id] = Scan(started_at, dict(census), plan, finished=False)
+
+    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+        await anyio.lowlevel.checkpoint()
+        realm = self._fenced(lease)
+        assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
+        realm.proofs |= {proof.entity: proof for proof in proofs}
+        scan = self._scans.get((run_id, lease.realm_id))
+        if scan is not None:
+            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
+
+    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
+        await anyio.lowlevel.checkpoint()
+        self._realms[realm_id].parked = Parked(code, message, action)
+        scan = self._scans.get((run_id, realm_id))
+        if scan is not None:
+            self._scans[run_id, realm_id] = structs.replace(scan, finished=False)
+
+    # Rows.
+
+    async def land(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        entity: str,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+        overwrite_equal: bool = False,
+    ) -> Landed:
+        await anyio.lowlevel.checkpoint()
+        table_of(entity)  # a name that is no entity is nobody's table
+        realm = self._fenced(lease)
+        rows = realm.rows.setdefault(entity, {})
+        refused = list(refusals)
+        live = deleted = 0
+        for record in records:
+            refusal = refused_by_postgres(record)
+            if refusal is not None:
+                refused.append(refusal)
+                continue
+            realm.quarantine.pop((entity, f"id:{record.id}"), None)
+            comes = stored(entity, record, now=self._now)
+            held = rows.get(record.id)
+            if held is None or stands(held, comes, overwrite_equal=overwrite_equal):
+                rows[record.id] = comes if held is None else held.replaced_by(comes)
+                deleted += comes.deleted_at is not None
+                live += comes.deleted_at is None
+        for refusal in refused:
+            realm.quarantine[entity, _key(refusal)] = (without_links(entity, refusal), run_id)
+        if checkpoint is not None:
+            self._check(run_id, lease.realm_id, checkpoint)
+        unchanged = len(records) + len(refusals) - len(refused) - live - deleted
+        return Landed(landed=live, unchanged=unchanged, deleted=deleted, quarantined=len(refused))
+
+    def _check(self, run_id: RunId, realm_id: RealmId, checkpoint: Checkpoint) -> None:
+        """Move the slice on to the checkpoint."""
+        scan = self._scans[run_id, realm_id]
+        moved = [
+            structs.replace(part, cursor=checkpoint.cursor, rows=checkpoint.rows, done=checkpoint.done)
+            if (part.entity, part.number) == (checkpoint.entity, checkpoint.number)
+            else part
+            for part in scan.slices
+        ]
+        self._scans[run_id, realm_id] = structs.replace(scan, slices=moved)
+
+    async def held(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> Held:
+        await anyio.lowlevel.checkpoint()
+        realm = self._realms[realm_id]
+        live = sum(
+            row.deleted_at is None
+            and (entity, f"id:{id_}") not in realm.quarantine
+            and (created_to is None or row.created_at is None or row.created_at <= created_to)
+            and (updated_from is None or row.updated_at is None or row.updated_at >= updated_from)
+            for id_, row in realm.rows.get(entity, {}).items()
+        )
+        return Held(live=live, quarantined=sum(of == entity for of, _ in realm.quarantine))
+
+    async def live_ids(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> Sequence[str]:
+        await anyio.lowlevel.checkpoint()
+        return [
+            id_
+            for id_, row in self._realms[realm_id].rows.get(entity, {}).items()
+            if row.deleted_at is None
+            and (created_from is None or (row.created_at is not None and row.created_at >= created_from))
+            and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
+        ]
+
+
+def _key(refusal: Refusal) -> str:
+    """What quarantine files a refusal under: the row's Id, or where that could not be read its bytes."""
+    return f"id:{refusal.id}" if refusal.id else f"sha256:{hashlib.sha256(refusal.raw).hexdigest()}"
+
+
+def _forget_nameless(realm: _Realm, entities: Collection[str], run_id: RunId) -> None:
+    """What an earlier run could not name would count for ever: no landing ever clears it."""
+    for (entity, key), (refusal, of_run) in list(realm.quarantine.items()):
+        if entity in entities and not refusal.id and of_run != run_id:
+            del realm.quarantine[entity, key]
