@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -101,8 +102,15 @@ class Settings(_Section):
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
     postgres: PostgresSection = PostgresSection()
-    limits: dict[str, float] = {}
+    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """Overrides of single limits of `limits.toml`, by name."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_database_url(value.get_secret_value()):
+            raise ValueError("it is not of the form postgresql://user:password@host:5432/database")
+        return value
 
     @field_validator("limits")
     @classmethod
@@ -111,6 +119,10 @@ class Settings(_Section):
         unknown = [f"{name!r} ({_near(name, names)})" for name in value if name not in names]
         if unknown:
             raise ValueError(f"there is no limit called {', '.join(unknown)}")
+        try:
+            _overridden(value)
+        except UsageError as error:
+            raise ValueError(error.message) from error
         return value
 
     @property
@@ -135,13 +147,28 @@ class Settings(_Section):
                 "BACKFILL_LIMITS_SCALE is for rehearsals against a simulator: Intuit's own limits cannot be scaled.",
                 action="Unset it, or set BACKFILL_QBO_BASE_URL to the simulator's address.",
             )
-        shipped = load_limits()
-        overrides: dict[str, Any] = {
-            name: int(value) if isinstance(getattr(shipped, name), int) else value
-            for name, value in self.limits.items()
-        }
-        limits = replace(shipped, **overrides)
+        limits = _overridden(self.limits)
         return limits.scaled(self.limits_scale) if self.limits_scale != 1.0 else limits
+
+
+def _overridden(overrides: Mapping[str, float]) -> Limits:
+    """The shipped limits with some replaced. Raises `UsageError` if they then contradict one another."""
+    shipped = load_limits()
+    values: dict[str, Any] = {
+        name: int(value) if isinstance(getattr(shipped, name), int) else value for name, value in overrides.items()
+    }
+    return replace(shipped, **values)
+
+
+def _is_database_url(url: str) -> bool:
+    """Whether the driver can read it; several hosts may stand there, each with its port."""
+    try:
+        parts = urlsplit(url)
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{host}").port
+    except ValueError:
+        return False
+    return parts.scheme in {"postgresql", "postgres"}
 
 
 def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -31,7 +31,9 @@ def main() -> None:
     console.print(Text.from_ansi(last_words.split("Look at it")[0].rstrip()))
     target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
-    console.save_svg(str(target), title="backfill demo")
+    picture = console.export_svg(title="backfill demo")
+    # The fonts would be loaded from elsewhere; any monospaced one does.
+    target.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
 
 
 def _recorded(command: list[str]) -> str:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
+
+import anyio
 
 from backfill.cli.output import say
 from backfill.config import Settings
+from backfill.errors import UnavailableError
 from backfill.events import Observer
 from backfill.model import RealmId, Secret
 from backfill.pacing.budget import RealmBudget
+from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried
-from backfill.qbo.auth import Authorized
+from backfill.qbo.auth import Authorized, Prepared
 from backfill.qbo.checked import Checked
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
 from backfill.qbo.observed import Observed
-from backfill.qbo.token_keeper import TokenKeeper, Vault
+from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
 from backfill.store.migrate import drop_everything
+from backfill.store.permits import PostgresPermitLedger
 from backfill.wire import Transport
 
 
@@ -66,29 +71,40 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-WayToRealm = Callable[[RealmId], Transport]
-"""A realm's whole stack, made when its work begins: `retried(paced(observed(checked(authorized(http)))))`."""
+WayToRealm = Callable[[RealmId], AbstractAsyncContextManager[Transport]]
+"""A realm's whole stack while its lease is held: `retried(prepared(paced(observed(checked(authorized(http))))))`."""
+
+_SETTLE_S = 5.0
+"""For one statement. What is not settled counts as just used up, which only costs whoever comes next some minutes."""
 
 
 @asynccontextmanager
-async def open_api(settings: Settings, vault: Vault, observe: Observer) -> AsyncIterator[WayToRealm]:
-    """The way to Intuit (or to what stands in for it), with one budget per realm for as long as the block runs."""
+async def open_api(
+    settings: Settings, database: Database, vault: Vault, observe: Observer
+) -> AsyncIterator[WayToRealm]:
+    """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up."""
     limits = settings.pacing_limits()
     policy = READING.scaled(settings.limits_scale)
+    patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
     # Jitter only has to differ between processes; nothing secret is drawn from it.
     rng = random.Random()  # noqa: S311
     breaker = QuotaBreaker()
-    budgets: dict[RealmId, RealmBudget] = {}
+    ledger = PostgresPermitLedger(database, HeldPermits)
     async with open_http(settings.api_url, settings.token_url) as http:
-        keeper = TokenKeeper(vault, http.tokens, _credentials(settings), now=now, rng=rng, observe=observe)
+        keeper = TokenKeeper(
+            vault, http.tokens, _credentials(settings), now=now, rng=rng, observe=observe, options=patience
+        )
         once = Observed(Checked(Authorized(http.api, keeper)), observe)
 
-        def way(realm_id: RealmId) -> Transport:
-            # A realm worked on twice in one process has used up what it used up the first time.
-            budget = budgets.get(realm_id)
-            if budget is None:
-                budget = budgets[realm_id] = RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker)
-            return Retried(Paced(once, budget), policy=policy, rng=rng, observe=observe)
+        @asynccontextmanager
+        async def way(realm_id: RealmId) -> AsyncIterator[Transport]:
+            budget = RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker, ledger=ledger)
+            budget.restore(await ledger.held(realm_id))
+            try:
+                yield Retried(Prepared(Paced(once, budget), keeper), policy=policy, rng=rng, observe=observe)
+            finally:
+                with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
+                    await budget.settle()
 
         yield way
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -28,13 +28,16 @@ START_S = 60.0
 """How long the simulator may take to serve: a second, more on a busy machine."""
 
 QUERIES = (
-    "SELECT entity, count(*) AS realms, sum(counted) AS counted, sum(landed_live) AS landed, bool_and(proven) AS proven\n"
-    "      FROM backfill.proof GROUP BY entity ORDER BY landed DESC LIMIT 10",
-    "SELECT date_trunc('year', (doc->>'TxnDate')::date)::date AS year, count(*) AS invoices,\n"
-    "             sum((doc->>'TotalAmt')::numeric) AS invoiced\n"
-    "      FROM qbo.invoice WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 1",
-    "SELECT realm_id, doc->>'DisplayName' AS customer, (doc->>'Balance')::numeric AS balance\n"
-    "      FROM qbo.customer WHERE deleted_at IS NULL ORDER BY balance DESC LIMIT 10",
+    """
+      SELECT entity, count(*) AS realms, sum(counted) AS counted, sum(landed_live) AS landed, bool_and(proven) AS proven
+      FROM backfill.proof GROUP BY entity ORDER BY landed DESC LIMIT 10""",
+    """
+      SELECT date_trunc('year', (doc->>'TxnDate')::date)::date AS year, count(*) AS invoices,
+             sum((doc->>'TotalAmt')::numeric) AS invoiced
+      FROM qbo.invoice WHERE deleted_at IS NULL GROUP BY 1 ORDER BY 1""",
+    """
+      SELECT realm_id, doc->>'DisplayName' AS customer, (doc->>'Balance')::numeric AS balance
+      FROM qbo.customer WHERE deleted_at IS NULL ORDER BY balance DESC LIMIT 10""",
 )
 
 
@@ -49,7 +52,7 @@ def demo(
         from backfill.cli.extract import exit_code
 
         data_dir = settings.data_dir / "demo"
-        async with _alone(data_dir):
+        with _alone(data_dir):
             extraction = await _demonstrate(settings, data_dir, realms)
         if as_json:
             output.result(extraction.as_json())
@@ -92,7 +95,7 @@ async def _demonstrate(settings: Settings, data_dir: Path, realms: int) -> Extra
             # Each demo begins empty: its companies are made anew, and older data would be of others.
             async with open_store(settings, empty=True) as database:
                 vault = TokenVault(database, keyring(settings))
-                await Realms(database, vault, now=now).import_grants(grants(read_realm_file(str(credentials))))
+                await Realms(database).import_grants(grants(read_realm_file(str(credentials))), vault, granted_at=now())
                 return await run_extraction(settings, realm_ids=(), entities=(), since=None, wait=True)
 
 
@@ -118,9 +121,10 @@ async def _simulator(realms: int, credentials: Path) -> AsyncIterator[str]:
         str(SEED),
     ]
     command += ["--rows", ROWS, "--changes-per-minute", str(CHANGES_PER_MINUTE), "--write-realms", str(credentials)]
+    command += ["--until-stdin-closes"]  # so that it ends with us, even if we are killed
     # A session of its own: Ctrl-C is for us, and we stop it when we are done.
     process = await anyio.open_process(
-        command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
         assert process.stdout is not None, "its stdout is a pipe"
@@ -147,15 +151,14 @@ def _fresh_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-@asynccontextmanager
-async def _alone(data_dir: Path) -> AsyncIterator[None]:
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
     """One demo at a time: each empties the demo's database. Raises `UsageError` while another runs."""
     import fcntl
 
     from backfill.errors import UsageError
 
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data_dir / "demo.lock").open("w") as lock:
+    with _lock_file(data_dir) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -163,18 +166,31 @@ async def _alone(data_dir: Path) -> AsyncIterator[None]:
         yield
 
 
+def _lock_file(data_dir: Path) -> TextIO:
+    from backfill.errors import UnavailableError
+
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data_dir / "demo.lock").open("w")
+    except OSError as error:
+        raise UnavailableError(
+            f"The data directory {data_dir} cannot be used: {error.strerror}.",
+            action="Set BACKFILL_DATA_DIR to a folder that you may write to.",
+        ) from error
+
+
 def _what_to_try(data_dir: Path, extraction: Extraction) -> str:
     program = Path(sys.argv[0])
     command = str(program) if program.name == "backfill" else f"{sys.executable} -m backfill"
     lines = [
         "",
-        f"What was proven: for each of the {len(extraction.fleet.proven)} companies and every entity, what is in Postgres",
+        f"What was proven: for each of {len(extraction.fleet.proven)} companies and every entity, what is in Postgres",
         "equals the company as it stood at the entity's watermark, although people went on changing it meanwhile.",
         "",
         "Look at it (the database starts for the command and stops after it):",
         "",
         f"  export BACKFILL_DATA_DIR={data_dir}",
     ]
-    lines += [f'\n  {command} sql "\n      {query}"' for query in QUERIES]
+    lines += [f'\n  {command} sql "{query}"' for query in QUERIES]
     lines += ["", f"  {command} sql        # psql, to type in", f"  {command} status"]
     return "\n".join(lines)

@@ -70,8 +70,8 @@ def parse_since(text: str | None) -> datetime | None:
         if len(text) == len("2026-01-31"):
             return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(f"--since {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")
-    return moment
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # said below, as for a time without a zone
+    raise UsageError(f"--since {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")

@@ -27,6 +27,7 @@ from backfill.model import Lease, Realm, RealmId, RunId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.catalogue import entity as find_entity
+from backfill.store.database import Database
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
@@ -109,9 +110,10 @@ async def run_extraction(
 ) -> Extraction:
     """Read the realms (none named: all) and return how it went. Raises `BackfillError`."""
     chosen = [find_entity(name) for name in (entities or settings.extract.entities)]
+    settings.pacing_limits()  # said before anything is begun, if they are wrong
     async with open_store(settings) as database:
         vault = TokenVault(database, keyring(settings))
-        realms = _select(await Realms(database, vault, now=now).list(), realm_ids)
+        realms = select_realms(await Realms(database).list(), realm_ids)
         active = [realm.realm_id for realm in realms if realm.state == "active" or realm_ids]
         owner = Owner.current()
         runs = Runs(database, owner=owner, silence_s=settings.postgres.lease_s)
@@ -125,7 +127,7 @@ async def run_extraction(
             say(f"Going on with run {started.run_id}, which was not finished.")
         store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
         run = _Run(settings, store, started.run_id, chosen, since, len(realms), wait)
-        fleet = await run.work(active, vault, runs)
+        fleet = await run.work(active, database, vault, runs)
         for realm in realms:
             if realm.realm_id not in active:
                 fleet.parked.append(realm.realm_id)
@@ -164,14 +166,16 @@ class _Run:
     def elapsed_s(self) -> float:
         return anyio.current_time() - self._started_at
 
-    async def work(self, realm_ids: Sequence[RealmId], vault: TokenVault, runs: Runs) -> FleetResult:
+    async def work(
+        self, realm_ids: Sequence[RealmId], database: Database, vault: TokenVault, runs: Runs
+    ) -> FleetResult:
         observe = self.tally.observe
         progress = Progress(
             self.tally,
             title=f"backfill extract, run {self._run_id}",
             allowed_per_window=self._settings.pacing_limits().request_permits,
         )
-        async with open_api(self._settings, vault, observe) as way:
+        async with open_api(self._settings, database, vault, observe) as way:
 
             async def until(stopping: Stopping) -> FleetResult:
                 return await work_realms(
@@ -199,22 +203,24 @@ class _Run:
         if scan.finished:
             return RealmOutcome(proven=True)
         self.tally.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
-        work = RealmWork(
-            lease=lease,
-            run_id=self._run_id,
-            ask=Questions(way(lease.realm_id), lease.realm_id, call_s=CALL_S),
-            store=self._store,
-            room=self._room,
-            observe=self.tally.observe,
-            stopping=stopping,
-            now=now,
-            page_rows=self._settings.extract.page_rows,
-        )
-        proofs = await extract_realm(work, self._options, scan)
+        async with way(lease.realm_id) as transport:
+            work = RealmWork(
+                lease=lease,
+                run_id=self._run_id,
+                ask=Questions(transport, lease.realm_id, call_s=CALL_S),
+                store=self._store,
+                room=self._room,
+                observe=self.tally.observe,
+                stopping=stopping,
+                now=now,
+                page_rows=self._settings.extract.page_rows,
+            )
+            proofs = await extract_realm(work, self._options, scan)
         return outcome_of(lease.realm_id, proofs)
 
 
-def _select(realms: Sequence[Realm], named: Sequence[str]) -> Sequence[Realm]:
+def select_realms(realms: Sequence[Realm], named: Sequence[str]) -> Sequence[Realm]:
+    """The named realms, or all. Raises `UsageError` with near matches for one that is not registered."""
     if not realms:
         raise UsageError("No realms are registered.", action="Import some first: backfill realms import FILE")
     known = {realm.realm_id: realm for realm in realms}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import TextIO
 
 import orjson
 
-from backfill.errors import BackfillError, UsageError
+from backfill.errors import BackfillError, UnavailableError, UsageError
 
 
 class Exit(IntEnum):
@@ -26,18 +28,42 @@ class Exit(IntEnum):
 
 def say(message: str) -> None:
     """A line for the person at the terminal: on stderr, so that stdout stays the result."""
-    print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where the program speaks
+    if sys.stderr is None:
+        return  # print would turn to stdout
+    try:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is where the program speaks
+    except OSError:  # the person is gone (`2>&1 | head`); the work goes on
+        _lead_nowhere(sys.stderr)
 
 
 def result(value: Mapping[str, object]) -> None:
     """The command's result as one JSON object on stdout."""
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
+    _write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def text(value: str) -> None:
     """The command's result in words, on stdout."""
-    print(value, flush=True)  # noqa: T201 - this is where the program speaks
+    _write(f"{value}\n".encode(errors="replace"))
+
+
+def _write(result: bytes) -> None:
+    """Raises `UnavailableError` if stdout cannot take it. Whoever reads may have had enough (`| head`): no failure."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.buffer.write(result)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _lead_nowhere(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise UnavailableError(f"The result cannot be written to stdout: {error.strerror}.") from error
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """What is left in the stream's buffer is written once more when the interpreter ends, which would complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def failed(error: BackfillError, *, as_json: bool) -> Exit:

@@ -6,7 +6,7 @@ import sys
 from contextlib import AbstractAsyncContextManager
 
 import anyio
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -61,6 +61,8 @@ class Progress:
             f"{self._rows():,} rows",
             f"{tally.requests_in_window()} requests/min of {self._allowed_now():,} allowed",
         ]
+        if tally.waiting_for:
+            parts.append(self._waiting())
         if tally.throttled:
             parts.append(f"{tally.throttled} throttled")
         if tally.quarantined:
@@ -79,10 +81,13 @@ class Progress:
             done.append(f"   {tally.parked} parked", style="red")
         if tally.unproven:
             done.append(f"   {tally.unproven} unproven", style="yellow")
-        table.add_row("realms", Group(ProgressBar(total=max(1, self._total_rows()), completed=self._rows()), done))
+        table.add_row("", ProgressBar(total=max(1, self._total_rows()), completed=self._rows()))
+        table.add_row("realms", done)
         table.add_row("rows", f"{tally.landed:,} landed   {tally.unchanged:,} unchanged   {tally.deleted:,} deleted")
         used, allowed = tally.requests_in_window(), self._allowed_now()
         table.add_row("rate", f"{used:,} requests in the last minute, {allowed:,} allowed")
+        if self._tally.waiting_for:
+            table.add_row("waiting", self._waiting())
         table.add_row("faults", self._faults())
         table.add_row("time", f"{_duration(tally.clock() - self._started_at)} so far   {self._left()}")
         return Panel(table, title=self._title, title_align="left", border_style="cyan")
@@ -94,7 +99,13 @@ class Progress:
         return self._rows() + (self._tally.rows_left() or 0)
 
     def _allowed_now(self) -> int:
-        return self._allowed * max(1, len(self._tally.running))
+        return self._allowed * max(1, self._tally.realms_in_window())
+
+    def _waiting(self) -> str:
+        """For whom: a realm has one owner at a time."""
+        realm_id, owner = next(iter(self._tally.waiting_for.items()))
+        more = f" and {len(self._tally.waiting_for) - 1} more" if len(self._tally.waiting_for) > 1 else ""
+        return f"realm {realm_id}{more} waits for {owner}"
 
     def _faults(self) -> Text:
         tally = self._tally

@@ -19,6 +19,11 @@ from backfill.store.realms import RealmGrant
 FAULTS_SHOWN_MAX = 100
 """Faulty lines named in one go; a file with more is wrong as a whole."""
 
+FILE_BYTES_MAX = 256 * 1024 * 1024
+"""A row has less than 2 kB, so this holds more than a hundred thousand companies."""
+
+REQUIRED = ("realm_id", "refresh_token")
+
 
 class RealmRow(BaseModel):
     """One row, as the file has it."""
@@ -29,7 +34,7 @@ class RealmRow(BaseModel):
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=512)]
     access_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
     access_token_expires_at: AwareDatetime | None = None
-    name: str | None = None
+    name: Annotated[str, Field(max_length=500)] | None = None
     weight: Annotated[float, Field(gt=0, le=1000)] | None = None
     client_id: SecretStr | None = None
     client_secret: SecretStr | None = None
@@ -66,7 +71,13 @@ def read_realm_file(source: str) -> list[RealmRow]:
     rows: list[RealmRow] = []
     faults: list[str] = []
     seen: dict[str, int] = {}
-    for line, record in _records(_text(source), source):
+    text = _text(source)
+    # The first character tells JSONL from CSV.
+    records = _json_lines(text) if text.lstrip().startswith("{") else _csv_rows(text)
+    for line, record in records:
+        if isinstance(record, str):
+            faults.append(f"line {line}: {record}")
+            continue
         try:
             row = RealmRow.model_validate(record)
         except ValidationError as error:
@@ -80,7 +91,7 @@ def read_realm_file(source: str) -> list[RealmRow]:
         shown = [f"  {fault}" for fault in faults[:FAULTS_SHOWN_MAX]]
         more = [f"  and {len(faults) - FAULTS_SHOWN_MAX} more"] if len(faults) > FAULTS_SHOWN_MAX else []
         raise UsageError(
-            "\n".join([f"{source} has {len(faults)} faults; nothing was imported:", *shown, *more]),
+            "\n".join([f"{source} has {_many(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
             action="Columns: realm_id, refresh_token; optional: access_token, access_token_expires_at, name, weight.",
         )
     if not rows:
@@ -90,36 +101,59 @@ def read_realm_file(source: str) -> list[RealmRow]:
 
 def _text(source: str) -> str:
     try:
-        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
+        raw = _bytes(source)
     except OSError as error:
         raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+    if len(raw) > FILE_BYTES_MAX:
+        raise UsageError(f"{source} is larger than {FILE_BYTES_MAX // 2**20} MB.", action="Import it in parts.")
+    try:
+        return raw.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} is not UTF-8 (byte {error.start}).") from error
 
 
-def _records(text: str, source: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Line number and record. The first character tells JSONL from CSV."""
-    return _json_lines(text, source) if text.lstrip().startswith("{") else _csv_rows(text)
+def _bytes(source: str) -> bytes:
+    """At most one byte more than is allowed."""
+    if source != "-":
+        with Path(source).open("rb") as file:
+            return file.read(FILE_BYTES_MAX + 1)
+    if sys.stdin is None:
+        raise UsageError("There is nothing to read: stdin is closed.", action="Give a file, or pipe the rows in.")
+    return sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
 
 
-def _json_lines(text: str, source: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+Rows = Iterator[tuple[int, Mapping[str, object] | str]]
+"""Line number and record, or what is wrong with the line. Never with a value of it: it may be a token."""
+
+
+def _json_lines(text: str) -> Rows:
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            raise UsageError(f"{source}, line {number}, column {error.colno}: not JSON: {error.msg}.") from None
-        if not isinstance(record, dict):
-            raise UsageError(f"{source}, line {number}: a row is a JSON object.")
-        yield number, record
+            yield number, f"column {error.colno}: not JSON: {error.msg.partition(':')[0]}"
+            continue
+        yield number, record if isinstance(record, dict) else "a row is a JSON object"
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    reader = csv.DictReader(io.StringIO(text))
-    for record in reader:
-        extra: Sequence[str] = record.pop(None, None) or ()  # cells beyond the header
-        named: dict[str, object] = {key: value for key, value in record.items() if value not in {None, ""}}
-        if extra:
-            named["(beyond the header)"] = ",".join(extra)
-        yield reader.line_num, named
+def _csv_rows(text: str) -> Rows:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+        if missing and reader.fieldnames:
+            yield reader.line_num, f"the first line names the columns, and lacks {' and '.join(missing)}"
+            return
+        for record in reader:
+            extra: Sequence[str] = record.pop(None, None) or ()  # cells beyond the header
+            named: dict[str, object] = {key: value for key, value in record.items() if value not in {None, ""}}
+            if extra:
+                named["(beyond the header)"] = ",".join(extra)
+            yield reader.line_num, named
+    except csv.Error as error:
+        yield reader.reader.line_num, f"not CSV: {error}"
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

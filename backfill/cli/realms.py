@@ -34,12 +34,13 @@ def import_(
         from backfill.store.tokens import TokenVault
 
         async with open_store(settings) as database:
-            realms = Realms(database, TokenVault(database, keyring(settings)), now=now)
-            imported = await realms.import_grants(grants(rows))
+            vault = TokenVault(database, keyring(settings))
+            imported = await Realms(database).import_grants(grants(rows), vault, granted_at=now())
         if as_json:
             output.result({"realms": {"total": len(rows), "added": imported.added, "updated": imported.updated}})
         else:
-            output.text(f"{imported.added} realms added, {imported.updated} updated.")
+            added = f"{imported.added} realm{'' if imported.added == 1 else 's'} added"
+            output.text(f"{added}, {imported.updated} updated.")
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
@@ -52,12 +53,11 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     async def work(settings: Settings) -> Exit:
         from msgspec import to_builtins
 
-        from backfill.cli.compose import keyring, now, open_store
+        from backfill.cli.compose import open_store
         from backfill.store.realms import Realms
-        from backfill.store.tokens import TokenVault
 
         async with open_store(settings) as database:
-            realms = await Realms(database, TokenVault(database, keyring(settings)), now=now).list()
+            realms = await Realms(database).list()
         if as_json:
             output.result({"realms": [to_builtins(realm) for realm in realms]})
         elif not realms:

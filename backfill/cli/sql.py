@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from typing import Annotated
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import typer
 
@@ -36,11 +37,26 @@ def sql(
                 action="Install Postgres' client, or connect to the database with another one.",
             )
         async with database_url(settings) as url:
-            # By the environment: the address may hold a password, and every user of the machine sees arguments.
             command = [str(psql), "--no-psqlrc", *(["--command", statement] if statement else [])]
             done = await anyio.to_thread.run_sync(
-                lambda: subprocess.run(command, env={**os.environ, "PGDATABASE": url}, check=False)  # noqa: S603 - ours
+                lambda: subprocess.run(command, env={**os.environ, **libpq_environment(url)}, check=False)  # noqa: S603 - ours
             )
         return Exit.DONE if done.returncode == 0 else Exit.STOPPED
 
     run_command(work, config=config, as_json=False)
+
+
+def libpq_environment(url: str) -> dict[str, str]:
+    """The address as psql's environment. Not as an argument: it may hold a password, and everybody sees arguments."""
+    parts = urlsplit(url)
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    given = {
+        "PGHOST": options.get("host") or parts.hostname,
+        "PGPORT": options.get("port") or (str(parts.port) if parts.port else None),
+        "PGUSER": options.get("user") or (unquote(parts.username) if parts.username else None),
+        "PGPASSWORD": options.get("password") or (unquote(parts.password) if parts.password else None),
+        "PGDATABASE": options.get("dbname") or unquote(parts.path.lstrip("/")) or None,
+        "PGSSLMODE": options.get("sslmode"),
+        "PGSSLROOTCERT": options.get("sslrootcert"),
+    }
+    return {name: value for name, value in given.items() if value}

@@ -2,22 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.options import ConfigOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit
 from backfill.config import Settings
 
+if TYPE_CHECKING:
+    from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
 
-def status(realm: RealmOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show the last runs, and for every company what is landed, proven, parked or set aside."""
+RUNS_SHOWN = 5
+REALMS_SHOWN = 50
+"""A screenful; the JSON has them all, up to a thousand."""
+
+
+def status(
+    realm: Annotated[
+        str | None, typer.Option("--realm", metavar="REALM", help="Every entity of this company, with its proof.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the last runs and the companies of the newest; with --realm, one company's proofs and rows set aside."""
 
     async def work(settings: Settings) -> Exit:
+        from msgspec import to_builtins
+
+        from backfill.cli.compose import open_store
+        from backfill.cli.extraction import select_realms
+        from backfill.store.realms import Realms
+        from backfill.store.status import Status
+
+        async with open_store(settings) as database:
+            stored = Status(database)
+            if realm is not None:
+                (chosen,) = select_realms(await Realms(database).list(), [realm])
+                proofs = await stored.proofs(chosen.realm_id)
+                quarantine = await stored.quarantine(chosen.realm_id)
+                shown: dict[str, object] = {"realm_id": chosen.realm_id, "proofs": proofs, "quarantine": quarantine}
+                words = _realm_words(chosen.realm_id, proofs, quarantine)
+            else:
+                runs = await stored.runs(limit=RUNS_SHOWN)
+                progress = await stored.progress(runs[0].run_id) if runs else []
+                shown = {"runs": [_run_fields(run) for run in runs], "realms": progress}
+                words = _run_words(runs, progress)
+        if as_json:
+            output.result(to_builtins(shown))
+        else:
+            output.text("\n".join(words))
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
 
 
-__all__ = ["output", "status", "typer"]
+def _run_fields(run: RunRow) -> dict[str, object]:
+    import msgspec
+
+    fields = msgspec.structs.asdict(run)
+    return {
+        **fields,
+        "scope": msgspec.json.decode(run.scope),
+        "summary": None if run.summary is None else msgspec.json.decode(run.summary),
+    }
+
+
+def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Iterator[str]:
+    if not runs:
+        yield "Nothing was run yet. Begin: backfill extract"
+        return
+    yield "Runs, newest first:"
+    for run in runs:
+        yield (
+            f"  {run.run_id:>5}  {run.kind}  {run.status:<10}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
+            f"  {run.realms_done} of {run.realms} realms done"
+            + (f", {run.realms_parked} parked" if run.realms_parked else "")
+        )
+    yield ""
+    yield f"Realms of run {runs[0].run_id}:"
+    for part in progress[:REALMS_SHOWN]:
+        rows = f"{part.rows_read:,} of {part.counted:,} rows read"
+        proven = f"{part.entities_proven} entities proven" if part.entities_proven else ""
+        unproven = f"{part.entities_unproven} unproven" if part.entities_unproven else ""
+        aside = f"{part.quarantined} rows quarantined" if part.quarantined else ""
+        yield f"  {part.realm_id:<20}  {part.state:<8} " + ", ".join(filter(None, (rows, proven, unproven, aside)))
+        if part.parked_message:
+            yield f"      {part.parked_message}\n      What to do: {part.parked_action}"
+    if len(progress) > REALMS_SHOWN:
+        yield f"  and {len(progress) - REALMS_SHOWN} more: backfill status --json"
+
+
+def _realm_words(realm_id: str, proofs: Sequence[ProofRow], quarantine: Sequence[QuarantineRow]) -> Iterator[str]:
+    if not proofs:
+        yield f"Nothing of realm {realm_id} is proven yet. Begin: backfill extract --realm {realm_id}"
+        return
+    yield f"Realm {realm_id}, as of each entity's watermark:"
+    yield f"  {'entity':<22} {'proven':<7} {'counted':>9} {'landed':>9} {'aside':>6}  {'watermark (UTC)':<20} method"
+    for row in proofs:
+        proof = row.proof
+        counted = "" if proof.counted is None else f"{proof.counted:,}"
+        watermark = f"{proof.watermark:%Y-%m-%d %H:%M:%S}" if proof.watermark else ""
+        yield (
+            f"  {proof.entity:<22} {'yes' if proof.proven else 'NO':<7} {counted:>9} {proof.landed_live:>9,}"
+            f" {proof.quarantined:>6}  {watermark:<20} {proof.method}"
+        )
+        if proof.reason:
+            yield f"      {proof.reason}"
+    for aside in quarantine:
+        yield f"  set aside: {aside.entity} {aside.id}: {aside.message} ({aside.code})"

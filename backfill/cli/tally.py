@@ -43,7 +43,9 @@ class Tally:
     """Realm to the rows met so far."""
     waiting_for: dict[str, str] = field(default_factory=dict)
     """Realm to the owner whose lease it waits for."""
-    _recent: deque[float] = field(default_factory=deque)
+    _recent: deque[tuple[float, str]] = field(default_factory=deque)
+    """When and for which realm, of the last window's requests."""
+    _recent_of: Counter[str] = field(default_factory=Counter)
 
     @property
     def finished(self) -> int:
@@ -51,10 +53,21 @@ class Tally:
 
     def requests_in_window(self) -> int:
         """Requests answered within the last window, all realms together."""
-        horizon = self.clock() - self.window_s
-        while self._recent and self._recent[0] < horizon:
-            self._recent.popleft()
+        self._forget()
         return len(self._recent)
+
+    def realms_in_window(self) -> int:
+        """Realms that had a request within the last window, or are at work: each has its own allowance."""
+        self._forget()
+        return len(self.running | self._recent_of.keys())
+
+    def _forget(self) -> None:
+        horizon = self.clock() - self.window_s
+        while self._recent and self._recent[0][0] < horizon:
+            _, realm_id = self._recent.popleft()
+            self._recent_of[realm_id] -= 1
+            if not self._recent_of[realm_id]:
+                del self._recent_of[realm_id]
 
     def rows_left(self) -> int | None:
         """Rows still to come: counted and not met; for realms not yet counted, the mean of the others."""
@@ -70,7 +83,9 @@ class Tally:
 
     @observe.register
     def _(self, event: events.RequestAnswered) -> None:
-        self._recent.append(self.clock())
+        self._recent.append((self.clock(), event.realm_id))
+        self._recent_of[event.realm_id] += 1
+        self._forget()
         self.requests[event.lane] += 1
         if event.code:
             self.faults[event.code] += 1
@@ -121,5 +136,6 @@ class Tally:
 
     def _ended(self, realm_id: str) -> None:
         self.running.discard(realm_id)
+        self.waiting_for.pop(realm_id, None)
         # What was met and not landed is over; the realm no longer counts towards what is left.
         self.rows_of[realm_id] = max(self.rows_of[realm_id], self.counted.get(realm_id, 0))

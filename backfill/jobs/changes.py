@@ -2,7 +2,8 @@
 
 An answer holds at most 1000 objects, has no pages and does not say that it was cut; deleted stubs are cut
 first. So an answer of 1000 is not believed: its entities are asked for in halves, down to one. An entity
-that alone fills an answer is caught up by LastUpdatedTime instead (`polled`).
+that alone fills an answer is caught up by LastUpdatedTime instead (`polled`), and so is one with a changed
+row that the server itself cannot read: it fails every answer that would hold it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from backfill.errors import FaultError
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.work import RealmWork
+from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
 
 CDC_OBJECTS_MAX = 1000
@@ -26,7 +30,7 @@ ROUNDS_MAX = 3
 
 @dataclass(slots=True)
 class CaughtUp:
-    """How far each entity is caught up, which had changes, and which have too many for CDC."""
+    """How far each entity is caught up, which had changes, and which CDC cannot carry (too many, or broken)."""
 
     watermarks: dict[str, datetime] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
@@ -56,8 +60,8 @@ async def _round(
         group = asked.pop()
         work.check_stop()
         async with work.room_for(group[0], CDC_OBJECTS_MAX):
-            answer = await work.ask.cdc(group, since)
-            if answer.total >= CDC_OBJECTS_MAX:
+            answer = await _whole_answer(work, group, since)
+            if answer is None:
                 if len(group) == 1:
                     state.saturated.append(group[0])
                     state.watermarks.pop(group[0].name, None)
@@ -67,10 +71,21 @@ async def _round(
             for entity in group:
                 page = answer.pages.get(entity.name)
                 if page is not None:
-                    landed = await work.land(entity, page.records, refusals=page.refusals)
+                    landed = await work.land(entity, page.records, refusals=page.refusals, latest=True)
                     if landed.landed or landed.deleted:
                         news = True
                         state.changed.add(entity.name)
                 state.watermarks[entity.name] = answer.server_time
             earliest = min(earliest or answer.server_time, answer.server_time)
     return news, earliest or since + OVERLAP
+
+
+async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CdcAnswer | None:
+    """What changed in the entities; None: the answer is full, or holds a row that the server cannot read."""
+    try:
+        answer = await work.ask.cdc(entities, since)
+    except FaultError as fault:
+        if not is_too_much(fault):
+            raise
+        return None
+    return answer if answer.total < CDC_OBJECTS_MAX else None

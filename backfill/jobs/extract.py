@@ -19,7 +19,7 @@ import anyio
 from msgspec import structs
 
 from backfill import events
-from backfill.errors import BackfillError, Disposition, FaultError, UnprovenError
+from backfill.errors import BackfillError, FaultError, StoppedError, UnprovenError
 from backfill.jobs import snapshot
 from backfill.jobs.census import Census, take_census
 from backfill.jobs.fleet import RealmOutcome, Trouble
@@ -28,16 +28,12 @@ from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.scan import read_slice
-from backfill.jobs.work import RealmWork
+from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Proof, RealmId, Scan, Slice
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 
 SCAN_AGE_MAX = timedelta(days=28)
 """CDC reaches 30 days back. A scan begun earlier than this can no longer be caught up and is begun anew."""
-
-
-REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
-"""A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +83,10 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[
 
 
 async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequence[Slice]) -> None:
-    """All slices that are not done, several at a time, by long-lived readers. Raises the first error of any."""
+    """All slices that are not done, several at a time, by long-lived readers. Raises the first error of any.
+
+    When the run is asked to stop each reader lands the page it has asked for; any other error ends all at once.
+    """
     waiting = iter([part for part in slices if not part.done])
     failures: list[BackfillError] = []
 
@@ -95,8 +94,11 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
         for part in waiting:
             try:
                 await _read_slice(work, options, part)
-            except BackfillError as error:
+            except StoppedError as error:
                 failures.append(error)
+                return
+            except BackfillError as error:
+                failures.insert(0, error)
                 scope.cancel()
 
     async with anyio.create_task_group() as readers:
@@ -107,14 +109,10 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
 
 
 async def _read_slice(work: RealmWork, options: ExtractOptions, part: Slice) -> None:
-    """One slice. What only this entity refuses makes it unproven, and the others go on."""
+    """One slice, or the reason why its entity is unproven."""
     entity = CATALOGUE[part.entity]
-    try:
+    with work.trouble_of(entity):
         await read_slice(work, entity, part, _key(entity, options))
-    except (UnprovenError, FaultError) as error:
-        if error.disposition in REALM_DISPOSITIONS:
-            raise
-        work.unproven[entity.name] = error.message
 
 
 def _key(entity: Entity, options: ExtractOptions) -> Key:
@@ -132,13 +130,15 @@ async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> li
 
     small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts)]
     carried = [entity for entity in open_entities if entity.carried_by_cdc]
-    proven, outgrown = await snapshot.read_snapshots(work, small, census.counts)
+    proven, outgrown = await snapshot.read_snapshots(work, small, census.counts, since=options.since)
     proofs += proven
     changes = await prove_changes(work, carried, census, scope_since=options.since)
     proofs += changes.proofs
     polled = [entity for entity in open_entities if entity.countable and entity not in small and entity not in carried]
-    for entity in [*polled, *outgrown, *changes.saturated]:
-        proofs.append(await _one(work, entity, census, options))
+    for entity in [*polled, *changes.saturated]:
+        proofs.append(await _one(work, entity, census, options, read_before=True))
+    for entity in outgrown:
+        proofs.append(await _one(work, entity, census, options, read_before=False))
     for entity in open_entities:
         if entity.reading is Reading.LISTING:
             proofs.append(await snapshot.read_listing(work, entity))
@@ -147,9 +147,9 @@ async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> li
     return proofs
 
 
-async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions) -> Proof:
+async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions, *, read_before: bool) -> Proof:
     try:
-        return await catch_up_polled(work, entity, census.taken_at, scope_since=options.since)
+        return await catch_up_polled(work, entity, census.taken_at, scope_since=options.since, read_before=read_before)
     except (UnprovenError, FaultError) as error:
         if error.disposition in REALM_DISPOSITIONS:
             raise

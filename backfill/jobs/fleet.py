@@ -20,6 +20,7 @@ from backfill.errors import (
     RequestError,
     StoppedError,
     UnavailableError,
+    UnprovenError,
 )
 from backfill.jobs.beside import beside
 from backfill.jobs.ports import Store
@@ -141,6 +142,8 @@ class _Fleet:
 
     async def _realm(self, realm_id: RealmId) -> None:
         try:
+            if self._stopping():
+                raise StoppedError("The run was asked to stop before this realm was begun.")
             lease = await self._lease(realm_id)
             try:
                 outcome = await self._leased(lease)
@@ -149,14 +152,14 @@ class _Fleet:
         except StoppedError:
             self.result.stopped.append(realm_id)
             return
-        except (RequestError, LeaseLostError, RealmBusyError) as error:
+        except (RequestError, UnprovenError, LeaseLostError, RealmBusyError) as error:
             await self._troubled(realm_id, error)
             return
         self.result.troubles += outcome.troubles
         (self.result.proven if outcome.proven else self.result.unproven).append(realm_id)
         self._observe(events.RealmFinished(realm_id=realm_id, proven=outcome.proven))
 
-    async def _troubled(self, realm_id: RealmId, error: RequestError | LeaseLostError | RealmBusyError) -> None:
+    async def _troubled(self, realm_id: RealmId, error: BackfillError) -> None:
         """Park the realm, or leave it unfinished to be gone on with."""
         code = error.code if isinstance(error, RequestError) else type(error).__name__
         self.result.troubles.append(

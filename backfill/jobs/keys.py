@@ -79,6 +79,9 @@ def _no_time(_record: Record) -> datetime | None:
 
 
 CREATED = Key("created", attrgetter("created_at"), _page_created, _count_created)
+BY_PLACE = Key("created", _no_time, _page_created, _count_created)
+"""In the order of CREATED, which is not relied on: by offset. A few rows at a time (a page that had to shrink) no
+answer shows that its order means nothing, as that of TaxAgency."""
 UPDATED = Key("updated", attrgetter("updated_at"), _page_updated, _count_updated)
 UNKEYED = Key("unkeyed", _no_time, _page_unkeyed, _count_all)
 """No time to go by (RecurringTransaction): whole, by offset, until as many were met as there are."""

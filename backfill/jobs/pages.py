@@ -2,7 +2,7 @@
 
 A page of large objects can run into the server's 120 s, and one stored row that cannot be read (4002,
 10000) fails every page that holds it. Both shrink the page by half. A single row that still fails is set
-aside with its fault, and the walk goes on behind it.
+aside with its fault: under its Id where that can be had, else it is for the walk to say which it is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.keys import CREATED, Key
@@ -19,6 +20,14 @@ from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
 
 _SMALLER = {Disposition.SHRINK, Disposition.QUARANTINE}
+
+_BROKEN_ROW = {"4002", "10000"}
+"""Recorded of pages that hold a stored row which cannot be read. 10000 is also said of passing troubles, so it is
+retried first; what stays after that is the row."""
+
+_SMALLER_AFTER_RETRIES = {"10000", "10100", "6002", "504", "timeout"}
+"""Application error, result too large, gateway time-out, no answer in time: first retried as passing troubles; what
+stays after that is the page's size, or a row in it."""
 
 
 @dataclass(slots=True)
@@ -48,6 +57,8 @@ class PageRead:
     received: int
     full: bool
     """More may follow. A server may send one row more than asked for, so only "fewer than asked" proves the end."""
+    unread: Sequence[RequestError] = ()
+    """A row that cannot be read and whose Id cannot be had: it is known by its place only, which moves."""
 
     def ids(self) -> Iterator[str]:
         """The Ids that came, those of rows that could not be read included."""
@@ -75,14 +86,27 @@ async def read_page(
         try:
             page = await work.ask.page(entity, statement)
         except RequestError as error:
-            if error.disposition not in _SMALLER:
+            if not is_too_much(error):
                 raise
             if asked == 1:
+                if not _is_broken_row(error):
+                    raise  # no answer in time, even to this little: that is no row's fault
                 return await _set_aside(work, entity, key, low, high, start_position=start_position, fault=error)
             size.shrink()
         else:
             size.grow()
             return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
+
+
+def is_too_much(error: RequestError) -> bool:
+    """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
+    if error.disposition in _SMALLER:
+        return True
+    return error.code in _SMALLER_AFTER_RETRIES or error.status == HTTPStatus.GATEWAY_TIMEOUT
+
+
+def _is_broken_row(error: RequestError) -> bool:
+    return error.disposition in _SMALLER or error.code in _BROKEN_ROW
 
 
 async def _set_aside(
@@ -95,14 +119,14 @@ async def _set_aside(
     start_position: int,
     fault: RequestError,
 ) -> PageRead:
-    """The one row that fails: read it by its Id, which may work where the query does not, else quarantine it."""
+    """The one row that fails: read it by its Id, which may work where the query does not, else set it aside."""
     id_ = await _identify(work, entity, key, low, high, start_position)
-    record = await _read_by_id(work, entity, id_) if id_ else None
+    if id_ is None:
+        return PageRead([], [], 1, full=True, unread=[fault])
+    record = await _read_by_id(work, entity, id_)
     if record is not None:
         return PageRead([record], [], 1, full=True)
-    place = f"?{key.name}:{low.isoformat() if low else ''}+{start_position}"
-    refusal = Refusal(id=id_ or place, code=fault.code, message=fault.message, raw=b"")
-    return PageRead([], [refusal], 1, full=True)
+    return PageRead([], [Refusal(id=id_, code=fault.code, message=fault.message, raw=b"")], 1, full=True)
 
 
 async def _identify(

@@ -7,21 +7,26 @@ is walked once more by CreateTime and what the server did not bring is marked de
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import anyio
 
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.changes import OVERLAP
-from backfill.jobs.keys import CREATED, UPDATED
+from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.scan import read_slice
+from backfill.jobs.slices import ROWS_PER_SLICE
+from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, Slice
 from backfill.qbo import query
-from backfill.qbo.answers import Page
-from backfill.qbo.catalogue import Entity
+from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
 
-ROUNDS_MAX = 4
-"""A sweep, a walk for the deletes, and one more of each for what happened meanwhile."""
+ROUNDS_MAX = 6
+"""A sweep, a walk for the deletes, and another look: each once more for what happened meanwhile."""
 
 _SWEEP_ROWS_MAX = PAGE_ROWS_MAX - 1
 """A batch answer holds 1000 objects at most; one below, so that a full sweep is told from a cut one."""
@@ -30,63 +35,113 @@ _SHORT_OVERLAP = timedelta(minutes=1)
 """After a sweep that filled an answer: still generous for a commit, and not the same thousand rows again."""
 
 
-async def catch_up_polled(work: RealmWork, entity: Entity, since: datetime, *, scope_since: datetime | None) -> Proof:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One batch answer: what was counted, and whether the sweep beside it was whole."""
+
+    counted: int
+    whole: bool
+    at: datetime
+
+
+async def catch_up_polled(
+    work: RealmWork, entity: Entity, since: datetime, *, scope_since: datetime | None, read_before: bool
+) -> Proof:
     """Land what changed since `since` (a server `time`) until what is held equals what is counted.
 
-    `scope_since`: the run reads only what was updated since; then that is what is counted, too.
+    `scope_since`: the run reads only what was updated since; then that is what is counted, too. Unless it was
+    `read_before` by slices, the entity is walked first. Raises `UnprovenError` where no look is ever whole.
     """
+    if entity.reading is Reading.WRAPPED:
+        raise UnprovenError(
+            f"{entity.name} of realm {work.realm_id} has more objects than one answer holds, and neither changes nor "
+            "deletes of it can be asked for.",
+            action="What was landed is what was there; nobody can say that it was all at one moment.",
+        )
+    if not read_before:
+        await _walk(work, entity, scope_since, BY_PLACE, first=True)
     start = since - OVERLAP
+    cut_before = False
     last: Proof | None = None
     for _ in range(ROUNDS_MAX):
         work.check_stop()
-        async with work.room_for(entity, _SWEEP_ROWS_MAX):
-            answers = await work.ask.many(
-                [
-                    query.count(entity, updated_since=scope_since),
-                    query.updated_since(entity, start, max_results=_SWEEP_ROWS_MAX),
-                ]
-            )
-            count, sweep = (_answered(item) for item in answers.items)
-            await work.land(entity, sweep.records, refusals=sweep.refusals)
-        if sweep.received >= _SWEEP_ROWS_MAX:
-            await read_slice(work, entity, _outside_the_plan(entity, start), UPDATED)
-            start = answers.last_time - _SHORT_OVERLAP
+        look = await _look(work, entity, start, scope_since)
+        if look is None:
             continue
-        last = await _compare(work, entity, count.total_count or 0, answers.last_time, scope_since)
-        if last.proven:
-            return last
-        if scope_since is None:
-            await read_slice(work, entity, _outside_the_plan(entity, None), CREATED, reconcile=True)
-        start = answers.last_time - OVERLAP
+        if look.whole:
+            last = await _compare(work, entity, look, scope_since)
+            if last.proven:
+                return last
+            await _find_deletes(work, entity, scope_since, look.counted)
+            start = look.at - OVERLAP
+        else:
+            if cut_before:
+                # What fills the answer came within the overlap: once that is past, it can be left behind.
+                await anyio.sleep(_SHORT_OVERLAP.total_seconds())
+            await read_slice(work, entity, _outside_the_plan(entity, start), UPDATED, first=False)
+            start = look.at if cut_before else look.at - _SHORT_OVERLAP
+        cut_before = not look.whole
     if last is not None:
         return last
     raise UnprovenError(
         f"{entity.name} of realm {work.realm_id} changes faster than it can be read: every look found "
-        f"{_SWEEP_ROWS_MAX} changes or more.",
+        f"{_SWEEP_ROWS_MAX} changes or more, or one that cannot be read.",
         action="Run the extract again at a quieter hour.",
     )
 
 
-async def _compare(work: RealmWork, entity: Entity, counted: int, at: datetime, scope_since: datetime | None) -> Proof:
+async def _look(work: RealmWork, entity: Entity, start: datetime, scope_since: datetime | None) -> _Look | None:
+    """Count and sweep in one answer, and land the sweep. None: they were answered apart, and say nothing together."""
+    statements = [
+        query.count(entity, updated_since=scope_since),
+        query.updated_since(entity, start, max_results=_SWEEP_ROWS_MAX),
+    ]
+    async with work.room_for(entity, _SWEEP_ROWS_MAX):
+        answers = await work.ask.many(statements)
+        count, sweep = answers.items
+        if isinstance(count, RequestError):
+            raise count
+        if isinstance(sweep, RequestError):
+            if not is_too_much(sweep):
+                raise sweep
+            return _Look(count.total_count or 0, whole=False, at=count.server_time)
+        await work.land(entity, sweep.records, refusals=sweep.refusals, latest=True)
+    if count.server_time != sweep.server_time:
+        return None
+    return _Look(count.total_count or 0, whole=sweep.received < _SWEEP_ROWS_MAX, at=sweep.server_time)
+
+
+async def _walk(work: RealmWork, entity: Entity, scope_since: datetime | None, key: Key, *, first: bool) -> None:
+    """All of the entity by `key`, or all that was updated since."""
+    if scope_since is None:
+        await read_slice(work, entity, _outside_the_plan(entity, None), key, reconcile=True, first=first)
+    else:
+        await read_slice(work, entity, _outside_the_plan(entity, scope_since), UPDATED, first=first)
+
+
+async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime | None, counted: int) -> None:
+    """The numbers differ, so something held is gone: a walk will miss it, or it is asked for with all that is held."""
+    if scope_since is None:
+        key = BY_PLACE if counted <= ROWS_PER_SLICE else CREATED
+        await _walk(work, entity, None, key, first=False)
+    else:
+        await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
+
+
+async def _compare(work: RealmWork, entity: Entity, look: _Look, scope_since: datetime | None) -> Proof:
     held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
-    equal = held.live + held.quarantined == counted
+    equal = held.live + held.quarantined == look.counted
     return Proof(
         entity=entity.name,
         proven=equal,
         method="count and sweep",
-        counted=counted,
+        counted=look.counted,
         landed_live=held.live,
         quarantined=held.quarantined,
-        watermark=at,
-        reason="" if equal else f"the server counts {counted}, {held.live} + {held.quarantined} are held",
+        watermark=look.at,
+        reason="" if equal else f"the server counts {look.counted}, {held.live} + {held.quarantined} are held",
     )
 
 
 def _outside_the_plan(entity: Entity, lower: datetime | None) -> Slice:
     return Slice(entity=entity.name, number=-1, lower=lower, upper=None)
-
-
-def _answered(item: Page | RequestError) -> Page:
-    if isinstance(item, RequestError):
-        raise item
-    return item

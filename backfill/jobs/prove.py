@@ -16,6 +16,7 @@ from backfill.jobs.census import Census
 from backfill.jobs.changes import CaughtUp, catch_up
 from backfill.jobs.keys import CREATED
 from backfill.jobs.scan import read_slice
+from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Held, Proof, Slice
 from backfill.qbo import query
@@ -48,22 +49,38 @@ async def prove_changes(
         if not waiting:
             break
         if attempt > 0:
-            await _look_again(work, waiting, census, state, walk=attempt == _ATTEMPTS - 1 and scope_since is None)
+            last = attempt == _ATTEMPTS - 1
+            await _look_again(work, waiting, census, state, scope_since=scope_since, walk=last)
             waiting = [entity for entity in waiting if entity not in state.saturated]
         proofs.update(await _against_counts(work, waiting, census.taken_at, state, scope_since))
     return Proven([proofs[e.name] for e in entities if e not in state.saturated], state.saturated)
 
 
 async def _look_again(
-    work: RealmWork, entities: Sequence[Entity], census: Census, state: CaughtUp, *, walk: bool
+    work: RealmWork,
+    entities: Sequence[Entity],
+    census: Census,
+    state: CaughtUp,
+    *,
+    scope_since: datetime | None,
+    walk: bool,
 ) -> None:
     if walk:
         for entity in entities:
-            everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
-            await read_slice(work, entity, everything, CREATED, reconcile=True)
+            with work.trouble_of(entity):
+                await _find_deletes(work, entity, scope_since)
     again = await catch_up(work, entities, census.taken_at)
     state.watermarks.update(again.watermarks)
     state.saturated += again.saturated
+
+
+async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime | None) -> None:
+    """Walk the entity again; of a run that reads a part only, ask for all that is held by Id."""
+    if scope_since is None:
+        everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
+        await read_slice(work, entity, everything, CREATED, reconcile=True, first=False)
+    else:
+        await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
 
 
 async def _against_census(

@@ -2,9 +2,9 @@
 
 The walk is a keyset: the next page starts at the time of the last row (inclusive, since times have whole
 seconds and rows share them) and rows met before are dropped. Edits, deletes and inserts elsewhere cannot
-shift it, as they shift an offset. Where the key cannot carry the walk (the answer is not in order, or more
-than a page shares one second) that part is read by offset, again and again, until as many different rows
-were met as the server counts.
+shift it, as they shift an offset. Where the key cannot carry the walk (the answer is not in order, more than
+a page shares one second, or a row cannot be read and does not say where it stands) that part is read by
+offset, again and again, until as many different rows were met as the server counts.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from backfill.errors import UnprovenError
-from backfill.jobs.keys import Key
+from backfill.errors import RequestError, UnprovenError
+from backfill.jobs.keys import CREATED, Key
 from backfill.jobs.pages import PageRead, PageSize, read_page
 from backfill.jobs.slices import ONE_SECOND, next_second
 from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
-from backfill.model import Checkpoint, Record, Slice
+from backfill.model import Checkpoint, Record, Refusal, Slice
 from backfill.qbo.catalogue import Entity
 
-OFFSET_PASSES_MAX = 5
-"""Each pass by offset misses only what moved during it; five that all miss something mean it cannot be read so."""
+OFFSET_PASSES_MAX = 12
+"""Where every change gives equals another order, a pass of two pages misses a row with a chance of 2 in 9. After
+twelve such passes one row in a hundred million is missed; what is not met by then cannot be read so."""
+
+UNREAD_MAX = 50
+"""Rows of one part that cannot be read, each found by some ten questions. An entity with more is itself broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Step:
 
 
 def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str], skip: int) -> Step | None:
-    """The step that `page`, read from `low` on, makes. None: the page is not in the key's order. Pure."""
+    """The step that `page`, read from `low` on, makes. None: the key cannot carry the walk past it. Pure."""
+    if page.unread:
+        return None
     times = [time for record in page.records if (time := key.of(record)) is not None]
     if len(times) < len(page.records) or any(later < earlier for earlier, later in pairwise(times)):
         return None
@@ -58,23 +64,28 @@ def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str]
     return Step(fresh, last, at_last, 0, dense=page.full and times[0] == last)
 
 
-async def read_slice(work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool = False) -> None:
+async def read_slice(
+    work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool = False, first: bool = True
+) -> None:
     """Read `part` from its cursor to its end; the last checkpoint says `done`.
 
     A part with a negative number is outside the plan (a sweep, a re-read) and leaves no checkpoint. With
-    `reconcile`, rows held of a range that the server no longer has are marked deleted on the way.
+    `reconcile`, rows held of a range that the server no longer has are marked deleted on the way. Unless it is
+    the `first` to read the rows, those that cannot be read and named were set aside before, and are not again.
     Raises `UnprovenError` if some of it can only be read by offset and never adds up.
     """
-    await _Walk(work, entity, part, key, reconcile=reconcile).run()
+    await _Walk(work, entity, part, key, reconcile=reconcile, first=first).run()
 
 
 class _Walk:
-    def __init__(self, work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool) -> None:
+    def __init__(self, work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool, first: bool) -> None:
         self.work = work
         self.entity = entity
         self.part = part
         self.key = key
         self.reconcile = reconcile
+        self.first = first
+        self.latest = part.number < 0
         self.rows = part.rows
         self.size = PageSize.of(work.page_rows)
 
@@ -85,15 +96,15 @@ class _Walk:
         while True:
             page, step = await self._page(low, seen, skip)
             if step is None:
-                await self._by_offset(low, self.part.upper)
-                return await self._checkpoint(None, done=True)
+                unread = await self._by_offset(low, self.part.upper)
+                return await self._checkpoint(None, unread, done=True)
             if not page.full:
                 return await self._vanished(page, low, self.part.upper)
             if step.dense:
                 assert step.low is not None, "a crowded second is a moment"
-                await self._by_offset(step.low, step.low)
+                unread = await self._by_offset(step.low, step.low)
                 low, seen, skip = next_second(step.low), frozenset(), 0
-                await self._checkpoint(low, done=False)
+                await self._checkpoint(low, unread, done=False)
             else:
                 if step.low is not None and step.low != low:
                     await self._vanished(page, low, step.low - ONE_SECOND)
@@ -112,26 +123,35 @@ class _Walk:
                 self.rows += len(step.fresh)
                 checkpoint = self._at(step.low, done=not page.full)
             fresh = page.records if step is None else step.fresh
-            await self.work.land(self.entity, fresh, refusals=page.refusals, checkpoint=checkpoint)
+            await self.work.land(self.entity, fresh, refusals=page.refusals, checkpoint=checkpoint, latest=self.latest)
         return page, step
 
-    async def _by_offset(self, low: datetime | None, high: datetime | None) -> None:
-        """Everything between the bounds by offset, until as many different Ids were met as there are."""
+    async def _by_offset(self, low: datetime | None, high: datetime | None) -> Sequence[Refusal]:
+        """Everything between the bounds by offset, until as many different Ids were met as there are.
+
+        Returns refusals, not landed yet, for the rows that cannot be read nor named. They are known by their
+        number only, which one pass may get wrong (the same row met at two places): then two must agree on it.
+        """
         met: set[str] = set()
         counted = 0
+        before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
-            await self._offset_pass(low, high, met)
+            unread = await self._offset_pass(low, high, met)
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
-            if len(met) >= counted:
+            agreed = not unread or len(unread) == before
+            before = len(unread)
+            if agreed and len(met) + len(unread) >= counted:
                 self.rows += len(met)
-                return await self._mark_missing(met, low, high)
+                named = await self._mark_missing(met, low, high, named=not unread)
+                return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]
         raise UnprovenError(
             f"{self.entity.name} of realm {self.work.realm_id}: {len(met)} different objects were met in "
             f"{OFFSET_PASSES_MAX} passes, the server counts {counted}. It gives them in no stable order.",
             action="Run the extract again at a quieter hour.",
         )
 
-    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> None:
+    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> Sequence[RequestError]:
+        unread: list[RequestError] = []
         start = 1
         full = True
         while full:
@@ -143,10 +163,24 @@ class _Walk:
                 full = page.full
                 start += page.received
                 met.update(page.ids())
-                await self.work.land(self.entity, page.records, refusals=page.refusals)
+                unread += page.unread
+                await self.work.land(self.entity, page.records, refusals=page.refusals, latest=self.latest)
+            if len(unread) > UNREAD_MAX:
+                raise UnprovenError(
+                    f"{self.entity.name} of realm {self.work.realm_id}: more than {UNREAD_MAX} objects cannot be "
+                    f"read, the last since {unread[-1].message}",
+                    action=unread[-1].action,
+                )
+        return unread
 
-    async def _checkpoint(self, cursor: datetime | None, *, done: bool) -> None:
-        await self.work.land(self.entity, (), checkpoint=self._at(cursor, done=done))
+    def _unnamed(self, number: int, low: datetime | None, high: datetime | None, fault: RequestError) -> Refusal:
+        """The refusal of a row without a name: the same for the same part, so that it is not set aside twice."""
+        place = f"{self.entity.name} number {number} of those unreadable, {self.key.name} from {low} to {high}"
+        return Refusal(id="", code=fault.code, message=fault.message, raw=place.encode())
+
+    async def _checkpoint(self, cursor: datetime | None, unread: Sequence[Refusal], *, done: bool) -> None:
+        refusals = unread if self.first else ()
+        await self.work.land(self.entity, (), refusals=refusals, checkpoint=self._at(cursor, done=done))
 
     def _at(self, cursor: datetime | None, *, done: bool) -> Checkpoint | None:
         if self.part.number < 0:
@@ -154,12 +188,16 @@ class _Walk:
         return Checkpoint(entity=self.entity.name, number=self.part.number, cursor=cursor, rows=self.rows, done=done)
 
     async def _vanished(self, page: PageRead, low: datetime | None, high: datetime | None) -> None:
-        if self.reconcile:
-            await self._mark_missing(set(page.ids()), low, high)
+        await self._mark_missing(set(page.ids()), low, high)
 
-    async def _mark_missing(self, present: set[str], low: datetime | None, high: datetime | None) -> None:
-        """Look for the rows held between the bounds that the server did not bring."""
-        if not self.reconcile:
-            return
+    async def _mark_missing(
+        self, present: set[str], low: datetime | None, high: datetime | None, *, named: bool = True
+    ) -> int:
+        """Look for the rows held between the bounds that the server did not bring.
+
+        Where some could not be read and are not `named`, they may be among those held: returns how many were.
+        """
+        if not self.reconcile and (named or self.key.name != CREATED.name):
+            return 0
         held = await self.work.store.live_ids(self.work.realm_id, self.entity.name, created_from=low, created_to=high)
-        await mark_vanished(self.work, self.entity, [id_ for id_ in held if id_ not in present])
+        return await mark_vanished(self.work, self.entity, [id_ for id_ in held if id_ not in present])

@@ -6,13 +6,15 @@ race. What we hold and the answer does not bring was deleted (and is asked for b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import orjson
 
-from backfill.errors import FaultError, RequestError
+from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.census import is_not_offered
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
@@ -21,52 +23,96 @@ from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
 
+RATE_PASSES_MAX = 3
+"""Rates of the past do not change: a second pass finds nothing new, a third forgives a day that began meanwhile."""
+
 SNAPSHOT_ROWS_MAX = 900
 """An entity this small is read whole in one answer; a tenth of the page is left for what is created meanwhile."""
 
 
 async def read_snapshots(
-    work: RealmWork, entities: Sequence[Entity], counts: Mapping[str, int]
+    work: RealmWork, entities: Sequence[Entity], counts: Mapping[str, int], *, since: datetime | None
 ) -> tuple[list[Proof], list[Entity]]:
-    """Read small entities whole, many to a call. Returns proofs, and the entities that outgrew one answer."""
+    """Read small entities whole (or all that was updated `since`), many to a call.
+
+    Returns proofs, and the entities that one answer cannot hold: too many rows, or one that cannot be read.
+    """
     proofs: list[Proof] = []
-    outgrown: list[Entity] = []
+    alone: list[Entity] = []
     for group in packed(entities, counts):
-        rows = sum(counts.get(entity.name, 1) for entity in group)
         work.check_stop()
-        async with work.room_for(group[0], rows):
-            answers = await work.ask.many([_whole(entity) for entity in group])
+        answered: list[_Answered] = []
+        async with work.room_for(group[0], sum(counts.get(entity.name, 1) for entity in group)):
+            answers = await work.ask.many([_all_of(entity, since) for entity in group])
             brought = sum(item.received for item in answers.items if isinstance(item, Page))
             for entity, item in zip(group, answers.items, strict=True):
                 # A response holds 1000 objects at most, and how a cut shows is not documented: when that
                 # many came together, none of them is known to be whole.
-                if isinstance(item, RequestError):
+                if isinstance(item, RequestError) and not is_too_much(item):
                     proofs.append(_refused(entity, item))
-                elif brought >= PAGE_ROWS_MAX:
-                    outgrown.append(entity)
+                elif isinstance(item, RequestError) or brought >= PAGE_ROWS_MAX:
+                    alone.append(entity)
                 else:
-                    proofs.append(await land_snapshot(work, entity, item))
+                    answered.append(await _landed(work, entity, item))
+        proofs += [await _compared(work, answer, since) for answer in answered]
+    outgrown: list[Entity] = []
+    for entity in alone:
+        one = await _alone(work, entity, since)
+        if one is None:
+            outgrown.append(entity)
+        else:
+            proofs.append(await _compared(work, one, since))
     return proofs, outgrown
 
 
-async def land_snapshot(work: RealmWork, entity: Entity, page: Page) -> Proof:
-    """Land a whole entity from one answer, and mark what it no longer has."""
-    await work.land(entity, page.records, refusals=page.refusals)
-    present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
-    missing = [id_ for id_ in await work.store.live_ids(work.realm_id, entity.name) if id_ not in present]
-    if missing:
-        await mark_vanished(work, entity, missing)
-    held = await work.store.held(work.realm_id, entity.name)
-    whole = held.live + held.quarantined == page.received
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A whole entity as one answer had it, once its rows are landed."""
+
+    entity: Entity
+    ids: Collection[str]
+    received: int
+    at: datetime
+
+
+async def _alone(work: RealmWork, entity: Entity, since: datetime | None) -> _Answered | None:
+    """The entity from an answer of its own; None if that does not hold it either."""
+    work.check_stop()
+    async with work.room_for(entity, PAGE_ROWS_MAX):
+        try:
+            page = await work.ask.page(entity, _all_of(entity, since))
+        except FaultError as fault:
+            if not is_too_much(fault):
+                raise
+            return None
+        return await _landed(work, entity, page) if page.received < PAGE_ROWS_MAX else None
+
+
+async def _landed(work: RealmWork, entity: Entity, page: Page) -> _Answered:
+    await work.land(entity, page.records, refusals=page.refusals, latest=True)
+    ids = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
+    return _Answered(entity, ids, page.received, page.server_time)
+
+
+async def _compared(work: RealmWork, answer: _Answered, since: datetime | None) -> Proof:
+    """Mark what the answer no longer has, and compare."""
+    name = answer.entity.name
+    scope = since if answer.entity.reading is Reading.SCAN else None
+    held = await work.store.held(work.realm_id, name, updated_from=scope)
+    if scope is None or held.live + held.quarantined != answer.received:
+        missing = [id_ for id_ in await work.store.live_ids(work.realm_id, name) if id_ not in answer.ids]
+        await mark_vanished(work, answer.entity, missing)
+        held = await work.store.held(work.realm_id, name, updated_from=scope)
+    whole = held.live + held.quarantined == answer.received
     return Proof(
-        entity=entity.name,
+        entity=name,
         proven=whole,
         method="snapshot",
-        counted=page.received,
+        counted=answer.received,
         landed_live=held.live,
         quarantined=held.quarantined,
-        watermark=page.server_time,
-        reason="" if whole else f"one answer brought {page.received}, {held.live} + {held.quarantined} are held",
+        watermark=answer.at,
+        reason="" if whole else f"one answer brought {answer.received}, {held.live} + {held.quarantined} are held",
     )
 
 
@@ -81,23 +127,65 @@ async def read_listing(work: RealmWork, entity: Entity) -> Proof:
 
 
 async def read_rates(work: RealmWork, entity: Entity) -> Proof:
-    """The exchange rates of the realm's currencies on the day of the answer; earlier days stay as they were landed."""
+    """The exchange rates of the currencies: all that the server has, or where it wants a date, those of the day.
+
+    Rates have no COUNT and no promised order, so they are read by offset until a whole pass brings nothing new.
+    """
     currencies = CATALOGUE["CompanyCurrency"]
     try:
         listed = await work.ask.page(currencies, _whole(currencies))
         codes = [orjson.loads(record.doc)["Code"] for record in listed.records]
         if not codes:
             return _nothing(entity, listed.server_time, "no foreign currency")
-        statement = query.rates(entity, currencies=codes, as_of=listed.server_time.date())
-        page = await work.ask.page(entity, statement)
+        try:
+            return await _read_rates(work, entity, codes, None, "rates of all days")
+        except FaultError as fault:
+            if fault.disposition in {Disposition.PARK, Disposition.WAIT, Disposition.REFRESH}:
+                raise
+            return await _read_rates(work, entity, codes, listed.server_time.date(), "rates of the day")
     except FaultError as fault:
         return _refused(entity, fault)
-    await work.land(entity, page.records, refusals=page.refusals)
-    return _held_as_answered(entity, page, "rates of the day")
+
+
+async def _read_rates(work: RealmWork, entity: Entity, codes: Sequence[str], as_of: date | None, method: str) -> Proof:
+    met: set[str] = set()
+    quarantined = 0
+    watermark: datetime | None = None
+    for _ in range(RATE_PASSES_MAX):
+        before = len(met)
+        start, full = 1, True
+        while full:
+            work.check_stop()
+            statement = query.rates(entity, currencies=codes, as_of=as_of, start_position=start)
+            async with work.room_for(entity, PAGE_ROWS_MAX):
+                page = await work.ask.page(entity, statement)
+                await work.land(entity, page.records, refusals=page.refusals)
+            full = page.received >= PAGE_ROWS_MAX
+            start += page.received
+            met.update(record.id for record in page.records)
+            quarantined = len(page.refusals)
+            watermark = page.server_time
+        # One short answer is whole by itself; several may have shifted against one another.
+        if len(met) == before or start <= PAGE_ROWS_MAX:
+            break
+    return Proof(
+        entity=entity.name,
+        proven=True,
+        method=method,
+        counted=None,
+        landed_live=len(met),
+        quarantined=quarantined,
+        watermark=watermark,
+    )
 
 
 def _whole(entity: Entity) -> str:
     return query.page(entity, order_by=None)
+
+
+def _all_of(entity: Entity, since: datetime | None) -> str:
+    """All of the entity in one answer, or all that was updated since; what has no time to go by always whole."""
+    return _whole(entity) if since is None or entity.reading is not Reading.SCAN else query.updated_since(entity, since)
 
 
 def packed(entities: Sequence[Entity], counts: Mapping[str, int]) -> Iterator[Sequence[Entity]]:

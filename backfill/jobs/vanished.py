@@ -7,29 +7,62 @@ from itertools import islice
 
 import orjson
 
+from backfill.errors import FaultError
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.work import RealmWork
-from backfill.model import Record
+from backfill.model import Record, Refusal
 from backfill.qbo import query
-from backfill.qbo.catalogue import Entity
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import Entity, Reading
+from backfill.qbo.query import PAGE_ROWS_MAX
 
 _IDS_PER_STATEMENT = 200
 """Long lists have no documented cap; two hundred Ids of 20 digits are a body of 5 kB."""
 
 
-async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> None:
+async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> int:
     """Ask for each of the `missing` Ids; land those that exist, mark deleted those that do not.
 
-    The mark's time is the server's own `time` of the answer that did not have the row.
+    The mark's time is the server's own `time` of the answer that did not have the row. What exists and
+    cannot be read is set aside under its Id; returns how many did.
     """
-    for ids in _chunks(missing):
-        page = await work.ask.page(entity, query.by_ids(entity, ids))
-        present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
-        gone = [
-            Record(id=id_, sync_token=None, created_at=None, updated_at=page.server_time, doc=_stub(id_), deleted=True)
-            for id_ in ids
-            if id_ not in present
-        ]
-        await work.land(entity, [*page.records, *gone], refusals=page.refusals)
+    set_aside = 0
+    waiting = list(_chunks(missing))
+    while waiting:
+        ids = waiting.pop()
+        async with work.room_for(entity, len(ids)):
+            try:
+                page = await work.ask.page(entity, _asking_for(entity, ids))
+            except FaultError as fault:
+                if not is_too_much(fault):
+                    raise
+                if len(ids) > 1:
+                    waiting += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+                    continue
+                refusal = Refusal(id=ids[0], code=fault.code, message=fault.message, raw=b"")
+                await work.land(entity, (), refusals=[refusal])
+                set_aside += 1
+            else:
+                await _settle(work, entity, ids, page)
+    return set_aside
+
+
+async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> None:
+    """Land what the answer brought of `ids`, and mark deleted what it did not."""
+    if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
+        return  # an answer of all rows that is cut says nothing of those it does not have
+    present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
+    gone = [
+        Record(id=id_, sync_token=None, created_at=None, updated_at=page.server_time, doc=_stub(id_), deleted=True)
+        for id_ in ids
+        if id_ not in present
+    ]
+    await work.land(entity, [*page.records, *gone], refusals=page.refusals, latest=True)
+
+
+def _asking_for(entity: Entity, ids: Sequence[str]) -> str:
+    """By Id, where the entity's rows have one; a wrapper (RecurringTransaction) has none, and there are few: all."""
+    return query.by_ids(entity, ids) if entity.reading is Reading.SCAN else query.page(entity, order_by=None)
 
 
 def _stub(id_: str) -> bytes:

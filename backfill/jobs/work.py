@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from backfill import events
-from backfill.errors import StoppedError
+from backfill.errors import Disposition, FaultError, StoppedError, UnprovenError
 from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
 from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, Refusal, RunId
@@ -21,6 +21,9 @@ _BYTES_PER_ROW = 2_048
 
 _COPIES = 3
 """A page in flight exists as the answer's bytes, as rows, and as the driver's message to Postgres."""
+
+REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
+"""A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
 
 
 class Room(Protocol):
@@ -57,6 +60,16 @@ class RealmWork:
         if self.stopping():
             raise StoppedError("The run was asked to stop.", action="Run the same command again to go on from here.")
 
+    @contextmanager
+    def trouble_of(self, entity: Entity) -> Iterator[None]:
+        """What only this entity refuses within the block makes it unproven, and the others go on."""
+        try:
+            yield
+        except (UnprovenError, FaultError) as error:
+            if error.disposition in REALM_DISPOSITIONS:
+                raise
+            self.unproven[entity.name] = error.message
+
     def room_for(self, entity: Entity, rows: int) -> AbstractAsyncContextManager[None]:
         """Room in memory for a page of that many rows, until it is landed."""
         mean = self._bytes_per_row.get(entity.name, _BYTES_PER_ROW)
@@ -69,11 +82,22 @@ class RealmWork:
         *,
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
+        latest: bool = False,
     ) -> Landed:
-        """Commit rows with their checkpoint, and say so."""
+        """Commit rows with their checkpoint, and say so.
+
+        `latest`: nothing read before can be newer, so that of two versions with the same LastUpdatedTime and
+        SyncToken these stand. QuickBooks itself makes such: a balance that moves leaves the SyncToken as it was.
+        """
         self._learn_size(entity, records)
         landed = await self.store.land(
-            self.lease, self.run_id, entity.name, records, refusals=refusals, checkpoint=checkpoint
+            self.lease,
+            self.run_id,
+            entity.name,
+            records,
+            refusals=refusals,
+            checkpoint=checkpoint,
+            overwrite_equal=latest,
         )
         self.observe(
             events.PageLanded(
@@ -88,7 +112,7 @@ class RealmWork:
         return landed
 
     def _learn_size(self, entity: Entity, records: Sequence[Record]) -> None:
-        if len(records) < self.page_rows // 10:
+        if len(records) <= self.page_rows // 10:
             return  # too few to say anything of the next page
         mean = sum(len(record.doc) for record in records) / len(records)
         self._bytes_per_row[entity.name] = max(mean, self._bytes_per_row.get(entity.name, 0.0))

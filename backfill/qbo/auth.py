@@ -26,7 +26,7 @@ class Keeper(Protocol):
 
 
 class Prepared:
-    """Sees that the realm has a token before a request takes its place in the pacing, for which it stands around `Paced`.
+    """Sees that the realm has a token before a request takes its turn in the pacing: it stands around `Paced`.
 
     A refresh takes a second. Under the pacing it would hold back requests that had their turn and then let
     them go together; here they wait for the token first, and go evenly.
