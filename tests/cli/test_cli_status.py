@@ -1,0 +1,61 @@
+"""`backfill status`: what was run, how far each company is, and what is proven of one of them."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Query
+from tests.processes import Backfill, Intuit
+
+
+def test_status_before_and_after_a_run(connected: Backfill, intuit: Intuit) -> None:
+    before = connected.run("status")
+    assert (before.code, before.stdout) == (0, "Nothing was run yet. Begin: backfill extract\n")
+    assert connected.run("status", "--json").json() == {"runs": [], "realms": []}
+    realm_id = intuit.realm_ids[0]
+    unread = connected.run("status", "--realm", realm_id)
+    assert unread.stdout == f"Nothing of realm {realm_id} is proven yet. Begin: backfill extract --realm {realm_id}\n"
+
+    extracted = connected.run("extract", "--json").json()
+    words = connected.run("status").stdout
+    assert "3 of 3 realms done" in words
+    assert all(f"  {realm_id} " in words for realm_id in intuit.realm_ids)
+    shown = connected.run("status", "--json").json()
+    (run,) = shown["runs"]
+    assert (run["run_id"], run["kind"], run["status"], run["realms"], run["realms_done"]) == (
+        1,
+        "extract",
+        "done",
+        3,
+        3,
+    )
+    assert run["summary"] == extracted
+    assert [realm["realm_id"] for realm in shown["realms"]] == sorted(intuit.realm_ids)
+    assert {realm["entities_proven"] for realm in shown["realms"]} == {41}
+
+    proofs = connected.run("status", "--realm", realm_id, "--json").json()
+    assert proofs["realm_id"] == realm_id
+    assert len(proofs["proofs"]) == 41
+    assert {proof["proof"]["proven"] for proof in proofs["proofs"]} == {True}
+    assert connected.run("status", "--realm", realm_id).stdout.count(" yes ") == 41
+
+
+def test_what_waits_for_a_person_is_said_with_what_to_do(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    parked, unproven, _ = sorted(intuit.realm_ids)
+    assert connected.run("extract", "--entity", "Term").code == 0
+    query(
+        """UPDATE backfill.realm SET state = 'parked', parked_code = 'invalid_grant', parked_message = 'It is over.',
+           parked_action = 'Connect it anew.', parked_at = now() WHERE realm_id = $1""",
+        parked,
+    )
+    query("UPDATE backfill.proof SET proven = false, reason = 'it counts 7' WHERE realm_id = $1", unproven)
+    words = connected.run("status").stdout
+    assert "It is over.\n      What to do: Connect it anew.\n" in words
+    assert "1 unproven" in words
+    of_one = connected.run("status", "--realm", unproven).stdout
+    assert " NO " in of_one
+    assert "it counts 7" in of_one
+
+
+def test_an_unknown_realm(connected: Backfill, intuit: Intuit) -> None:
+    known = intuit.realm_ids[0]
+    refused = connected.run("status", "--realm", known[:-1])
+    assert (refused.code, f"Did you mean {known}" in refused.stderr) == (2, True)

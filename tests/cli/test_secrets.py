@@ -1,0 +1,110 @@
+"""Law 7, end to end: no token, client secret, key or password in what any command says, nor in the process list."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backfill.store.encryption import Keyring
+from tests.cli.conftest import Query, name_of
+from tests.postgres import PostgresServer
+from tests.processes import Backfill, simulated
+
+PASSWORD = "pass-" + secrets.token_hex(8)
+CLIENT_SECRET = "client-" + secrets.token_hex(8)
+LOOK_S = 0.005
+"""The shortest process of these lives for some hundredths of a second."""
+
+
+@pytest.fixture
+def password_dsn(postgres_server: PostgresServer, dsn: str, query: Query) -> Iterator[str]:
+    """The address of the database, with a password in it."""
+    name = name_of(dsn)
+    query(f"CREATE ROLE owner_{name} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    yield dsn.replace("postgres@", f"owner_{name}:{PASSWORD}@", 1)
+    query(f"DROP ROLE owner_{name}")
+
+
+@contextmanager
+def watched_processes() -> Iterator[set[str]]:
+    """The arguments of every process that lives for a moment during the block, as any user of the machine sees them."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_S):
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    seen.add((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue  # it has ended
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str, query: Query) -> None:
+    key = base64.b64encode(os.urandom(32)).decode()
+    with simulated(tmp_path, realms=3, rows="100:120") as intuit:
+        connected = user.having(
+            **intuit.variables,
+            DATABASE_URL=password_dsn,
+            ENCRYPTION_KEY=key,
+            CLIENT_ID="the-app",
+            CLIENT_SECRET=CLIENT_SECRET,
+        )
+        planted = {*intuit.secrets, PASSWORD, CLIENT_SECRET, key}
+        rows = [json.loads(line) for line in intuit.realms_file.read_text().splitlines()]
+        # The first realm is the configured app's, whose secret this Intuit does not know; the second is revoked.
+        del rows[0]["client_id"], rows[0]["client_secret"]
+        (tmp_path / "mixed.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        intuit.revoke(intuit.realm_ids[1])
+        faulty = (
+            json.dumps({**rows[0], "weight": -1, "color": "red"}).encode() + b"\n{" + rows[1]["refresh_token"].encode()
+        )
+        csv = f"{rows[0]['realm_id']},{rows[0]['refresh_token']}\n".encode()
+        with watched_processes() as arguments:
+            said = [
+                connected.run("realms", "import", "-", stdin=faulty),
+                connected.run("realms", "import", "-", stdin=csv),
+                connected.run("realms", "import", "mixed.jsonl"),
+                connected.run("realms", "list", "--json"),
+                connected.run("extract", "--json"),
+                connected.run("extract"),
+                connected.run("status", "--json"),
+                connected.run("status"),
+                connected.run("sql", "SELECT *, pg_sleep(0.1) FROM backfill.token"),
+                connected.run("migrate", "--json"),
+                connected.having(OAUTH_TOKEN_URL="http://127.0.0.1:1").run("extract", "--realm", rows[0]["realm_id"]),
+                connected.having(ENCRYPTION_KEY=key[:-4]).run("extract"),
+                connected.having(DATABASE_URL=password_dsn.replace("postgresql:", "hotel:")).run("status"),
+                connected.having(DATABASE_URL=password_dsn.replace("/test", "/none")).run("status"),
+            ]
+        assert [outcome.code for outcome in said] == [2, 2, 0, 0, 1, 1, 0, 0, 0, 0, 1, 3, 2, 3]
+        errors = {error["realm_id"]: error["code"] for error in said[4].json()["errors"]}
+        assert errors == {intuit.realm_ids[0]: "invalid_client", intuit.realm_ids[1]: "invalid_grant"}
+        keyring = Keyring([base64.b64decode(key)])
+        for realm_id, granted in query(
+            "SELECT realm_id, access_token FROM backfill.token WHERE access_token IS NOT NULL"
+        ):
+            planted.add(keyring.decrypt(granted, bound_to=(realm_id, "access_token")).reveal())
+        assert len(planted) == len(intuit.secrets) + 4, "one realm's token was refreshed"
+        everything = "\n".join(f"{outcome.stdout}\n{outcome.stderr}" for outcome in said)
+        assert [secret for secret in planted if secret in everything] == []
+        assert any("psql" in line for line in arguments), "the processes were seen"
+        assert [line for line in arguments if any(secret in line for secret in planted)] == []
+        kept = "\n".join(str(tuple(row)) for row in query("SELECT * FROM backfill.run"))
+        assert [secret for secret in planted if secret in kept] == []

@@ -1,0 +1,66 @@
+"""Ctrl-C once asks the work to stop; twice ends it. The signals are real, and go to this very process."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import anyio
+import pytest
+
+from backfill.cli.stopping import Stopping, until_stopped
+from backfill.errors import StoppedError, UnavailableError
+
+
+async def signalled(number: int) -> None:
+    os.kill(os.getpid(), number)
+    await anyio.sleep(0.05)
+
+
+async def test_work_that_is_not_stopped_returns_what_it_made() -> None:
+    async def work(stopping: Stopping) -> str:
+        assert not stopping()
+        return "made"
+
+    assert await until_stopped(work) == "made"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "afterwards Ctrl-C ends the program"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_once_the_work_is_asked_and_ends_by_itself(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(stopping: Stopping) -> str:
+        await anyio.sleep(0.05)
+        await signalled(number)
+        assert stopping()
+        return "the pages in flight"
+
+    assert await until_stopped(work) == "the pages in flight"
+    assert capsys.readouterr().err.startswith("Stopping: the pages in flight are finished first.")
+
+
+async def test_twice_the_work_is_cancelled() -> None:
+    cleaned = False
+
+    async def work(stopping: Stopping) -> None:
+        nonlocal cleaned
+        try:
+            await anyio.sleep(0.05)
+            await signalled(signal.SIGINT)
+            await signalled(signal.SIGTERM)
+            await anyio.sleep_forever()
+        finally:
+            cleaned = True
+
+    with anyio.fail_after(5), pytest.raises(StoppedError, match="Stopped at once"):
+        await until_stopped(work)
+    assert cleaned
+
+
+async def test_an_error_of_the_work_is_raised_as_it_is() -> None:
+    async def work(stopping: Stopping) -> None:
+        raise UnavailableError("The database is gone.")
+
+    with pytest.raises(UnavailableError, match="The database is gone"):
+        await until_stopped(work)

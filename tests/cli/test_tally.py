@@ -1,0 +1,105 @@
+"""The tally: a run added up from its events."""
+
+from __future__ import annotations
+
+import pytest
+
+from backfill import events
+from backfill.cli.tally import Tally
+from backfill.model import RealmId
+from backfill.wire import Lane
+
+REALM, OTHER = RealmId("1"), RealmId("2")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tally(clock: Clock) -> Tally:
+    return Tally(clock, realms_total=3)
+
+
+def answered(lane: Lane = Lane.QUERY, status: int | None = 200, code: str = "") -> events.RequestAnswered:
+    return events.RequestAnswered(
+        realm_id=REALM,
+        lane=lane,
+        method="GET",
+        path="/query",
+        status=status,
+        code=code,
+        intuit_tid="",
+        body_bytes=2000,
+        duration_s=0.1,
+    )
+
+
+def landed(
+    realm_id: RealmId, landed: int, unchanged: int = 0, deleted: int = 0, quarantined: int = 0
+) -> events.PageLanded:
+    return events.PageLanded(
+        realm_id=realm_id,
+        entity="Invoice",
+        landed=landed,
+        unchanged=unchanged,
+        deleted=deleted,
+        quarantined=quarantined,
+    )
+
+
+def test_requests_are_counted_by_lane_and_those_that_cost_money_apart(tally: Tally) -> None:
+    for lane in (Lane.QUERY, Lane.BATCH, Lane.CDC, Lane.REPORT, Lane.WRITE):
+        tally.observe(answered(lane))
+    tally.observe(answered(status=429, code="3001"))
+    tally.observe(answered(status=None, code="timeout"))
+    assert dict(tally.requests) == {"query": 3, "batch": 1, "cdc": 1, "report": 1, "write": 1}
+    assert tally.metered == 4, "single writes are free, and so is what was refused"
+    assert dict(tally.faults) == {"3001": 1, "timeout": 1}
+
+
+def test_the_rate_is_that_of_the_last_minute(tally: Tally, clock: Clock) -> None:
+    for clock.now in range(0, 100, 10):
+        tally.observe(answered())
+    assert tally.requests_in_window() == 7, "from 30 s to 90 s, both included"
+    clock.now = 150.5
+    assert tally.requests_in_window() == 0
+
+
+def test_rows_and_what_is_left(tally: Tally) -> None:
+    assert tally.rows_left() is None
+    tally.observe(events.CensusTaken(realm_id=REALM, counts={"Invoice": 60, "Customer": 40}))
+    tally.observe(landed(REALM, 30, unchanged=5, deleted=2, quarantined=1))
+    assert (tally.landed, tally.unchanged, tally.deleted, tally.quarantined) == (30, 5, 2, 1)
+    assert tally.rows_left() == 64 + 2 * 100, "two realms are not counted yet: they are taken for as large"
+    tally.observe(events.CensusTaken(realm_id=OTHER, counts={"Invoice": 10}))
+    assert tally.rows_left() == 64 + 10 + 55
+    tally.observe(events.RealmFinished(realm_id=REALM, proven=True))
+    assert tally.rows_left() == 10 + 55, "what a finished realm did not bring will not come"
+
+
+def test_realms_come_and_go(tally: Tally) -> None:
+    tally.observe(events.LeaseAwaited(realm_id=REALM, owner="another"))
+    assert tally.waiting_for == {"1": "another"}
+    tally.observe(events.RealmStarted(realm_id=REALM, resumed=False))
+    tally.observe(events.LeaseAwaited(realm_id=OTHER, owner="another"))
+    assert (tally.running, tally.waiting_for) == ({"1"}, {"2": "another"})
+    tally.observe(events.RealmFinished(realm_id=REALM, proven=True))
+    tally.observe(events.RealmFinished(realm_id=OTHER, proven=False))
+    tally.observe(events.RealmParked(realm_id=RealmId("3"), code="x", message="m", action="a"))
+    assert (tally.running, tally.waiting_for) == (set(), {})
+    assert (tally.proven, tally.unproven, tally.parked, tally.finished) == (1, 1, 1, 3)
+
+
+def test_throttles_and_retries(tally: Tally) -> None:
+    tally.observe(events.Throttled(realm_id=REALM, lane="query", freeze_s=60.0))
+    tally.observe(events.Retrying(realm_id=REALM, path="/query", attempt=1, wait_s=1.0, reason="timeout"))
+    assert (tally.throttled, tally.retries) == (1, 1)

@@ -1,0 +1,207 @@
+"""The real commands in processes of their own, as a user types them, and a simulated Intuit for them to talk to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 90.0
+"""A command of these tests takes seconds; a machine with other work on it several times as long."""
+LOOK_S = 0.02
+"""Between two looks at something that is waited for: the machine has better things to do than to look."""
+
+COMMAND = (sys.executable, "-m", "backfill")
+
+_INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on loopback
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> Any:
+        """The one JSON object that `--json` leaves on stdout."""
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """The `backfill` command in one user's environment: a home, a working directory and variables of its own."""
+
+    home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def having(self, **variables: str | None) -> Backfill:
+        """The same user with other variables: `BACKFILL_` is put in front of each name; None takes one away."""
+        named = {f"BACKFILL_{name}": value for name, value in variables.items()}
+        merged = {**self.variables, **named}
+        return replace(self, variables={name: value for name, value in merged.items() if value is not None})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        home = str(self.home)
+        return {
+            **inherited,
+            "HOME": home,
+            "XDG_CONFIG_HOME": f"{home}/.config",
+            "XDG_DATA_HOME": f"{home}/.local/share",
+            "BACKFILL_DATA_DIR": f"{home}/data",
+            **self.variables,
+        }
+
+    def run(self, *arguments: str | Path, stdin: bytes | None = b"", timeout_s: float = PATIENCE_S) -> Outcome:
+        """Run a command to its end. `stdin=None` closes it before the command starts."""
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            env=self.environment,
+            cwd=self.home,
+            preexec_fn=_close_stdin if stdin is None else None,
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    @contextmanager
+    def started(
+        self, *arguments: str | Path, timeout_s: float = PATIENCE_S, **popen: Any
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A command while it runs; killed, if it still does, when the block ends or the time is over."""
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+            "env": self.environment, "cwd": self.home,
+        }  # fmt: skip
+        with subprocess.Popen([*COMMAND, *map(str, arguments)], **(options | popen)) as process:
+            try:
+                with _bounded(process, timeout_s):
+                    yield process
+            finally:
+                process.kill()
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
+    """Wait until the condition holds, looking now and then. False if it does not in time."""
+    until = time.monotonic() + timeout_s  # noqa: TID251  # the tests' own patience, outside any event loop
+    while not condition():
+        if time.monotonic() > until:  # noqa: TID251  # as above
+            return False
+        time.sleep(LOOK_S)  # noqa: TID251  # as above
+    return True
+
+
+def ended(process: subprocess.Popen[str], timeout_s: float = PATIENCE_S) -> Outcome:
+    """How a started command ends, waited for."""
+    stdout, stderr = process.communicate(timeout=timeout_s)
+    return Outcome(process.returncode, stdout, stderr)
+
+
+@dataclass(frozen=True)
+class Intuit:
+    """A simulator that serves, and the look behind it that a test has."""
+
+    url: str
+    realms_file: Path
+    realm_ids: Sequence[str]
+    secrets: Sequence[str]
+    """Every token and client secret that it gave out."""
+    process: subprocess.Popen[str]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What leads the commands here."""
+        return {"QBO_BASE_URL": self.url, "OAUTH_TOKEN_URL": f"{self.url}/oauth2/v1/tokens/bearer"}
+
+    def state(self, realm_id: str, at: str) -> bytes:
+        """JSON of entity to Id to object, as all stood at the instant `at` (ISO 8601)."""
+        return self._asked("state", realm=realm_id, at=at)
+
+    def log(self, realm_id: str) -> list[dict[str, Any]]:
+        """What it was asked, in order."""
+        log = json.loads(self._asked("log", realm=realm_id))
+        assert log["dropped"] == 0, "the log is whole"
+        return log["entries"]
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Realm to what its requests add up to."""
+        return json.loads(self._asked("summary"))
+
+    def requests(self) -> int:
+        return sum(summed["requests"] for summed in self.summary().values())
+
+    def served(self, number: int, process: subprocess.Popen[str]) -> None:
+        """Wait until that many requests have arrived since the beginning. `process` is what sends them."""
+        eventually(lambda: process.poll() is not None or self.requests() >= number)
+        assert process.poll() is None, ended(process)
+
+    def act(self, realm_id: str, count: int) -> int:
+        """Other people make that many changes at once. Returns how many there were since the beginning."""
+        return json.loads(self._asked("act", b"", realm=realm_id, count=str(count)))["changes"]
+
+    def revoke(self, realm_id: str) -> None:
+        """The company's owner disconnects the app."""
+        self._asked("revoke", b"", realm=realm_id)
+
+    def _asked(self, what: str, body: bytes | None = None, **query: str) -> bytes:
+        address = f"{self.url}/control/{what}?{urllib.parse.urlencode(query)}"
+        with _OPENER.open(address, data=body, timeout=PATIENCE_S) as answer:
+            return answer.read()
+
+
+@contextmanager
+def simulated(folder: Path, **options: float | str) -> Iterator[Intuit]:
+    """Serve simulated companies for the block. `options` are those of `backfill simulate`: `realms=3, rows="9:99"`."""
+    realms_file = folder / "realms.jsonl"
+    given = {"port": 0, "latency_ms": 0, "jitter_ms": 0, "limits_scale": 60, **options}
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    # It ends with its stdin, so it does not outlive these tests however they end.
+    command = [*COMMAND, "simulate", "--control", "--until-stdin-closes", f"--write-realms={realms_file}", *arguments]
+    environment = Backfill(folder).environment
+    with (
+        (folder / "simulator.log").open("w") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=folder
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            with _bounded(process):
+                url = process.stdout.readline().strip()
+            assert url, f"the simulator did not start:\n{(folder / 'simulator.log').read_text()}"
+            rows = [json.loads(line) for line in realms_file.read_text().splitlines()]
+            secrets = {row[key] for row in rows for key in ("refresh_token", "access_token", "client_secret")}
+            yield Intuit(url, realms_file, [row["realm_id"] for row in rows], sorted(secrets), process)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _bounded(process: subprocess.Popen[str], timeout_s: float = PATIENCE_S) -> Iterator[None]:
+    """Kill the process if the block takes too long, so that nobody waits for its words for ever."""
+    watchdog = threading.Timer(timeout_s, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _close_stdin() -> None:
+    os.close(0)
