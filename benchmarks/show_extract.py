@@ -1,6 +1,6 @@
 """A fleet read over HTTP at Intuit's real pace, compared with the companies document for document, and measured.
 
-    python -m benchmarks.show_extract [--rows 100:50000] [--realms 20] [--output FILE]
+    python -m benchmarks.show_extract [--realms 20] [--rows 100:50000] [--result extract-fleet]
 
 Starts a simulator and an extract in processes of their own, on an embedded Postgres. The result file carries the
 parity (documents, differences, a checksum) beside the figures, which hold for the machine it ran on.
@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import sys
 import tempfile
 import threading
@@ -24,6 +22,7 @@ from typing import Any
 import anyio
 
 from backfill.store.embedded import embedded_postgres
+from benchmarks.measured import write_result
 from tests.comparison import compare
 from tests.processes import Backfill, ended, simulated
 
@@ -81,12 +80,14 @@ def show(folder: Path, dsn: str, figures: Figures) -> dict[str, Any]:
         "differences": compared.differences,
         "checksum": compared.checksum,
         "errors": extracted["errors"],
-        "machine": {"cpus": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
     }
 
 
 class _Peak:
-    """Looks at a process's peak memory and processor time until it ends: /proc tells of no process that is gone."""
+    """Looks at a process's peak memory and processor time until it ends: /proc tells of no process that is gone.
+
+    What the kernel keeps of it afterwards would count our own memory, too, which it shared before it began.
+    """
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
@@ -135,15 +136,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in asdict(AT_FULL_SIZE).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/show_extract.json"))
+    parser.add_argument("--result", default="extract-fleet", help="name of the result file")
     given = vars(parser.parse_args())
-    output = given.pop("output")
+    name = given.pop("result")
     begun = time.monotonic()
     result = anyio.run(_with_postgres, Figures(**given))
     result["with_everything_s"] = round(time.monotonic() - begun, 1)
     print(table(result))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"  kept in {write_result(name, result)}")
     return int(bool(result["exit_code"] or result["differing"] or result["throttled"]))
 
 

@@ -85,7 +85,7 @@ def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Ite
     yield ""
     yield f"Realms of run {runs[0].run_id}:"
     for part in progress[:REALMS_SHOWN]:
-        rows = f"{part.rows_read:,} of {part.counted:,} rows read"
+        rows = f"{part.rows_held:,} rows" if part.rows_held else f"{part.rows_read:,} of {part.counted:,} rows read"
         proven = f"{part.entities_proven} entities proven" if part.entities_proven else ""
         unproven = f"{part.entities_unproven} unproven" if part.entities_unproven else ""
         aside = f"{part.quarantined} rows quarantined" if part.quarantined else ""

@@ -134,6 +134,9 @@ class _Fleet:
         """Work realm after realm until the stream ends. What stops everything is kept in `fatal`."""
         async with realms:
             async for realm_id in realms:
+                if self._stopping():
+                    self.result.stopped.append(realm_id)
+                    continue
                 try:
                     await self._realm(realm_id)
                 except BackfillError as error:
@@ -142,8 +145,6 @@ class _Fleet:
 
     async def _realm(self, realm_id: RealmId) -> None:
         try:
-            if self._stopping():
-                raise StoppedError("The run was asked to stop before this realm was begun.")
             lease = await self._lease(realm_id)
             try:
                 outcome = await self._leased(lease)

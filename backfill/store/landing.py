@@ -2,7 +2,8 @@
 
 Which of two versions of an object stands is decided by the database, row by row, in `STANDS`:
 
-* Live over live: the newer by LastUpdatedTime, then SyncToken. On equal versions a repair overwrites, a re-sync skips.
+* Live over live: the newer by LastUpdatedTime, then SyncToken. Of equal versions what came first stands, unless the
+  caller knows that this came last (`overwrite_equal`): then it overwrites if its document differs.
   A row without LastUpdatedTime (the entity has none) overwrites if its document differs.
 * Deleted over live: unless the live row was updated after the deletion. The last known document is kept.
 * Live over deleted: only if updated after the deletion. Where neither side knows a time, what came last stands.
@@ -51,11 +52,11 @@ CASE
     WHEN held.deleted_at IS NOT NULL
         THEN coalesce(excluded.updated_at > held.deleted_at, held.updated_at IS NULL)
     WHEN excluded.updated_at IS NULL
-        THEN $12 OR excluded.doc IS DISTINCT FROM held.doc
+        THEN excluded.doc IS DISTINCT FROM held.doc
     WHEN held.updated_at IS NULL
         THEN true
     WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
-        THEN $12
+        THEN $12 AND excluded.doc IS DISTINCT FROM held.doc
     ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
 END
 """

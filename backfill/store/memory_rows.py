@@ -63,11 +63,11 @@ def stands(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
 def _live_over_live(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
     """By LastUpdatedTime, then SyncToken. Of an entity without times what differs stands."""
     if comes.updated_at is None:
-        return overwrite_equal or not same_json(held.doc, comes.doc)
+        return not same_json(held.doc, comes.doc)
     if held.updated_at is None:
         return True
     if comes.version == held.version:
-        return overwrite_equal
+        return overwrite_equal and not same_json(held.doc, comes.doc)
     return (comes.updated_at, comes.version[1]) > (held.updated_at, held.version[1])
 
 

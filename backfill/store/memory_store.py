@@ -183,6 +183,8 @@ class MemoryStore:
         await anyio.lowlevel.checkpoint()
         table_of(entity)  # a name that is no entity is nobody's table
         realm = self._fenced(lease)
+        if checkpoint is not None:
+            self._move(run_id, lease.realm_id, checkpoint)
         rows = realm.rows.setdefault(entity, {})
         refused = list(refusals)
         live = deleted = 0
@@ -200,14 +202,14 @@ class MemoryStore:
                 live += comes.deleted_at is None
         for refusal in refused:
             realm.quarantine[entity, _key(refusal)] = (without_links(entity, refusal), run_id)
-        if checkpoint is not None:
-            self._check(run_id, lease.realm_id, checkpoint)
         unchanged = len(records) + len(refusals) - len(refused) - live - deleted
         return Landed(landed=live, unchanged=unchanged, deleted=deleted, quarantined=len(refused))
 
-    def _check(self, run_id: RunId, realm_id: RealmId, checkpoint: Checkpoint) -> None:
+    def _move(self, run_id: RunId, realm_id: RealmId, checkpoint: Checkpoint) -> None:
         """Move the slice on to the checkpoint."""
         scan = self._scans[run_id, realm_id]
+        planned = {(part.entity, part.number) for part in scan.slices}
+        assert (checkpoint.entity, checkpoint.number) in planned, f"no slice {checkpoint} in run {run_id}"
         moved = [
             structs.replace(part, cursor=checkpoint.cursor, rows=checkpoint.rows, done=checkpoint.done)
             if (part.entity, part.number) == (checkpoint.entity, checkpoint.number)

@@ -33,7 +33,8 @@ WITH part AS (
 )
 SELECT
     part.realm_id, realm.name, part.state, part.scan_started_at, part.finished_at,
-    coalesce(census.counted, 0), coalesce(slices.rows_read, 0), proofs.proven, proofs.unproven, quarantine.refused,
+    coalesce(census.counted, 0), coalesce(slices.rows_read, 0), coalesce(proofs.held, 0),
+    proofs.proven, proofs.unproven, quarantine.refused,
     coalesce(realm.parked_code, ''), coalesce(realm.parked_message, ''), coalesce(realm.parked_action, '')
 FROM part
 JOIN backfill.realm USING (realm_id)
@@ -46,7 +47,9 @@ CROSS JOIN LATERAL (
     WHERE slice.run_id = part.run_id AND slice.realm_id = part.realm_id
 ) AS slices
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE proven) AS proven, count(*) FILTER (WHERE NOT proven) AS unproven
+    SELECT
+        sum(landed_live)::bigint AS held,
+        count(*) FILTER (WHERE proven) AS proven, count(*) FILTER (WHERE NOT proven) AS unproven
     FROM backfill.proof WHERE proof.run_id = part.run_id AND proof.realm_id = part.realm_id
 ) AS proofs
 CROSS JOIN LATERAL (
@@ -95,7 +98,8 @@ class RunRow(msgspec.Struct, frozen=True):
 
 
 class RealmProgress(msgspec.Struct, frozen=True):
-    """A realm within a run. `counted` is its census, `rows_read` what its slices have read so far."""
+    """A realm within a run. `counted` is its census, `rows_read` what its slices have read so far, and `rows_held` the
+    live rows of the entities that this run has proofs of."""
 
     realm_id: RealmId
     name: str
@@ -104,6 +108,7 @@ class RealmProgress(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     counted: int
     rows_read: int
+    rows_held: int
     entities_proven: int
     entities_unproven: int
     quarantined: int

@@ -34,13 +34,14 @@ async def land(work: Work, *records: Record, entity: str = "Invoice", overwrite_
         (live("1", 5, sync_token=2), live("1", 5, sync_token=1), True, UNCHANGED),
         (live("1", 5), live("1", 5), False, UNCHANGED),
         (live("1", 5), live("1", 5, doc=B), False, UNCHANGED),
-        (live("1", 5), live("1", 5), True, LIVE),
+        (live("1", 5), live("1", 5), True, UNCHANGED),
+        (live("1", 5), live("1", 5, doc=B), True, LIVE),
         (live("1", 5, sync_token=None), live("1", 5, sync_token=0), False, LIVE),
         (live("1", 5, sync_token=None), live("1", 5, sync_token=None), False, UNCHANGED),
         # entities without times: what differs, overwrites
         (live("1", None, None, A), live("1", None, None, A), False, UNCHANGED),
         (live("1", None, None, A), live("1", None, None, B), False, LIVE),
-        (live("1", None, None, A), live("1", None, None, A), True, LIVE),
+        (live("1", None, None, A), live("1", None, None, A), True, UNCHANGED),
         (live("1", None, None, A), live("1", 5), False, LIVE),
         # a deletion over a live row
         (live("1", 5), deleted("1", 6), False, DELETED),

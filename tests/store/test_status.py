@@ -51,6 +51,7 @@ async def test_progress_counts_each_thing_once(work: Work, database: Database) -
     assert (mine.realm_id, mine.state, mine.scan_started_at) == (REALM, "done", NOW)
     assert (mine.counted, mine.rows_read, mine.quarantined) == (42, 21, 2)
     assert (mine.entities_proven, mine.entities_unproven) == (1, 1)
+    assert mine.rows_held == PROVEN.landed_live + UNPROVEN.landed_live
     assert (other.state, other.counted, other.rows_read) == ("parked", 0, 0)
     assert (other.parked_code, other.parked_message, other.parked_action) == ("610", "gone", "drop it")
     assert await status.progress(work.run_id, after=REALM) == [other]

@@ -1,0 +1,224 @@
+"""Law 4: effect and bookmark commit together. Restarting is ordinary: it goes on where the last page was landed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import anyio
+import pytest
+
+from backfill.events import PageLanded
+from backfill.jobs.fleet import FleetOptions
+from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, RunId
+from backfill.simulator.settings import SimulatorSettings
+from backfill.wire import Request
+from tests.jobs.world import RUN, Tap, World, breaches, differences
+
+pytestmark = pytest.mark.virtual
+
+
+class Watched:
+    """A world whose pages are followed: which statement brought the page that was last landed with a checkpoint."""
+
+    def __init__(self, seed: int) -> None:
+        self.world = World(
+            seed=seed,
+            settings=SimulatorSettings(latency_s=0.3, jitter_s=0.05),
+            rows_min=200,
+            rows_max=300,
+            page_rows=7,
+        )
+        self.world.wrap = lambda inner: Tap(inner, after=self.answered)
+        self.last: dict[str, str] = {}
+        self.landed: set[str] = set()
+        self.written: set[str] = set()
+        self.asked: Counter[str] = Counter()
+        land = self.world.store.land
+
+        async def watched(
+            lease: Lease,
+            run_id: RunId,
+            entity: str,
+            records: Sequence[Record],
+            *,
+            refusals: Sequence[Refusal] = (),
+            checkpoint: Checkpoint | None = None,
+            overwrite_equal: bool = False,
+        ) -> Landed:
+            done = await land(
+                lease, run_id, entity, records,
+                refusals=refusals, checkpoint=checkpoint, overwrite_equal=overwrite_equal,
+            )  # fmt: skip
+            if entity in self.last:
+                self.written.add(self.last[entity])
+                if checkpoint is not None:
+                    self.landed.add(self.last[entity])
+            return done
+
+        self.world.store.land = watched  # type: ignore[method-assign]  # to look on
+
+    def answered(self, request: Request, statement: str) -> None:
+        if request.path == "/query" and "ORDERBY MetaData.CreateTime" in statement:
+            self.last[statement.split()[3]] = statement
+            self.asked[statement] += 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_crash_at_any_moment_costs_no_checkpointed_page(seed: int) -> None:
+    """Same result as without the crash, and no statement whose page was landed with its checkpoint is asked again."""
+    watched = Watched(seed)
+    rng = random.Random(f"crash {seed}")
+    for _ in range(3):
+        async with watched.world.simulator.running():
+            with anyio.move_on_after(rng.uniform(0.5, 4)):
+                await watched.world.extract()
+        done, watched.asked = set(watched.landed), Counter()
+        scan = await watched.world.store.scan(RUN, watched.world.realm)
+        finished = {part.entity for part in scan.slices if part.done}
+        await watched.world.extract(crashes_after_s=[rng.uniform(0.5, 4)])
+        assert not done & watched.asked.keys()
+        assert not [statement for statement in watched.asked if statement.split()[3] in finished]
+    await watched.world.extract()
+    assert breaches(watched.world) == []
+    untouched = World(seed=seed, rows_min=200, rows_max=300)
+    await untouched.extract()
+    for entity in untouched.store.proofs(untouched.realm):
+        assert watched.world.store.live_documents(watched.world.realm, entity) == untouched.store.live_documents(
+            untouched.realm, entity
+        )
+
+
+async def test_a_finished_realm_is_not_asked_again() -> None:
+    world = World(seed=1, realms=3)
+    await world.extract()
+    asked = len(world.statements())
+    result = await world.extract()
+    assert len(world.statements()) == asked
+    assert sorted(result.proven) == sorted(world.realm_ids)
+
+
+async def test_the_census_is_kept_over_a_crash() -> None:
+    """It says when the scan began, which is where catching up begins: it is not taken twice."""
+    world = World(seed=2, rows_min=200, rows_max=200, page_rows=7, settings=SimulatorSettings(latency_s=0.2))
+    await world.extract(crashes_after_s=[2.0, 1.0])
+    counts = [entry for entry in world.simulator.log.entries() if entry.lane == "batch" and "COUNT" in entry.asked]
+    assert len(counts) == 2, "thirty entities, and the others"
+    assert breaches(world) == []
+
+
+class TestStopping:
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_it_stops_at_a_pages_boundary_and_goes_on_from_there(self, seed: int) -> None:
+        watched = Watched(seed)
+        world = watched.world
+        asked = 2 + 9 * seed
+
+        def stopping() -> bool:
+            return len(world.simulator.log.entries()) >= asked
+
+        result = await world.extract(stopping=stopping)
+        assert result.stopped == [world.realm]
+        assert result.troubles == []
+        assert all(entry.status == 200 for entry in world.simulator.log.entries())
+        assert watched.asked.keys() == watched.written, "what was asked for was landed, not thrown away"
+        assert len(world.simulator.log.entries()) < asked + 10, "at most what was in flight"
+        watched.asked.clear()
+        landed = set(watched.landed)
+        result = await world.extract()
+        assert result.proven == [world.realm]
+        assert not landed & watched.asked.keys()
+        assert breaches(world) == []
+
+    async def test_realms_not_begun_are_not_begun(self) -> None:
+        world = World(seed=3, realms=5, fleet_options=FleetOptions(realms_at_once=2))
+
+        def stopping() -> bool:
+            return len(world.simulator.log.entries()) > 3
+
+        result = await world.extract(stopping=stopping)
+        assert sorted(result.stopped + result.proven) == sorted(world.realm_ids)
+        touched = {entry.realm_id for entry in world.simulator.log.entries()}
+        assert len(touched) <= 2
+
+
+class TestALostLease:
+    """Whoever takes a realm over raises its epoch; from then on nothing of ours is written."""
+
+    @pytest.mark.parametrize("after_s", [0.4, 1.5, 3.0, 4.5])
+    async def test_in_the_middle(self, after_s: float) -> None:
+        world = World(seed=5, rows_min=200, rows_max=200, page_rows=7, settings=SimulatorSettings(latency_s=0.2))
+        theirs = world.store.seen_by("another process")
+        landed_at_takeover: list[int] = []
+
+        async def take_over() -> None:
+            await anyio.sleep(after_s)
+            realm = world.store._realms[world.realm]
+            realm.lease_until = anyio.current_time()  # it was paused, or cut off, for longer than its lease
+            await theirs.acquire(world.realm)
+            landed_at_takeover.append(len(pages(world)))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(take_over)
+            result = await world.extract()
+        assert len(pages(world)) == landed_at_takeover[0], "nothing was written after the takeover"
+        assert result.unproven == [world.realm]
+        assert [trouble.code for trouble in result.troubles] == ["LeaseLostError"]
+        assert world.store.proofs(world.realm) == {}
+        assert world.store._realms[world.realm].owner == "another process", "and theirs was not given back"
+
+    async def test_a_renewal_that_fails_ends_the_job_at_once(self) -> None:
+        """Also where nothing is landed for long: the job does not go on asking."""
+        world = World(seed=5, fleet_options=FleetOptions(lease_renewal_s=1.0))
+        theirs = world.store.seen_by("another process")
+        asked = []
+
+        async def slow(_request: Request) -> None:
+            asked.append(anyio.current_time())
+            if len(asked) == 3:
+                world.store._realms[world.realm].lease_until = anyio.current_time()
+                await theirs.acquire(world.realm)
+                await anyio.sleep(20)
+
+        class Slow:
+            def __init__(self, inner: object) -> None:
+                self.inner = inner
+
+            async def send(self, request: Request, *, deadline: float) -> object:
+                await slow(request)
+                return await self.inner.send(request, deadline=deadline)  # type: ignore[attr-defined]  # a transport
+
+        world.wrap = Slow  # type: ignore[assignment]  # looser than the protocol
+        result = await world.extract()
+        assert anyio.current_time() < 5
+        assert [trouble.code for trouble in result.troubles] == ["LeaseLostError"]
+
+    async def test_the_other_goes_on_where_we_were(self) -> None:
+        world = World(seed=6, rows_min=200, rows_max=200, page_rows=7, settings=SimulatorSettings(latency_s=0.2))
+        async with world.simulator.running():
+            with anyio.move_on_after(3):
+                await world.extract()
+        theirs = world.store.seen_by("another process")
+        rows = sum(event.landed for event in pages(world))
+        await world.extract(store=theirs)
+        assert breaches(world) == []
+        again = sum(event.landed for event in pages(world)) - rows
+        assert rows > 0
+        assert rows + again <= world.company_of().rows + 60, "a page of each of eight readers at most was read again"
+
+
+async def test_a_proof_is_never_there_before_what_it_proves() -> None:
+    """Whenever the process dies: what is said to be proven is landed."""
+    for tenth in range(1, 80, 6):
+        world = World(seed=7, settings=SimulatorSettings(latency_s=0.2, changes_per_minute=600), page_rows=7)
+        async with world.simulator.running():
+            with anyio.move_on_after(tenth / 10):
+                await world.extract()
+        for entity, proof in world.store.proofs(world.realm).items():
+            assert proof.proven
+            assert differences(world, world.realm, entity) == []
+
+
+def pages(world: World) -> list[PageLanded]:
+    return [event for event in world.events if isinstance(event, PageLanded)]

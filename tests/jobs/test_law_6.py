@@ -1,0 +1,94 @@
+"""Law 6: memory does not grow with the work. Room is taken before a page is asked for and given back once it landed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from backfill.jobs.fleet import FleetOptions
+from backfill.simulator.settings import SimulatorSettings
+from backfill.wire import Request
+from tests.jobs.world import Tap, World, breaches
+
+pytestmark = pytest.mark.virtual
+
+PLAIN = ("COUNT", "taxclassification", "CompanyCurrency")
+"""Questions whose answers are no pages: numbers, the short lists that tell which rates to ask for."""
+
+
+class CountedRoom:
+    """A byte budget that only counts."""
+
+    def __init__(self) -> None:
+        self.held = self.most = self.takers = self.most_takers = 0
+
+    @asynccontextmanager
+    async def take(self, size_bytes: int) -> AsyncIterator[None]:
+        self.held += size_bytes
+        self.takers += 1
+        self.most, self.most_takers = max(self.most, self.held), max(self.most_takers, self.takers)
+        try:
+            yield
+        finally:
+            self.held -= size_bytes
+            self.takers -= 1
+
+
+@pytest.mark.parametrize("realms", [1, 8])
+async def test_a_room_for_one_page_lets_one_page_in_at_a_time(realms: int) -> None:
+    """However many realms and readers there are; and nobody waits for room while holding some."""
+    world = World(
+        seed=31,
+        realms=realms,
+        rows_min=150,
+        rows_max=250,
+        memory_bytes=1,
+        page_rows=20,
+        fleet_options=FleetOptions(realms_at_once=8),
+        settings=SimulatorSettings(latency_s=0.1, changes_per_minute=60),
+    )
+    in_flight = [0, 0]
+
+    def before(request: Request, statement: str) -> None:
+        if not any(word in statement for word in PLAIN):
+            in_flight[0] += 1
+            in_flight[1] = max(in_flight)
+
+    def after(request: Request, statement: str) -> None:
+        if not any(word in statement for word in PLAIN):
+            in_flight[0] -= 1
+
+    world.wrap = lambda inner: Tap(inner, before=before, after=after)
+    await world.extract()
+    assert breaches(world) == []
+    assert in_flight == [0, 1]
+    assert world.room.held_bytes == 0
+
+
+@pytest.mark.parametrize("rows", [500, 4000])
+async def test_what_is_taken_at_once_does_not_grow_with_the_rows(rows: int) -> None:
+    world = World(seed=32, page_rows=100, settings=SimulatorSettings(latency_s=0.1))
+    for entity in ("Invoice", "Bill", "TimeActivity"):
+        world.sow(entity, rows, second=lambda number: 90_000 + 10 * number)
+    room = CountedRoom()
+    world.room = room  # type: ignore[assignment]  # as the protocol asks
+    await world.extract()
+    assert breaches(world) == []
+    assert room.most_takers <= 8, "a page of each reader"
+    # Eight pages of 100 rows; or one answer of 1000 objects, at 2 to 3 kB each, three times over.
+    assert room.most <= 1000 * 3_000 * 3
+    assert (room.held, room.takers) == (0, 0)
+
+
+async def test_room_is_learned_from_what_came() -> None:
+    """Large objects take more of it from the second page on."""
+    world = World(seed=33, page_rows=50)
+    company = world.company_of()
+    for _ in range(200):
+        company.create("Customer", {"DisplayName": "x", "Notes": "n" * 20_000})
+    room = CountedRoom()
+    world.room = room  # type: ignore[assignment]  # as the protocol asks
+    await world.extract()
+    assert room.most >= 50 * 20_000 * 3

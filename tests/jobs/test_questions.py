@@ -1,0 +1,118 @@
+"""Questions to the API: in batches, in the order of the statements, and asked again where the answer was no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from backfill.errors import FaultError, UnreadableError
+from backfill.jobs.questions import Questions
+from backfill.model import RealmId
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE
+from backfill.wire import Request, Response
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+Items = list[dict[str, object]]
+
+
+class Scripted:
+    """Answers batches of COUNTs: statement "n" is answered with n, unless `spoil` makes something else of the items."""
+
+    def __init__(self, spoil: Callable[[int, Items], Items] = lambda _call, items: items) -> None:
+        self.sizes: list[int] = []
+        self._spoil = spoil
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        asked = msgspec.json.decode(request.body)["BatchItemRequest"]
+        call = len(self.sizes)
+        self.sizes.append(len(asked))
+        items: Items = [{"bId": item["bId"], "QueryResponse": {"totalCount": int(item["Query"])}} for item in asked]
+        time = (T0 + timedelta(seconds=call)).isoformat()
+        body = {"BatchItemResponse": self._spoil(call, items), "time": time}
+        return Response(status=200, body=msgspec.json.encode(body))
+
+
+def questions(transport: object) -> Questions:
+    return Questions(transport, RealmId("1"), call_s=60)  # type: ignore[arg-type]  # one method is enough
+
+
+def fault(b_id: object, code: str) -> dict[str, object]:
+    return {"bId": b_id, "Fault": {"Error": [{"Message": "m", "Detail": "d", "code": code}], "type": "SystemFault"}}
+
+
+def numbers(items: object) -> list[int | str | None]:
+    assert isinstance(items, list)
+    return [item.total_count if isinstance(item, Page) else item.code for item in items]
+
+
+@pytest.mark.parametrize("count", [1, 29, 30, 31, 61])
+async def test_thirty_to_a_call_in_the_order_of_the_statements(count: int) -> None:
+    transport = Scripted(lambda _call, items: items[::-1])
+    found = await questions(transport).many([str(number) for number in range(count)])
+    assert numbers(found.items) == list(range(count))
+    assert max(transport.sizes) <= 30
+    assert sum(transport.sizes) == count
+    assert (found.first_time, found.last_time) == (T0, T0 + timedelta(seconds=len(transport.sizes) - 1))
+
+
+async def test_an_item_with_a_passing_fault_is_asked_again_with_those_that_were_left_out() -> None:
+    def spoil(call: int, items: Items) -> Items:
+        if call > 0:
+            return items
+        return [fault(items[0]["bId"], "150"), *items[2:]]
+
+    transport = Scripted(spoil)
+    found = await questions(transport).many(["5", "6", "7", "8"])
+    assert numbers(found.items) == [5, 6, 7, 8]
+    assert transport.sizes == [4, 2]
+
+
+async def test_an_items_own_fault_is_its_answer_and_not_asked_again() -> None:
+    transport = Scripted(lambda _call, items: [*items[:1], fault(items[1]["bId"], "5020")])
+    found = await questions(transport).many(["5", "6"])
+    assert numbers(found.items) == [5, "5020"]
+    assert isinstance(found.items[1], FaultError)
+    assert transport.sizes == [2]
+
+
+async def test_an_item_that_never_passes_is_answered_with_its_fault() -> None:
+    transport = Scripted(lambda _call, items: [fault(item["bId"], "150") for item in items])
+    found = await questions(transport).many(["5"])
+    assert numbers(found.items) == ["150"]
+    assert len(transport.sizes) == 3
+
+
+async def test_an_item_that_is_always_left_out_is_no_answer() -> None:
+    transport = Scripted(lambda _call, items: [item for item in items if item["bId"] != "1"])
+    with pytest.raises(UnreadableError, match="realm 1"):
+        await questions(transport).many(["5", "6"])
+    assert transport.sizes == [2, 1, 1]
+
+
+class Bodies:
+    def __init__(self, *bodies: bytes) -> None:
+        self.left = list(bodies)
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        return Response(status=200, body=self.left.pop(0))
+
+
+GOOD = b'{"QueryResponse":{"Term":[{"Id":"1"}],"startPosition":1,"maxResults":1},"time":"2026-01-01T00:00:00Z"}'
+
+
+async def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
+    transport = Bodies(b"{}", b'{"QueryResponse":{"Term":[', GOOD)
+    page = await questions(transport).page(CATALOGUE["Term"], "SELECT * FROM Term")
+    assert [record.id for record in page.records] == ["1"]
+
+
+async def test_three_in_a_row_are_an_error_that_names_the_realm_and_the_question() -> None:
+    transport = Bodies(b"{}", b"{}", b"{}", GOOD)
+    with pytest.raises(UnreadableError) as caught:
+        await questions(transport).page(CATALOGUE["Term"], "SELECT * FROM Term")
+    assert (caught.value.realm_id, "SELECT * FROM Term" in caught.value.asked) == ("1", True)
+    assert len(transport.left) == 1

@@ -1,0 +1,68 @@
+"""Where an entity is cut: every moment of the range lies in a slice, and neighbours share the second of their cut."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill.jobs.slices import CUTS_MAX, ROWS_PER_SLICE, cut_moments, next_second, slices_by_count, whole
+from backfill.model import Slice
+
+FIRST = datetime(2016, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
+spans = st.integers(0, 20 * 365 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
+counts = st.integers(0, 3_000_000)
+
+
+@given(count=counts, span=spans)
+def test_cut_moments_lie_strictly_inside_in_order_and_on_whole_seconds(count: int, span: timedelta) -> None:
+    moments = cut_moments(count, FIRST, FIRST + span)
+    assert all(FIRST < moment < FIRST + span and moment.microsecond == 0 for moment in moments)
+    assert all(earlier < later for earlier, later in pairwise(moments))
+    assert len(moments) <= CUTS_MAX
+    assert count > ROWS_PER_SLICE or not moments, "what is one slice is not counted for nothing"
+
+
+def test_a_large_entity_is_counted_at_more_moments_than_it_has_slices() -> None:
+    assert len(cut_moments(3 * ROWS_PER_SLICE, FIRST, FIRST + timedelta(days=900))) == 6
+    assert len(cut_moments(1_000_000, FIRST, FIRST + timedelta(days=900))) == CUTS_MAX
+
+
+@given(created=st.lists(st.integers(0, 5_000_000), min_size=1, max_size=60), copies=st.integers(1, 900))
+def test_slices_cover_every_moment_and_share_their_cuts(created: list[int], copies: int) -> None:
+    """Rows at any seconds, many to each: no row is outside all slices, none inside more than two."""
+    upper = FIRST.replace(microsecond=0) + timedelta(seconds=5_000_001)
+    rows = sorted(FIRST.replace(microsecond=0) + timedelta(seconds=second) for second in created for _ in range(copies))
+    moments = cut_moments(len(rows), rows[0], upper)
+    counted = {moment: bisect_right(rows, moment) for moment in moments}
+    slices = slices_by_count("Invoice", counted, len(rows), upper)
+    assert [part.number for part in slices] == list(range(len(slices)))
+    assert (slices[0].lower, slices[-1].upper) == (None, upper)
+    for left, right in pairwise(slices):
+        assert left.upper == right.lower is not None, "neighbours share the second"
+        assert left.lower is None or left.lower < left.upper
+    for row in rows[::copies]:
+        inside = [part for part in slices if (part.lower is None or part.lower <= row) and row <= (part.upper or row)]
+        assert 1 <= len(inside) <= 2
+    for part in slices[:-1]:
+        held = sum((part.lower is None or part.lower < row) and row <= (part.upper or row) for row in rows)
+        assert held >= ROWS_PER_SLICE, "no slice is smaller than it need be"
+
+
+def test_no_cut_leaves_an_empty_slice_behind_it() -> None:
+    cut = FIRST + timedelta(days=1)
+    assert slices_by_count("Bill", {cut: 9_000}, 9_000, FIRST + timedelta(days=2)) == [
+        whole("Bill", None, FIRST + timedelta(days=2))
+    ]
+
+
+def test_nothing_counted_is_one_slice() -> None:
+    assert slices_by_count("Bill", {}, 9_000, FIRST) == [Slice("Bill", 0, None, FIRST)]
+
+
+def test_the_next_second_is_never_the_same() -> None:
+    assert next_second(FIRST) == datetime(2016, 1, 1, 12, 30, 16, tzinfo=UTC)
+    assert next_second(FIRST.replace(microsecond=0)) == datetime(2016, 1, 1, 12, 30, 16, tzinfo=UTC)

@@ -1,0 +1,50 @@
+"""Which entities are read whole from one answer, and how many fit one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, is_snapshot, packed
+from backfill.qbo.catalogue import CATALOGUE, Reading
+from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
+
+ENTITIES = list(CATALOGUE.values())
+
+
+@given(counts=st.fixed_dictionaries({entity.name: st.integers(0, SNAPSHOT_ROWS_MAX) for entity in ENTITIES}))
+def test_every_entity_is_in_one_group_and_every_group_fits_an_answer(counts: dict[str, int]) -> None:
+    groups = list(packed(ENTITIES, counts))
+    assert [entity for group in groups for entity in group] == ENTITIES
+    for group in groups:
+        assert 1 <= len(group) <= BATCH_ITEMS_MAX
+        assert sum(counts[entity.name] for entity in group) < PAGE_ROWS_MAX
+
+
+@given(counts=st.fixed_dictionaries({entity.name: st.integers(0, 40) for entity in ENTITIES}))
+def test_a_group_is_ended_only_when_the_next_entity_does_not_fit(counts: dict[str, int]) -> None:
+    groups = list(packed(ENTITIES, counts))
+    for group, following in pairwise(groups):
+        rows = sum(counts[entity.name] for entity in group)
+        assert len(group) == BATCH_ITEMS_MAX or rows + counts[following[0].name] > SNAPSHOT_ROWS_MAX
+
+
+def test_a_singleton_counts_as_a_row() -> None:
+    (group,) = packed([CATALOGUE["CompanyInfo"], CATALOGUE["TimeActivity"]], {"TimeActivity": SNAPSHOT_ROWS_MAX - 1})
+    assert len(group) == 2
+    assert len(list(packed([CATALOGUE["CompanyInfo"], CATALOGUE["Term"]], {"Term": SNAPSHOT_ROWS_MAX}))) == 2
+
+
+def test_nothing_is_in_no_group() -> None:
+    assert list(packed([], {})) == []
+
+
+def test_what_is_a_snapshot() -> None:
+    counts = dict.fromkeys(CATALOGUE, 1) | {"TimeActivity": SNAPSHOT_ROWS_MAX, "Attachable": SNAPSHOT_ROWS_MAX + 1}
+    snapshots = {entity.name for entity in ENTITIES if is_snapshot(entity, counts)}
+    assert {"CompanyInfo", "Preferences", "TaxCode", "TimeActivity", "RecurringTransaction"} <= snapshots
+    assert "Attachable" not in snapshots, "too many for one answer"
+    assert not {entity.name for entity in ENTITIES if entity.carried_by_cdc} & snapshots
+    assert not {e.name for e in ENTITIES if e.reading in {Reading.RATES, Reading.LISTING}} & snapshots
