@@ -136,14 +136,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in asdict(AT_FULL_SIZE).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    parser.add_argument("--result", default="extract-fleet", help="name of the result file")
+    parser.add_argument("--result", default="extract-fleet", help="name of the result file; empty: none")
     given = vars(parser.parse_args())
     name = given.pop("result")
     begun = time.monotonic()
     result = anyio.run(_with_postgres, Figures(**given))
     result["with_everything_s"] = round(time.monotonic() - begun, 1)
     print(table(result))
-    print(f"  kept in {write_result(name, result)}")
+    if name:
+        print(f"  kept in {write_result(name, result)}")
     return int(bool(result["exit_code"] or result["differing"] or result["throttled"]))
 
 

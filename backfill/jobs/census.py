@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from backfill.errors import Disposition, FaultError, RequestError
@@ -24,6 +24,8 @@ class Census:
     refused: Mapping[str, str]
     taken_at: datetime
     """The server's `time` of the first answer: whatever changes later, catch-up must find."""
+    counted_at: Mapping[str, datetime] = field(default_factory=dict)
+    """Entity to the `time` of the answer that counted it, for those counted by this process."""
 
 
 async def take_census(work: RealmWork, entities: Iterable[Entity], *, updated_since: datetime | None) -> Census:
@@ -33,6 +35,7 @@ async def take_census(work: RealmWork, entities: Iterable[Entity], *, updated_si
         return Census(counts={}, not_offered=[], refused={}, taken_at=await _server_time(work))
     answers = await work.ask.many([query.count(entity, updated_since=updated_since) for entity in countable])
     counts: dict[str, int] = {}
+    counted_at: dict[str, datetime] = {}
     not_offered: list[str] = []
     refused: dict[str, str] = {}
     for entity, answer in zip(countable, answers.items, strict=True):
@@ -47,7 +50,14 @@ async def take_census(work: RealmWork, entities: Iterable[Entity], *, updated_si
             refused[entity.name] = "Intuit answered a COUNT without a number."
         else:
             counts[entity.name] = answer.total_count
-    return Census(counts=counts, not_offered=not_offered, refused=refused, taken_at=answers.first_time)
+            counted_at[entity.name] = answer.server_time
+    return Census(
+        counts=counts,
+        not_offered=not_offered,
+        refused=refused,
+        taken_at=answers.first_time,
+        counted_at=counted_at,
+    )
 
 
 async def _server_time(work: RealmWork) -> datetime:

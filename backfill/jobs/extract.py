@@ -1,8 +1,8 @@
 """One realm, whole: census, slices, pages, catch-up, proof. Restarting is the ordinary path.
 
     census      COUNT of every entity; the server's `time` of it is when the scan began
-    slices      every entity that CDC carries, and large ones that it does not, by CreateTime
-    snapshots   small entities that CDC does not carry, and the singletons, each from one answer
+    slices      large entities, by CreateTime
+    snapshots   small entities and the singletons, each whole from one answer, many to a call
     catch-up    what changed since the scan began, by CDC or by LastUpdatedTime and COUNT
     proof       per entity: what is held equals what the server counts, as of the last answer's `time`
 
@@ -128,13 +128,21 @@ async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> li
     proofs += [snapshot.not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
     open_entities = [entity for entity in open_entities if entity.name not in census.not_offered]
 
-    small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts)]
-    carried = [entity for entity in open_entities if entity.carried_by_cdc]
+    small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts, work.page_rows)]
+    carried = [entity for entity in open_entities if entity.carried_by_cdc and entity not in small]
+    none = await snapshot.prove_empty(work, small, census)
+    proofs += none
+    empty = {proof.entity for proof in none}
+    small = [entity for entity in small if entity.name not in empty]
     proven, outgrown = await snapshot.read_snapshots(work, small, census.counts, since=options.since)
     proofs += proven
     changes = await prove_changes(work, carried, census, scope_since=options.since)
     proofs += changes.proofs
-    polled = [entity for entity in open_entities if entity.countable and entity not in small and entity not in carried]
+    polled = [
+        entity
+        for entity in open_entities
+        if entity.countable and entity.name not in empty and entity not in small and entity not in carried
+    ]
     for entity in [*polled, *changes.saturated]:
         proofs.append(await _one(work, entity, census, options, read_before=True))
     for entity in outgrown:
@@ -143,8 +151,14 @@ async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> li
         if entity.reading is Reading.LISTING:
             proofs.append(await snapshot.read_listing(work, entity))
         elif entity.reading is Reading.RATES:
-            proofs.append(await snapshot.read_rates(work, entity))
+            proofs.append(await snapshot.read_rates(work, entity, none_at=_no_currencies(census, options)))
     return proofs
+
+
+def _no_currencies(census: Census, options: ExtractOptions) -> datetime | None:
+    """When the server counted no foreign currencies, if it did; the count of a part of them says nothing."""
+    whole = options.since is None and census.counts.get("CompanyCurrency") == 0
+    return census.counted_at.get("CompanyCurrency") if whole else None
 
 
 async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions, *, read_before: bool) -> Proof:

@@ -133,7 +133,7 @@ async def _identify(
     work: RealmWork, entity: Entity, key: Key, low: datetime | None, high: datetime | None, start_position: int
 ) -> str | None:
     """The Id of the row at that place, by a projection that leaves the broken part out; None where that fails too."""
-    if key is not CREATED:
+    if key.name != CREATED.name:
         return None
     statement = query.ids_only(entity, created_from=low, created_to=high, start_position=start_position, max_results=1)
     try:

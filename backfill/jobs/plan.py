@@ -24,7 +24,11 @@ async def plan_slices(
 ) -> list[Slice]:
     """The slices to read, the largest entities first, so that the last reader to end is a short one."""
     sliced = sorted(
-        (entity for entity in entities if counts.get(entity.name, 0) > 0 and not is_snapshot(entity, counts)),
+        (
+            entity
+            for entity in entities
+            if counts.get(entity.name, 0) > 0 and not is_snapshot(entity, counts, work.page_rows)
+        ),
         key=lambda entity: -counts[entity.name],
     )
     # Rows share whole seconds: the scan's own second may still grow, and catch-up reads it again.

@@ -1,7 +1,8 @@
 """Entities read whole at the end: one short answer is the entity as it stood at that answer's `time`.
 
-This is how everything that CDC does not carry is read while it fits one answer: no sweep, no count and no
-race. What we hold and the answer does not bring was deleted (and is asked for by Id before it is marked).
+This is how every entity is read that fits one answer, many to a call: no slices, no sweep, no count and no
+race. Most companies are small, and cost a handful of calls. What we hold and the answer does not bring was
+deleted (and is asked for by Id before it is marked).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date, datetime
 import orjson
 
 from backfill.errors import Disposition, FaultError, RequestError
-from backfill.jobs.census import is_not_offered
+from backfill.jobs.census import Census, is_not_offered
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
@@ -126,12 +127,15 @@ async def read_listing(work: RealmWork, entity: Entity) -> Proof:
     return _held_as_answered(entity, page, "listing")
 
 
-async def read_rates(work: RealmWork, entity: Entity) -> Proof:
+async def read_rates(work: RealmWork, entity: Entity, *, none_at: datetime | None) -> Proof:
     """The exchange rates of the currencies: all that the server has, or where it wants a date, those of the day.
 
-    Rates have no COUNT and no promised order, so they are read by offset until a whole pass brings nothing new.
+    `none_at`: when the server counted no currencies at all. Rates have no COUNT and no promised order, so they
+    are read by offset until a whole pass brings nothing new.
     """
     currencies = CATALOGUE["CompanyCurrency"]
+    if none_at is not None:
+        return _nothing(entity, none_at, "no foreign currency")
     try:
         listed = await work.ask.page(currencies, _whole(currencies))
         codes = [orjson.loads(record.doc)["Code"] for record in listed.records]
@@ -203,12 +207,27 @@ def packed(entities: Sequence[Entity], counts: Mapping[str, int]) -> Iterator[Se
         yield group
 
 
-def is_snapshot(entity: Entity, counts: Mapping[str, int]) -> bool:
-    """Whether the entity is read whole at the end: CDC does not carry it and it fits one answer."""
+def is_snapshot(entity: Entity, counts: Mapping[str, int], page_rows: int) -> bool:
+    """Whether the entity is read whole at the end, from one answer.
+
+    What CDC does not carry is read so whenever an answer holds it, for it has no better proof; the rest only
+    where a page of `page_rows` would have done.
+    """
     if entity.reading is Reading.SINGLETON:
         return True
-    small = counts.get(entity.name, 0) <= SNAPSHOT_ROWS_MAX
-    return entity.countable and not entity.carried_by_cdc and small
+    most = min(SNAPSHOT_ROWS_MAX, page_rows * 9 // 10) if entity.carried_by_cdc else SNAPSHOT_ROWS_MAX
+    return entity.countable and counts.get(entity.name, 0) <= most
+
+
+async def prove_empty(work: RealmWork, entities: Sequence[Entity], census: Census) -> list[Proof]:
+    """The entities that the server counted none of and of which nothing is held: they need no further question."""
+    proofs = []
+    for entity in entities:
+        if census.counts.get(entity.name) == 0 and entity.name in census.counted_at:
+            held = await work.store.held(work.realm_id, entity.name)
+            if held.live + held.quarantined == 0:
+                proofs.append(_nothing(entity, census.counted_at[entity.name], "census, none"))
+    return proofs
 
 
 def _held_as_answered(entity: Entity, page: Page, method: str) -> Proof:

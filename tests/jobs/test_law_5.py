@@ -121,9 +121,11 @@ class TestRowsThatCannotBeRead:
         world = self.world("4002", poisoned, page_rows=7, settings={"latency_s": 0.3})
         ids = [row.id for row in world.company_of().table("Invoice").by_created()]
         poisoned[world.realm, "Invoice"] = ids[10:40:7]
-        await world.extract(crashes_after_s=[2, 3, 4, 5])
+        poisoned[world.realm, "Attachable"] = world.sow("Attachable", 9, second=lambda number: 90_000 + number)[3:5]
+        await world.extract(crashes_after_s=[2, 3, 4, 5, *(12 + tenth for tenth in range(30))])
         assert breaches(world) == []
         assert world.store.proofs(world.realm)["Invoice"].quarantined == 5
+        assert world.store.proofs(world.realm)["Attachable"].quarantined == 2
 
     async def test_an_entity_of_nothing_else_is_given_up(self) -> None:
         """An entity that fails whole is no heap of bad rows; what it costs has a bound."""
@@ -211,6 +213,7 @@ class TestEntitiesThatAreRefused:
         assert result.unproven == [world.realm]
         assert [trouble.entity for trouble in result.troubles] == [""]
         assert all(not world.store.refusals(world.realm, entity.name) for entity in world.entities)
+        assert len(asked) < 10 + 8 * 3 * 6, "of each of eight readers six attempts at 7, at 3 and at 1 row"
         world.wrap = lambda inner: inner
         await world.extract()
         assert breaches(world) == []

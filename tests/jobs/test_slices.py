@@ -31,25 +31,33 @@ def test_a_large_entity_is_counted_at_more_moments_than_it_has_slices() -> None:
     assert len(cut_moments(1_000_000, FIRST, FIRST + timedelta(days=900))) == CUTS_MAX
 
 
-@given(created=st.lists(st.integers(0, 5_000_000), min_size=1, max_size=60), copies=st.integers(1, 900))
+@given(created=st.lists(st.integers(0, 5_000_000), min_size=1, max_size=60), copies=st.integers(1, 6_000))
 def test_slices_cover_every_moment_and_share_their_cuts(created: list[int], copies: int) -> None:
     """Rows at any seconds, many to each: no row is outside all slices, none inside more than two."""
     upper = FIRST.replace(microsecond=0) + timedelta(seconds=5_000_001)
-    rows = sorted(FIRST.replace(microsecond=0) + timedelta(seconds=second) for second in created for _ in range(copies))
-    moments = cut_moments(len(rows), rows[0], upper)
-    counted = {moment: bisect_right(rows, moment) for moment in moments}
-    slices = slices_by_count("Invoice", counted, len(rows), upper)
+    rows = sorted(FIRST.replace(microsecond=0) + timedelta(seconds=second) for second in created)
+    total = len(rows) * copies
+    moments = cut_moments(total, rows[0], upper)
+    counted = {moment: bisect_right(rows, moment) * copies for moment in moments}
+    slices = slices_by_count("Invoice", counted, total, upper)
     assert [part.number for part in slices] == list(range(len(slices)))
     assert (slices[0].lower, slices[-1].upper) == (None, upper)
     for left, right in pairwise(slices):
         assert left.upper == right.lower is not None, "neighbours share the second"
         assert left.lower is None or left.lower < left.upper
-    for row in rows[::copies]:
+    for row in rows:
         inside = [part for part in slices if (part.lower is None or part.lower <= row) and row <= (part.upper or row)]
         assert 1 <= len(inside) <= 2
     for part in slices[:-1]:
         held = sum((part.lower is None or part.lower < row) and row <= (part.upper or row) for row in rows)
-        assert held >= ROWS_PER_SLICE, "no slice is smaller than it need be"
+        assert held * copies >= ROWS_PER_SLICE, "no slice is smaller than it need be"
+
+
+def test_it_is_cut_as_soon_as_a_slice_is_full() -> None:
+    days = [FIRST + timedelta(days=day) for day in range(1, 7)]
+    counted = dict(zip(days, (2_000, 4_000, 6_000, 9_000, 11_000, 12_000), strict=True))
+    slices = slices_by_count("Bill", counted, 14_000, FIRST + timedelta(days=9))
+    assert [part.upper for part in slices] == [days[2], days[4], FIRST + timedelta(days=9)]
 
 
 def test_no_cut_leaves_an_empty_slice_behind_it() -> None:

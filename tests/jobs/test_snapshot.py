@@ -43,8 +43,14 @@ def test_nothing_is_in_no_group() -> None:
 
 def test_what_is_a_snapshot() -> None:
     counts = dict.fromkeys(CATALOGUE, 1) | {"TimeActivity": SNAPSHOT_ROWS_MAX, "Attachable": SNAPSHOT_ROWS_MAX + 1}
-    snapshots = {entity.name for entity in ENTITIES if is_snapshot(entity, counts)}
-    assert {"CompanyInfo", "Preferences", "TaxCode", "TimeActivity", "RecurringTransaction"} <= snapshots
+    snapshots = {entity.name for entity in ENTITIES if is_snapshot(entity, counts, PAGE_ROWS_MAX)}
+    assert {"CompanyInfo", "Preferences", "TaxCode", "TimeActivity", "RecurringTransaction", "Invoice"} <= snapshots
     assert "Attachable" not in snapshots, "too many for one answer"
-    assert not {entity.name for entity in ENTITIES if entity.carried_by_cdc} & snapshots
     assert not {e.name for e in ENTITIES if e.reading in {Reading.RATES, Reading.LISTING}} & snapshots
+
+
+def test_what_cdc_carries_is_read_in_pages_where_a_page_would_not_hold_it() -> None:
+    counts = {"Invoice": 9, "TimeActivity": 9}
+    assert is_snapshot(CATALOGUE["Invoice"], counts, page_rows=10)
+    assert not is_snapshot(CATALOGUE["Invoice"], counts, page_rows=9)
+    assert is_snapshot(CATALOGUE["TimeActivity"], counts, page_rows=9), "nothing else proves it as well"

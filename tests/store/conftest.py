@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 
 import pytest
 
-from backfill.model import Secret
+from backfill.model import Lease, Secret
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
 from backfill.store.owners import Owner
@@ -14,7 +15,8 @@ from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
-from tests.postgres import database, database_dsn, postgres_server
+from tests.postgres import PostgresServer, database, database_dsn, postgres_server
+from tests.store.contract import Subject, fresh, in_memory, in_postgres
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work
 
 __all__ = ["database", "database_dsn", "postgres_server"]
@@ -45,3 +47,18 @@ async def work(database: Database, realms: Realms) -> Work:
     store = PostgresStore(database)
     started = await Runs(database, owner=Owner.current()).start("extract", {}, [REALM, OTHER_REALM])
     return Work(store, await store.acquire(REALM), started.run_id)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "memory":
+        yield in_memory()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    async with fresh(server) as database:
+        yield await in_postgres(database)
+
+
+@pytest.fixture
+async def lease(subject: Subject) -> Lease:
+    return await subject.store.acquire(REALM)

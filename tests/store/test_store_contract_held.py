@@ -1,0 +1,128 @@
+"""The contract of `jobs.ports.Store`: what is held, and that any history leaves the same in both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+import anyio.from_thread
+import pytest
+from anyio.from_thread import BlockingPortal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfill.model import Held, Lease, Record, Refusal
+from backfill.store.database import Database
+from tests.postgres import PostgresServer
+from tests.store.contract import A, B, Subject, fresh, in_memory, in_postgres
+from tests.store.scene import NOW, OTHER_REALM, REALM, at, deleted, live
+
+
+class TestHeld:
+    @pytest.fixture(autouse=True)
+    async def _landed(self, subject: Subject, lease: Lease) -> None:
+        created = [Record(str(second), 0, at(second), at(second + 10), b"{}") for second in range(5)]
+        await subject.land(lease, *created, live("undated", None), deleted("gone", 3), deleted("4", 99))
+
+    async def test_marked_rows_do_not_count(self, subject: Subject) -> None:
+        assert await subject.store.held(REALM, "Invoice") == Held(live=5, quarantined=0)
+        assert await subject.store.held(OTHER_REALM, "Invoice") == Held(live=0, quarantined=0)
+        assert await subject.store.held(REALM, "Bill") == Held(live=0, quarantined=0)
+
+    @pytest.mark.parametrize(
+        ("bounds", "count"),
+        [
+            ({"created_to": at(1)}, 3),
+            ({"updated_from": at(12)}, 3),
+            ({"created_to": at(2), "updated_from": at(12)}, 2),
+            ({"created_to": at(-1)}, 1),
+        ],
+    )
+    async def test_bounds_are_inclusive_and_rows_without_the_time_are_inside(
+        self, subject: Subject, bounds: Mapping[str, datetime], count: int
+    ) -> None:
+        assert (await subject.store.held(REALM, "Invoice", **bounds)).live == count
+
+    @pytest.mark.parametrize(
+        ("bounds", "ids"),
+        [
+            ({}, ["0", "1", "2", "3", "undated"]),
+            ({"created_from": at(1), "created_to": at(2)}, ["1", "2"]),
+            ({"created_from": at(2)}, ["2", "3"]),
+            ({"created_to": at(0)}, ["0"]),
+        ],
+    )
+    async def test_ids_of_live_rows(self, subject: Subject, bounds: Mapping[str, datetime], ids: list[str]) -> None:
+        assert sorted(await subject.store.live_ids(REALM, "Invoice", **bounds)) == ids
+        assert await subject.store.live_ids(OTHER_REALM, "Invoice") == []
+
+
+# Whatever comes in whatever order, both hold the same.
+
+times = st.none() | st.integers(0, 4)
+docs = st.sampled_from([A, B, b'{"v": "a"}', b'{"n":1.0}', b'{"n":1.00}', b'{"n":true}', b'{"n":"\\u0000"}', b"{"])
+lives = st.builds(
+    live,
+    st.sampled_from(["1", "2", "3"]),
+    times,
+    st.none() | st.integers(0, 2),
+    docs,
+)
+deletions = st.builds(deleted, st.sampled_from(["1", "2", "3"]), st.integers(0, 4))
+refused = st.builds(Refusal, st.sampled_from(["", "1", "2"]), st.just("c"), st.just("m"), st.sampled_from([b"x", b"y"]))
+landings = st.lists(
+    st.tuples(st.lists(lives | deletions, max_size=5), st.lists(refused, max_size=2), st.booleans()), max_size=6
+)
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    with anyio.from_thread.start_blocking_portal() as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A database for all examples, each of which empties it, and what it is compared with."""
+
+    database: Database
+    postgres: Subject
+    lease: Lease
+
+
+@pytest.fixture(scope="module")
+def pair(portal: BlockingPortal, postgres_server: PostgresServer) -> Iterator[Pair]:
+    with portal.wrap_async_context_manager(fresh(postgres_server)) as database:
+        postgres = portal.call(in_postgres, database)
+        yield Pair(database, postgres, portal.call(postgres.store.acquire, REALM))
+
+
+async def outcome(
+    subject: Subject, lease: Lease, history: Sequence[tuple[list[Record], list[Refusal], bool]]
+) -> object:
+    told = [
+        await subject.land(lease, *records, refusals=refusals, overwrite_equal=overwrite)
+        for records, refusals, overwrite in history
+    ]
+    held = [await subject.store.held(REALM, "Invoice", updated_from=bound) for bound in (None, at(2))]
+    ids = sorted(await subject.store.live_ids(REALM, "Invoice", created_from=NOW))
+    return told, held, ids, await subject.content(REALM, "Invoice")
+
+
+async def outcomes(pair: Pair, history: Sequence[tuple[list[Record], list[Refusal], bool]]) -> tuple[object, object]:
+    async with pair.database.control() as connection:
+        await connection.execute("TRUNCATE qbo.invoice, backfill.quarantine")
+    memory = in_memory()
+    lease = await memory.store.acquire(REALM)
+    return await outcome(pair.postgres, pair.lease, history), await outcome(memory, lease, history)
+
+
+@settings(max_examples=250, deadline=None)
+@given(history=landings)
+def test_any_sequence_of_landings_leaves_the_same_in_both(
+    portal: BlockingPortal, pair: Pair, history: Sequence[tuple[list[Record], list[Refusal], bool]]
+) -> None:
+    in_the_database, in_the_twin = portal.call(outcomes, pair, history)
+    assert in_the_database == in_the_twin
