@@ -87,7 +87,10 @@ class Store(Protocol):
         ...
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
-        """Store the proofs and mark the realm's scan finished, in one durable transaction."""
+        """Store the proofs and, if all of them hold, mark the realm's scan finished, in one durable transaction.
+
+        What is not proven is not finished: a run that goes on compares it again.
+        """
         ...
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:

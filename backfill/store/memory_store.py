@@ -158,7 +158,7 @@ class MemoryStore:
         realm.proofs |= {proof.entity: proof for proof in proofs}
         scan = self._scans.get((run_id, lease.realm_id))
         if scan is not None:
-            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
+            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=all(proof.proven for proof in proofs))
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         await anyio.lowlevel.checkpoint()

@@ -155,7 +155,7 @@ class Scans:
             )
 
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
-        """Store the proofs and end the scan. Durable, and with it every page landed before."""
+        """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
         async with self._database.control() as connection, connection.transaction():
             await _require(connection, lease)
             await connection.execute(
@@ -171,7 +171,8 @@ class Scans:
                 [proof.watermark for proof in proofs],
                 [proof.reason for proof in proofs],
             )
-            await connection.execute(FINISH, run_id, lease.realm_id)
+            if all(proof.proven for proof in proofs):
+                await connection.execute(FINISH, run_id, lease.realm_id)
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         """Set the company aside, in the run too, with what a person must do. A new import takes it back."""

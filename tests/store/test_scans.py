@@ -49,7 +49,7 @@ async def test_a_finished_scan_has_its_proofs(work: Work, database: Database) ->
     unproven = Proof("Bill", False, "count", 3, 2, 1, None, reason="one row is in quarantine")
     await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=[])
     await work.store.finish_scan(work.lease, work.run_id, [PROVEN, unproven])
-    assert (await work.store.scan(work.run_id, REALM)).finished
+    assert not (await work.store.scan(work.run_id, REALM)).finished, "something is not proven"
     async with database.control() as connection:
         rows = await connection.fetch("SELECT entity, proven, reason, run_id FROM backfill.proof ORDER BY entity")
     assert [tuple(row) for row in rows] == [

@@ -48,7 +48,7 @@ async def test_progress_counts_each_thing_once(work: Work, database: Database) -
     await work.store.park(OTHER_REALM, work.run_id, code="610", message="gone", action="drop it")
     status = Status(database)
     mine, other = await status.progress(work.run_id)
-    assert (mine.realm_id, mine.state, mine.scan_started_at) == (REALM, "done", NOW)
+    assert (mine.realm_id, mine.state, mine.scan_started_at) == (REALM, "running", NOW)
     assert (mine.counted, mine.rows_read, mine.quarantined) == (42, 21, 2)
     assert (mine.entities_proven, mine.entities_unproven) == (1, 1)
     assert mine.rows_held == PROVEN.landed_live + UNPROVEN.landed_live

@@ -134,6 +134,8 @@ class TestScans:
     async def test_a_finished_one_has_its_proofs(self, subject: Subject, lease: Lease) -> None:
         await subject.begin(lease)
         await subject.store.finish_scan(lease, subject.run_id, [PROVEN, UNPROVEN])
+        assert not (await subject.store.scan(subject.run_id, REALM)).finished, "something is not proven"
+        await subject.store.finish_scan(lease, subject.run_id, [PROVEN])
         assert (await subject.store.scan(subject.run_id, REALM)).finished
         assert not (await subject.store.scan(subject.other_run, REALM)).finished
         assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": UNPROVEN}
