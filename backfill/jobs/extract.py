@@ -87,7 +87,12 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
 
     When the run is asked to stop each reader lands the page it has asked for; any other error ends all at once.
     """
-    waiting = iter([part for part in slices if not part.done])
+    open_slices = [part for part in slices if not part.done]
+    for name in {part.entity for part in open_slices}:
+        held = await work.store.held(work.realm_id, name)
+        if held.live + held.quarantined == 0:
+            work.nothing_held.add(name)
+    waiting = iter(open_slices)
     failures: list[BackfillError] = []
 
     async def read(scope: anyio.CancelScope) -> None:

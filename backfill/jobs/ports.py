@@ -52,11 +52,13 @@ class Store(Protocol):
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
+        expect_new: bool = False,
     ) -> Landed:
         """Land rows (and deleted stubs) of one entity with their checkpoint in one transaction.
 
         Never goes back in time: an older version than the landed one is left out. A row that the database
-        refuses goes to quarantine, the rest lands.
+        refuses goes to quarantine, the rest lands. `expect_new` says that most likely none of the rows is held yet;
+        it may be wrong, and only chooses the way that is tried first.
         """
         ...
 

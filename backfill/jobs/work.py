@@ -49,6 +49,8 @@ class RealmWork:
     page_rows: int = PAGE_ROWS_MAX
     unproven: dict[str, str] = field(default_factory=dict)
     """Entity to the reason why its completeness cannot be shown."""
+    nothing_held: set[str] = field(default_factory=set)
+    """Entities of which no row was held when their slices were begun: their pages are new."""
     _bytes_per_row: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -98,6 +100,7 @@ class RealmWork:
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal=latest,
+            expect_new=checkpoint is not None and entity.name in self.nothing_held,
         )
         self.observe(
             events.PageLanded(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, RunId
+from backfill.store.bulk import COLUMNS, chunks, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import lease_lost
@@ -101,6 +102,21 @@ SELECT
     (SELECT count(*) FROM checkpoint) AS checkpoints
 """
 
+# The same fence and checkpoint for rows that come by COPY, which cannot be part of a statement.
+FENCED_CHECKPOINT = f"""
+WITH fence AS MATERIALIZED ({FENCE}),
+checkpoint AS (
+    UPDATE backfill.slice SET cursor = $7::timestamptz, rows_read = $8::bigint, done = $9::boolean
+    FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $6::integer
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM fence) AS fenced,
+    (SELECT count(*) FROM checkpoint) AS checkpoints,
+    clock_timestamp() AS landed_at
+"""  # noqa: S608  # a statement of ours
+
 SET_ASIDE = """
 INSERT INTO backfill.quarantine (realm_id, entity, id, run_id, code, message, raw, refused_at)
 SELECT $1, $2, refusal.id, $3, refusal.code, refusal.message, refusal.raw, clock_timestamp()
@@ -127,14 +143,25 @@ class Landing:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
+        expect_new: bool = False,
     ) -> Landed:
         """Land rows (and deleted stubs) with their checkpoint in one transaction; what is refused is set aside.
 
-        A row that lands, or is outdone by the one that is there, leaves quarantine. Raises LeaseLostError, and
-        writes nothing, if the realm was taken over.
+        A row that lands, or is outdone by the one that is there, leaves quarantine. `expect_new` says that most
+        likely nothing is held of these rows, and may be wrong: it only chooses the way that is tried first.
+        Raises LeaseLostError, and writes nothing, if the realm was taken over.
         """
         page = _Page(lease, run_id, entity, overwrite_equal=overwrite_equal)
         layers = _layers(records)
+        if expect_new and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
+            try:
+                async with self._database.landing() as connection, connection.transaction():
+                    tally = await page.copy(connection, layers[0], checkpoint)
+                return page.landed(tally, sent=len(records), refusals=0)
+            except asyncpg.PostgresError as error:
+                # Some row is there after all, or is refused: the ordinary way knows what to do with either.
+                if not is_data_error(error) and not isinstance(error, asyncpg.UniqueViolationError):
+                    raise
         if len(layers) == 1 and not refusals:
             try:
                 async with self._database.landing() as connection:
@@ -230,6 +257,35 @@ class _Page:
             raise lease_lost(self.lease)
         assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
         return _Tally(live=row["landed"], deleted=row["deleted"])
+
+    def can_copy(self, rows: Sequence[Record]) -> bool:
+        """Whether the rows may go in as they are: new objects, and no members to leave out."""
+        return bool(rows) and self.entity not in EXPIRING_LINKS and not any(record.deleted for record in rows)
+
+    async def copy(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> _Tally:
+        """Fence and checkpoint, then the rows by COPY, within the caller's transaction. Raises as `land` does."""
+        row = await connection.fetchrow(
+            FENCED_CHECKPOINT,
+            self.lease.realm_id,
+            self.lease.epoch,
+            self.lease.owner,
+            self.run_id,
+            self.entity,
+            checkpoint and checkpoint.number,
+            checkpoint and checkpoint.cursor,
+            checkpoint and checkpoint.rows,
+            checkpoint and checkpoint.done,
+        )
+        assert row is not None, "a SELECT of counts has a row"
+        if not row["fenced"]:
+            raise lease_lost(self.lease)
+        assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
+        schema, table = table_of(self.entity).split(".")
+        stream = encoded(self.lease.realm_id, self.run_id, row["landed_at"], rows)
+        await connection.copy_to_table(
+            table, schema_name=schema, columns=COLUMNS, source=chunks(stream), format="binary"
+        )
+        return _Tally(live=len(rows))
 
     async def set_aside(self, connection: Connection, refusals: Sequence[Refusal]) -> None:
         """Put refused rows into quarantine. The latest of several with one Id stays."""

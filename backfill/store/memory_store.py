@@ -179,6 +179,7 @@ class MemoryStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
+        expect_new: bool = False,  # noqa: ARG002  # chooses between two ways to the same end; here is one
     ) -> Landed:
         await anyio.lowlevel.checkpoint()
         table_of(entity)  # a name that is no entity is nobody's table

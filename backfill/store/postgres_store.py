@@ -55,6 +55,7 @@ class PostgresStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
+        expect_new: bool = False,
     ) -> Landed:
         return await self._landing.land(
             lease,
@@ -64,6 +65,7 @@ class PostgresStore:
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal=overwrite_equal,
+            expect_new=expect_new,
         )
 
     async def held(

@@ -1,0 +1,100 @@
+"""New rows go in by COPY: the same rows, and the ordinary way wherever that cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+from msgspec import structs
+
+from backfill.errors import LeaseLostError
+from backfill.model import Checkpoint, Landed, Record, Refusal, Slice
+from backfill.store import landing
+from backfill.store.database import Database
+from tests.store.scene import NOW, REALM, Work, at, deleted, live
+
+ROWS = "SELECT id, sync_token, created_at, updated_at, deleted_at, doc::text, run_id FROM qbo.invoice ORDER BY id"
+AGED = [live(str(number), number, doc=b'{"Amount":12.50,"Memo":"\xc3\xa4\xe2\x82\xac"}') for number in range(50)]
+
+
+async def rows(database: Database) -> Sequence[object]:
+    async with database.control() as connection:
+        return [tuple(row) for row in await connection.fetch(ROWS)]
+
+
+async def land(
+    work: Work, records: Sequence[Record], *, expect_new: bool, entity: str = "Invoice", **more: object
+) -> Landed:
+    return await work.store.land(work.lease, work.run_id, entity, records, expect_new=expect_new, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each COPY that was tried had."""
+    tried: list[int] = []
+    encoded = landing.encoded
+
+    def spy(realm_id: str, run_id: int, landed_at: object, records: Sequence[Record]) -> bytes:
+        tried.append(len(records))
+        return encoded(realm_id, run_id, landed_at, records)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(landing, "encoded", spy)
+    return tried
+
+
+async def test_copied_rows_are_those_that_the_upsert_lands(work: Work, database: Database, copied: list[int]) -> None:
+    odd = [Record("none", None, None, None, b"{}"), Record("old", 3, at(0).replace(year=1999), at(1), b'{"a":1.0}')]
+    told = await land(work, [*AGED, *odd], expect_new=True)
+    by_copy = await rows(database)
+    assert (told, copied) == (Landed(landed=52, unchanged=0, deleted=0, quarantined=0), [52])
+    async with database.control() as connection:
+        await connection.execute("TRUNCATE qbo.invoice")
+    assert await land(work, [*AGED, *odd], expect_new=False) == told
+    assert await rows(database) == by_copy
+    assert copied == [52], "the second landing was the ordinary one"
+
+
+async def test_a_row_that_is_there_after_all_sends_the_page_the_ordinary_way(work: Work, database: Database) -> None:
+    await land(work, [live("3", 9)], expect_new=False)
+    told = await land(work, AGED, expect_new=True)
+    assert told == Landed(landed=49, unchanged=1, deleted=0, quarantined=0)
+    assert len(await rows(database)) == 50
+
+
+async def test_a_row_that_is_refused_sends_the_page_the_ordinary_way(work: Work, database: Database) -> None:
+    told = await land(work, [*AGED, live("nul", 1, doc=b'{"Memo":"\\u0000"}')], expect_new=True)
+    assert told == Landed(landed=50, unchanged=0, deleted=0, quarantined=1)
+
+
+async def test_the_checkpoint_is_committed_with_the_rows_or_not_at_all(work: Work) -> None:
+    slices = [Slice("Invoice", 0, None, None)]
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=slices)
+    checkpoint = Checkpoint("Invoice", 0, at(7), 50, done=True)
+    await land(work, AGED, expect_new=True, checkpoint=checkpoint)
+    (part,) = (await work.store.scan(work.run_id, REALM)).slices
+    assert (part.cursor, part.rows, part.done) == (at(7), 50, True)
+
+
+async def test_a_stale_epoch_copies_nothing(work: Work, database: Database) -> None:
+    stale = dataclasses.replace(work, lease=structs.replace(work.lease, epoch=work.lease.epoch - 1))
+    with pytest.raises(LeaseLostError):
+        await land(stale, AGED, expect_new=True)
+    assert await rows(database) == []
+
+
+@pytest.mark.parametrize(
+    ("entity", "records", "refusals"),
+    [
+        ("Attachable", [live("1", 1, doc=b'{"TempDownloadUri":"https://x"}')], []),
+        ("Invoice", [deleted("1", 1)], []),
+        ("Invoice", [live("1", 1), live("1", 2)], []),
+        ("Invoice", [live("1", 1)], [Refusal("2", "c", "m", b"x")]),
+        ("Invoice", [], []),
+    ],
+)
+async def test_what_is_more_than_new_rows_is_not_copied(
+    work: Work, copied: list[int], entity: str, records: Sequence[Record], refusals: Sequence[Refusal]
+) -> None:
+    await land(work, records, expect_new=True, entity=entity, refusals=refusals)
+    assert copied == []
