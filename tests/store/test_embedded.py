@@ -32,7 +32,8 @@ from backfill.store.embedded import embedded_postgres
 async def main():
     async with embedded_postgres(Path(sys.argv[1])) as dsn:
         connection = await asyncpg.connect(dsn)
-        await connection.execute("CREATE TABLE IF NOT EXISTS kept (a int)")
+        async with connection.transaction():  # two that make one table at the same moment would collide
+            await connection.execute("SELECT pg_advisory_xact_lock(1); CREATE TABLE IF NOT EXISTS kept (a int)")
         await connection.execute("INSERT INTO kept VALUES (1)")
         print(dsn, flush=True)
         await anyio.to_thread.run_sync(sys.stdin.readline)
