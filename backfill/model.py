@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import NewType
 
 import msgspec
@@ -56,6 +57,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     updated_at: datetime | None
     doc: bytes
     deleted: bool = False
+
+
+class Expected(Enum):
+    """What is most likely held of rows about to be landed. It may be wrong: it chooses the way tried first."""
+
+    ANYTHING = "anything"
+    NEW = "new"
+    """None of them: they go in without a look."""
+    KNOWN = "known"
+    """All of them in the same version: what is held is asked first, and only the rest is sent."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

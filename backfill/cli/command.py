@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def run_command(
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    # The driver logs, with tracebacks, what it raises as well; and what it raises is said in words.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     try:
         settings = load_settings(config)
         code = anyio.run(work, settings)

@@ -29,7 +29,7 @@ from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.scan import read_slice
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Proof, RealmId, Scan, Slice
+from backfill.model import Expected, Proof, RealmId, Scan, Slice
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 
 SCAN_AGE_MAX = timedelta(days=28)
@@ -91,7 +91,9 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
     for name in {part.entity for part in open_slices}:
         held = await work.store.held(work.realm_id, name)
         if held.live + held.quarantined == 0:
-            work.nothing_held.add(name)
+            work.expected[name] = Expected.NEW
+        elif held.quarantined == 0 and not any(part.cursor for part in open_slices if part.entity == name):
+            work.expected[name] = Expected.KNOWN
     waiting = iter(open_slices)
     failures: list[BackfillError] = []
 

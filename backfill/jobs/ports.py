@@ -10,7 +10,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
+from backfill.model import (
+    Checkpoint,
+    Expected,
+    Held,
+    Landed,
+    Lease,
+    Proof,
+    RealmId,
+    Record,
+    Refusal,
+    RunId,
+    Scan,
+    Slice,
+)
 
 
 class Store(Protocol):
@@ -52,13 +65,13 @@ class Store(Protocol):
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
-        expect_new: bool = False,
+        expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) of one entity with their checkpoint in one transaction.
 
         Never goes back in time: an older version than the landed one is left out. A row that the database
-        refuses goes to quarantine, the rest lands. `expect_new` says that most likely none of the rows is held yet;
-        it may be wrong, and only chooses the way that is tried first.
+        refuses goes to quarantine, the rest lands. `expected` says what is
+        most likely held of the rows, and chooses the way that is tried first.
         """
         ...
 

@@ -12,7 +12,7 @@ from backfill import events
 from backfill.errors import Disposition, FaultError, StoppedError, UnprovenError
 from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
-from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, Refusal, RunId
+from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import PAGE_ROWS_MAX
 
@@ -49,8 +49,8 @@ class RealmWork:
     page_rows: int = PAGE_ROWS_MAX
     unproven: dict[str, str] = field(default_factory=dict)
     """Entity to the reason why its completeness cannot be shown."""
-    nothing_held: set[str] = field(default_factory=set)
-    """Entities of which no row was held when their slices were begun: their pages are new."""
+    expected: dict[str, Expected] = field(default_factory=dict)
+    """Entity to what its slices' pages most likely are to the store."""
     _bytes_per_row: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -100,7 +100,7 @@ class RealmWork:
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal=latest,
-            expect_new=checkpoint is not None and entity.name in self.nothing_held,
+            expected=self.expected.get(entity.name, Expected.ANYTHING) if checkpoint else Expected.ANYTHING,
         )
         self.observe(
             events.PageLanded(

@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 import asyncpg
 
-from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, RunId
+from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
 from backfill.store.bulk import COLUMNS, chunks, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
@@ -143,17 +144,17 @@ class Landing:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
-        expect_new: bool = False,
+        expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) with their checkpoint in one transaction; what is refused is set aside.
 
-        A row that lands, or is outdone by the one that is there, leaves quarantine. `expect_new` says that most
-        likely nothing is held of these rows, and may be wrong: it only chooses the way that is tried first.
+        A row that lands, or is outdone by the one that is there, leaves quarantine. `expected` chooses the
+        way that is tried first.
         Raises LeaseLostError, and writes nothing, if the realm was taken over.
         """
         page = _Page(lease, run_id, entity, overwrite_equal=overwrite_equal)
         layers = _layers(records)
-        if expect_new and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
+        if expected is Expected.NEW and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
             try:
                 async with self._database.landing() as connection, connection.transaction():
                     tally = await page.copy(connection, layers[0], checkpoint)
@@ -165,7 +166,10 @@ class Landing:
         if len(layers) == 1 and not refusals:
             try:
                 async with self._database.landing() as connection:
-                    tally = await page.land(connection, layers[0], checkpoint)
+                    rows = layers[0]
+                    if expected is Expected.KNOWN and not overwrite_equal:
+                        rows = await page.not_known(connection, rows)
+                    tally = await page.land(connection, rows, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 if not is_data_error(error):
@@ -258,6 +262,16 @@ class _Page:
         assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
         return _Tally(live=row["landed"], deleted=row["deleted"])
 
+    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
+        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone."""
+        held = await connection.fetch(
+            f"SELECT id, updated_at, sync_token FROM {table_of(self.entity)} WHERE realm_id = $1 AND id = ANY ($2::text[])",  # noqa: S608, E501  # a table of ours
+            self.lease.realm_id,
+            [record.id for record in rows],
+        )
+        versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
+        return [record for record in rows if not _is_outdone(record, versions.get(record.id))]
+
     def can_copy(self, rows: Sequence[Record]) -> bool:
         """Whether the rows may go in as they are: new objects, and no members to leave out."""
         return bool(rows) and self.entity not in EXPIRING_LINKS and not any(record.deleted for record in rows)
@@ -332,6 +346,17 @@ def _layers(records: Sequence[Record]) -> list[list[Record]]:
         else:
             layers.append({record.id: record})
     return [sorted(layer.values(), key=lambda record: record.id) for layer in layers]
+
+
+def _is_outdone(record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
+    """Whether the held version is certainly no older. Without times on both sides nothing is certain."""
+    if held is None or held[0] is None or record.updated_at is None or record.deleted:
+        return False
+    return (record.updated_at, _token(record.sync_token)) <= (held[0], _token(held[1]))
+
+
+def _token(sync_token: int | None) -> int:
+    return -1 if sync_token is None else sync_token
 
 
 def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:

@@ -16,7 +16,20 @@ import anyio.lowlevel
 from msgspec import structs
 
 from backfill.errors import RealmBusyError
-from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
+from backfill.model import (
+    Checkpoint,
+    Expected,
+    Held,
+    Landed,
+    Lease,
+    Proof,
+    RealmId,
+    Record,
+    Refusal,
+    RunId,
+    Scan,
+    Slice,
+)
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import DEFAULT_LEASE_S, lease_lost, unknown_realm
 from backfill.store.memory_rows import Row, refused_by_postgres, stands, stored, without_links
@@ -179,7 +192,7 @@ class MemoryStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
-        expect_new: bool = False,  # noqa: ARG002  # chooses between two ways to the same end; here is one
+        expected: Expected = Expected.ANYTHING,  # noqa: ARG002  # chooses between two ways to the same end; here is one
     ) -> Landed:
         await anyio.lowlevel.checkpoint()
         table_of(entity)  # a name that is no entity is nobody's table

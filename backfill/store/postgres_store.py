@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
+from backfill.model import (
+    Checkpoint,
+    Expected,
+    Held,
+    Landed,
+    Lease,
+    Proof,
+    RealmId,
+    Record,
+    Refusal,
+    RunId,
+    Scan,
+    Slice,
+)
 from backfill.store.database import Database
 from backfill.store.landing import Landing
 from backfill.store.leases import DEFAULT_LEASE_S, Leases
@@ -55,7 +68,7 @@ class PostgresStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal: bool = False,
-        expect_new: bool = False,
+        expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         return await self._landing.land(
             lease,
@@ -65,7 +78,7 @@ class PostgresStore:
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal=overwrite_equal,
-            expect_new=expect_new,
+            expected=expected,
         )
 
     async def held(

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import LeaseLostError
-from backfill.model import Checkpoint, Landed, Record, Refusal, Slice
+from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
 from backfill.store import landing
 from backfill.store.database import Database
 from tests.store.scene import NOW, REALM, Work, at, deleted, live
@@ -24,9 +24,9 @@ async def rows(database: Database) -> Sequence[object]:
 
 
 async def land(
-    work: Work, records: Sequence[Record], *, expect_new: bool, entity: str = "Invoice", **more: object
+    work: Work, records: Sequence[Record], *, expected: Expected, entity: str = "Invoice", **more: object
 ) -> Landed:
-    return await work.store.land(work.lease, work.run_id, entity, records, expect_new=expect_new, **more)  # type: ignore[arg-type]
+    return await work.store.land(work.lease, work.run_id, entity, records, expected=expected, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -45,25 +45,25 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_copied_rows_are_those_that_the_upsert_lands(work: Work, database: Database, copied: list[int]) -> None:
     odd = [Record("none", None, None, None, b"{}"), Record("old", 3, at(0).replace(year=1999), at(1), b'{"a":1.0}')]
-    told = await land(work, [*AGED, *odd], expect_new=True)
+    told = await land(work, [*AGED, *odd], expected=Expected.NEW)
     by_copy = await rows(database)
     assert (told, copied) == (Landed(landed=52, unchanged=0, deleted=0, quarantined=0), [52])
     async with database.control() as connection:
         await connection.execute("TRUNCATE qbo.invoice")
-    assert await land(work, [*AGED, *odd], expect_new=False) == told
+    assert await land(work, [*AGED, *odd], expected=Expected.ANYTHING) == told
     assert await rows(database) == by_copy
     assert copied == [52], "the second landing was the ordinary one"
 
 
 async def test_a_row_that_is_there_after_all_sends_the_page_the_ordinary_way(work: Work, database: Database) -> None:
-    await land(work, [live("3", 9)], expect_new=False)
-    told = await land(work, AGED, expect_new=True)
+    await land(work, [live("3", 9)], expected=Expected.ANYTHING)
+    told = await land(work, AGED, expected=Expected.NEW)
     assert told == Landed(landed=49, unchanged=1, deleted=0, quarantined=0)
     assert len(await rows(database)) == 50
 
 
 async def test_a_row_that_is_refused_sends_the_page_the_ordinary_way(work: Work, database: Database) -> None:
-    told = await land(work, [*AGED, live("nul", 1, doc=b'{"Memo":"\\u0000"}')], expect_new=True)
+    told = await land(work, [*AGED, live("nul", 1, doc=b'{"Memo":"\\u0000"}')], expected=Expected.NEW)
     assert told == Landed(landed=50, unchanged=0, deleted=0, quarantined=1)
 
 
@@ -71,7 +71,7 @@ async def test_the_checkpoint_is_committed_with_the_rows_or_not_at_all(work: Wor
     slices = [Slice("Invoice", 0, None, None)]
     await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=slices)
     checkpoint = Checkpoint("Invoice", 0, at(7), 50, done=True)
-    await land(work, AGED, expect_new=True, checkpoint=checkpoint)
+    await land(work, AGED, expected=Expected.NEW, checkpoint=checkpoint)
     (part,) = (await work.store.scan(work.run_id, REALM)).slices
     assert (part.cursor, part.rows, part.done) == (at(7), 50, True)
 
@@ -79,7 +79,7 @@ async def test_the_checkpoint_is_committed_with_the_rows_or_not_at_all(work: Wor
 async def test_a_stale_epoch_copies_nothing(work: Work, database: Database) -> None:
     stale = dataclasses.replace(work, lease=structs.replace(work.lease, epoch=work.lease.epoch - 1))
     with pytest.raises(LeaseLostError):
-        await land(stale, AGED, expect_new=True)
+        await land(stale, AGED, expected=Expected.NEW)
     assert await rows(database) == []
 
 
@@ -96,5 +96,32 @@ async def test_a_stale_epoch_copies_nothing(work: Work, database: Database) -> N
 async def test_what_is_more_than_new_rows_is_not_copied(
     work: Work, copied: list[int], entity: str, records: Sequence[Record], refusals: Sequence[Refusal]
 ) -> None:
-    await land(work, records, expect_new=True, entity=entity, refusals=refusals)
+    await land(work, records, expected=Expected.NEW, entity=entity, refusals=refusals)
     assert copied == []
+
+
+async def test_what_is_known_is_not_sent_again_and_what_is_newer_is(work: Work, database: Database) -> None:
+    await land(work, AGED, expected=Expected.ANYTHING)
+    await land(work, [deleted("7", 100)], expected=Expected.ANYTHING)
+    before = await rows(database)
+    assert await land(work, AGED, expected=Expected.KNOWN) == Landed(landed=0, unchanged=50, deleted=0, quarantined=0)
+    assert await rows(database) == before
+    changed = [live("3", 60), live("7", 200), live("new", 1), live("4", 3)]
+    told = await land(work, [*AGED[10:], *changed], expected=Expected.KNOWN)
+    assert told == Landed(landed=3, unchanged=41, deleted=0, quarantined=0), "one is older than what is held"
+    by_id = {row[0]: row for row in await rows(database)}  # type: ignore[index]
+    assert by_id["7"][4] is None, "revived by what is newer than its deletion"  # type: ignore[index]
+
+
+async def test_rows_without_times_are_always_sent(work: Work, database: Database) -> None:
+    untimed = Record("1", None, None, None, b'{"a":1}')
+    await land(work, [untimed], expected=Expected.ANYTHING)
+    told = await land(work, [structs.replace(untimed, doc=b'{"a":2}')], expected=Expected.KNOWN)
+    assert told.landed == 1
+
+
+async def test_of_equal_versions_the_latest_stands_where_that_is_asked_for(work: Work, database: Database) -> None:
+    await land(work, [live("1", 1, doc=b'{"Balance":1}')], expected=Expected.ANYTHING)
+    again = [live("1", 1, doc=b'{"Balance":2}')]
+    assert (await land(work, again, expected=Expected.KNOWN)).unchanged == 1
+    assert (await land(work, again, expected=Expected.KNOWN, overwrite_equal=True)).landed == 1

@@ -13,7 +13,7 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.model import Held, Lease, Record, Refusal
+from backfill.model import Expected, Held, Lease, Record, Refusal
 from backfill.store.database import Database
 from tests.postgres import PostgresServer
 from tests.store.contract import A, B, Subject, fresh, in_memory, in_postgres
@@ -77,8 +77,8 @@ landings: st.SearchStrategy[Landings] = st.lists(
     st.tuples(
         st.lists(lives | deletions, max_size=5),
         st.lists(refused, max_size=2),
-        # What is said of a page may choose another way to land it; `expect_new` may even be wrong.
-        st.fixed_dictionaries({"overwrite_equal": st.booleans(), "expect_new": st.booleans()}),
+        # What is said of a page may choose another way to land it; `expected` may even be wrong.
+        st.fixed_dictionaries({"overwrite_equal": st.booleans(), "expected": st.sampled_from(Expected)}),
     ),
     max_size=6,
 )
