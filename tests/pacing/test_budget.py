@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,35 +10,13 @@ import pytest
 
 from backfill.errors import Disposition, UnavailableError
 from backfill.events import Event, Throttled
-from backfill.model import RealmId
 from backfill.pacing.budget import LANE_RINGS, Grant, RealmBudget
 from backfill.pacing.ledger import MemoryPermitLedger
-from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.quota import QuotaBreaker
 from backfill.wire import Lane
+from tests.pacing.budgets import LIMITS, REALM, budget, takes, use
 
 pytestmark = pytest.mark.virtual
-
-REALM = RealmId("9130350000000001")
-LIMITS = replace(load_limits(), reserve=0.0, freeze_jitter_s=0.0)
-WIDE = replace(LIMITS, in_flight=500)
-"""Many answers may be awaited at once, so that windows can be filled without answers."""
-
-
-def budget(limits: Limits = LIMITS, **options: object) -> RealmBudget:
-    return RealmBudget(REALM, limits, rng=random.Random(1), **options)  # type: ignore[arg-type]
-
-
-async def takes(one: RealmBudget, lane: Lane, *, within_s: float) -> Grant | None:
-    """A grant, if there is one within `within_s`."""
-    with anyio.move_on_after(within_s):
-        return await one.take(lane)
-    return None
-
-
-async def use(one: RealmBudget, lane: Lane, count: int) -> None:
-    for _ in range(count):
-        one.answered(await one.take(lane))
 
 
 def test_every_lane_counts_in_the_window_of_all_requests_and_takes_the_scarce_permit_first() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,33 +10,11 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.model import RealmId
-from backfill.pacing.budget import Grant, RealmBudget
 from backfill.pacing.ledger import HeldPermits, MemoryPermitLedger
-from backfill.pacing.limits import Limits, load_limits
 from backfill.wire import Lane
+from tests.pacing.budgets import LIMITS, REALM, WIDE, budget, takes, use
 
 pytestmark = pytest.mark.virtual
-
-REALM = RealmId("9130350000000001")
-LIMITS = replace(load_limits(), reserve=0.0, freeze_jitter_s=0.0)
-WIDE = replace(LIMITS, in_flight=500)
-"""Many answers may be awaited at once, so that windows can be filled without answers."""
-
-
-def budget(limits: Limits = LIMITS, **options: object) -> RealmBudget:
-    return RealmBudget(REALM, limits, rng=random.Random(1), **options)  # type: ignore[arg-type]
-
-
-async def takes(one: RealmBudget, lane: Lane, *, within_s: float) -> Grant | None:
-    """A grant, if there is one within `within_s`."""
-    with anyio.move_on_after(within_s):
-        return await one.take(lane)
-    return None
-
-
-async def use(one: RealmBudget, lane: Lane, count: int) -> None:
-    for _ in range(count):
-        one.answered(await one.take(lane))
 
 
 async def test_permits_are_made_durable_in_blocks_before_they_are_used() -> None:
