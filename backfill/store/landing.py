@@ -111,12 +111,24 @@ checkpoint AS (
     FROM fence
     WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $6::integer
     RETURNING 1
+),
+cleared AS (
+    DELETE FROM backfill.quarantine USING fence
+    WHERE realm_id = $1 AND entity = $5 AND key IN (SELECT 'id:' || landing.id FROM unnest($10::text[]) AS landing (id))
 )
 SELECT
     (SELECT count(*) FROM fence) AS fenced,
     (SELECT count(*) FROM checkpoint) AS checkpoints,
     clock_timestamp() AS landed_at
 """  # noqa: S608  # a statement of ours
+
+KNOWN = """
+SELECT id, updated_at, sync_token FROM {table} AS held
+WHERE realm_id = $1 AND id = ANY ($2::text[]) AND NOT EXISTS (
+    SELECT FROM backfill.quarantine AS refused
+    WHERE refused.realm_id = $1 AND refused.entity = $3 AND refused.key = 'id:' || held.id
+)
+"""
 
 SET_ASIDE = """
 INSERT INTO backfill.quarantine (realm_id, entity, id, run_id, code, message, raw, refused_at)
@@ -263,11 +275,12 @@ class _Page:
         return _Tally(live=row["landed"], deleted=row["deleted"])
 
     async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
-        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone."""
+        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone.
+
+        One that is in quarantine counts as not held: it must be landed to leave it.
+        """
         held = await connection.fetch(
-            f"SELECT id, updated_at, sync_token FROM {table_of(self.entity)} WHERE realm_id = $1 AND id = ANY ($2::text[])",  # noqa: S608, E501  # a table of ours
-            self.lease.realm_id,
-            [record.id for record in rows],
+            KNOWN.format(table=table_of(self.entity)), self.lease.realm_id, [record.id for record in rows], self.entity
         )
         versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
         return [record for record in rows if not _is_outdone(record, versions.get(record.id))]
@@ -289,6 +302,7 @@ class _Page:
             checkpoint and checkpoint.cursor,
             checkpoint and checkpoint.rows,
             checkpoint and checkpoint.done,
+            [record.id for record in rows],
         )
         assert row is not None, "a SELECT of counts has a row"
         if not row["fenced"]:

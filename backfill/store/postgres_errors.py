@@ -82,6 +82,9 @@ def translated(name: str) -> Iterator[None]:
         if not any(word in str(error) for word in LOST_CONNECTION_WORDS):
             raise
         raise _unavailable(name, UNREACHABLE, str(error)) from error
+    except asyncpg.InternalClientError as error:
+        # The driver loses track of a connection that breaks while it is given back (seen when a server ended all).
+        raise _unavailable(name, UNREACHABLE, "the connection broke") from error
     except OSError as error:  # TimeoutError is one of them
         raise _unavailable(name, UNREACHABLE, error.strerror or "no answer in time") from error
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
-from typer.testing import CliRunner
 
-from backfill.cli import app
-from backfill.store import database
 from backfill.store.migrate import shipped_migrations
 from tests.postgres import PostgresServer
 from tests.processes import Backfill, ended
@@ -44,11 +43,25 @@ def test_every_command_migrates_and_several_at_once_wait_for_one_another(empty: 
     assert empty.run("migrate", "--json").json() == {"applied": []}
 
 
-def test_a_server_that_is_too_old(user: Backfill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No such server can be had here; so this one is older than what the program says it needs."""
-    monkeypatch.setattr(database, "OLDEST_MAJOR", 99)
-    outcome = CliRunner().invoke(app, ["migrate", "--json"], env=user.environment)
-    assert outcome.exit_code == 3
+NEEDS_A_NEWER_ONE = """
+from backfill.store import database
+from backfill.__main__ import main
+database.OLDEST_MAJOR = 99
+main()
+"""
+
+
+def test_a_server_that_is_too_old(user: Backfill) -> None:
+    """No such server can be had here; so a program is run that says it needs a newer one than this."""
+    outcome = subprocess.run(
+        [sys.executable, "-c", NEEDS_A_NEWER_ONE, "migrate", "--json"],
+        env=user.environment,
+        cwd=user.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 3
     assert "backfill needs 99 or newer" in outcome.stderr
     assert "BACKFILL_DATABASE_URL" in outcome.stderr
     assert '"message": "the database ' in outcome.stdout

@@ -34,14 +34,15 @@ def left_behind(user: Backfill) -> dict[int, str]:
 
 
 def test_two_commands_at_once_one_ending_before_the_other(embedded_user: Backfill, tmp_path: Path) -> None:
-    with simulated(tmp_path, realms=2, rows="300:400", latency_ms=100) as intuit:
+    with simulated(tmp_path, realms=2, rows="300:400", latency_ms=300) as intuit:
         connected = embedded_user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
         with connected.started("extract", "--json") as long:
-            intuit.served(6, long)
+            intuit.served(3, long)
             assert processes_naming(connected.home / "data"), "the server runs while a command does"
             short = connected.run("realms", "list", "--json")
             assert (short.code, len(short.json()["realms"])) == (0, 2)
+            assert long.poll() is None, "the short one came and went while the long one worked"
             # The same companies: whoever comes second waits for the owner of each, then finds all of it there.
             with connected.started("extract", "--json", "--entity", "Term") as second:
                 first_ended = ended(long)
@@ -64,11 +65,11 @@ async def compare_embedded(user: Backfill, intuit: Intuit) -> Comparison:
 
 
 def test_a_killed_command_leaves_no_server_behind(embedded_user: Backfill, tmp_path: Path) -> None:
-    with simulated(tmp_path, realms=2, rows="300:400", latency_ms=100) as intuit:
+    with simulated(tmp_path, realms=2, rows="300:400", latency_ms=300) as intuit:
         connected = embedded_user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
         with connected.started("extract") as extract:
-            intuit.served(6, extract)
+            intuit.served(3, extract)
             assert len(processes_naming(connected.home / "data")) > 1, "a supervisor and its server"
             extract.kill()
         assert left_behind(connected) == {}

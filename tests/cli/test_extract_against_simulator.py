@@ -40,7 +40,9 @@ def test_every_table_equals_the_company_at_the_watermark(
         connected = user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
 
-        first = connected.run("extract", "--json")
+        # Small pages at first, so that all ways of reading are taken: slices, catch-up, sweeps, snapshots.
+        (tmp_path / "small.toml").write_text("[extract]\npage_rows = 50\n")
+        first = connected.run("extract", "--json", "--config", "small.toml")
         assert first.code == 0, first.stderr
         assert first.json()["realms"] == {"total": 6, "proven": 6, "unproven": 0, "parked": 0}
         compared = whole(asyncio.run(compare(dsn, intuit)))
@@ -48,6 +50,8 @@ def test_every_table_equals_the_company_at_the_watermark(
         assert compared.documents > 2000
         assert [row[0] for row in query("SELECT DISTINCT proven FROM backfill.proof")] == [True]
         assert query("SELECT count(DISTINCT entity) FROM backfill.proof")[0][0] == 41
+        assert query("SELECT count(DISTINCT method) FROM backfill.proof")[0][0] > 5
+        assert query("SELECT count(*) FROM backfill.slice WHERE done")[0][0] > 10
         assert sum(intuit.act(realm_id, 0) for realm_id in intuit.realm_ids) > 20, "people were at work meanwhile"
 
         # Once more, after very many changes: what was deleted is marked, what was changed is new.

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from backfill.errors import UnavailableError
+from backfill.store.postgres_errors import translated
 from tests.cli.conftest import Query, name_of
 from tests.postgres import PostgresServer
 from tests.processes import Backfill, Intuit, Outcome, ended, eventually, simulated
@@ -152,11 +155,11 @@ def test_another_key_than_the_tokens_were_encrypted_with(connected: Backfill) ->
 
 
 def test_an_api_that_goes_away_in_the_middle(user: Backfill, tmp_path: Path) -> None:
-    with simulated(tmp_path, realms=3, rows="300:400", latency_ms=80) as intuit:
+    with simulated(tmp_path, realms=3, rows="300:400", latency_ms=200) as intuit:
         connected = user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
         with connected.started("extract", "--json") as extract:
-            intuit.served(30, extract)
+            intuit.served(6, extract)
             intuit.process.kill()
             in_words(ended(extract), 1)
 
@@ -164,11 +167,11 @@ def test_an_api_that_goes_away_in_the_middle(user: Backfill, tmp_path: Path) -> 
 def test_a_database_that_goes_away_in_the_middle(
     connected: Backfill, postgres_server: PostgresServer, dsn: str, tmp_path: Path
 ) -> None:
-    with simulated(tmp_path, realms=2, rows="500:600", latency_ms=150) as intuit:
+    with simulated(tmp_path, realms=2, rows="500:600", latency_ms=200) as intuit:
         slow = connected.having(**intuit.variables)
         assert slow.run("realms", "import", intuit.realms_file).code == 0
         with slow.started("extract") as extract:
-            intuit.served(10, extract)
+            intuit.served(4, extract)
             name = name_of(dsn)
             asyncio.run(postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
             asyncio.run(
@@ -177,6 +180,12 @@ def test_a_database_that_goes_away_in_the_middle(
                 )
             )
             in_words(ended(extract), 3, "the database")
+
+
+def test_a_driver_that_lost_track_of_a_connection() -> None:
+    """Its words where a server ends a connection that is just given back: rare, and seen in the test above."""
+    with pytest.raises(UnavailableError, match="the database books cannot be reached"), translated("books"):
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
 
 
 @pytest.fixture
@@ -251,10 +260,13 @@ def ended_without_stderr(process: subprocess.Popen[str]) -> Outcome:
 def test_a_stream_that_was_closed_before(user: Backfill, stream: str) -> None:
     number = {"stdout": 1, "stderr": 2}[stream]
     options: dict[str, Any] = {"preexec_fn": lambda: os.close(number)}
-    with user.started("realms", "list", "--json", **options) as process:
+    with user.started("realms", "import", "nothing", "--json", **options) as process:
         done = ended(process)
-    in_words(done, 0)
-    assert done.stdout.strip() == ("" if stream == "stdout" else '{\n  "realms": []\n}')
+    if stream == "stdout":
+        in_words(done, 2, "nothing cannot be read")
+    else:
+        assert (done.code, done.stderr) == (2, "")
+        assert list(done.json()) == ["error"], "what is said does not turn to stdout instead"
 
 
 def test_a_full_disk_behind_stdout(user: Backfill) -> None:

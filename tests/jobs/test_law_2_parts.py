@@ -61,7 +61,7 @@ async def test_a_run_since_finds_what_was_deleted_before_it_began(rows: int) -> 
     await world.extract()
     await anyio.sleep(86_400)
     for entity, sown in ids.items():
-        for id_ in sown[:3]:
+        for id_ in sown:
             company.replace(entity, id_, {"Note": "changed"})
     await world.extract(run_id=RunId(2))
     for entity, sown in ids.items():
@@ -146,3 +146,17 @@ async def test_recurring_transactions_that_are_gone_are_marked() -> None:
     company.delete("RecurringTransaction", company.table("RecurringTransaction").all()[0].id)
     await world.extract(run_id=RunId(2))
     assert breaches(world) == []
+
+
+async def test_more_recurring_transactions_than_an_answer_holds_are_landed_and_not_called_proven() -> None:
+    """Neither their changes nor their deletes can be asked for, so nobody can say that all were read at one moment."""
+    world = World(seed=1)
+    world.company_of().create("RecurringTransaction", {"Bill": {"RecurringInfo": {"Name": "first"}}})
+    ids = world.sow("RecurringTransaction", 1100, second=lambda number: 90_000 + number)
+    await world.extract()
+    assert breaches(world, unproven={"RecurringTransaction"}) == []
+    proof = world.store.proofs(world.realm)["RecurringTransaction"]
+    assert not proof.proven
+    assert "more objects than one answer holds" in proof.reason
+    landed = {id_.partition(":")[2] for id_ in world.store.live_documents(world.realm, "RecurringTransaction")}
+    assert set(ids) <= landed

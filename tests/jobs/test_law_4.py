@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import pytest
 
 from backfill.events import PageLanded
 from backfill.jobs.fleet import FleetOptions
-from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, RunId
+from backfill.model import Checkpoint, Landed, Lease, Record, RunId
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
 from tests.jobs.world import RUN, Tap, World, breaches, differences
@@ -43,14 +44,10 @@ class Watched:
             entity: str,
             records: Sequence[Record],
             *,
-            refusals: Sequence[Refusal] = (),
             checkpoint: Checkpoint | None = None,
-            overwrite_equal: bool = False,
+            **more: Any,
         ) -> Landed:
-            done = await land(
-                lease, run_id, entity, records,
-                refusals=refusals, checkpoint=checkpoint, overwrite_equal=overwrite_equal,
-            )  # fmt: skip
+            done = await land(lease, run_id, entity, records, checkpoint=checkpoint, **more)
             if entity in self.last:
                 self.written.add(self.last[entity])
                 if checkpoint is not None:
