@@ -76,7 +76,7 @@ def _instant(text: str | None) -> datetime | None:
 def fleet(user: Backfill, folder: Path, **options: float | str) -> Iterator[tuple[Backfill, Intuit]]:
     """A user connected to three companies whose people are at work."""
     (folder / "small.toml").write_text(SMALL_PAGES)
-    given = {"realms": 3, "rows": "500:900", "latency_ms": LATENCY_S * 1000, "changes_per_minute": 300, **options}
+    given = {"realms": 3, "rows": "1500:2000", "latency_ms": LATENCY_S * 1000, "changes_per_minute": 300, **options}
     with simulated(folder, **given) as intuit:
         connected = user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
@@ -144,7 +144,7 @@ def test_killed_at_random_moments(user: Backfill, tmp_path: Path, dsn: str, quer
         same_as_the_companies(dsn, intuit)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_interrupted_once_it_finishes_its_pages_and_can_go_on(
     user: Backfill, tmp_path: Path, dsn: str, query: Query, number: signal.Signals
 ) -> None:

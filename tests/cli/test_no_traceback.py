@@ -17,6 +17,7 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.store.postgres_errors import translated
+from backfill.store.server_files import FileLock, ServerFiles
 from tests.cli.conftest import Query, name_of
 from tests.postgres import PostgresServer
 from tests.processes import Backfill, Intuit, Outcome, ended, eventually, simulated
@@ -276,8 +277,13 @@ def test_a_full_disk_behind_stdout(user: Backfill) -> None:
 
 
 def test_an_interrupt_before_anything_began(embedded_user: Backfill) -> None:
-    """While the embedded server starts: nothing is said, the exit code says it."""
+    """While it waits for the embedded server, which another seems to start: the exit code says it."""
+    files = ServerFiles(embedded_user.home / "data/postgres")
+    files.make_root()
+    starting = FileLock.taken(files.start_lock)
+    assert starting is not None
     with embedded_user.started("realms", "list") as process:
-        assert eventually((embedded_user.home / "data/postgres").exists)
+        assert eventually(files.users_lock.exists), "it has come as far as the lock"
         process.send_signal(signal.SIGINT)
         in_words(ended(process), 3)
+    starting.close()
