@@ -153,11 +153,13 @@ async def read_rates(work: RealmWork, entity: Entity, *, none_at: datetime | Non
 
 async def _read_rates(work: RealmWork, entity: Entity, codes: Sequence[str], as_of: date | None, method: str) -> Proof:
     met: set[str] = set()
-    quarantined = 0
+    settled = False
+    refused = 0
     watermark: datetime | None = None
     for _ in range(RATE_PASSES_MAX):
         before = len(met)
         start, full = 1, True
+        refused = 0
         while full:
             work.check_stop()
             statement = query.rates(entity, currencies=codes, as_of=as_of, start_position=start)
@@ -167,19 +169,21 @@ async def _read_rates(work: RealmWork, entity: Entity, codes: Sequence[str], as_
             full = page.received >= PAGE_ROWS_MAX
             start += page.received
             met.update(record.id for record in page.records)
-            quarantined = len(page.refusals)
+            refused += len(page.refusals)
             watermark = page.server_time
         # One short answer is whole by itself; several may have shifted against one another.
-        if len(met) == before or start <= PAGE_ROWS_MAX:
+        settled = len(met) == before or start <= PAGE_ROWS_MAX
+        if settled:
             break
     return Proof(
         entity=entity.name,
-        proven=True,
+        proven=settled,
         method=method,
         counted=None,
         landed_live=len(met),
-        quarantined=quarantined,
+        quarantined=refused,
         watermark=watermark,
+        reason="" if settled else f"each of {RATE_PASSES_MAX} passes brought rates that the one before had not",
     )
 
 
