@@ -6,7 +6,7 @@ and never raise: it runs inside the work it observes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -107,13 +107,3 @@ class LeaseAwaited(Event, frozen=True, kw_only=True):
 
 
 Observer = Callable[[Event], None]
-
-
-def fan_out(observers: Sequence[Observer]) -> Observer:
-    """One observer that passes each event to all of `observers`, in order."""
-
-    def observe(event: Event) -> None:
-        for observer in observers:
-            observer(event)
-
-    return observe

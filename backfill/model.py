@@ -12,9 +12,6 @@ import msgspec
 RealmId = NewType("RealmId", str)
 """Intuit's id of a company. A string: some are longer than a float can hold."""
 
-EntityId = NewType("EntityId", str)
-"""Intuit's id of an object, unique within one realm and entity only. May be a word (`TAX`)."""
-
 RunId = NewType("RunId", int)
 
 

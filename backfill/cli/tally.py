@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
 from backfill import events
-from backfill.wire import Lane
+from backfill.pacing.metering import METERED_LANES
+from backfill.pacing.paced import ACCEPTED
 
 RATE_WINDOW_S = 60.0
 """Rates are shown per minute, as Intuit's limits are counted."""
-
-_METERED_LANES = frozenset({Lane.QUERY, Lane.BATCH, Lane.CDC, Lane.REPORT})
-"""Calls that Intuit bills ("CorePlus"): every read and every batch; single writes are free."""
 
 
 @dataclass(slots=True)
@@ -89,7 +87,7 @@ class Tally:
         self.requests[event.lane] += 1
         if event.code:
             self.faults[event.code] += 1
-        if event.lane in _METERED_LANES and event.status is not None and 200 <= event.status < 300:
+        if event.lane in METERED_LANES and event.status in ACCEPTED:
             self.metered += 1
 
     @observe.register

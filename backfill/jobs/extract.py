@@ -26,6 +26,7 @@ from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
+from backfill.jobs.proofs import not_offered, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.scan import read_slice
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
@@ -131,8 +132,8 @@ def _key(entity: Entity, options: ExtractOptions) -> Key:
 async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> list[Proof]:
     """Bring every entity to one last answer of the server, and compare."""
     open_entities = [entity for entity in options.entities if entity.name not in census.refused]
-    proofs = [snapshot.refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
-    proofs += [snapshot.not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
+    proofs = [refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
+    proofs += [not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
     open_entities = [entity for entity in open_entities if entity.name not in census.not_offered]
 
     small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts, work.page_rows)]
@@ -174,7 +175,7 @@ async def _one(work: RealmWork, entity: Entity, census: Census, options: Extract
     except (UnprovenError, FaultError) as error:
         if error.disposition in REALM_DISPOSITIONS:
             raise
-        return snapshot.refused(entity, error.message)
+        return refused(entity, error.message)
 
 
 def _unproven_if_said(work: RealmWork, proof: Proof) -> Proof:

@@ -16,6 +16,7 @@ from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.changes import OVERLAP
 from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
 from backfill.jobs.pages import is_too_much
+from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import ROWS_PER_SLICE
 from backfill.jobs.vanished import mark_vanished
@@ -130,17 +131,7 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
 
 async def _compare(work: RealmWork, entity: Entity, look: _Look, scope_since: datetime | None) -> Proof:
     held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
-    equal = held.live + held.quarantined == look.counted
-    return Proof(
-        entity=entity.name,
-        proven=equal,
-        method="count and sweep",
-        counted=look.counted,
-        landed_live=held.live,
-        quarantined=held.quarantined,
-        watermark=look.at,
-        reason="" if equal else f"the server counts {look.counted}, {held.live} + {held.quarantined} are held",
-    )
+    return compared(entity, "count and sweep", look.counted, held, look.at)
 
 
 def _outside_the_plan(entity: Entity, lower: datetime | None) -> Slice:

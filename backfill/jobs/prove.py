@@ -15,10 +15,11 @@ from backfill.errors import RequestError
 from backfill.jobs.census import Census
 from backfill.jobs.changes import CaughtUp, catch_up
 from backfill.jobs.keys import CREATED
+from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
 from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
-from backfill.model import Held, Proof, Slice
+from backfill.model import Proof, Slice
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
 
@@ -93,7 +94,7 @@ async def _against_census(
     counted = census.counts[entity.name]
     if held.live + held.quarantined != counted:
         return None
-    return _proof(entity, "census, nothing changed", counted, held, state)
+    return compared(entity, "census, nothing changed", counted, held, state.watermarks.get(entity.name))
 
 
 async def _against_counts(
@@ -108,22 +109,8 @@ async def _against_counts(
     for entity, answer in zip(entities, answers.items, strict=True):
         held = await work.store.held(work.realm_id, entity.name, created_to=created_to, updated_from=scope_since)
         counted = None if isinstance(answer, RequestError) else answer.total_count
-        proofs[entity.name] = _proof(entity, "changes and count", counted, held, state)
+        proofs[entity.name] = compared(entity, "changes and count", counted, held, state.watermarks.get(entity.name))
     return proofs
-
-
-def _proof(entity: Entity, method: str, counted: int | None, held: Held, state: CaughtUp) -> Proof:
-    equal = held.live + held.quarantined == counted
-    return Proof(
-        entity=entity.name,
-        proven=equal,
-        method=method,
-        counted=counted,
-        landed_live=held.live,
-        quarantined=held.quarantined,
-        watermark=state.watermarks.get(entity.name),
-        reason="" if equal else f"the server counts {counted}, {held.live} + {held.quarantined} are held",
-    )
 
 
 def _is_proven(proofs: dict[str, Proof], entity: Entity) -> bool:

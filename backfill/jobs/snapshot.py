@@ -14,11 +14,12 @@ from datetime import date, datetime
 import orjson
 
 from backfill.errors import Disposition, FaultError, RequestError
+from backfill.jobs import proofs
 from backfill.jobs.census import Census, is_not_offered
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof
+from backfill.model import Held, Proof
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
@@ -38,7 +39,7 @@ async def read_snapshots(
 
     Returns proofs, and the entities that one answer cannot hold: too many rows, or one that cannot be read.
     """
-    proofs: list[Proof] = []
+    found: list[Proof] = []
     alone: list[Entity] = []
     for group in packed(entities, counts):
         work.check_stop()
@@ -50,20 +51,20 @@ async def read_snapshots(
                 # A response holds 1000 objects at most, and how a cut shows is not documented: when that
                 # many came together, none of them is known to be whole.
                 if isinstance(item, RequestError) and not is_too_much(item):
-                    proofs.append(_refused(entity, item))
+                    found.append(_refused(entity, item))
                 elif isinstance(item, RequestError) or brought >= PAGE_ROWS_MAX:
                     alone.append(entity)
                 else:
                     answered.append(await _landed(work, entity, item))
-        proofs += [await _compared(work, answer, since) for answer in answered]
+        found += [await _compared(work, answer, since) for answer in answered]
     outgrown: list[Entity] = []
     for entity in alone:
         one = await _alone(work, entity, since)
         if one is None:
             outgrown.append(entity)
         else:
-            proofs.append(await _compared(work, one, since))
-    return proofs, outgrown
+            found.append(await _compared(work, one, since))
+    return found, outgrown
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +105,7 @@ async def _compared(work: RealmWork, answer: _Answered, since: datetime | None) 
         missing = [id_ for id_ in await work.store.live_ids(work.realm_id, name) if id_ not in answer.ids]
         await mark_vanished(work, answer.entity, missing)
         held = await work.store.held(work.realm_id, name, updated_from=scope)
-    whole = held.live + held.quarantined == answer.received
-    return Proof(
-        entity=name,
-        proven=whole,
-        method="snapshot",
-        counted=answer.received,
-        landed_live=held.live,
-        quarantined=held.quarantined,
-        watermark=answer.at,
-        reason="" if whole else f"one answer brought {answer.received}, {held.live} + {held.quarantined} are held",
-    )
+    return proofs.compared(answer.entity, "snapshot", answer.received, held, answer.at, who="one answer brought")
 
 
 async def read_listing(work: RealmWork, entity: Entity) -> Proof:
@@ -135,12 +126,12 @@ async def read_rates(work: RealmWork, entity: Entity, *, none_at: datetime | Non
     """
     currencies = CATALOGUE["CompanyCurrency"]
     if none_at is not None:
-        return _nothing(entity, none_at, "no foreign currency")
+        return proofs.nothing(entity, "no foreign currency", none_at)
     try:
         listed = await work.ask.page(currencies, _whole(currencies))
         codes = [orjson.loads(record.doc)["Code"] for record in listed.records]
         if not codes:
-            return _nothing(entity, listed.server_time, "no foreign currency")
+            return proofs.nothing(entity, "no foreign currency", listed.server_time)
         try:
             return await _read_rates(work, entity, codes, None, "rates of all days")
         except FaultError as fault:
@@ -225,59 +216,19 @@ def is_snapshot(entity: Entity, counts: Mapping[str, int], page_rows: int) -> bo
 
 async def prove_empty(work: RealmWork, entities: Sequence[Entity], census: Census) -> list[Proof]:
     """The entities that the server counted none of and of which nothing is held: they need no further question."""
-    proofs = []
+    found = []
     for entity in entities:
         if census.counts.get(entity.name) == 0 and entity.name in census.counted_at:
             held = await work.store.held(work.realm_id, entity.name)
             if held.live + held.quarantined == 0:
-                proofs.append(_nothing(entity, census.counted_at[entity.name], "census, none"))
-    return proofs
+                found.append(proofs.nothing(entity, "census, none", census.counted_at[entity.name]))
+    return found
 
 
 def _held_as_answered(entity: Entity, page: Page, method: str) -> Proof:
-    return Proof(
-        entity=entity.name,
-        proven=True,
-        method=method,
-        counted=page.received,
-        landed_live=len(page.records),
-        quarantined=len(page.refusals),
-        watermark=page.server_time,
-    )
-
-
-def _nothing(entity: Entity, watermark: datetime | None, method: str) -> Proof:
-    return Proof(
-        entity=entity.name,
-        proven=True,
-        method=method,
-        counted=0,
-        landed_live=0,
-        quarantined=0,
-        watermark=watermark,
-    )
-
-
-def not_offered(entity: Entity, watermark: datetime) -> Proof:
-    """The company's plan or country has no such entity: there is nothing to read."""
-    return _nothing(entity, watermark, "not offered by this company")
+    landed = Held(live=len(page.records), quarantined=len(page.refusals))
+    return proofs.compared(entity, method, page.received, landed, page.server_time)
 
 
 def _refused(entity: Entity, fault: RequestError) -> Proof:
-    if is_not_offered(fault):
-        return _nothing(entity, None, "not offered by this company")
-    return refused(entity, fault.message)
-
-
-def refused(entity: Entity, reason: str) -> Proof:
-    """Intuit would not let us read it: nothing is known, nothing is proven."""
-    return Proof(
-        entity=entity.name,
-        proven=False,
-        method="refused",
-        counted=None,
-        landed_live=0,
-        quarantined=0,
-        watermark=None,
-        reason=reason,
-    )
+    return proofs.not_offered(entity, None) if is_not_offered(fault) else proofs.refused(entity, fault.message)

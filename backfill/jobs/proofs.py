@@ -1,0 +1,55 @@
+"""What is said of one entity in the end: compared, not offered, or refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from backfill.model import Held, Proof
+from backfill.qbo.catalogue import Entity
+
+
+def compared(
+    entity: Entity,
+    method: str,
+    counted: int | None,
+    held: Held,
+    watermark: datetime | None,
+    *,
+    who: str = "the server counts",
+) -> Proof:
+    """Proven if as much is held, quarantined rows included, as was counted. `who` counted, for the reason if not."""
+    equal = held.live + held.quarantined == counted
+    return Proof(
+        entity=entity.name,
+        proven=equal,
+        method=method,
+        counted=counted,
+        landed_live=held.live,
+        quarantined=held.quarantined,
+        watermark=watermark,
+        reason="" if equal else f"{who} {counted}, {held.live} + {held.quarantined} are held",
+    )
+
+
+def nothing(entity: Entity, method: str, watermark: datetime | None) -> Proof:
+    """There is none of it, and none is held."""
+    return compared(entity, method, 0, Held(live=0, quarantined=0), watermark)
+
+
+def not_offered(entity: Entity, watermark: datetime | None) -> Proof:
+    """The company's plan or country has no such entity: there is nothing to read."""
+    return nothing(entity, "not offered by this company", watermark)
+
+
+def refused(entity: Entity, reason: str) -> Proof:
+    """Intuit would not let us read it: nothing is known, nothing is proven."""
+    return Proof(
+        entity=entity.name,
+        proven=False,
+        method="refused",
+        counted=None,
+        landed_live=0,
+        quarantined=0,
+        watermark=None,
+        reason=reason,
+    )
