@@ -129,7 +129,7 @@ async def read_rates(work: RealmWork, entity: Entity, *, none_at: datetime | Non
         return proofs.nothing(entity, "no foreign currency", none_at)
     try:
         listed = await work.ask.page(currencies, _whole(currencies))
-        codes = [orjson.loads(record.doc)["Code"] for record in listed.records]
+        codes = [orjson.loads(bytes(record.doc))["Code"] for record in listed.records]
         if not codes:
             return proofs.nothing(entity, "no foreign currency", listed.server_time)
         try:

@@ -19,7 +19,7 @@ from backfill.model import Record, Refusal
 from backfill.qbo.catalogue import Entity, entity_of_array_key
 from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
-from backfill.qbo.records import instant, read_rows
+from backfill.qbo.records import instant, read_page, read_rows
 from backfill.qbo.splitter import SplitError, elements, members
 from backfill.wire import Request, Response
 
@@ -61,6 +61,7 @@ class CdcAnswer(msgspec.Struct, frozen=True):
 
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _Rows = dict[str, list[msgspec.Raw] | int]
 """A QueryResponse: rows under the entity's key, and startPosition, maxResults, totalCount."""
@@ -95,7 +96,7 @@ def decode_page(entity: Entity, response: Response, *, request: Request) -> Page
     """The rows of an answer to a query, a read by Id, a singleton or a listing."""
     try:
         answer = _QUERY.decode(response.body)
-        return _page(entity, answer.QueryResponse, instant(answer.time))
+        return _whole_page(entity, answer.QueryResponse, response.body, instant(answer.time))
     except (*_REFUSED, ValueError):
         return _carefully(lambda top: _page_of(entity, top, response), response, request)
 
@@ -165,7 +166,20 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
     return _page(entity, {entity.array_key: rows}, server_time)
 
 
+def _whole_page(entity: Entity, parts: _Rows, body: bytes, server_time: datetime) -> Page:
+    """The page that `body` holds and nothing else."""
+    rows = _rows_of(entity, parts)
+    records, refusals = read_page(entity, rows, body, deleted_at=server_time)
+    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+
+
 def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
+    rows = _rows_of(entity, parts)
+    records, refusals = read_rows(entity, rows, deleted_at=server_time)
+    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+
+
+def _rows_of(entity: Entity, parts: Mapping[str, Sequence[R] | int]) -> Sequence[R]:
     """The rows under whatever key they have, unless it is another entity's."""
     lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
     if len(lists) > 1:
@@ -173,8 +187,7 @@ def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
     key, rows = lists[0] if lists else (entity.array_key, ())
     if entity_of_array_key(key) not in {entity, None}:
         raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
-    records, refusals = read_rows(entity, rows, deleted_at=server_time)
-    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+    return rows
 
 
 def _total_count(parts: _Parts) -> int | None:

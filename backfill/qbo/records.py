@@ -1,14 +1,15 @@
 """One object of an answer becomes a `Record`, or a `Refusal` where its header cannot be read.
 
 Only the key columns are decoded; the object's own bytes are kept as they came, so no number loses its scale.
+A page's headers are decoded in one pass over the whole of it, and row by row only where that pass refuses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -27,9 +28,13 @@ _RAW_BYTES_MAX = 1024 * 1024
 """A refused row is kept for a person to look at; a megabyte is far more than any good row has."""
 
 
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""With any offset (`-07:00`, `-0700`, `Z`); a time without one is not an instant."""
+
+
 class _MetaData(msgspec.Struct, gc=False):
-    CreateTime: str | None = None
-    LastUpdatedTime: str | None = None
+    CreateTime: _Instant | None = None
+    LastUpdatedTime: _Instant | None = None
 
 
 class _Header(msgspec.Struct, gc=False):
@@ -44,11 +49,19 @@ class _RateHeader(_Header, gc=False):
     AsOfDate: str = ""
 
 
+class _PageOfHeaders(msgspec.Struct, gc=False):
+    QueryResponse: dict[str, list[_Header] | int]
+
+
 class _HeaderError(ValueError):
     """The header is JSON, and not a header that we can file a row under."""
 
 
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+"""All that msgspec raises for bytes from outside, and what a header is refused with here."""
+
 _HEADER = msgspec.json.Decoder(_Header)
+_PAGE_OF_HEADERS = msgspec.json.Decoder(_PageOfHeaders)
 _RATE_HEADER = msgspec.json.Decoder(_RateHeader)
 _WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -58,10 +71,24 @@ def instant(text: str) -> datetime:
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError(f"{text!r} has no offset, so it is not an instant")
+    return _in_utc(parsed)
+
+
+def read_page(
+    entity: Entity, rows: Sequence[msgspec.Raw], body: bytes, *, deleted_at: datetime
+) -> tuple[list[Record], list[Refusal]]:
+    """All `rows` of the query's answer `body`, which holds them and no others. Otherwise as `read_rows`.
+
+    The documents are views of `body`, and keep it alive.
+    """
+    if entity.reading is not Reading.SCAN:
+        return read_rows(entity, rows, deleted_at=deleted_at)
     try:
-        return parsed.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is out of range") from error
+        parts = _PAGE_OF_HEADERS.decode(body).QueryResponse.values()
+        headers = next((part for part in parts if not isinstance(part, int)), [])
+        return [_record(_id(header.Id), header, row, deleted_at) for header, row in zip(headers, rows, strict=True)], []
+    except _BROKEN:  # by some row, and which it is shows when they are read one by one
+        return read_rows(entity, rows, deleted_at=deleted_at)
 
 
 def read_rows(
@@ -74,7 +101,7 @@ def read_rows(
     for row in rows:
         try:
             records.append(read(row, deleted_at))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        except _BROKEN as error:
             refusals.append(_refusal(bytes(row), error))
     return records, refusals
 
@@ -119,18 +146,30 @@ _READERS: Mapping[Reading, Callable[[msgspec.Raw | bytes, datetime | None], Reco
 
 def _record(id_: str, header: _Header, row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
     times = header.MetaData
-    created = times.CreateTime if times is not None else None
-    updated = times.LastUpdatedTime if times is not None else None
+    created = updated = None
+    if times is not None:
+        created, updated = times.CreateTime, times.LastUpdatedTime
     deleted = header.status == "Deleted"
-    updated_at = instant(updated) if updated else None
+    if deleted and updated is None:
+        updated = deleted_at
     return Record(
         id_,
         None if header.SyncToken is None else _sync_token(header.SyncToken),
-        instant(created) if created else None,
-        deleted_at if deleted and updated_at is None else updated_at,
-        bytes(row),
+        None if created is None else _in_utc(created),
+        None if updated is None else _in_utc(updated),
+        row,
         deleted,
     )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Raises `ValueError` for what is so far away that UTC cannot say it."""
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{moment} is out of range") from error
 
 
 def _id(value: str | int | None) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
-from backfill.store.bulk import COLUMNS, chunks, encoded
+from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import lease_lost
@@ -103,7 +104,8 @@ SELECT
     (SELECT count(*) FROM checkpoint) AS checkpoints
 """
 
-# The same fence and checkpoint for rows that come by COPY, which cannot be part of a statement.
+# The same fence and checkpoint where the rows come otherwise, or there are none. Quarantine is empty as a rule; where
+# the entity has any, `LAND` is what clears it.
 FENCED_CHECKPOINT = f"""
 WITH fence AS MATERIALIZED ({FENCE}),
 checkpoint AS (
@@ -111,23 +113,19 @@ checkpoint AS (
     FROM fence
     WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $6::integer
     RETURNING 1
-),
-cleared AS (
-    DELETE FROM backfill.quarantine USING fence
-    WHERE realm_id = $1 AND entity = $5 AND key IN (SELECT 'id:' || landing.id FROM unnest($10::text[]) AS landing (id))
 )
 SELECT
     (SELECT count(*) FROM fence) AS fenced,
     (SELECT count(*) FROM checkpoint) AS checkpoints,
+    EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5) AS quarantine,
     clock_timestamp() AS landed_at
 """  # noqa: S608  # a statement of ours
 
+# Nothing counts as known while the entity has rows in quarantine: a row must be landed to leave it.
 KNOWN = """
-SELECT id, updated_at, sync_token FROM {table} AS held
-WHERE realm_id = $1 AND id = ANY ($2::text[]) AND NOT EXISTS (
-    SELECT FROM backfill.quarantine AS refused
-    WHERE refused.realm_id = $1 AND refused.entity = $3 AND refused.key = 'id:' || held.id
-)
+SELECT id, updated_at, sync_token FROM {table}
+WHERE realm_id = $1 AND id = ANY ($2::text[])
+    AND NOT EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $3)
 """
 
 SET_ASIDE = """
@@ -181,7 +179,11 @@ class Landing:
                     rows = layers[0]
                     if expected is Expected.KNOWN and not overwrite_equal:
                         rows = await page.not_known(connection, rows)
-                    tally = await page.land(connection, rows, checkpoint)
+                    if rows:
+                        tally = await page.land(connection, rows, checkpoint)
+                    else:
+                        tally = _Tally()
+                        await page.checkpoint(connection, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 if not is_data_error(error):
@@ -275,10 +277,7 @@ class _Page:
         return _Tally(live=row["landed"], deleted=row["deleted"])
 
     async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
-        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone.
-
-        One that is in quarantine counts as not held: it must be landed to leave it.
-        """
+        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone."""
         held = await connection.fetch(
             KNOWN.format(table=table_of(self.entity)), self.lease.realm_id, [record.id for record in rows], self.entity
         )
@@ -289,8 +288,8 @@ class _Page:
         """Whether the rows may go in as they are: new objects, and no members to leave out."""
         return bool(rows) and self.entity not in EXPIRING_LINKS and not any(record.deleted for record in rows)
 
-    async def copy(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> _Tally:
-        """Fence and checkpoint, then the rows by COPY, within the caller's transaction. Raises as `land` does."""
+    async def checkpoint(self, connection: Connection, checkpoint: Checkpoint | None) -> asyncpg.Record:
+        """Fence and checkpoint, and no rows. Raises as `land` does."""
         row = await connection.fetchrow(
             FENCED_CHECKPOINT,
             self.lease.realm_id,
@@ -302,17 +301,21 @@ class _Page:
             checkpoint and checkpoint.cursor,
             checkpoint and checkpoint.rows,
             checkpoint and checkpoint.done,
-            [record.id for record in rows],
         )
         assert row is not None, "a SELECT of counts has a row"
         if not row["fenced"]:
             raise lease_lost(self.lease)
         assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
+        return row
+
+    async def copy(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> _Tally:
+        """Fence and checkpoint, then the rows by COPY, within the caller's transaction. Raises as `land` does."""
+        fenced = await self.checkpoint(connection, checkpoint)
+        if fenced["quarantine"]:
+            return await self.land(connection, rows)
         schema, table = table_of(self.entity).split(".")
-        stream = encoded(self.lease.realm_id, self.run_id, row["landed_at"], rows)
-        await connection.copy_to_table(
-            table, schema_name=schema, columns=COLUMNS, source=chunks(stream), format="binary"
-        )
+        async with aclosing(encoded(self.lease.realm_id, self.run_id, fenced["landed_at"], rows)) as stream:
+            await connection.copy_to_table(table, schema_name=schema, columns=COLUMNS, source=stream, format="binary")
         return _Tally(live=len(rows))
 
     async def set_aside(self, connection: Connection, refusals: Sequence[Refusal]) -> None:
@@ -374,7 +377,7 @@ def _token(sync_token: int | None) -> int:
 
 
 def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:
-    return Refusal(id=record.id, code=error.sqlstate or "", message=error.message or str(error), raw=record.doc)
+    return Refusal(id=record.id, code=error.sqlstate or "", message=error.message or str(error), raw=bytes(record.doc))
 
 
 def _storable(text: str) -> str:

@@ -45,7 +45,7 @@ class Row:
 def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
     """The row that a record becomes where none is held."""
     deleted_at = (record.updated_at or now()) if record.deleted else None
-    doc = _without_members(record.doc, EXPIRING_LINKS.get(entity, ()))
+    doc = _without_members(bytes(record.doc), EXPIRING_LINKS.get(entity, ()))
     return Row(record.sync_token, record.created_at, record.updated_at, deleted_at, doc)
 
 
@@ -101,7 +101,7 @@ def refused_by_postgres(record: Record) -> Refusal | None:
     if reason is None:
         return None
     code, message = reason
-    return Refusal(id=_storable(record.id), code=code, message=message, raw=record.doc)
+    return Refusal(id=_storable(record.id), code=code, message=message, raw=bytes(record.doc))
 
 
 def _reason(record: Record) -> tuple[str, str] | None:
@@ -110,10 +110,10 @@ def _reason(record: Record) -> tuple[str, str] | None:
         return "22021", "invalid byte sequence in its Id"
     if record.sync_token is not None and record.sync_token not in _BIGINT:
         return "22000", "its SyncToken is beyond bigint"
-    if _ZERO.search(record.doc):
+    if _ZERO.search(bytes(record.doc)):
         return "22P05", "unsupported Unicode escape sequence"
     try:
-        orjson.loads(record.doc)
+        orjson.loads(bytes(record.doc))
     except orjson.JSONDecodeError as error:
         return "22P02", f"invalid input syntax for type json: {error.msg}"
     return None

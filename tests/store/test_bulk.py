@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 from msgspec import structs
@@ -35,7 +35,7 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     tried: list[int] = []
     encoded = landing.encoded
 
-    def spy(realm_id: str, run_id: int, landed_at: object, records: Sequence[Record]) -> bytes:
+    def spy(realm_id: str, run_id: int, landed_at: object, records: Sequence[Record]) -> AsyncGenerator[bytes]:
         tried.append(len(records))
         return encoded(realm_id, run_id, landed_at, records)  # type: ignore[arg-type]
 
