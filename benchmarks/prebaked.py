@@ -15,7 +15,7 @@ import asyncio
 import json
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import accumulate
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
@@ -23,6 +23,9 @@ from isal import igzip
 
 FIRST = datetime(2016, 1, 1, tzinfo=UTC)
 """CreateTime of the first row; each further one is a second later."""
+
+PACIFIC = timezone(timedelta(hours=-8))
+"""Times come with Intuit's own offset."""
 
 ENTITIES = (
     "Invoice",
@@ -43,7 +46,7 @@ _PAGE = re.compile(r"STARTPOSITION (\d+) MAXRESULTS (\d+)")
 
 def document(number: int) -> bytes:
     """One invoice of about 1.65 kB, as Intuit writes it."""
-    when = (FIRST + timedelta(seconds=number)).isoformat()
+    when = (FIRST + timedelta(seconds=number)).astimezone(PACIFIC).isoformat()
     lines = [
         {
             "Id": str(line),

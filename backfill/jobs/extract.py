@@ -91,10 +91,9 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
     open_slices = [part for part in slices if not part.done]
     for name in {part.entity for part in open_slices}:
         held = await work.store.held(work.realm_id, name)
-        if held.live + held.quarantined == 0:
-            work.expected[name] = Expected.NEW
-        elif held.quarantined == 0 and not any(part.cursor for part in open_slices if part.entity == name):
-            work.expected[name] = Expected.KNOWN
+        so_far = sum(part.rows for part in slices if part.entity == name)
+        # What is held beyond what this scan has read was there before it: then most rows to come are known.
+        work.expected[name] = Expected.NEW if held.live <= so_far else Expected.KNOWN
     waiting = iter(open_slices)
     failures: list[BackfillError] = []
 

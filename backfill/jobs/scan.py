@@ -188,7 +188,8 @@ class _Walk:
         return Checkpoint(entity=self.entity.name, number=self.part.number, cursor=cursor, rows=self.rows, done=done)
 
     async def _vanished(self, page: PageRead, low: datetime | None, high: datetime | None) -> None:
-        await self._mark_missing(set(page.ids()), low, high)
+        if self.reconcile:
+            await self._mark_missing(set(page.ids()), low, high)
 
     async def _mark_missing(
         self, present: set[str], low: datetime | None, high: datetime | None, *, named: bool = True

