@@ -58,10 +58,10 @@ def main() -> None:
 
 
 async def _bench(case: str, realms: int, rows: int, *, gzipped: bool, rounds: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="backfill-bench-") as folder, _until_stopped(Path(folder) / "postgres"):
+    with tempfile.TemporaryDirectory(prefix="backfill-bench-") as folder, until_stopped(Path(folder) / "postgres"):
         work = Path(folder)
-        async with embedded_postgres(work / "postgres") as url, _served(rows, gzipped=gzipped) as address:
-            bench = _Bench(url, address, work, realms, rows)
+        async with embedded_postgres(work / "postgres") as url, served(rows, gzipped=gzipped) as address:
+            bench = Bench(url, address, work, realms, rows)
             results: dict[str, list[dict[str, float]]] = {"first": [], "floor": [], "again": []}
             await bench.extract(first=True)  # warm-up: pages compressed, file of the floor made
             await bench.make_floor_file()
@@ -75,7 +75,7 @@ async def _bench(case: str, realms: int, rows: int, *, gzipped: bool, rounds: in
     _report(case, realms, rows, gzipped, results)
 
 
-class _Bench:
+class Bench:
     """One Postgres, one server, and the three things measured on them."""
 
     def __init__(self, url: str, address: str, work: Path, realms: int, rows: int) -> None:
@@ -97,18 +97,20 @@ class _Bench:
             "BACKFILL_ENCRYPTION_KEY": "A" * 43 + "=",
         }
 
+    async def emptied(self) -> None:
+        """Empty tables, and the realms registered."""
+        await self._execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")
+        self._run("migrate")
+        realms = (json.dumps({"realm_id": str(1000 + number), "refresh_token": "b"}) for number in range(self.realms))
+        (self.work / "realms.jsonl").write_text("\n".join(realms))
+        self._run("realms", "import", str(self.work / "realms.jsonl"))
+
     async def extract(self, *, first: bool) -> dict[str, float]:
         """A first load into empty tables, or a re-read of what is there."""
         if first:
-            await self._execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")
-            self._run("migrate")
-            realms = "\n".join(
-                json.dumps({"realm_id": str(1000 + n), "refresh_token": "b"}) for n in range(self.realms)
-            )
-            (self.work / "realms.jsonl").write_text(realms)
-            self._run("realms", "import", str(self.work / "realms.jsonl"))
+            await self.emptied()
         await self._execute("CHECKPOINT")
-        postgres = await self._postmaster()
+        postgres = await self.postmaster()
         before = cpu_of_tree(postgres)
         chosen = [word for entity in ENTITIES for word in ("--entity", entity)]
         measured = self._run("extract", "--json", *chosen)
@@ -132,7 +134,7 @@ class _Bench:
             # LIKE leaves a table's options out.
             await self._execute(f"CREATE TABLE {copy} (LIKE {table} INCLUDING ALL) WITH (toast_tuple_target = 8160)")
         await self._execute("CHECKPOINT")
-        postgres = await self._postmaster()
+        postgres = await self.postmaster()
         before = cpu_of_tree(postgres)
         started = time.perf_counter()
         halves = [ENTITIES[::2], ENTITIES[1::2]]
@@ -176,7 +178,7 @@ class _Bench:
         each = [word for command in commands for word in ("-c", command)]
         return [str(psql_path()), "--no-psqlrc", "--quiet", self.url, *each]
 
-    async def _postmaster(self) -> int:
+    async def postmaster(self) -> int:
         connection = await asyncpg.connect(self.url)
         try:
             lines = await connection.fetchval("SELECT pg_read_file('postmaster.pid')")
@@ -194,7 +196,7 @@ class _Bench:
 
 
 @contextmanager
-def _until_stopped(data_dir: Path) -> Iterator[None]:
+def until_stopped(data_dir: Path) -> Iterator[None]:
     """The embedded server stops when its last user has left; its folder can be removed only after that."""
     yield
     while next(data_dir.glob("**/postmaster.pid"), None) is not None:
@@ -202,7 +204,7 @@ def _until_stopped(data_dir: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _served(rows: int, *, gzipped: bool) -> AsyncIterator[str]:
+async def served(rows: int, *, gzipped: bool) -> AsyncIterator[str]:
     command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows), *(["--gzip"] if gzipped else [])]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdout is not None

@@ -19,7 +19,7 @@ from backfill.model import Record, Refusal
 from backfill.qbo.catalogue import Entity, entity_of_array_key
 from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
-from backfill.qbo.records import instant, read_page, read_rows
+from backfill.qbo.records import Header, headers_of_batch, headers_of_page, instant, read_rows
 from backfill.qbo.splitter import SplitError, elements, members
 from backfill.wire import Request, Response
 
@@ -61,7 +61,6 @@ class CdcAnswer(msgspec.Struct, frozen=True):
 
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 _Rows = dict[str, list[msgspec.Raw] | int]
 """A QueryResponse: rows under the entity's key, and startPosition, maxResults, totalCount."""
@@ -69,6 +68,18 @@ _Rows = dict[str, list[msgspec.Raw] | int]
 
 class _QueryEnvelope(msgspec.Struct):
     QueryResponse: _Rows
+    time: str
+
+
+class _BatchItem(msgspec.Struct, forbid_unknown_fields=True):
+    """A query's answer within a batch. What has anything else (a fault, a written object) is read carefully."""
+
+    b_id: str = msgspec.field(name="bId")
+    QueryResponse: _Rows
+
+
+class _BatchEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    BatchItemResponse: list[_BatchItem]
     time: str
 
 
@@ -82,6 +93,7 @@ class _CdcEnvelope(msgspec.Struct):
 
 
 _QUERY = msgspec.json.Decoder(_QueryEnvelope)
+_BATCH = msgspec.json.Decoder(_BatchEnvelope)
 _CDC = msgspec.json.Decoder(_CdcEnvelope)
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """All that msgspec raises for bytes from outside."""
@@ -96,7 +108,7 @@ def decode_page(entity: Entity, response: Response, *, request: Request) -> Page
     """The rows of an answer to a query, a read by Id, a singleton or a listing."""
     try:
         answer = _QUERY.decode(response.body)
-        return _whole_page(entity, answer.QueryResponse, response.body, instant(answer.time))
+        return _page(entity, answer.QueryResponse, instant(answer.time), headers_of_page(response.body))
     except (*_REFUSED, ValueError):
         return _carefully(lambda top: _page_of(entity, top, response), response, request)
 
@@ -115,19 +127,11 @@ def decode_count(response: Response, *, request: Request) -> int:
 
 def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
     """The items of a batch answer; a fault of one item is an error in its place and is not raised."""
-
-    def batch(top: Mapping[str, bytes]) -> BatchAnswer:
-        server_time = _server_time(top, response)
-        items: dict[str, Page | Written | RequestError] = {}
-        for raw in elements(_required(top, "BatchItemResponse")):
-            item = members(raw)
-            b_id = _string(_required(item, "bId"))
-            if b_id in items:
-                raise SplitError(f"bId {b_id!r} occurs twice")
-            items[b_id] = _item(item, raw, server_time, response, request)
-        return BatchAnswer(items, server_time)
-
-    return _carefully(batch, response, request)
+    try:
+        answer = _BATCH.decode(response.body)
+        return _batch_of_pages(answer.BatchItemResponse, instant(answer.time), headers_of_batch(response.body))
+    except (*_REFUSED, ValueError):
+        return _carefully(lambda top: _batch_of(top, response, request), response, request)
 
 
 def decode_cdc(response: Response, *, request: Request) -> CdcAnswer:
@@ -166,20 +170,7 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
     return _page(entity, {entity.array_key: rows}, server_time)
 
 
-def _whole_page(entity: Entity, parts: _Rows, body: bytes, server_time: datetime) -> Page:
-    """The page that `body` holds and nothing else."""
-    rows = _rows_of(entity, parts)
-    records, refusals = read_page(entity, rows, body, deleted_at=server_time)
-    return Page(records, refusals, len(rows), server_time, _total_count(parts))
-
-
-def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
-    rows = _rows_of(entity, parts)
-    records, refusals = read_rows(entity, rows, deleted_at=server_time)
-    return Page(records, refusals, len(rows), server_time, _total_count(parts))
-
-
-def _rows_of(entity: Entity, parts: Mapping[str, Sequence[R] | int]) -> Sequence[R]:
+def _page(entity: Entity, parts: _Parts, server_time: datetime, headers: Sequence[Header] | None = None) -> Page:
     """The rows under whatever key they have, unless it is another entity's."""
     lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
     if len(lists) > 1:
@@ -187,7 +178,8 @@ def _rows_of(entity: Entity, parts: Mapping[str, Sequence[R] | int]) -> Sequence
     key, rows = lists[0] if lists else (entity.array_key, ())
     if entity_of_array_key(key) not in {entity, None}:
         raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
-    return rows
+    records, refusals = read_rows(entity, rows, headers=headers, deleted_at=server_time)
+    return Page(records, refusals, len(rows), server_time, _total_count(parts))
 
 
 def _total_count(parts: _Parts) -> int | None:
@@ -232,6 +224,31 @@ def _cdc_answer(parts: Sequence[_Parts], server_time: datetime) -> CdcAnswer:
     return CdcAnswer(pages, sum(page.received for page in pages.values()), server_time)
 
 
+def _batch_of(top: Mapping[str, bytes], response: Response, request: Request) -> BatchAnswer:
+    server_time = _server_time(top, response)
+    items: dict[str, Page | Written | RequestError] = {}
+    for raw in elements(_required(top, "BatchItemResponse")):
+        item = members(raw)
+        _put(items, _string(_required(item, "bId")), _item(item, raw, server_time, response, request))
+    return BatchAnswer(items, server_time)
+
+
+def _batch_of_pages(
+    answered: Sequence[_BatchItem], server_time: datetime, headers: Sequence[Sequence[Header]] | None
+) -> BatchAnswer:
+    """The ordinary batch answer: every item is the answer to a query."""
+    items: dict[str, Page | Written | RequestError] = {}
+    for number, item in enumerate(answered):
+        _put(items, item.b_id, _found(item.QueryResponse, server_time, None if headers is None else headers[number]))
+    return BatchAnswer(items, server_time)
+
+
+def _put(items: dict[str, Page | Written | RequestError], b_id: str, answer: Page | Written | RequestError) -> None:
+    if b_id in items:
+        raise SplitError(f"bId {b_id!r} occurs twice")
+    items[b_id] = answer
+
+
 def _item(
     item: Mapping[str, bytes], raw: bytes, server_time: datetime, response: Response, request: Request
 ) -> Page | Written | RequestError:
@@ -241,20 +258,21 @@ def _item(
         if faults:
             return fault_error(faults, request, status=response.status, intuit_tid=response.intuit_tid)
     try:
-        return _found(item, server_time) if "QueryResponse" in item else _written(item, server_time)
+        if "QueryResponse" in item:
+            return _found(_cut(item["QueryResponse"]), server_time)
+        return _written(item, server_time)
     except (*_REFUSED, ValueError) as error:
         return unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid)
 
 
-def _found(item: Mapping[str, bytes], server_time: datetime) -> Page:
-    parts = _cut(item["QueryResponse"])
+def _found(parts: _Parts, server_time: datetime, headers: Sequence[Header] | None = None) -> Page:
     key = next((key for key, rows in parts.items() if not isinstance(rows, int)), None)
     if key is None:
         return Page([], [], 0, server_time, _total_count(parts))
     entity = entity_of_array_key(key)
     if entity is None:
         raise SplitError(f"it has rows under {key}, which is no entity's key")
-    return _page(entity, parts, server_time)
+    return _page(entity, parts, server_time, headers)
 
 
 def _written(item: Mapping[str, bytes], server_time: datetime) -> Written:

@@ -6,7 +6,7 @@ A page's headers are decoded in one pass over the whole of it, and row by row on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -37,20 +37,29 @@ class _MetaData(msgspec.Struct, gc=False):
     LastUpdatedTime: _Instant | None = None
 
 
-class _Header(msgspec.Struct, gc=False):
+class Header(msgspec.Struct, gc=False):
+    """The key columns of a row, as far as they are there."""
+
     Id: str | int | None = None
     SyncToken: str | int | None = None
     MetaData: _MetaData | None = None
     status: Any = None
 
 
-class _RateHeader(_Header, gc=False):
+class _RateHeader(Header, gc=False):
     SourceCurrencyCode: str = ""
     AsOfDate: str = ""
 
 
 class _PageOfHeaders(msgspec.Struct, gc=False):
-    QueryResponse: dict[str, list[_Header] | int]
+    QueryResponse: dict[str, list[Header] | int]
+
+    def headers(self) -> Sequence[Header]:
+        return next((part for part in self.QueryResponse.values() if not isinstance(part, int)), ())
+
+
+class _BatchOfHeaders(msgspec.Struct, gc=False):
+    BatchItemResponse: list[_PageOfHeaders]
 
 
 class _HeaderError(ValueError):
@@ -60,8 +69,9 @@ class _HeaderError(ValueError):
 _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """All that msgspec raises for bytes from outside, and what a header is refused with here."""
 
-_HEADER = msgspec.json.Decoder(_Header)
+_HEADER = msgspec.json.Decoder(Header)
 _PAGE_OF_HEADERS = msgspec.json.Decoder(_PageOfHeaders)
+_BATCH_OF_HEADERS = msgspec.json.Decoder(_BatchOfHeaders)
 _RATE_HEADER = msgspec.json.Decoder(_RateHeader)
 _WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -74,27 +84,39 @@ def instant(text: str) -> datetime:
     return _in_utc(parsed)
 
 
-def read_page(
-    entity: Entity, rows: Sequence[msgspec.Raw], body: bytes, *, deleted_at: datetime
-) -> tuple[list[Record], list[Refusal]]:
-    """All `rows` of the query's answer `body`, which holds them and no others. Otherwise as `read_rows`.
-
-    The documents are views of `body`, and keep it alive.
-    """
-    if entity.reading is not Reading.SCAN:
-        return read_rows(entity, rows, deleted_at=deleted_at)
+def headers_of_page(body: bytes) -> Sequence[Header] | None:
+    """The headers of all rows of a query's answer, in order; None where some row's cannot be decoded."""
     try:
-        parts = _PAGE_OF_HEADERS.decode(body).QueryResponse.values()
-        headers = next((part for part in parts if not isinstance(part, int)), [])
-        return [_record(_id(header.Id), header, row, deleted_at) for header, row in zip(headers, rows, strict=True)], []
-    except _BROKEN:  # by some row, and which it is shows when they are read one by one
-        return read_rows(entity, rows, deleted_at=deleted_at)
+        return _PAGE_OF_HEADERS.decode(body).headers()
+    except _BROKEN:
+        return None
+
+
+def headers_of_batch(body: bytes) -> Sequence[Sequence[Header]] | None:
+    """The same for each item of a batch's answer, if all items are answers to queries."""
+    try:
+        return [item.headers() for item in _BATCH_OF_HEADERS.decode(body).BatchItemResponse]
+    except _BROKEN:
+        return None
 
 
 def read_rows(
-    entity: Entity, rows: Iterable[msgspec.Raw | bytes], *, deleted_at: datetime | None = None
+    entity: Entity,
+    rows: Sequence[msgspec.Raw | bytes],
+    *,
+    headers: Sequence[Header] | None = None,
+    deleted_at: datetime | None = None,
 ) -> tuple[list[Record], list[Refusal]]:
-    """All rows of one answer. `deleted_at` dates a deleted stub that does not say when it was deleted."""
+    """All rows of one answer. `deleted_at` dates a deleted stub that does not say when it was deleted.
+
+    `headers` are those of the rows, if they were decoded already. The documents are the rows as they are given:
+    a view keeps the whole answer alive.
+    """
+    if headers is not None and entity.reading is Reading.SCAN:
+        try:
+            return [_plain_record(header, row, deleted_at) for header, row in zip(headers, rows, strict=True)], []
+        except ValueError:  # by one of them, and which it is shows when they are read singly
+            return read_rows(entity, rows, deleted_at=deleted_at)
     read = _READERS[entity.reading]
     records: list[Record] = []
     refusals: list[Refusal] = []
@@ -107,8 +129,7 @@ def read_rows(
 
 
 def _plain(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
-    header = _HEADER.decode(row)
-    return _record(_id(header.Id), header, row, deleted_at)
+    return _plain_record(_HEADER.decode(row), row, deleted_at)
 
 
 def _singleton(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
@@ -144,7 +165,11 @@ _READERS: Mapping[Reading, Callable[[msgspec.Raw | bytes, datetime | None], Reco
 )
 
 
-def _record(id_: str, header: _Header, row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+def _plain_record(header: Header, row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
+    return _record(_id(header.Id), header, row, deleted_at)
+
+
+def _record(id_: str, header: Header, row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:
     times = header.MetaData
     created = updated = None
     if times is not None:

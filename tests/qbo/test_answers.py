@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -349,3 +350,44 @@ def test_an_answer_cut_anywhere_is_unreadable(length: int) -> None:
     whole = json.dumps({"QueryResponse": {"Invoice": [{"Id": str(n)} for n in range(20)]}, "time": TIME}).encode()
     with pytest.raises(UnreadableError):
         page(whole[: min(length, len(whole) - 1)])
+
+
+HEADERS = st.fixed_dictionaries(
+    {"Line": st.just([{"Id": "1", "MetaData": {"CreateTime": "no time"}}])},
+    optional={
+        "Id": st.sampled_from(["7", 7, "", None, "x" * 201, True, 1.5]),
+        "SyncToken": st.sampled_from(["3", 3, "", None, "-1", "many", 2**63]),
+        "MetaData": st.sampled_from(
+            [
+                None,
+                {},
+                {"CreateTime": None},
+                {"CreateTime": "2014-09-18T12:56:01-07:00", "LastUpdatedTime": "2014-09-18T12:56:01.123-0700"},
+                {"CreateTime": "2014-09-18T12:56:01Z", "LastUpdatedTime": "2014-09-18T12:56:01"},
+                {"CreateTime": "", "LastUpdatedTime": "2014-09-18T12:56:01Z"},
+                {"CreateTime": "0001-01-01T00:00:00+14:00"},
+                "2014-09-18",
+            ]
+        ),
+        "status": st.sampled_from(["Deleted", "Pending", None, {"a": 1}]),
+    },
+)
+
+
+@given(rows=st.lists(HEADERS, min_size=1, max_size=4))
+def test_headers_decoded_together_are_those_decoded_one_by_one(rows: list[dict[str, object]]) -> None:
+    """The quick way takes a page's (and a batch's) headers in one pass; any strange member sends it the careful way."""
+    found = {"Invoice": rows, "startPosition": 1}
+    ways = [
+        page({"QueryResponse": found, "time": TIME}),
+        page({"QueryResponse": {**found, "strange": {}}, "time": TIME}),
+        batch([{"bId": "a", "QueryResponse": found}]).items["a"],
+        batch([{"bId": "a", "QueryResponse": found, "strange": {}}]).items["a"],
+    ]
+    read = []
+    for way in ways:
+        assert isinstance(way, Page)
+        records = [(*msgspec.structs.astuple(record)[:4], bytes(record.doc), record.deleted) for record in way.records]
+        read.append((records, way.refusals, way.received, way.server_time))
+    assert all(other == read[0] for other in read[1:])
+    assert len(read[0][0]) + len(read[0][1]) == len(rows)
