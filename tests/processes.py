@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,20 +12,21 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 90.0
-"""A command of these tests takes seconds; a machine with other work on it several times as long."""
+PATIENCE_S = 180.0
+"""A command of these tests takes seconds, on a slow machine with other work many times as long. Only failures wait."""
 LOOK_S = 0.02
 """Between two looks at something that is waited for: the machine has better things to do than to look."""
 
 COMMAND = (sys.executable, "-m", "backfill")
 
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on loopback
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""For loopback, where a proxy of the environment has no business."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,75 @@ class Backfill:
     ) -> Iterator[subprocess.Popen[str]]:
         """A command while it runs; killed, if it still does, when the block ends or the time is over."""
         options: dict[str, Any] = {
-            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
+            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
             "env": self.environment, "cwd": self.home,
         }  # fmt: skip
-        with subprocess.Popen([*COMMAND, *map(str, arguments)], **(options | popen)) as process:
-            try:
-                with _bounded(process, timeout_s):
-                    yield process
-            finally:
-                process.kill()
+        with running([*COMMAND, *map(str, arguments)], timeout_s=timeout_s, **(options | popen)) as process:
+            yield process
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, timeout_s: float | None = PATIENCE_S, **popen: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """Any program while it runs. However the block ends, the process is killed and reaped and its pipes are closed.
+
+    It is killed, too, when the time is over; None sets it no time.
+    """
+    process = subprocess.Popen(command, text=True, **({"preexec_fn": _interruptible} | popen))
+    try:
+        with nullcontext() if timeout_s is None else _bounded(process, timeout_s):
+            yield process
+    finally:
+        process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with suppress(BrokenPipeError):  # what was written and not read any more
+                    stream.close()
+        process.wait()
+
+
+@contextmanager
+def _bounded(process: subprocess.Popen[str], timeout_s: float) -> Iterator[None]:
+    """Kill the process if the block takes too long, so that nobody waits for its words for ever."""
+    watchdog = threading.Timer(timeout_s, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended: nothing of it is left, or only what its parent has not looked at yet.
+
+    A signal takes effect some time after `os.kill` returns, and a process has ended when its last thread has.
+    """
+    try:
+        threads = [thread.name for thread in Path(f"/proc/{pid}/task").iterdir()]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "ZX" and threads == [str(pid)]
+
+
+def kill_and_wait(pid: int) -> None:
+    """Kill a process that need not be our child, and return when it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: is_gone(pid)), f"process {pid} outlives its kill"
+
+
+def processes_naming(text: Path | str) -> dict[int, str]:
+    """The processes of this machine with that text among their arguments: pid to arguments."""
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        if str(text) in arguments:
+            found[int(folder.name)] = arguments
+    return found
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> bool:
@@ -146,11 +208,6 @@ class Intuit:
     def requests(self) -> int:
         return sum(summed["requests"] for summed in self.summary().values())
 
-    def served(self, number: int, process: subprocess.Popen[str]) -> None:
-        """Wait until that many requests have arrived since the beginning. `process` is what sends them."""
-        eventually(lambda: process.poll() is not None or self.requests() >= number)
-        assert process.poll() is None, ended(process)
-
     def act(self, realm_id: str, count: int) -> int:
         """Other people make that many changes at once. Returns how many there were since the beginning."""
         return json.loads(self._asked("act", b"", realm=realm_id, count=str(count)))["changes"]
@@ -161,7 +218,7 @@ class Intuit:
 
     def _asked(self, what: str, body: bytes | None = None, **query: str) -> bytes:
         address = f"{self.url}/control/{what}?{urllib.parse.urlencode(query)}"
-        with _OPENER.open(address, data=body, timeout=PATIENCE_S) as answer:
+        with OPENER.open(address, data=body, timeout=PATIENCE_S) as answer:
             return answer.read()
 
 
@@ -174,33 +231,23 @@ def simulated(folder: Path, **options: float | str) -> Iterator[Intuit]:
     # It ends with its stdin, so it does not outlive these tests however they end.
     command = [*COMMAND, "simulate", "--control", "--until-stdin-closes", f"--write-realms={realms_file}", *arguments]
     environment = Backfill(folder).environment
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with (
         (folder / "simulator.log").open("w") as log,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=folder
-        ) as process,
+        running(command, timeout_s=None, stderr=log, env=environment, cwd=folder, **pipes) as process,
     ):
         assert process.stdout is not None
-        try:
-            with _bounded(process):
-                url = process.stdout.readline().strip()
-            assert url, f"the simulator did not start:\n{(folder / 'simulator.log').read_text()}"
-            rows = [json.loads(line) for line in realms_file.read_text().splitlines()]
-            secrets = {row[key] for row in rows for key in ("refresh_token", "access_token", "client_secret")}
-            yield Intuit(url, realms_file, [row["realm_id"] for row in rows], sorted(secrets), process)
-        finally:
-            process.kill()
+        with _bounded(process, PATIENCE_S):
+            url = process.stdout.readline().strip()
+        assert url, f"the simulator did not start:\n{(folder / 'simulator.log').read_text()}"
+        rows = [json.loads(line) for line in realms_file.read_text().splitlines()]
+        secrets = {row[key] for row in rows for key in ("refresh_token", "access_token", "client_secret")}
+        yield Intuit(url, realms_file, [row["realm_id"] for row in rows], sorted(secrets), process)
 
 
-@contextmanager
-def _bounded(process: subprocess.Popen[str], timeout_s: float = PATIENCE_S) -> Iterator[None]:
-    """Kill the process if the block takes too long, so that nobody waits for its words for ever."""
-    watchdog = threading.Timer(timeout_s, process.kill)
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
+def _interruptible() -> None:
+    """Where the tests run in the background of a shell, they and their children would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _close_stdin() -> None:

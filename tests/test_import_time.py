@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 
 import pytest
 
-HELP_USER_S = 0.6
-"""Twice what it takes on a quiet machine."""
+HELP_RATIO = 5.0
+"""To importing what draws any help; twice what was measured. A ratio, for machines and their load differ."""
+
+DRAWS_HELP = "import typer.main, typer.rich_utils"
 
 HEAVY = ("asyncpg", "aiohttp", "cryptography", "uvloop", "anyio._backends", "backfill.store", "backfill.simulator")
 
@@ -27,15 +28,19 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 
 
+def user_s(*arguments: str) -> float:
+    """The processor's time that Python takes for it."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_utime
+
+
 def test_help_answers_at_once() -> None:
-    taken_s = []
-    for _ in range(5):
-        process = subprocess.Popen([sys.executable, "-m", "backfill", "--help"], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        taken_s.append(usage.ru_utime)
-    assert statistics.median(taken_s) <= HELP_USER_S, taken_s
+    taken = [(user_s("-m", "backfill", "--help"), user_s("-c", DRAWS_HELP)) for _ in range(5)]
+    help_s, least_s = (min(times) for times in zip(*taken, strict=True))  # what disturbs only adds to it
+    assert help_s <= HELP_RATIO * least_s, taken
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["extract", "--help"], ["realms", "--help"], ["demo", "--help"]])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import PostgresServer, postgres_server
+from tests.processes import PATIENCE_S, running
 
 __all__ = ["postgres_server"]
 
@@ -33,7 +34,7 @@ def succeeded(*command: str | Path, cwd: Path, environment: dict[str, str] | Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -79,20 +80,17 @@ def test_the_commands_of_the_wheel(installed: dict[str, str], tmp_path: Path, po
     realms = tmp_path / "realms.jsonl"
     simulate = [sys.executable, "-m", "backfill", "simulate", "--port=0", "--realms=1", "--rows=1:1"]
     simulate.append(f"--write-realms={realms}")
-    with subprocess.Popen(simulate, cwd=tmp_path, env=installed, stdout=subprocess.PIPE, text=True) as simulator:
-        try:
-            assert simulator.stdout is not None
-            url = simulator.stdout.readline().strip()
-            connected |= {
-                "BACKFILL_QBO_BASE_URL": url,
-                "BACKFILL_OAUTH_TOKEN_URL": f"{url}/oauth2/v1/tokens/bearer",
-                "BACKFILL_LIMITS_SCALE": "60",
-            }
-            succeeded("-m", "backfill", "realms", "import", realms, cwd=tmp_path, environment=connected)
-            extracted = succeeded("-m", "backfill", "extract", cwd=tmp_path, environment=connected)
-            assert "1 of 1 realms proven complete" in extracted  # the limits were found
-            simulator.send_signal(signal.SIGTERM)
-            assert simulator.wait(30) == 0
-        finally:
-            simulator.kill()
+    with running(simulate, cwd=tmp_path, env=installed, stdout=subprocess.PIPE) as simulator:
+        assert simulator.stdout is not None
+        url = simulator.stdout.readline().strip()
+        connected |= {
+            "BACKFILL_QBO_BASE_URL": url,
+            "BACKFILL_OAUTH_TOKEN_URL": f"{url}/oauth2/v1/tokens/bearer",
+            "BACKFILL_LIMITS_SCALE": "60",
+        }
+        succeeded("-m", "backfill", "realms", "import", realms, cwd=tmp_path, environment=connected)
+        extracted = succeeded("-m", "backfill", "extract", cwd=tmp_path, environment=connected)
+        assert "1 of 1 realms proven complete" in extracted  # the limits were found
+        simulator.send_signal(signal.SIGTERM)
+        assert simulator.wait(PATIENCE_S) == 0
     asyncio.run(postgres_server.drop(dsn))

@@ -72,7 +72,8 @@ async def _started(files: ServerFiles, pg_bin_dir: Path | None, run_as: RunAs | 
         while anyio.current_time() < deadline:
             if files.supervised():
                 socket_dir = files.announced_socket_dir()
-                if socket_dir is not None and await _answers(_dsn(socket_dir)):
+                # Looked at again after the answer: the server of a supervisor that was killed answers until it stops.
+                if socket_dir is not None and await _answers(_dsn(socket_dir)) and files.supervised():
                     return _dsn(socket_dir)
                 await anyio.sleep(POLL_S)
             elif started:

@@ -35,15 +35,15 @@ FIRST_OTHER_DESCRIPTOR = 3
 DESCRIPTORS_LIMIT = 2**16
 """Descriptors are given out from the lowest number; one that waits to be inherited is never beyond this."""
 
-START_TRIES = 40
+START_TRIES = 240
 RETRY_WAIT_S = 0.25
-"""With the number of tries: ten seconds, many times what the backends of a busy machine need."""
+"""With the number of tries: a minute, many times what the backends of a busy machine need."""
 READY_POLL_S = 0.01
 """A start takes 0.04 s; looking at a file of 100 bytes every 10 ms costs nothing."""
 STOP_TIMEOUT_S = 60
 """A fast shutdown writes one checkpoint. After this long the server is stopped hard, and recovers at its next start."""
 LEFTOVER_TIMEOUT_S = 30
-"""How long a server without supervisor may take to end before it is given up."""
+"""How long a server without supervisor may take to end, once it is stopped hard, before it is given up."""
 
 MIB = 2**20
 SHARED_BUFFERS_LIMIT_MIB = 512
@@ -235,14 +235,15 @@ def _stop_leftover(cluster: Path) -> None:
     pid = _postmaster_pid(cluster)
     if pid is None:
         return
-    deadline = time.monotonic() + LEFTOVER_TIMEOUT_S  # noqa: TID251  # a process of its own, without an event loop
+    hard_at = time.monotonic() + STOP_TIMEOUT_S  # noqa: TID251  # a process of its own, without an event loop
     while _is_postmaster(pid, cluster):
-        if time.monotonic() > deadline:  # noqa: TID251  # as above
+        late_s = time.monotonic() - hard_at  # noqa: TID251  # as above
+        if late_s > LEFTOVER_TIMEOUT_S:
             raise UnavailableError(
-                f"a server of an earlier command (process {pid}) does not end", action=f"end it: kill -QUIT {pid}"
+                f"a server of an earlier command (process {pid}) does not end", action=f"end it: kill -KILL {pid}"
             )
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT)
+            os.kill(pid, signal.SIGINT if late_s < 0 else signal.SIGQUIT)
         time.sleep(RETRY_WAIT_S)  # noqa: TID251  # as above
     # Its number may be another program's by now, for which Postgres would refuse to start.
     (cluster / "postmaster.pid").unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from tests.postgres import PostgresServer, postgres_server
-from tests.processes import Backfill, Intuit, simulated
+from tests.processes import Backfill, Intuit, eventually, simulated
 
 __all__ = ["postgres_server"]
 
@@ -79,7 +79,11 @@ def connected_template(
     importer = Backfill(tmp_path_factory.mktemp("importer")).having(DATABASE_URL=dsn, ENCRYPTION_KEY=key)
     imported = importer.run("realms", "import", intuit.realms_file)
     assert imported.code == 0, imported.stderr
-    return name_of(dsn)
+    name = name_of(dsn)
+    # Only a database that nobody is connected to can be cloned, and the command's connections end after it.
+    sessions = "SELECT 1 FROM pg_stat_activity WHERE datname = $1"
+    assert eventually(lambda: not asyncio.run(_fetch(postgres_server.dsn, sessions, (name,))))
+    return name
 
 
 @pytest.fixture

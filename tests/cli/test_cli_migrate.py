@@ -11,7 +11,7 @@ import pytest
 
 from backfill.store.migrate import shipped_migrations
 from tests.postgres import PostgresServer
-from tests.processes import Backfill, ended
+from tests.processes import PATIENCE_S, Backfill, ended
 
 NAMES = [migration.name for migration in shipped_migrations()]
 
@@ -60,6 +60,7 @@ def test_a_server_that_is_too_old(user: Backfill) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE_S,
     )
     assert outcome.returncode == 3
     assert "backfill needs 99 or newer" in outcome.stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
-from tests.cli.test_embedded_commands import left_behind, processes_naming
-from tests.processes import Backfill, ended, eventually
+from tests.cli.test_embedded_commands import left_behind
+from tests.processes import PATIENCE_S, Backfill, ended, eventually, processes_naming
 
 
 def test_the_demo_and_what_it_says_to_try(embedded_user: Backfill) -> None:
@@ -22,7 +23,13 @@ def test_the_demo_and_what_it_says_to_try(embedded_user: Backfill) -> None:
     for command in [*tried, *re.findall(r"^  (\S+ -m backfill status)$", commands, re.MULTILINE)]:
         environment = {**user.environment, "BACKFILL_DATA_DIR": export}
         shown = subprocess.run(
-            ["/bin/sh", "-c", command], env=environment, cwd=user.home, capture_output=True, text=True, check=False
+            ["/bin/sh", "-c", command],
+            env=environment,
+            cwd=user.home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
         )
         assert (shown.returncode, shown.stderr) == (0, ""), command
         assert len(shown.stdout.splitlines()) > 3, command
@@ -37,6 +44,7 @@ def test_one_demo_at_a_time_and_a_killed_one_leaves_nothing_running(embedded_use
         assert demo.stderr is not None
         while "Starting an embedded Postgres" not in demo.stderr.readline():
             assert demo.poll() is None, ended(demo)
+        demo.send_signal(signal.SIGSTOP)  # so that it does not come to its end before the second has come
         second = user.run("demo", "--realms", "1")
         assert (second.code, "Another demo is running." in second.stderr) == (2, True)
         simulators = [pid for pid, line in processes_naming("--until-stdin-closes").items() if _parent(pid) == demo.pid]
@@ -46,5 +54,8 @@ def test_one_demo_at_a_time_and_a_killed_one_leaves_nothing_running(embedded_use
     assert eventually(lambda: not processes_naming("--until-stdin-closes").keys() & set(simulators))
 
 
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # another's simulator, that has ended

@@ -21,7 +21,13 @@ from tests.processes import Backfill, Intuit, simulated
 REALM = RealmId("1")
 
 
-def test_the_result_is_the_contracts_object(connected: Backfill) -> None:
+def refusals(intuit: Intuit) -> int:
+    """How often the simulator refused since it serves. A stalled machine bunches requests within a second's window."""
+    return sum(summed["by_status"].get("429", 0) for summed in intuit.summary().values())
+
+
+def test_the_result_is_the_contracts_object(connected: Backfill, intuit: Intuit) -> None:
+    refused = -refusals(intuit)
     done = connected.run("extract", "--json", "--entity", "Customer", "--entity", "invoice", "--entity", "TimeActivity")
     assert done.code == 0, done.stderr
     result = done.json()
@@ -36,7 +42,9 @@ def test_the_result_is_the_contracts_object(connected: Backfill) -> None:
     assert lanes["total"] == sum(lanes.values()) - lanes["total"]
     assert lanes["batch"] >= 6, "a census and a snapshot of each"
     assert lanes["report"] == lanes["write"] == 0
-    assert (result["throttled"], result["metered"], result["errors"]) == (0, lanes["total"], [])
+    refused += refusals(intuit)
+    assert (result["throttled"] > 0) == (refused > 0)
+    assert (result["metered"], result["errors"]) == (lanes["total"] - refused, [])
     assert (result["run_id"], result["wall_s"] > 0) == (1, True)
 
 

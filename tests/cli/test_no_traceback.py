@@ -19,8 +19,9 @@ from backfill.errors import UnavailableError
 from backfill.store.postgres_errors import translated
 from backfill.store.server_files import FileLock, ServerFiles
 from tests.cli.conftest import Query, name_of
+from tests.gate import gated
 from tests.postgres import PostgresServer
-from tests.processes import Backfill, Intuit, Outcome, ended, eventually, simulated
+from tests.processes import PATIENCE_S, Backfill, Intuit, Outcome, ended, eventually, kill_and_wait, simulated
 
 CLOSED = "http://127.0.0.1:1"
 """A port at which nobody listens: it takes a privileged process to do so."""
@@ -156,30 +157,34 @@ def test_another_key_than_the_tokens_were_encrypted_with(connected: Backfill) ->
 
 
 def test_an_api_that_goes_away_in_the_middle(user: Backfill, tmp_path: Path) -> None:
-    with simulated(tmp_path, realms=3, rows="300:400", latency_ms=200) as intuit:
+    with simulated(tmp_path, realms=3, rows="300:400") as intuit, gated(intuit) as gate:
         connected = user.having(**intuit.variables)
         assert connected.run("realms", "import", intuit.realms_file).code == 0
-        with connected.started("extract", "--json") as extract:
-            intuit.served(6, extract)
-            intuit.process.kill()
+        gate.let(6)
+        with connected.having(QBO_BASE_URL=gate.url).started("extract", "--json") as extract:
+            gate.full(extract)
+            kill_and_wait(intuit.process.pid)
+            gate.open()
             in_words(ended(extract), 1)
 
 
 def test_a_database_that_goes_away_in_the_middle(
     connected: Backfill, postgres_server: PostgresServer, dsn: str, tmp_path: Path
 ) -> None:
-    with simulated(tmp_path, realms=2, rows="500:600", latency_ms=200) as intuit:
-        slow = connected.having(**intuit.variables)
-        assert slow.run("realms", "import", intuit.realms_file).code == 0
-        with slow.started("extract") as extract:
-            intuit.served(4, extract)
+    with simulated(tmp_path, realms=2, rows="500:600") as intuit, gated(intuit) as gate:
+        other = connected.having(**intuit.variables)
+        assert other.run("realms", "import", intuit.realms_file).code == 0
+        gate.let(4)
+        with other.having(QBO_BASE_URL=gate.url).started("extract") as extract:
+            gate.full(extract)
             name = name_of(dsn)
             asyncio.run(postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
             asyncio.run(
                 postgres_server.execute(
-                    f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'"
+                    f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
                 )
             )
+            gate.open()
             in_words(ended(extract), 3, "the database")
 
 
@@ -238,7 +243,7 @@ def test_a_reader_who_has_had_enough(connected: Backfill, command: str) -> None:
     os.close(reading)
     with connected.started(*command.split(), stdout=writing) as process:
         os.close(writing)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
     in_words(Outcome(process.returncode, "", stderr), 1 if command == "--help" else 0)
 
 
@@ -253,7 +258,7 @@ def test_a_terminal_that_is_gone(connected: Backfill, query: Query) -> None:
 
 
 def ended_without_stderr(process: subprocess.Popen[str]) -> Outcome:
-    stdout, _ = process.communicate(timeout=60)
+    stdout, _ = process.communicate(timeout=PATIENCE_S)
     return Outcome(process.returncode, stdout, "")
 
 
@@ -272,7 +277,7 @@ def test_a_stream_that_was_closed_before(user: Backfill, stream: str) -> None:
 
 def test_a_full_disk_behind_stdout(user: Backfill) -> None:
     with Path("/dev/full").open("w") as full, user.started("realms", "list", stdout=full) as process:
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
     in_words(Outcome(process.returncode, "", stderr), 3, "cannot be written to stdout: No space left on device")
 
 

@@ -11,10 +11,16 @@ import pytest
 from backfill.cli.stopping import Stopping, until_stopped
 from backfill.errors import StoppedError, UnavailableError
 
+PATIENCE_S = 60
 
-async def signalled(number: int) -> None:
+
+async def signalled(number: int, stopping: Stopping) -> None:
+    """Send it once somebody listens, and wait until it was heard."""
+    await anyio.wait_all_tasks_blocked()
     os.kill(os.getpid(), number)
-    await anyio.sleep(0.05)
+    with anyio.fail_after(PATIENCE_S):
+        while not stopping():  # noqa: ASYNC110  # the real thing has no event to give
+            await anyio.sleep(0.01)
 
 
 async def test_work_that_is_not_stopped_returns_what_it_made() -> None:
@@ -31,9 +37,8 @@ async def test_once_the_work_is_asked_and_ends_by_itself(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def work(stopping: Stopping) -> str:
-        await anyio.sleep(0.05)
-        await signalled(number)
-        assert stopping()
+        assert not stopping()
+        await signalled(number, stopping)
         return "the pages in flight"
 
     assert await until_stopped(work) == "the pages in flight"
@@ -46,14 +51,13 @@ async def test_twice_the_work_is_cancelled() -> None:
     async def work(stopping: Stopping) -> None:
         nonlocal cleaned
         try:
-            await anyio.sleep(0.05)
-            await signalled(signal.SIGINT)
-            await signalled(signal.SIGTERM)
+            await signalled(signal.SIGINT, stopping)
+            await signalled(signal.SIGTERM, stopping)
             await anyio.sleep_forever()
         finally:
             cleaned = True
 
-    with anyio.fail_after(5), pytest.raises(StoppedError, match="Stopped at once"):
+    with anyio.fail_after(PATIENCE_S), pytest.raises(StoppedError, match="Stopped at once"):
         await until_stopped(work)
     assert cleaned
 

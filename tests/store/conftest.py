@@ -16,10 +16,12 @@ from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
 from tests.postgres import PostgresServer, database, database_dsn, postgres_server
-from tests.store.contract import Subject, fresh, in_memory, in_postgres
+from tests.store import contract
+from tests.store.contract import Subject
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work
+from tests.store.servers import cluster, command, files, fresh
 
-__all__ = ["database", "database_dsn", "postgres_server"]
+__all__ = ["cluster", "command", "database", "database_dsn", "files", "fresh", "postgres_server"]
 
 
 @pytest.fixture
@@ -52,11 +54,11 @@ async def work(database: Database, realms: Realms) -> Work:
 @pytest.fixture(params=["memory", "postgres"])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     if request.param == "memory":
-        yield in_memory()
+        yield contract.in_memory()
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    async with fresh(server) as database:
-        yield await in_postgres(database)
+    async with contract.fresh(server) as database:
+        yield await contract.in_postgres(database)
 
 
 @pytest.fixture

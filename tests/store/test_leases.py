@@ -62,11 +62,32 @@ async def test_a_dead_process_of_this_machine_loses_it_at_once(database: Databas
     assert (await leases(database).acquire(REALM)).epoch == former.epoch + 1
 
 
+async def left_s(database: Database) -> float:
+    """How much longer the lease runs, by Postgres's clock."""
+    async with database.control() as connection:
+        return float(
+            await connection.fetchval(
+                "SELECT extract(epoch FROM lease_until - clock_timestamp()) FROM backfill.realm WHERE realm_id = $1",
+                REALM,
+            )
+        )
+
+
+async def pass_time(database: Database, seconds: float) -> None:
+    """As if so much time went by for the lease: a test that slept would hang on the machine's pace."""
+    async with database.control() as connection:
+        await connection.execute(
+            "UPDATE backfill.realm SET lease_until = lease_until - $2 * interval '1 second' WHERE realm_id = $1",
+            *(REALM, seconds),
+        )
+
+
 async def test_a_process_of_another_machine_keeps_it_until_it_runs_out(database: Database) -> None:
-    former = await leases(database, ELSEWHERE, lease_s=0.2).acquire(REALM)
+    former = await leases(database, ELSEWHERE, lease_s=1000).acquire(REALM)
+    await pass_time(database, 500)
     with pytest.raises(RealmBusyError):
         await leases(database).acquire(REALM)
-    await anyio.sleep(0.25)
+    await pass_time(database, 500)
     taken = await leases(database).acquire(REALM)
     assert taken.epoch == former.epoch + 1
     with pytest.raises(LeaseLostError):
@@ -74,20 +95,23 @@ async def test_a_process_of_another_machine_keeps_it_until_it_runs_out(database:
 
 
 async def test_renewing_prolongs_it(database: Database) -> None:
-    holder = leases(database, ELSEWHERE, lease_s=0.4)
+    holder = leases(database, ELSEWHERE, lease_s=1000)
     lease = await holder.acquire(REALM)
     for _ in range(3):
-        await anyio.sleep(0.2)
+        await pass_time(database, 600)
+        assert await left_s(database) <= 400
         await holder.renew(lease)
+        assert 900 < await left_s(database) <= 1000
     with pytest.raises(RealmBusyError):
         await leases(database).acquire(REALM)
 
 
 async def test_a_lease_that_ran_out_untaken_is_renewed(database: Database) -> None:
-    holder = leases(database, ELSEWHERE, lease_s=0.05)
+    holder = leases(database, ELSEWHERE, lease_s=1000)
     lease = await holder.acquire(REALM)
-    await anyio.sleep(0.1)
+    await pass_time(database, 2000)
     await holder.renew(lease)
+    assert await left_s(database) > 900
 
 
 async def test_a_former_holder_cannot_release_the_realm(database: Database) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from backfill.store import owners
 from backfill.store.owners import Owner
+from tests.processes import running
 
 TELL_AND_WAIT = "from backfill.store.owners import Owner; print(Owner.current(), flush=True); input()"
 
@@ -32,16 +33,17 @@ def test_we_are_alive() -> None:
 
 
 def test_a_living_child_is_alive_and_an_ended_one_is_dead_reaped_or_not() -> None:
-    child = subprocess.Popen([sys.executable, "-c", TELL_AND_WAIT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert child.stdout is not None
-    owner = Owner.parse(child.stdout.readline().decode().strip())
-    assert owner is not None
-    assert not owner.is_surely_dead()
-    child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still a zombie
-    assert owner.is_surely_dead()
-    child.communicate()
-    assert owner.is_surely_dead()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running([sys.executable, "-c", TELL_AND_WAIT], **pipes) as child:
+        assert child.stdout is not None
+        owner = Owner.parse(child.stdout.readline().strip())
+        assert owner is not None
+        assert not owner.is_surely_dead()
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still a zombie
+        assert owner.is_surely_dead()
+        child.wait()
+        assert owner.is_surely_dead()
 
 
 def test_a_number_that_is_another_process_by_now_is_dead() -> None:
