@@ -132,7 +132,7 @@ async def _simulator(realms: int, credentials: Path) -> AsyncIterator[str]:
         with anyio.move_on_after(START_S):
             while not first.endswith(b"\n"):
                 first += await process.stdout.receive()
-        if not first:
+        if not first.endswith(b"\n"):
             raise UnavailableError(f"The simulator did not start within {START_S:.0f} s.")
         yield first.decode().strip()
     except anyio.EndOfStream:
