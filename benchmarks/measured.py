@@ -53,7 +53,7 @@ def cpu_of_tree(pid: int) -> float:
     for number in [pid, *_children(pid)]:
         try:
             fields = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # gone before, or while, it was read
             continue
         used = [int(field) for field in fields[11:15]]
         total += sum(used if number == pid else used[:2]) / _TICKS

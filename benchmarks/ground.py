@@ -1,0 +1,225 @@
+"""What a benchmark stands on: a Postgres, a server of prebaked bytes, the program pointed at both, and a scale.
+
+Everything is in a folder that is removed afterwards, and every program runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from backfill.store.embedded import embedded_postgres
+from benchmarks.measured import Measured, cpu_of_tree, run_measured
+from benchmarks.prebaked import ENTITIES
+
+HERE = Path(__file__).parent
+LOOK_S = 0.05
+"""How often a process's memory is looked at: its peak only ever grows, so that only its last moment is missed."""
+
+LAST_WORDS = 3000
+"""Characters of a failed program's log that are shown: a traceback or two."""
+
+NO_LIMITS = """
+[limits]
+requests_per_window = 100000000
+batches_per_window = 100000000
+realm_batches_per_window = 100000000
+starts_per_second = 1000000
+uplink_spread_s = 0
+reserve = 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One load: the work's wall time, the process's own account, Postgres' share, and what the program said."""
+
+    wall_s: float
+    process: Measured
+    postgres_cpu_s: float
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where benchmarks run. `dsn` is the Postgres, `address` the server, if any; `folder` is gone afterwards."""
+
+    dsn: str
+    address: str
+    folder: Path
+
+    async def load(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Loaded:
+        """Run a program that ends with a JSON object of what it did, from a settled Postgres on."""
+        await self.execute("CHECKPOINT")
+        postgres = await self._postmaster()
+        before = cpu_of_tree(postgres)
+        log = self.folder / "stderr.log"
+        process = run_watched(command, environment, log)
+        if process.exit_code != 0:
+            last = log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+            raise SystemExit(f"{last}\n{' '.join(command)}\nended with {process.exit_code}")
+        printed = b"\n" + process.stdout
+        said = json.loads(printed[printed.rindex(b"\n{") :])
+        return Loaded(said["wall_s"], process, cpu_of_tree(postgres) - before, said)
+
+    async def extract(self, realms: int, entities: Sequence[str] = ENTITIES) -> Loaded:
+        """A first load by `backfill extract` into an empty database, with default settings but for the limits."""
+        await self.execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")
+        realms_file = self.folder / "realms.jsonl"
+        lines = [json.dumps({"realm_id": str(1000 + number), "refresh_token": "b"}) for number in range(realms)]
+        realms_file.write_text("\n".join(lines))
+        for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
+            prepared = run_measured(self._backfill(*arguments), self._environment())
+            assert prepared.exit_code == 0, f"{arguments} ended with {prepared.exit_code}"
+        chosen = [word for entity in entities for word in ("--entity", entity)]
+        loaded = await self.load(self._backfill("extract", "--json", *chosen), self._environment())
+        assert loaded.said["realms"]["proven"] == realms, loaded.said
+        return loaded
+
+    async def count(self, table: str) -> int:
+        """Rows of a table."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
+        finally:
+            await connection.close()
+
+    async def execute(self, *statements: str) -> None:
+        """Run statements, each in a transaction of its own."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    def _backfill(self, *arguments: str) -> list[str]:
+        config = self.folder / "no-limits.toml"
+        config.write_text(NO_LIMITS)
+        return [sys.executable, "-m", "backfill", *arguments, "--config", str(config)]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BACKFILL_")},
+            "BACKFILL_DATABASE_URL": self.dsn,
+            "BACKFILL_QBO_BASE_URL": self.address,
+            "BACKFILL_OAUTH_TOKEN_URL": f"{self.address}/oauth2/v1/tokens/bearer",
+            "BACKFILL_CLIENT_ID": "bench",
+            "BACKFILL_CLIENT_SECRET": "bench",
+            "BACKFILL_ENCRYPTION_KEY": "A" * 43 + "=",
+        }
+
+    async def _postmaster(self) -> int:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            lines = await connection.fetchval("SELECT pg_read_file('postmaster.pid')")
+        finally:
+            await connection.close()
+        return int(lines.splitlines()[0])
+
+
+@asynccontextmanager
+async def ground() -> AsyncIterator[Ground]:
+    """A new Postgres, and no server yet."""
+    with tempfile.TemporaryDirectory(prefix="backfill-bench-") as folder, _until_stopped(Path(folder) / "postgres"):
+        async with embedded_postgres(Path(folder) / "postgres") as dsn:
+            yield Ground(dsn, "", Path(folder))
+
+
+@contextmanager
+def served(place: Ground, rows: int) -> Iterator[Ground]:
+    """The same with a server whose companies hold `rows` rows of each of eight entities, which are in memory once."""
+    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows)]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    assert server.stdin is not None
+    try:
+        yield replace(place, address=server.stdout.readline().decode().strip())
+    finally:
+        server.stdin.close()
+        server.wait()
+
+
+@contextmanager
+def _until_stopped(data_dir: Path) -> Iterator[None]:
+    """The embedded server stops when its last user has left; its folder can be removed only after that."""
+    yield
+    while next(data_dir.glob("**/postmaster.pid"), None) is not None:
+        time.sleep(0.05)
+
+
+def run_watched(command: Sequence[str], environment: Mapping[str, str] | None, log: Path) -> Measured:
+    """Run to the end, stderr into `log`. `peak_mb` is the process's and its children's own peak, together.
+
+    What the kernel keeps of a process that is gone would count our memory, too, which it shared before it began.
+    """
+    started = time.perf_counter()
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=dict(environment or os.environ))
+    peak = _Peak(process.pid)
+    assert process.stdout is not None
+    with process.stdout:
+        stdout = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Measured(
+        wall_s=time.perf_counter() - started,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_mb=peak.stop(),
+        exit_code=process.returncode,
+        stdout=stdout,
+    )
+
+
+class _Peak:
+    """Looks at the memory of a process and its children until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._peak_kb = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> float:
+        """Look no more; the most they held together, in MB."""
+        self._ended.set()
+        self._thread.join()
+        return self._peak_kb / 1024
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            self._peak_kb = max(self._peak_kb, sum(_peak_kb(pid) for pid in tree(self._pid)))
+            self._ended.wait(LOOK_S)
+
+
+def tree(pid: int) -> Iterator[int]:
+    """A process and all below it, as of now."""
+    yield pid
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    for child in children:
+        yield from tree(int(child))
+
+
+def _peak_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    # A process that has ended and is not yet waited for has no memory.
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

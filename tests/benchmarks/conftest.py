@@ -1,0 +1,8 @@
+"""The benchmarks are no part of the installed package: they are imported from the checkout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
