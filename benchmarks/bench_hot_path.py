@@ -1,6 +1,6 @@
 """The way of a page, stage by stage, from the socket's bytes to committed rows, beside the floor in the same run.
 
-    python benchmarks/bench_hot_path.py [--rows 20000] [--gzip] [--rounds 5]
+    python -m benchmarks.bench_hot_path [--rows 20000] [--gzip] [--rounds 5]
 
 Each stage does all that the one before does and one thing more, with the program's own parts in this process:
 
@@ -18,17 +18,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import anyio
-from bench_extract import Bench, served, until_stopped
-from measured import cpu_of_tree, median, write_result
-from prebaked import ENTITIES
 
 from backfill.model import Checkpoint, Expected, Lease, RealmId, RunId, Slice
 from backfill.qbo import calls, query
@@ -37,11 +32,14 @@ from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.http import HttpTransport, open_http
 from backfill.store.bulk import encoded
 from backfill.store.database import open_database
-from backfill.store.embedded import embedded_postgres
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs
 from backfill.wire import Request
+from benchmarks.floor import Floor
+from benchmarks.ground import Ground, ground, served
+from benchmarks.measured import cpu_of_tree, median, write_result
+from benchmarks.prebaked import ENTITIES
 
 REALM = RealmId("1000")
 READERS = 4
@@ -115,36 +113,31 @@ class _Path:
 
 async def _bench(rows: int, *, gzipped: bool, rounds: int) -> None:
     results: dict[str, list[dict[str, float]]] = {stage: [] for stage in (*STAGES, "floor")}
-    with tempfile.TemporaryDirectory(prefix="backfill-bench-") as folder, until_stopped(Path(folder) / "postgres"):
-        work = Path(folder)
-        async with (
-            embedded_postgres(work / "postgres") as url,
-            served(rows, gzipped=gzipped) as address,
-            open_http(address, f"{address}/oauth2/v1/tokens/bearer") as http,
-        ):
-            bench = Bench(url, address, work, 1, rows)
-            places = [_Place(entity, page) for page in range(-(-rows // query.PAGE_ROWS_MAX)) for entity in ENTITIES]
+    places = [_Place(entity, page) for page in range(-(-rows // query.PAGE_ROWS_MAX)) for entity in ENTITIES]
+    async with ground() as empty:
+        with served(empty, rows, gzipped=gzipped) as place:
+            floor = Floor(place)
             for round_ in range(rounds + 1):
-                async for stage, path in _prepared(bench, http.api, places):
-                    measured = await _measured(bench, getattr(path, stage), places)
-                    if round_:  # the first warms up: pages are compressed, connections opened
-                        results[stage].append(measured)
-                if not round_:
-                    await bench.make_floor_file()
-                sums = await bench.checksums("qbo", ENTITIES[0])
-                floor = await bench.floor()
-                assert sums == await bench.checksums("floor", ENTITIES[0]), "the floor landed other rows"
-                if round_:
-                    results["floor"].append(floor)
+                async with open_http(place.address, f"{place.address}/oauth2/v1/tokens/bearer") as http:
+                    async for stage, path in _prepared(place, http.api, places):
+                        measured = await _measured(place, getattr(path, stage), places)
+                        if round_:  # the first warms up: pages are compressed, connections opened
+                            results[stage].append(measured)
+                if round_ == 0:
+                    await floor.make_file()
+                    continue
+                results["floor"].append(await floor.load())
+                if round_ == 1:
+                    await floor.check()
     _report(rows, gzipped, results)
 
 
 async def _prepared(
-    bench: Bench, transport: HttpTransport, places: Sequence[_Place]
+    ground_: Ground, transport: HttpTransport, places: Sequence[_Place]
 ) -> AsyncIterator[tuple[str, _Path]]:
     """Each stage with what it works on: empty tables, and a scan whose slices are the pages."""
-    await bench.emptied()
-    async with open_database(bench.url) as database:
+    await ground_.emptied(1)
+    async with open_database(ground_.dsn) as database:
         store = PostgresStore(database, owner=Owner.current(), lease_s=DEADLINE_S)
         started = await Runs(database, owner=Owner.current(), silence_s=DEADLINE_S).start("extract", {}, [REALM])
         lease = await store.acquire(REALM)
@@ -152,12 +145,12 @@ async def _prepared(
         await store.begin_scan(lease, started.run_id, started_at=datetime.now(UTC), census={}, slices=slices)
         for stage in STAGES:
             if stage == "ask":
-                await bench.vacuum()
+                await ground_.vacuum()
             yield stage, _Path(transport, store, lease, started.run_id)
 
 
 async def _measured(
-    bench: Bench, stage: Callable[[_Place], Awaitable[object]], places: Sequence[_Place]
+    ground_: Ground, stage: Callable[[_Place], Awaitable[object]], places: Sequence[_Place]
 ) -> dict[str, float]:
     waiting: Iterator[_Place] = iter(places)
 
@@ -165,7 +158,7 @@ async def _measured(
         for place in waiting:
             await stage(place)
 
-    postgres = await bench.postmaster()
+    postgres = await ground_.postmaster()
     postgres_before, client_before, began = cpu_of_tree(postgres), time.process_time(), time.perf_counter()
     async with anyio.create_task_group() as group:
         for _ in range(READERS):

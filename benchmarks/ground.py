@@ -63,7 +63,7 @@ class Ground:
     async def load(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Loaded:
         """Run a program that ends with a JSON object of what it did, from a settled Postgres on."""
         await self.execute("CHECKPOINT")
-        postgres = await self._postmaster()
+        postgres = await self.postmaster()
         before = cpu_of_tree(postgres)
         log = self.folder / "stderr.log"
         process = run_watched(command, environment, log)
@@ -74,8 +74,8 @@ class Ground:
         said = json.loads(printed[printed.rindex(b"\n{") :])
         return Loaded(said["wall_s"], process, cpu_of_tree(postgres) - before, said)
 
-    async def extract(self, realms: int, entities: Sequence[str] = ENTITIES) -> Loaded:
-        """A first load by `backfill extract` into an empty database, with default settings but for the limits."""
+    async def emptied(self, realms: int) -> None:
+        """Empty tables, and so many realms registered."""
         await self.execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")
         realms_file = self.folder / "realms.jsonl"
         lines = [json.dumps({"realm_id": str(1000 + number), "refresh_token": "b"}) for number in range(realms)]
@@ -83,6 +83,14 @@ class Ground:
         for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
             prepared = run_measured(self._backfill(*arguments), self._environment())
             assert prepared.exit_code == 0, f"{arguments} ended with {prepared.exit_code}"
+
+    async def extract(self, realms: int, entities: Sequence[str] = ENTITIES, *, first: bool = True) -> Loaded:
+        """A first load by `backfill extract` into an empty database, with default settings but for the limits.
+
+        Not `first`: into the database as it is.
+        """
+        if first:
+            await self.emptied(realms)
         chosen = [word for entity in entities for word in ("--entity", entity)]
         loaded = await self.load(self._backfill("extract", "--json", *chosen), self._environment())
         assert loaded.said["realms"]["proven"] == realms, loaded.said
@@ -121,7 +129,12 @@ class Ground:
             "BACKFILL_ENCRYPTION_KEY": "A" * 43 + "=",
         }
 
-    async def _postmaster(self) -> int:
+    async def vacuum(self) -> None:
+        """What autovacuum does within minutes of a load; a re-sync comes hours later."""
+        await self.execute("VACUUM (ANALYZE)")
+
+    async def postmaster(self) -> int:
+        """The process id of the server."""
         connection = await asyncpg.connect(self.dsn)
         try:
             lines = await connection.fetchval("SELECT pg_read_file('postmaster.pid')")
@@ -139,9 +152,9 @@ async def ground() -> AsyncIterator[Ground]:
 
 
 @contextmanager
-def served(place: Ground, rows: int) -> Iterator[Ground]:
+def served(place: Ground, rows: int, *, gzipped: bool = False) -> Iterator[Ground]:
     """The same with a server whose companies hold `rows` rows of each of eight entities, which are in memory once."""
-    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows)]
+    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows), *(["--gzip"] if gzipped else [])]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdout is not None
     assert server.stdin is not None

@@ -6,13 +6,15 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anyio
 import typer
 
 from backfill.cli.output import Exit, failed
-from backfill.config import Settings, load_settings
 from backfill.errors import BackfillError
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
 
 GC_THRESHOLD = 50_000
 """Objects made before the collector looks for cycles. Python says 700; one page of rows makes thousands."""
@@ -25,6 +27,11 @@ def run_command(
     as_json: bool,
 ) -> None:
     """Load the settings, run `work`, and end the process with its exit code."""
+    # Not at the top: `--help` needs neither, and half its time would be theirs.
+    import anyio
+
+    from backfill.config import load_settings
+
     # What is loaded by now stays; to look through it at every collection cost as much again as the work (measured
     # with thousands of realms: half the processor time a request).
     gc.collect()

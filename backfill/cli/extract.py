@@ -11,10 +11,10 @@ from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
 from backfill.cli.output import Exit
-from backfill.config import Settings
 
 if TYPE_CHECKING:
     from backfill.cli.extraction import Extraction
+    from backfill.config import Settings
 
 
 def extract(

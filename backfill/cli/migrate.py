@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit
-from backfill.config import Settings
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
 
 
 def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit
-from backfill.config import Settings
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Register companies and see which there are.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import typer
@@ -12,7 +12,9 @@ import typer
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption
 from backfill.cli.output import Exit
-from backfill.config import Settings
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
 
 
 def sql(

@@ -11,9 +11,9 @@ from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit
-from backfill.config import Settings
 
 if TYPE_CHECKING:
+    from backfill.config import Settings
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
 
 RUNS_SHOWN = 5
