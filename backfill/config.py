@@ -11,16 +11,20 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from backfill.errors import UsageError
+from backfill.jobs.costs import Costs, Optimise
 from backfill.pacing.limits import Limits, load_limits
+from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.qbo.urls import API_URLS, TOKEN_URL, checked_url, is_intuits
@@ -67,12 +71,16 @@ class ExtractSection(_Section):
     """How much is read at a time."""
 
     entities: tuple[str, ...] = tuple(CATALOGUE)
-    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Places. Of more realms each has one for half a minute at a time; see `jobs.fleet.FleetOptions`."""
     readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 8
     """Intuit allows ten requests of one realm in flight."""
     page_rows: Annotated[int, Field(ge=1, le=1000)] = 1000
     memory_mb: Annotated[int, Field(ge=16)] = 96
     """Pages in flight of all realms together take no more than this."""
+
+    optimise: Optimise = Optimise.TIME
+    """`time`: finish soonest. `calls`: cost the fewest metered calls."""
 
     @field_validator("entities")
     @classmethod
@@ -81,6 +89,42 @@ class ExtractSection(_Section):
             return tuple(find_entity(name).name for name in value)
         except UsageError as error:
             raise ValueError(f"{error.message} {error.action}") from error
+
+
+class MeteredSection(_Section):
+    """The month's metered calls of an app: every call but single writes."""
+
+    monthly_cap: Annotated[int, Field(ge=1)] | None = None
+    """No more metered calls than this in a month, all processes together; absent: they are only counted."""
+    batch_counts_as: BatchCountsAs | None = None
+    """Absent: what is on the safe side for what the count is used for, see `counted_as`."""
+    time_zone: str = "UTC"
+    """Where the month begins. Intuit says a calendar month, and not in which zone."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            _zone_of(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone called {value!r} on this machine") from error
+        return value
+
+    def month_at(self, moment: datetime) -> date:
+        """The billing month that `moment` lies in, as its first day."""
+        return month_of(moment, _zone_of(self.time_zone))
+
+    @property
+    def counted_as(self) -> BatchCountsAs:
+        """How a batch counts. Unless it is said: as its items where there is a cap to keep, else as one call.
+
+        Intuit bills "calls" and does not say which it means. A cap that took a batch for one call would let a company's
+        app be switched off for the rest of the month, should each item count; the other mistake only stops a run
+        early, which goes on later. A count that stops nothing is given in Intuit's own word, calls.
+        """
+        if self.batch_counts_as is not None:
+            return self.batch_counts_as
+        return BatchCountsAs.CALL if self.monthly_cap is None else BatchCountsAs.ITEMS
 
 
 class PostgresSection(_Section):
@@ -101,6 +145,7 @@ class Settings(_Section):
     """Divides every limit's window, freeze and backoff, for rehearsals; refused against Intuit's own hosts."""
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
+    metered: MeteredSection = MeteredSection()
     postgres: PostgresSection = PostgresSection()
     limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """Overrides of single limits of `limits.toml`, by name."""
@@ -140,6 +185,11 @@ class Settings(_Section):
         """Where tokens are refreshed."""
         return self.qbo.oauth_token_url or TOKEN_URL
 
+    @property
+    def costs(self) -> Costs:
+        """What a run is to keep low, and what a call costs."""
+        return Costs(optimise=self.extract.optimise, batch_counts_as=self.metered.counted_as)
+
     def pacing_limits(self) -> Limits:
         """The shipped limits with this configuration's overrides, scaled. Raises `UsageError` if they contradict."""
         if self.limits_scale != 1.0 and (is_intuits(self.api_url)):
@@ -149,6 +199,11 @@ class Settings(_Section):
             )
         limits = _overridden(self.limits)
         return limits.scaled(self.limits_scale) if self.limits_scale != 1.0 else limits
+
+
+def _zone_of(name: str) -> tzinfo:
+    """UTC is known without the machine's table of zones, which a small container may not have."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def _overridden(overrides: Mapping[str, float]) -> Limits:

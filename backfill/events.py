@@ -62,6 +62,10 @@ class RealmStarted(Event, frozen=True, kw_only=True):
     resumed: bool
 
 
+class RealmPaused(Event, frozen=True, kw_only=True):
+    """The realm's turn is over and others go on; it goes on from here in its next turn."""
+
+
 class CensusTaken(Event, frozen=True, kw_only=True):
     """How many objects the realm holds: entity name to count, as the server said."""
 

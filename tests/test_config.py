@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,12 @@ def test_every_faulty_key_is_named_at_once_with_what_is_allowed(tmp_path: Path) 
         ("limits_scale = nan", "limits_scale"),
         ("extract = { memory_mb = 1 }", "extract.memory_mb"),
         ("postgres = { lease_s = 0.1 }", "postgres.lease_s"),
+        ('extract = { optimise = "money" }', "extract.optimise"),
+        ("metered = { monthly_cap = 0 }", "metered.monthly_cap"),
+        ('metered = { batch_counts_as = "calls" }', "metered.batch_counts_as"),
+        ('metered = { time_zone = "Mars/Olympus" }', "metered.time_zone"),
+        ('metered = { time_zone = "../../etc/passwd" }', "metered.time_zone"),
+        ("metered = { cap = 5 }", "metered.cap"),
     ],
 )
 def test_one_fault(tmp_path: Path, toml: str, key: str) -> None:
@@ -196,6 +203,29 @@ def test_limits_are_never_scaled_against_intuit() -> None:
         scaled = load_settings(None, {"BACKFILL_LIMITS_SCALE": "60", **variables})
         with pytest.raises(UsageError, match="Intuit's own limits cannot be scaled"):
             scaled.pacing_limits()
+
+
+@pytest.mark.parametrize(
+    ("toml", "counted_as"),
+    [
+        ("", "call"),
+        ("monthly_cap = 500000", "items"),
+        ('monthly_cap = 500000\nbatch_counts_as = "call"', "call"),
+        ('batch_counts_as = "items"', "items"),
+    ],
+)
+def test_a_cap_is_kept_by_the_reading_that_holds_either_way(tmp_path: Path, toml: str, counted_as: str) -> None:
+    """Unless it is said how a batch counts, which Intuit does not."""
+    settings = load(tmp_path, f"[metered]\n{toml}")
+    assert settings.metered.counted_as == counted_as
+    assert settings.costs.batch_counts_as == counted_as
+
+
+def test_a_month_is_the_calendars_where_it_is_said_to_be(tmp_path: Path) -> None:
+    moment = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
+    assert load(tmp_path, "").metered.month_at(moment) == date(2026, 12, 1)
+    pacific = load(tmp_path, '[metered]\ntime_zone = "America/Los_Angeles"')
+    assert pacific.metered.month_at(moment) == date(2026, 11, 1)
 
 
 def test_the_file_that_comes_along_says_the_defaults() -> None:

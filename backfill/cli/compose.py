@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import anyio
 
@@ -13,9 +14,12 @@ from backfill.cli.output import say
 from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.events import Observer
-from backfill.model import RealmId, Secret
+from backfill.model import Lease, Secret, Tokens
 from backfill.pacing.budget import RealmBudget
+from backfill.pacing.byte_budget import RealmRoom
+from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import HeldPermits
+from backfill.pacing.metering import MeteredBudget, Meters
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried
@@ -28,9 +32,15 @@ from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
+from backfill.store.metered import MeteredCounts
 from backfill.store.migrate import drop_everything
 from backfill.store.permits import PostgresPermitLedger
-from backfill.wire import Transport
+
+_SETTLE_S = 5.0
+"""For one statement an app. What is not given back of a block stays counted, which wastes some calls of the month."""
+
+_DIGEST_CHARS = 16
+"""64 bits: no two apps of one user share them."""
 
 
 @asynccontextmanager
@@ -71,16 +81,27 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-WayToRealm = Callable[[RealmId], AbstractAsyncContextManager[Transport]]
+WayToRealm = Callable[[Lease, RealmRoom], AbstractAsyncContextManager[Retried]]
 """A realm's whole stack while its lease is held: `retried(prepared(paced(observed(checked(authorized(http))))))`."""
 
-_SETTLE_S = 5.0
-"""For one statement. What is not settled counts as just used up, which only costs whoever comes next some minutes."""
+
+def meters(settings: Settings, database: Database) -> Meters:
+    """The metered calls of each app, counted in the database with those of all other processes."""
+    counts = MeteredCounts(database)
+    return Meters(
+        lambda app: MeteredBudget(
+            settings.metered.monthly_cap,
+            batch_counts_as=settings.metered.counted_as,
+            ledger=counts,
+            app=app,
+            month=lambda: settings.metered.month_at(now()),
+        )
+    )
 
 
 @asynccontextmanager
 async def open_api(
-    settings: Settings, database: Database, vault: Vault, observe: Observer
+    settings: Settings, database: Database, vault: Vault, observe: Observer, metered: Meters
 ) -> AsyncIterator[WayToRealm]:
     """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up."""
     limits = settings.pacing_limits()
@@ -90,23 +111,34 @@ async def open_api(
     rng = random.Random()  # noqa: S311
     breaker = QuotaBreaker()
     ledger = PostgresPermitLedger(database, HeldPermits)
+    credentials = _credentials(settings)
     async with open_http(settings.api_url, settings.token_url) as http:
-        keeper = TokenKeeper(
-            vault, http.tokens, _credentials(settings), now=now, rng=rng, observe=observe, options=patience
-        )
+        keeper = TokenKeeper(vault, http.tokens, credentials, now=now, rng=rng, observe=observe, options=patience)
         once = Observed(Checked(Authorized(http.api, keeper)), observe)
 
-        @asynccontextmanager
-        async def way(realm_id: RealmId) -> AsyncIterator[Transport]:
-            budget = RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker, ledger=ledger)
-            budget.restore(await ledger.held(realm_id))
-            try:
-                yield Retried(Prepared(Paced(once, budget), keeper), policy=policy, rng=rng, observe=observe)
-            finally:
-                with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
-                    await budget.settle()
+        budgets = KeptBudgets(
+            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker, ledger=ledger),
+            ledger,
+        )
 
-        yield way
+        @asynccontextmanager
+        async def way(lease: Lease, room: RealmRoom) -> AsyncIterator[Retried]:
+            app = app_of(await vault.read(lease.realm_id), credentials)
+            async with budgets.of(lease) as budget:
+                paced = Paced(once, budget, metered=metered.of(app), patience=room.patience, resting=room.resting)
+                yield Retried(Prepared(paced, keeper), policy=policy, rng=rng, observe=observe)
+
+        try:
+            yield way
+        finally:
+            with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
+                await metered.settle()
+
+
+def app_of(tokens: Tokens, credentials: Credentials | None) -> str:
+    """What tells the realm's app from others in the count: a digest of its client id."""
+    client_id = tokens.client_id or (None if credentials is None else credentials.client_id)
+    return sha256(client_id.reveal().encode()).hexdigest()[:_DIGEST_CHARS] if client_id else ""
 
 
 def _credentials(settings: Settings) -> Credentials | None:

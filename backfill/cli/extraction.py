@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import anyio
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, keyring, now, open_api, open_store
+from backfill.cli.compose import WayToRealm, keyring, meters, now, open_api, open_store
 from backfill.cli.output import say
 from backfill.cli.progress import Progress
 from backfill.cli.stopping import Stopping, until_stopped
@@ -22,9 +22,11 @@ from backfill.jobs.beside import beside
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, Trouble, work_realms
 from backfill.jobs.questions import Questions
+from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Realm, RealmId, RunId
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.byte_budget import ByteBudget, RealmRoom
+from backfill.pacing.metering import Meters
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.database import Database
@@ -48,6 +50,8 @@ class Extraction:
     tally: Tally
     fleet: FleetResult
     wall_s: float
+    metered: int = 0
+    """Calls that Intuit bills, as the configuration counts a batch."""
 
     def as_json(self) -> Mapping[str, object]:
         """The contract's object."""
@@ -68,7 +72,7 @@ class Extraction:
             },
             "requests": {"total": sum(requests.values()), **requests},
             "throttled": self.tally.throttled,
-            "metered": self.tally.metered,
+            "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
             "errors": [msgspec.to_builtins(trouble) for trouble in self.fleet.troubles],
         }
@@ -92,7 +96,8 @@ class Extraction:
                 lines.append(f"  {len(realms)} {name}: {', '.join(realms[:5])}{', ...' if len(realms) > 5 else ''}")
         for trouble in fleet.troubles[:20]:
             about = f" {trouble.entity}" if trouble.entity else ""
-            lines.append(f"  realm {trouble.realm_id}{about}: {trouble.message}")
+            of_realm = f"realm {trouble.realm_id}{about}: " if trouble.realm_id else ""
+            lines.append(f"  {of_realm}{trouble.message}")
             if trouble.action:
                 lines.append(f"      What to do: {trouble.action}")
         if len(fleet.troubles) > 20:
@@ -126,13 +131,13 @@ async def run_extraction(
         if started.resumed:
             say(f"Going on with run {started.run_id}, which was not finished.")
         store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
-        run = _Run(settings, store, started.run_id, chosen, since, len(realms), wait)
+        run = _Run(settings, store, started.run_id, chosen, since, realms, wait, meters(settings, database))
         fleet = await run.work(active, database, vault, runs)
         for realm in realms:
             if realm.realm_id not in active:
                 fleet.parked.append(realm.realm_id)
                 fleet.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
-        extraction = Extraction(started.run_id, len(realms), run.tally, fleet, run.elapsed_s())
+        extraction = Extraction(started.run_id, len(realms), run.tally, fleet, run.elapsed_s(), run.meters.used)
         await runs.finish(started.run_id, _status(fleet), extraction.as_json())
         return extraction
 
@@ -147,19 +152,25 @@ class _Run:
         run_id: RunId,
         entities: Sequence[Entity],
         since: datetime | None,
-        realms_total: int,
+        realms: Sequence[Realm],
         wait: bool,
+        metered: Meters,
     ) -> None:
-        self.tally = Tally(anyio.current_time, realms_total, window_s=RATE_WINDOW_S / settings.limits_scale)
+        self.meters = metered
+        self.tally = Tally(anyio.current_time, len(realms), window_s=RATE_WINDOW_S / settings.limits_scale)
         self._settings = settings
         self._store = store
         self._run_id = run_id
-        self._options = ExtractOptions(entities=entities, since=since, readers=settings.extract.readers_per_realm)
+        self._options = ExtractOptions(
+            entities=entities, since=since, readers=settings.extract.readers_per_realm, costs=settings.costs
+        )
         self._fleet_options = FleetOptions(
             realms_at_once=settings.extract.realms_at_once,
             lease_renewal_s=settings.postgres.lease_s / 3,
             wait_for_lease=wait,
         )
+        self._weights = {realm.realm_id: realm.weight for realm in realms if realm.weight != 1}
+        self._turns: dict[RealmId, Turn] = {}
         self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
         self._started_at = anyio.current_time()
 
@@ -169,23 +180,26 @@ class _Run:
     async def work(
         self, realm_ids: Sequence[RealmId], database: Database, vault: TokenVault, runs: Runs
     ) -> FleetResult:
-        observe = self.tally.observe
         progress = Progress(
             self.tally,
             title=f"backfill extract, run {self._run_id}",
             allowed_per_window=self._settings.pacing_limits().request_permits,
         )
-        async with open_api(self._settings, database, vault, observe) as way:
+        async with open_api(self._settings, database, vault, self._observe, self.meters) as way:
 
-            async def until(stopping: Stopping) -> FleetResult:
+            async def until(asked_to_stop: Stopping) -> FleetResult:
+                def stopping() -> bool:
+                    return asked_to_stop() or self.meters.reached is not None
+
                 return await work_realms(
                     realm_ids,
-                    lambda lease: self._realm(lease, way, stopping),
+                    lambda lease, turn: self._realm(lease, turn, way, stopping),
                     store=self._store,
                     run_id=self._run_id,
-                    observe=observe,
+                    observe=self._observe,
                     options=self._fleet_options,
                     stopping=stopping,
+                    weights=self._weights,
                 )
 
             async def beat() -> None:
@@ -196,22 +210,41 @@ class _Run:
                     alive = await runs.heartbeat(self._run_id)
 
             async with beside(beat, name="heartbeat of the run"), progress.shown():
-                return await until_stopped(until)
+                fleet = await until_stopped(until)
+        if self.meters.reached is not None:
+            reached = self.meters.reached
+            fleet.troubles.insert(0, Trouble(RealmId(""), "", "metered_cap", reached.message, reached.action))
+        return fleet
 
-    async def _realm(self, lease: Lease, way: WayToRealm, stopping: Stopping) -> RealmOutcome:
+    def _observe(self, event: events.Event) -> None:
+        """Count it; and a realm that is refused need not keep its place while it rests."""
+        self.tally.observe(event)
+        if isinstance(event, events.Throttled) and event.realm_id in self._turns:
+            self._turns[event.realm_id].rest_until = anyio.current_time() + event.freeze_s
+
+    async def _realm(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
+        self._turns[lease.realm_id] = turn
+        try:
+            return await self._turn(lease, turn, way, stopping)
+        finally:
+            del self._turns[lease.realm_id]
+
+    async def _turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         scan = await self._store.scan(self._run_id, lease.realm_id)
         if scan.finished:
             return RealmOutcome(proven=True)
-        self.tally.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
-        async with way(lease.realm_id) as transport:
+        self._observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
+        room = RealmRoom(self._room, lease.realm_id, weight=turn.weight, patience=turn.patience)
+        async with way(lease, room) as transport:
             work = RealmWork(
                 lease=lease,
                 run_id=self._run_id,
-                ask=Questions(transport, lease.realm_id, call_s=CALL_S),
+                ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
                 store=self._store,
-                room=self._room,
-                observe=self.tally.observe,
+                room=room,
+                observe=self._observe,
                 stopping=stopping,
+                turn=turn,
                 now=now,
                 page_rows=self._settings.extract.page_rows,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,12 @@ from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.config import Settings
+    from backfill.store.metered import MeteredRow
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
 
 RUNS_SHOWN = 5
+MONTHS_SHOWN = 12
+"""A year of one app, or a month of twelve."""
 REALMS_SHOWN = 50
 """A screenful; the JSON has them all, up to a thousand."""
 
@@ -35,6 +39,7 @@ def status(
 
         from backfill.cli.compose import open_store
         from backfill.cli.extraction import select_realms
+        from backfill.store.metered import MeteredCounts
         from backfill.store.realms import Realms
         from backfill.store.status import Status
 
@@ -49,8 +54,9 @@ def status(
             else:
                 runs = await stored.runs(limit=RUNS_SHOWN)
                 progress = await stored.progress(runs[0].run_id) if runs else []
-                shown = {"runs": [_run_fields(run) for run in runs], "realms": progress}
-                words = _run_words(runs, progress)
+                months = await MeteredCounts(database).months(limit=MONTHS_SHOWN)
+                shown = {"runs": [_run_fields(run) for run in runs], "realms": progress, "metered": months}
+                words = itertools.chain(_run_words(runs, progress), _metered_words(months, settings))
         if as_json:
             output.result(to_builtins(shown))
         else:
@@ -94,6 +100,20 @@ def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Ite
             yield f"      {part.parked_message}\n      What to do: {part.parked_action}"
     if len(progress) > REALMS_SHOWN:
         yield f"  and {len(progress) - REALMS_SHOWN} more: backfill status --json"
+
+
+def _metered_words(months: Sequence[MeteredRow], settings: Settings) -> Iterator[str]:
+    """What the newest month used up, in both readings: Intuit's portal shows which of them it bills."""
+    if not months:
+        return
+    yield ""
+    yield f"Metered calls of {months[0].month:%B %Y}:"
+    cap = settings.metered.monthly_cap
+    for row in months:
+        if row.month == months[0].month:
+            used = row.items if settings.metered.counted_as == "items" else row.calls
+            capped = f"; {used:,} of the cap of {cap:,}" if cap is not None else ""
+            yield f"  app {row.app or '(none)'}: {row.calls:,} calls, {row.items:,} with batches as their items{capped}"
 
 
 def _realm_words(realm_id: str, proofs: Sequence[ProofRow], quarantine: Sequence[QuarantineRow]) -> Iterator[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
 from backfill import events
-from backfill.pacing.metering import METERED_LANES
-from backfill.pacing.paced import ACCEPTED
 
 RATE_WINDOW_S = 60.0
 """Rates are shown per minute, as Intuit's limits are counted."""
@@ -33,7 +31,6 @@ class Tally:
     requests: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
-    metered: int = 0
     retries: int = 0
     counted: dict[str, int] = field(default_factory=dict)
     """Realm to the rows its census counted."""
@@ -87,8 +84,6 @@ class Tally:
         self.requests[event.lane] += 1
         if event.code:
             self.faults[event.code] += 1
-        if event.lane in METERED_LANES and event.status in ACCEPTED:
-            self.metered += 1
 
     @observe.register
     def _(self, event: events.PageLanded) -> None:
@@ -114,6 +109,10 @@ class Tally:
     def _(self, event: events.RealmStarted) -> None:
         self.running.add(event.realm_id)
         self.waiting_for.pop(event.realm_id, None)
+
+    @observe.register
+    def _(self, event: events.RealmPaused) -> None:
+        self.running.discard(event.realm_id)
 
     @observe.register
     def _(self, event: events.LeaseAwaited) -> None:

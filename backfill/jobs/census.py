@@ -1,18 +1,22 @@
-"""How many objects of each entity a realm holds, as its server says, many counts to a call."""
+"""What a realm holds, as its server says: small entities read outright in one call, the others counted in another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backfill.errors import Disposition, FaultError, RequestError
+from backfill.errors import Disposition, RequestError
+from backfill.jobs import rates
+from backfill.jobs.costs import Costs
+from backfill.jobs.outright import Outright, read_one_by_one, read_outright
+from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.rates import RatesLook
 from backfill.jobs.work import RealmWork
+from backfill.model import Proof
 from backfill.qbo import query
-from backfill.qbo.catalogue import CATALOGUE, Entity
-
-_NOT_OFFERED = {"500", "2000", "5030"}
-"""Unsupported operation, unknown object, feature not in the company's plan: there is nothing to read."""
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +30,99 @@ class Census:
     """The server's `time` of the first answer: whatever changes later, catch-up must find."""
     counted_at: Mapping[str, datetime] = field(default_factory=dict)
     """Entity to the `time` of the answer that counted it, for those counted by this process."""
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """The entities that were read whole on the way, as of `counted_at`."""
+    rates: RatesLook = field(default_factory=RatesLook)
+    """What is known of the exchange rates already."""
 
 
-async def take_census(work: RealmWork, entities: Iterable[Entity], *, updated_since: datetime | None) -> Census:
-    """Count every countable entity (only what was created or updated since, if a moment is given)."""
-    countable = [entity for entity in entities if entity.countable]
-    if not countable:
-        return Census(counts={}, not_offered=[], refused={}, taken_at=await _server_time(work))
-    answers = await work.ask.many([query.count(entity, updated_since=updated_since) for entity in countable])
-    counts: dict[str, int] = {}
-    counted_at: dict[str, datetime] = {}
-    not_offered: list[str] = []
-    refused: dict[str, str] = {}
-    for entity, answer in zip(countable, answers.items, strict=True):
+async def take_census(
+    work: RealmWork, entities: Sequence[Entity], *, updated_since: datetime | None, costs: Costs
+) -> Census:
+    """Read what is usually small, and count every other countable entity (only what was updated since, if given).
+
+    Where a question by itself is cheaper than two in batches, the others are read as well, and counted if too large.
+    Raises `RequestError` for what concerns the whole realm.
+    """
+    outright = await read_outright(work, entities, since=updated_since)
+    if costs.prefers_singles:
+        outright = await read_one_by_one(work, _waiting(entities, outright), outright, since=updated_since)
+    waiting = _waiting(entities, outright)
+    priced = next((entity for entity in entities if entity.reading is Reading.RATES), None)
+    look = outright.rates or RatesLook()
+    # First of all, so that both stand in one batch: only then are the rates those of the currencies beside them.
+    beside = rates.statements(priced, look) if priced is not None and look.codes else []
+    statements = [*beside, *(query.count(entity, updated_since=updated_since) for entity in waiting)]
+    if not statements:
+        return _census(outright, outright.at or await _server_time(work), look)
+    async with work.room_for(CATALOGUE["ExchangeRate"], rates.RATES_MAX if beside else 0):
+        answers = await work.ask.many(statements)
+        if priced is not None and beside:
+            look = await _rates_beside(work, priced, look, answers.items[: len(beside)])
+    return _with_counts(
+        _census(outright, outright.at or answers.first_time, look), waiting, answers.items[len(beside) :]
+    )
+
+
+def _waiting(entities: Sequence[Entity], outright: Outright) -> Sequence[Entity]:
+    """What is still to be counted."""
+    known = outright.proofs.keys() | outright.faults.keys()
+    return [entity for entity in entities if entity.countable and entity.name not in known]
+
+
+def _census(outright: Outright, taken_at: datetime, look: RatesLook) -> Census:
+    """The census of what was read outright."""
+    found = Census(
+        counts=outright.counts,
+        not_offered=[],
+        refused={},
+        taken_at=taken_at,
+        counted_at={name: proof.watermark for name, proof in outright.proofs.items() if proof.watermark is not None},
+        proofs=outright.proofs,
+        rates=look,
+    )
+    return _with_faults(found, outright.faults)
+
+
+async def _rates_beside(
+    work: RealmWork, entity: Entity, look: RatesLook, answers: Sequence[Page | RequestError]
+) -> RatesLook:
+    """What the rates beside the counts say. What they refuse is for their own turn, at the end."""
+    try:
+        return await rates.looked(work, entity, look, answers)
+    except RequestError as fault:
+        if fault.disposition is Disposition.PARK:
+            raise
+        return look
+
+
+def _with_counts(census: Census, entities: Sequence[Entity], answers: Sequence[Page | RequestError]) -> Census:
+    """The census with one answer an entity. Raises an answer that parks the realm."""
+    counts, counted_at = dict(census.counts), dict(census.counted_at)
+    faults: dict[str, RequestError] = {}
+    refused = dict(census.refused)
+    for entity, answer in zip(entities, answers, strict=True):
         if isinstance(answer, RequestError):
-            if answer.disposition is Disposition.PARK:
-                raise answer
-            if is_not_offered(answer):
-                not_offered.append(entity.name)
-            else:
-                refused[entity.name] = f"Intuit refused to count it: {answer.message}"
+            faults[entity.name] = answer
         elif answer.total_count is None:
             refused[entity.name] = "Intuit answered a COUNT without a number."
         else:
             counts[entity.name] = answer.total_count
             counted_at[entity.name] = answer.server_time
-    return Census(
-        counts=counts,
-        not_offered=not_offered,
-        refused=refused,
-        taken_at=answers.first_time,
-        counted_at=counted_at,
-    )
+    return _with_faults(replace(census, counts=counts, counted_at=counted_at, refused=refused), faults)
+
+
+def _with_faults(census: Census, faults: Mapping[str, RequestError]) -> Census:
+    """The census with what was not answered: not offered by this company, or refused. Raises one that parks it."""
+    not_offered, refused = list(census.not_offered), dict(census.refused)
+    for name, fault in faults.items():
+        if fault.disposition is Disposition.PARK:
+            raise fault
+        if is_not_offered(fault):
+            not_offered.append(name)
+        else:
+            refused[name] = f"Intuit refused to answer for it: {fault.message}"
+    return replace(census, not_offered=not_offered, refused=refused)
 
 
 async def _server_time(work: RealmWork) -> datetime:
@@ -65,12 +130,3 @@ async def _server_time(work: RealmWork) -> datetime:
     company = CATALOGUE["CompanyInfo"]
     page = await work.ask.page(company, query.page(company, order_by=None))
     return page.server_time
-
-
-def is_not_offered(fault: RequestError) -> bool:
-    """Whether the fault says that this company has no such entity at all.
-
-    4001 is also the answer to a wrong property, so the words decide: only an unknown entity is meant.
-    """
-    detail = fault.detail if isinstance(fault, FaultError) else ""
-    return fault.code in _NOT_OFFERED or (fault.code == "4001" and "invalid context declaration" in detail)

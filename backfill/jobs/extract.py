@@ -12,7 +12,7 @@ What an entity refuses makes that entity unproven; what the realm refuses (its t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import anyio
@@ -22,12 +22,14 @@ from backfill import events
 from backfill.errors import BackfillError, FaultError, StoppedError, UnprovenError
 from backfill.jobs import snapshot
 from backfill.jobs.census import Census, take_census
+from backfill.jobs.costs import Costs
 from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.proofs import not_offered, refused
 from backfill.jobs.prove import prove_changes
+from backfill.jobs.rates import read_rates
 from backfill.jobs.scan import read_slice
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Expected, Proof, RealmId, Scan, Slice
@@ -46,6 +48,8 @@ class ExtractOptions:
     """Only what was created or updated since then; None: everything."""
     readers: int = 8
     """Slices of one realm read at a time. Ten may be in flight; two are left for what is not a slice."""
+    costs: Costs = field(default_factory=Costs)
+    """What to keep low, and what a call costs."""
 
 
 async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) -> Sequence[Proof]:
@@ -56,6 +60,8 @@ async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) ->
     """
     scan, census = await _begun(work, options, scan)
     await _read_slices(work, options, scan.slices)
+    if scan.slices:
+        census = _looked_at_again(census, options)
     proofs = [_unproven_if_said(work, proof) for proof in await _prove(work, options, census)]
     await work.store.finish_scan(work.lease, work.run_id, proofs)
     for proof in proofs:
@@ -72,15 +78,40 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[
         unknown = [entity for entity in options.entities if entity.countable and entity.name not in scan.census]
         if not unknown:
             return scan, Census(counts=scan.census, not_offered=[], refused={}, taken_at=scan.started_at)
-        again = await take_census(work, unknown, updated_since=options.since)
+        again = await take_census(work, unknown, updated_since=options.since, costs=options.costs)
         return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
-    census = await take_census(work, options.entities, updated_since=options.since)
+    census = await take_census(work, options.entities, updated_since=options.since, costs=options.costs)
     work.observe(events.CensusTaken(realm_id=work.realm_id, counts=dict(census.counts)))
-    slices = await plan_slices(work, options.entities, census.counts, started_at=census.taken_at, since=options.since)
+    planned = [entity for entity in options.entities if entity.name not in census.proofs]
+    slices = await plan_slices(
+        work,
+        planned,
+        census.counts,
+        started_at=census.taken_at,
+        since=options.since,
+        costs=options.costs,
+        readers=options.readers,
+    )
     await work.store.begin_scan(
         work.lease, work.run_id, started_at=census.taken_at, census=census.counts, slices=slices
     )
     return Scan(started_at=census.taken_at, census=census.counts, slices=slices, finished=False), census
+
+
+def _looked_at_again(census: Census, options: ExtractOptions) -> Census:
+    """The census after a long read: what was read whole before it is read again beside the other small ones.
+
+    It was proven, as of the run's beginning; now it is as of its end, like the rest, if that may cost what it costs.
+    """
+    rows = {name: rows for name, rows in census.counts.items() if rows}
+    once = [CATALOGUE[name] for name in rows.keys() - census.proofs.keys() if rows[name] <= snapshot.SNAPSHOT_ROWS_MAX]
+    again = [CATALOGUE[name] for name in census.proofs if rows.get(name) or not CATALOGUE[name].countable]
+    groups = [[len(group) for group in snapshot.packed(some, rows)] for some in (once, [*once, *again])]
+    before, after = map(options.costs.of_batches, groups)
+    if not options.costs.allows(after - before):
+        return census
+    kept = {name: proof for name, proof in census.proofs.items() if CATALOGUE[name] not in again}
+    return replace(census, proofs=kept)
 
 
 async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequence[Slice]) -> None:
@@ -108,9 +139,10 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
                 failures.insert(0, error)
                 scope.cancel()
 
-    async with anyio.create_task_group() as readers:
-        for number in range(options.readers):
-            readers.start_soon(read, readers.cancel_scope, name=f"reader {number} of realm {work.realm_id}")
+    with work.turn.breakable():
+        async with anyio.create_task_group() as readers:
+            for number in range(min(options.readers, len(open_slices))):
+                readers.start_soon(read, readers.cancel_scope, name=f"reader {number} of realm {work.realm_id}")
     if failures:
         raise failures[0]
 
@@ -130,10 +162,15 @@ def _key(entity: Entity, options: ExtractOptions) -> Key:
 
 async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> list[Proof]:
     """Bring every entity to one last answer of the server, and compare."""
-    open_entities = [entity for entity in options.entities if entity.name not in census.refused]
+    open_entities = [
+        entity
+        for entity in options.entities
+        if entity.name not in census.refused and entity.name not in census.not_offered
+    ]
     proofs = [refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
     proofs += [not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
-    open_entities = [entity for entity in open_entities if entity.name not in census.not_offered]
+    proofs += census.proofs.values()
+    open_entities = [entity for entity in open_entities if entity.name not in census.proofs]
 
     small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts, work.page_rows)]
     carried = [entity for entity in open_entities if entity.carried_by_cdc and entity not in small]
@@ -158,14 +195,8 @@ async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> li
         if entity.reading is Reading.LISTING:
             proofs.append(await snapshot.read_listing(work, entity))
         elif entity.reading is Reading.RATES:
-            proofs.append(await snapshot.read_rates(work, entity, none_at=_no_currencies(census, options)))
+            proofs.append(await read_rates(work, entity, census.rates))
     return proofs
-
-
-def _no_currencies(census: Census, options: ExtractOptions) -> datetime | None:
-    """When the server counted no foreign currencies, if it did; the count of a part of them says nothing."""
-    whole = options.since is None and census.counts.get("CompanyCurrency") == 0
-    return census.counted_at.get("CompanyCurrency") if whole else None
 
 
 async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions, *, read_before: bool) -> Proof:

@@ -1,14 +1,15 @@
-"""Many realms at once: long-lived workers take realms from a bounded stream; one realm's trouble is its own."""
+"""Many realms at once, by turns where they are more than there are places; one realm's trouble is its own."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from backfill import events
@@ -24,10 +25,21 @@ from backfill.errors import (
 )
 from backfill.jobs.beside import beside
 from backfill.jobs.ports import Store
+from backfill.jobs.turns import Places, Turn
 from backfill.model import Lease, RealmId, RunId
 
 _RELEASE_S = 5.0
 """Long enough for one statement; a lease that is not given back runs out by itself."""
+
+
+_LOOK_S = 1.0
+"""Whether a stop was asked for or a realm has come to rest, nobody says: one look a second, for all realms together."""
+
+_LOOK_SHARE_S = 0.02
+"""Of thousands of realms that another process has, fifty a second are looked at: a hundredth of a processor."""
+
+NO_WEIGHTS: Mapping[RealmId, float] = MappingProxyType({})
+"""All realms weigh the same."""
 
 
 class Trouble(Struct, frozen=True):
@@ -60,17 +72,29 @@ class FleetResult:
 
 
 class RealmJob(Protocol):
-    """Does one realm's work under its lease."""
+    """Does one realm's work under its lease, or a turn's part of it: then it raises `StoppedError` as `turn` says.
 
-    def __call__(self, lease: Lease, /) -> Awaitable[RealmOutcome]: ...
+    The next turn begins with a new lease, and goes on from what was committed.
+    """
+
+    def __call__(self, lease: Lease, turn: Turn, /) -> Awaitable[RealmOutcome]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetOptions:
     """How the realms are worked."""
 
-    realms_at_once: int = 50
-    """Realms held open together. Each has at most 10 requests in flight; the byte budget bounds their pages."""
+    realms_at_once: int = 200
+    """Places. An open realm takes some 80 KB besides its pages, which the byte budget bounds; and one realm's limits
+    use up so little of a machine that many must be open to keep it busy."""
+    turn_s: float = 30.0
+    """How long a realm keeps its place while others wait. A turn costs half a dozen short statements, and the drain of
+    its readers, which is a page's time: some hundredths of this."""
+    early_end_s: float = 0.5
+    """One turn is ended before its time each half second, if someone waits for a first one: so a new realm starts
+    within this and a page's time."""
+    rest_s: float = 5.0
+    """A realm that rests for longer than this after a refusal need not keep its place meanwhile."""
     lease_renewal_s: float = 10.0
     """A third of the lease, so that two renewals may be lost."""
     wait_for_lease: bool = True
@@ -87,24 +111,23 @@ async def work_realms(
     observe: events.Observer,
     options: FleetOptions,
     stopping: Callable[[], bool],
+    weights: Mapping[RealmId, float] = NO_WEIGHTS,
+    joining: AsyncIterable[RealmId] | None = None,
 ) -> FleetResult:
-    """Run `job` for every realm, `realms_at_once` at a time.
+    """Run `job` for every realm, `realms_at_once` at a time, and by turns if there are more: see `Places`.
 
+    `weights`: a realm's share where realms compete, 1 for those that are not named. `joining` brings realms that come
+    while the others are worked on; the call ends when it has ended, too.
     Raises `BackfillError` for what no realm can go on without (the database is gone, the month's quota is spent);
     all that was committed stays.
     """
     fleet = _Fleet(job, store=store, run_id=run_id, observe=observe, options=options, stopping=stopping)
-    send, receive = anyio.create_memory_object_stream[RealmId](0)
+    for realm_id in realms:
+        fleet.places.join(realm_id, weight=weights.get(realm_id, 1.0))
     async with anyio.create_task_group() as group:
-        for number in range(min(options.realms_at_once, len(realms))):
-            group.start_soon(fleet.worker, receive.clone(), group.cancel_scope, name=f"worker {number}")
-        receive.close()
-        async with send:
-            for realm_id in realms:
-                if stopping():
-                    fleet.result.stopped.append(realm_id)
-                else:
-                    await send.send(realm_id)
+        if joining is not None:
+            group.start_soon(fleet.join, joining, weights, name="realms that join")
+        await fleet.conduct(group, joining=joining is not None)
     if fleet.fatal is not None:
         raise fleet.fatal
     return fleet.result
@@ -123,42 +146,101 @@ class _Fleet:
     ) -> None:
         self.result = FleetResult()
         self.fatal: BackfillError | None = None
+        self.places = Places(
+            options.realms_at_once,
+            turn_s=options.turn_s,
+            early_end_s=options.early_end_s,
+            rest_s=options.rest_s,
+        )
         self._job = job
         self._store = store
         self._run_id = run_id
         self._observe = observe
         self._options = options
         self._stopping = stopping
+        self._changed = anyio.Event()
+        self._joining = False
+        self._waited_for: set[RealmId] = set()  # realms of which it was said that another process has them
 
-    async def worker(self, realms: MemoryObjectReceiveStream[RealmId], scope: anyio.CancelScope) -> None:
-        """Work realm after realm until the stream ends. What stops everything is kept in `fatal`."""
-        async with realms:
-            async for realm_id in realms:
-                if self._stopping():
-                    self.result.stopped.append(realm_id)
-                    continue
-                try:
-                    await self._realm(realm_id)
-                except BackfillError as error:
-                    self.fatal = self.fatal or error
-                    scope.cancel()
+    async def join(self, joining: AsyncIterable[RealmId], weights: Mapping[RealmId, float]) -> None:
+        """Line up who comes later."""
+        async for realm_id in joining:
+            self.places.join(realm_id, weight=weights.get(realm_id, 1.0))
+            self._changed.set()
+        self._joining = False
+        self._changed.set()
 
-    async def _realm(self, realm_id: RealmId) -> None:
+    async def conduct(self, group: TaskGroup, *, joining: bool) -> None:
+        """Begin and end turns until nobody wants one any more.
+
+        Looks up when something changed or is due, and each second, since a stop or a rest is not announced.
+        """
+        self._joining = joining
+        while self._joining or not self.places.idle:
+            now = anyio.current_time()
+            if self._stopping():
+                self.result.stopped += self.places.leave_all()
+                self._joining = False
+            while (turn := self.places.begin(now)) is not None:
+                group.start_soon(self._turn, turn, group.cancel_scope, name=f"realm {turn.realm_id}")
+            self.places.end_turns(now)
+            if self._changed.is_set():
+                self._changed = anyio.Event()
+            with anyio.CancelScope(deadline=min(self.places.next_at(), now + _LOOK_S)) as look:
+                await self._changed.wait()
+            if look.cancelled_caught:
+                self.places.look_again()
+        if joining:
+            group.cancel_scope.cancel()  # nobody is taken any more
+
+    async def _turn(self, turn: Turn, scope: anyio.CancelScope) -> None:
+        """One realm's turn. What stops everything is kept in `fatal`."""
         try:
-            lease = await self._lease(realm_id)
+            again_at = await self._worked(turn)
+        except BackfillError as error:
+            self.fatal = self.fatal or error
+            scope.cancel()
+            return
+        if again_at is None:
+            self.places.leave(turn)
+        else:
+            self.places.leave_for_now(turn, anyio.current_time(), until=again_at)
+        self._changed.set()
+
+    async def _worked(self, turn: Turn) -> float | None:
+        """Work on the realm for a turn. Returns the loop time from which on it wants another, if it does."""
+        realm_id = turn.realm_id
+        try:
+            lease = await self._store.acquire(realm_id)
+            self._waited_for.discard(realm_id)
             try:
-                outcome = await self._leased(lease)
+                outcome = await self._leased(lease, turn)
             finally:
                 await self._release(lease)
         except StoppedError:
+            if turn.over:
+                self._observe(events.RealmPaused(realm_id=realm_id))
+                return turn.rest_until
             self.result.stopped.append(realm_id)
-            return
-        except (RequestError, UnprovenError, LeaseLostError, RealmBusyError) as error:
+        except RealmBusyError as busy:
+            if self._options.wait_for_lease:
+                return self._looked_at_again(busy)
+            await self._troubled(realm_id, busy)
+        except (RequestError, UnprovenError, LeaseLostError) as error:
             await self._troubled(realm_id, error)
-            return
-        self.result.troubles += outcome.troubles
-        (self.result.proven if outcome.proven else self.result.unproven).append(realm_id)
-        self._observe(events.RealmFinished(realm_id=realm_id, proven=outcome.proven))
+        else:
+            self.result.troubles += outcome.troubles
+            (self.result.proven if outcome.proven else self.result.unproven).append(realm_id)
+            self._observe(events.RealmFinished(realm_id=realm_id, proven=outcome.proven))
+        return None
+
+    def _looked_at_again(self, busy: RealmBusyError) -> float:
+        """When a realm of another process's is looked at again. It needs no place for that."""
+        realm_id = RealmId(busy.realm_id)
+        if realm_id not in self._waited_for:
+            self._waited_for.add(realm_id)
+            self._observe(events.LeaseAwaited(realm_id=realm_id, owner=busy.owner))
+        return anyio.current_time() + max(self._options.lease_poll_s, len(self._waited_for) * _LOOK_SHARE_S)
 
     async def _troubled(self, realm_id: RealmId, error: BackfillError) -> None:
         """Park the realm, or leave it unfinished to be gone on with."""
@@ -174,22 +256,7 @@ class _Fleet:
             self.result.unproven.append(realm_id)
             self._observe(events.RealmFinished(realm_id=realm_id, proven=False))
 
-    async def _lease(self, realm_id: RealmId) -> Lease:
-        said = False
-        while True:
-            try:
-                return await self._store.acquire(realm_id)
-            except RealmBusyError as busy:
-                if not self._options.wait_for_lease:
-                    raise
-                if not said:
-                    self._observe(events.LeaseAwaited(realm_id=realm_id, owner=busy.owner))
-                    said = True
-            if self._stopping():
-                raise StoppedError("The run was asked to stop.")
-            await anyio.sleep(self._options.lease_poll_s)
-
-    async def _leased(self, lease: Lease) -> RealmOutcome:
+    async def _leased(self, lease: Lease, turn: Turn) -> RealmOutcome:
         """Do the job while the lease is renewed beside it; losing the lease cancels the job."""
 
         async def renew() -> None:
@@ -198,7 +265,7 @@ class _Fleet:
                 await self._store.renew(lease)
 
         async with beside(renew, name=f"lease of realm {lease.realm_id}"):
-            return await self._job(lease)
+            return await self._job(lease, turn)
 
     async def _release(self, lease: Lease) -> None:
         """Give the lease back, also while being cancelled. If the database is gone, the lease ends by itself."""

@@ -8,6 +8,7 @@ aside with its fault: under its Id where that can be had, else it is for the wal
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -36,15 +37,20 @@ class PageSize:
 
     most: int
     rows: int
+    suspect: bool = False
+    """A page failed after all retries of what may have been a passing trouble. Until pages are whole again the next
+    may fail like it, so it is asked once and shrinks at once: to find one row in a thousand takes ten pages."""
 
     @classmethod
     def of(cls, most: int) -> PageSize:
         return cls(most=most, rows=most)
 
-    def shrink(self) -> None:
+    def shrink(self, *, suspect: bool) -> None:
         self.rows = max(1, self.rows // 2)
+        self.suspect = self.suspect or suspect
 
     def grow(self) -> None:
+        self.suspect = self.suspect and self.rows < self.most
         self.rows = min(self.most, self.rows * 2)
 
 
@@ -80,22 +86,25 @@ async def read_page(
 
     Raises `RequestError` when what fails is not the page's size or content.
     """
-    while True:
-        asked = size.rows
-        statement = key.page(entity, low, high, start_position=start_position, max_results=asked)
-        try:
-            page = await work.ask.page(entity, statement)
-        except RequestError as error:
-            if not is_too_much(error):
-                raise
-            if asked == 1:
-                if not _is_broken_row(error):
-                    raise  # no answer in time, even to this little: that is no row's fault
-                return await _set_aside(work, entity, key, low, high, start_position=start_position, fault=error)
-            size.shrink()
-        else:
-            size.grow()
-            return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
+    with ExitStack() as whole:
+        while True:
+            asked = size.rows
+            statement = key.page(entity, low, high, start_position=start_position, max_results=asked)
+            try:
+                # The one row left of a page is not set aside for a passing trouble: it is asked for with patience.
+                page = await work.ask.page(entity, statement, hasty=size.suspect and asked > 1)
+            except RequestError as error:
+                if not is_too_much(error):
+                    raise
+                whole.enter_context(work.turn.whole())  # or the next turn would begin with the whole page again
+                if asked == 1:
+                    if not _is_broken_row(error):
+                        raise  # no answer in time, even to this little: that is no row's fault
+                    return await _set_aside(work, entity, key, low, high, start_position=start_position, fault=error)
+                size.shrink(suspect=error.disposition is Disposition.RETRY)
+            else:
+                size.grow()
+                return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
 
 
 def is_too_much(error: RequestError) -> bool:
@@ -137,7 +146,8 @@ async def _identify(
         return None
     statement = query.ids_only(entity, created_from=low, created_to=high, start_position=start_position, max_results=1)
     try:
-        page = await work.ask.page(entity, statement)
+        # The row has just failed after all retries: what fails the projection too is most likely the row again.
+        page = await work.ask.page(entity, statement, hasty=True)
     except FaultError:
         return None
     return page.records[0].id if page.records else None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from backfill.errors import FaultError, RequestError
 from backfill.model import Held, Proof
 from backfill.qbo.catalogue import Entity
+
+_NOT_OFFERED = {"500", "2000", "5030"}
+"""Unsupported operation, unknown object, feature not in the company's plan: there is nothing to read."""
 
 
 def compared(
@@ -53,3 +57,17 @@ def refused(entity: Entity, reason: str) -> Proof:
         watermark=None,
         reason=reason,
     )
+
+
+def unanswered(entity: Entity, fault: RequestError) -> Proof:
+    """What the entity's own fault says of it."""
+    return not_offered(entity, None) if is_not_offered(fault) else refused(entity, fault.message)
+
+
+def is_not_offered(fault: RequestError) -> bool:
+    """Whether the fault says that this company has no such entity at all.
+
+    4001 is also the answer to a wrong property, so the words decide: only an unknown entity is meant.
+    """
+    detail = fault.detail if isinstance(fault, FaultError) else ""
+    return fault.code in _NOT_OFFERED or (fault.code == "4001" and "invalid context declaration" in detail)

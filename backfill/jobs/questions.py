@@ -41,16 +41,22 @@ class Items:
 
 
 class Questions:
-    """Asks for one realm. `call_s` bounds one question with all its waits and retries, in seconds."""
+    """Asks for one realm. `call_s` bounds one question with all its waits and retries, in seconds.
 
-    def __init__(self, transport: Transport, realm_id: RealmId, *, call_s: float) -> None:
+    `hasty` is the way for a question that is likely to fail for what it asks: it does not try again.
+    """
+
+    def __init__(
+        self, transport: Transport, realm_id: RealmId, *, call_s: float, hasty: Transport | None = None
+    ) -> None:
         self._transport = transport
+        self._hasty = hasty or transport
         self._realm_id = realm_id
         self._call_s = call_s
 
-    async def page(self, entity: Entity, statement: str) -> Page:
+    async def page(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
         """The rows that `statement` selects. Raises `RequestError`."""
-        return await self._rows(entity, calls.query(self._realm_id, statement))
+        return await self._rows(entity, calls.query(self._realm_id, statement), hasty=hasty)
 
     async def listing(self, entity: Entity) -> Page:
         """All rows of an entity that has a path instead of a query. Raises `RequestError`."""
@@ -97,14 +103,15 @@ class Questions:
         request = calls.batch(self._realm_id, statements)
         return await self._ask(request, lambda response: answers.decode_batch(response, request=request))
 
-    async def _rows(self, entity: Entity, request: Request) -> Page:
-        return await self._ask(request, lambda response: answers.decode_page(entity, response, request=request))
+    async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False) -> Page:
+        way = self._hasty if hasty else self._transport
+        return await self._ask(request, lambda response: answers.decode_page(entity, response, request=request), way)
 
-    async def _ask(self, request: Request, decode: Callable[[Response], T]) -> T:
+    async def _ask(self, request: Request, decode: Callable[[Response], T], way: Transport | None = None) -> T:
         deadline = anyio.current_time() + self._call_s
         attempt = 1
         while True:
-            response = await self._transport.send(request, deadline=deadline)
+            response = await (way or self._transport).send(request, deadline=deadline)
             try:
                 return decode(response)
             except UnreadableError:

@@ -9,8 +9,8 @@ offset, again and again, until as many different rows were met as the server cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -77,6 +77,17 @@ async def read_slice(
     await _Walk(work, entity, part, key, reconcile=reconcile, first=first).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What is left of a page once it is landed: its rows are gone with their room, before the next page has any."""
+
+    ids: Collection[str]
+    """Of all rows that came, if the walk is to reconcile."""
+    full: bool
+    step: Step | None
+    """Without its rows."""
+
+
 class _Walk:
     def __init__(self, work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool, first: bool) -> None:
         self.work = work
@@ -94,25 +105,29 @@ class _Walk:
         seen: frozenset[str] = frozenset()
         skip = 0
         while True:
-            page, step = await self._page(low, seen, skip)
+            page = await self._page(low, seen, skip)
+            step = page.step
             if step is None:
-                unread = await self._by_offset(low, self.part.upper)
+                with self.work.turn.whole():
+                    unread = await self._by_offset(low, self.part.upper)
                 return await self._checkpoint(None, unread, done=True)
             if not page.full:
-                return await self._vanished(page, low, self.part.upper)
+                return await self._vanished(page.ids, low, self.part.upper)
             if step.dense:
                 assert step.low is not None, "a crowded second is a moment"
-                unread = await self._by_offset(step.low, step.low)
+                with self.work.turn.whole():
+                    unread = await self._by_offset(step.low, step.low)
                 low, seen, skip = next_second(step.low), frozenset(), 0
                 await self._checkpoint(low, unread, done=False)
             else:
                 if step.low is not None and step.low != low:
-                    await self._vanished(page, low, step.low - ONE_SECOND)
+                    await self._vanished(page.ids, low, step.low - ONE_SECOND)
                 low, seen, skip = step.low, step.seen, step.skip
 
-    async def _page(self, low: datetime | None, seen: frozenset[str], skip: int) -> tuple[PageRead, Step | None]:
+    async def _page(self, low: datetime | None, seen: frozenset[str], skip: int) -> _Passed:
         """Read and land one page; one that is crowded or out of order leaves no checkpoint."""
         self.work.check_stop()
+        self.work.turn.check()
         async with self.work.room_for(self.entity, self.size.rows):
             page = await read_page(
                 self.work, self.entity, self.key, low, self.part.upper, start_position=skip + 1, size=self.size
@@ -124,7 +139,8 @@ class _Walk:
                 checkpoint = self._at(step.low, done=not page.full)
             fresh = page.records if step is None else step.fresh
             await self.work.land(self.entity, fresh, refusals=page.refusals, checkpoint=checkpoint, latest=self.latest)
-        return page, step
+            ids = frozenset(page.ids()) if self.reconcile else frozenset[str]()
+            return _Passed(ids, page.full, None if step is None else replace(step, fresh=()))
 
     async def _by_offset(self, low: datetime | None, high: datetime | None) -> Sequence[Refusal]:
         """Everything between the bounds by offset, until as many different Ids were met as there are.
@@ -165,6 +181,7 @@ class _Walk:
                 met.update(page.ids())
                 unread += page.unread
                 await self.work.land(self.entity, page.records, refusals=page.refusals, latest=self.latest)
+                del page  # with its room
             if len(unread) > UNREAD_MAX:
                 raise UnprovenError(
                     f"{self.entity.name} of realm {self.work.realm_id}: more than {UNREAD_MAX} objects cannot be "
@@ -187,12 +204,12 @@ class _Walk:
             return None
         return Checkpoint(entity=self.entity.name, number=self.part.number, cursor=cursor, rows=self.rows, done=done)
 
-    async def _vanished(self, page: PageRead, low: datetime | None, high: datetime | None) -> None:
+    async def _vanished(self, present: Collection[str], low: datetime | None, high: datetime | None) -> None:
         if self.reconcile:
-            await self._mark_missing(set(page.ids()), low, high)
+            await self._mark_missing(present, low, high)
 
     async def _mark_missing(
-        self, present: set[str], low: datetime | None, high: datetime | None, *, named: bool = True
+        self, present: Collection[str], low: datetime | None, high: datetime | None, *, named: bool = True
     ) -> int:
         """Look for the rows held between the bounds that the server did not bring.
 

@@ -22,6 +22,10 @@ CUTS_PER_SLICE = 2
 CUTS_MAX = 29
 """Cut moments of one entity: with 30 items to a batch call, a giant costs one call to cut."""
 
+SEGMENT_ROWS_MAX = 2 * ROWS_PER_SLICE
+"""Rows between two counted moments above which it is worth to count inside: the years before a company came to
+QuickBooks may be empty, and all that it has lie within a day."""
+
 ONE_SECOND = timedelta(seconds=1)
 """The resolution of CreateTime and LastUpdatedTime."""
 
@@ -34,9 +38,25 @@ def whole(entity: str, lower: datetime | None, upper: datetime | None) -> Slice:
 def cut_moments(count: int, first: datetime, last: datetime) -> list[datetime]:
     """Moments strictly between `first` and `last`, in whole seconds, at which an entity of `count` rows is counted."""
     wanted = min(CUTS_MAX, ceil(count / ROWS_PER_SLICE) * CUTS_PER_SLICE) if count > ROWS_PER_SLICE else 0
+    return _evenly(wanted, first, last)
+
+
+def _evenly(wanted: int, first: datetime, last: datetime) -> list[datetime]:
     step = (last - first) / (wanted + 1)
     moments = ((first + step * number).replace(microsecond=0) for number in range(1, wanted + 1))
     return sorted({moment for moment in moments if first < moment < last})
+
+
+def crowded_moments(counted: Mapping[datetime, int], total: int, first: datetime, last: datetime) -> list[datetime]:
+    """Moments to count at next: inside the stretches between counted ones that hold too many rows; at most CUTS_MAX."""
+    most = max(SEGMENT_ROWS_MAX, 2 * total // CUTS_MAX)  # of a giant, twice what an even stretch holds
+    points = [(first, 0), *sorted(counted.items()), (last, total)]
+    crowded = [
+        (low, high)
+        for (low, before), (high, up_to) in pairwise(points)
+        if up_to - before > most and high - low > ONE_SECOND
+    ][:CUTS_MAX]
+    return [moment for low, high in crowded for moment in _evenly(CUTS_MAX // len(crowded), low, high)]
 
 
 def slices_by_count(entity: str, counted: Mapping[datetime, int], total: int, upper: datetime) -> list[Slice]:

@@ -27,15 +27,17 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
     cannot be read is set aside under its Id; returns how many did.
     """
     set_aside = 0
+    suspect = False  # a list failed after all retries: parts of it are asked for once, a single Id with patience
     waiting = list(_chunks(missing))
     while waiting:
         ids = waiting.pop()
         async with work.room_for(entity, len(ids)):
             try:
-                page = await work.ask.page(entity, _asking_for(entity, ids))
+                page = await work.ask.page(entity, _asking_for(entity, ids), hasty=suspect and len(ids) > 1)
             except FaultError as fault:
                 if not is_too_much(fault):
                     raise
+                suspect = True
                 if len(ids) > 1:
                     waiting += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
                     continue
@@ -44,6 +46,7 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
                 set_aside += 1
             else:
                 await _settle(work, entity, ids, page)
+                del page  # with its room
     return set_aside
 
 
@@ -57,7 +60,10 @@ async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Pag
         for id_ in ids
         if id_ not in present
     ]
-    await work.land(entity, [*page.records, *gone], refusals=page.refusals, latest=True)
+    # An answer of all rows may bring some that were created since: they are not in what is to be proven.
+    found = [record for record in page.records if record.id in ids]
+    refusals = [refusal for refusal in page.refusals if refusal.id in ids]
+    await work.land(entity, [*found, *gone], refusals=refusals, latest=True)
 
 
 def _asking_for(entity: Entity, ids: Sequence[str]) -> str:

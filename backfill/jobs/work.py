@@ -12,6 +12,7 @@ from backfill import events
 from backfill.errors import Disposition, FaultError, StoppedError, UnprovenError
 from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
+from backfill.jobs.turns import Turn
 from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import PAGE_ROWS_MAX
@@ -49,6 +50,8 @@ class RealmWork:
     """True once the user asked the run to stop: then no further page is asked for."""
     now: Callable[[], datetime]
     """The wall clock, for the age of what was stored; never for a cursor."""
+    turn: Turn
+    """The realm's stay in one of the fleet's places."""
     page_rows: int = PAGE_ROWS_MAX
     unproven: dict[str, str] = field(default_factory=dict)
     """Entity to the reason why its completeness cannot be shown."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 import anyio
@@ -30,8 +31,12 @@ LANE_RINGS: Mapping[Lane, tuple[str, ...]] = {
 }
 """The windows that a call of each lane counts in, in the order in which their permits are taken: scarcest first."""
 
-SNAPSHOT_BUCKETS = 60
-"""The ledger keeps a window's permits in so many groups by time: a restart loses a second by rounding up, at most."""
+SNAPSHOT_GROUPS = 80
+"""The ledger keeps a window's permits in so many groups, each until its last one comes back: at full speed a restart
+loses 0.8 s by that, at most, for 2 KB a writing."""
+
+Resting = Callable[[], AbstractAsyncContextManager[None]]
+"""Entered by a request for as long as its realm rests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class RealmBudget:
     """Lets a realm's requests go when every limit allows it.
 
     Permits are taken in this order, and nothing is held in vain: the lane's own window (40 batches), the window of all
-    requests (500), a place in flight (10), the next start. While the realm rests after a refusal nothing is held.
+    requests (500); then, one request at a time, the next start and a place in flight (10). While the realm rests after
+    a refusal nothing is held.
 
     `rng` jitters the rests. `breaker` is shared by all realms of the app. With a `ledger` permits survive a crash: call
     `restore` with what it holds before the first `take`, and `settle` after the last.
@@ -82,30 +88,29 @@ class RealmBudget:
         self._rings = {name: PermitRing(size, limits.window_s) for name, size in self._sizes.items()}
         self._lanes = {lane: tuple(self._rings[name] for name in names) for lane, names in LANE_RINGS.items()}
         self._in_flight = PermitRing(limits.in_flight, window_s=0)
-        self._spacer = StartSpacer(limits.start_gap_s)
+        self._line = PermitRing(1, window_s=0)  # of those that have their windows' permits, the next to start
+        self._spacer = StartSpacer(limits.starts_per_second, limits.start_span_s)
         self._congestion = Congestion(limits)
         self._speed = 1.0  # as applied to the rings
-        self._covered: Counter[Lane] = Counter()  # requests with durable cover, not given back yet
-        self._unanswered = 0  # of these, the ones that were sent
+        self._unanswered = 0  # requests that were sent and not given back
         self._probe_over: anyio.Event | None = None  # set while a request asks alone after a rest
         self._durable = (
-            None
-            if ledger is None
-            else DurablePermits(ledger, realm_id, block=limits.block_permits, snapshot=self._snapshot)
+            None if ledger is None else DurablePermits(ledger, realm_id, block=self._block(), snapshot=self._snapshot)
         )
 
-    async def take(self, lane: Lane) -> Grant:
+    async def take(self, lane: Lane, *, resting: Resting = nullcontext) -> Grant:
         """Wait until a request of `lane` may go, and take its permits. It is to be sent at once.
 
+        While the realm rests after a refusal, `resting` is entered: what is not needed meanwhile can be given away.
         Raises `UnavailableError` (STOP) when the month's quota is spent, and what the ledger raises.
         """
         while True:
-            probe = await self._pass_gate()
+            probe = await self._pass_gate(resting)
             grant = None
             taken: list[PermitRing] = []
             try:
                 self._apply_speed(anyio.current_time())
-                for ring in (*self._lanes[lane], self._in_flight):
+                for ring in self._lanes[lane]:
                     await ring.take()
                     taken.append(ring)
                 grant = await self._start(lane, probe=probe)
@@ -144,38 +149,41 @@ class RealmBudget:
         self._end_probe(probe=grant.probe)
 
     def abandoned(self, grant: Grant) -> None:
-        """No answer will come any more, and the server may have taken the request in, or may yet.
+        """No answer will come any more, since its connection is closed. The server may have taken it in, or may yet.
 
-        It may work on it until `abandoned_s` after sending: so long its place in flight is kept, and its windows are
-        counted from then, plus a margin.
+        It is counted in its windows when it arrives, so its permits come back a window after the last moment at which
+        it can. But it may be worked on until `abandoned_s` after its sending: so long its place in flight is kept.
         """
-        quiet_at = max(anyio.current_time(), grant.sent_at + self.limits.abandoned_s)
+        arrived_by = anyio.current_time() + self.limits.late_arrival_s
         self._count_out(grant)
         for ring in self._lanes[grant.lane]:
-            ring.come_back_at(quiet_at + self.limits.margin_s + self.limits.window_s)
-        self._in_flight.come_back_at(quiet_at)
+            ring.come_back_at(arrived_by + self.limits.window_s)
+        self._in_flight.come_back_at(max(arrived_by, grant.sent_at + self.limits.abandoned_s))
         self._end_probe(probe=grant.probe)
 
     def unsent(self, grant: Grant) -> None:
         """It is certain that no byte of the request reached the server."""
-        self._count_out(grant)
+        self._unanswered -= 1
+        if self._durable is not None:
+            self._durable.put_back(LANE_RINGS[grant.lane])
         for ring in (*self._lanes[grant.lane], self._in_flight):
             ring.unused()
-        if self._durable is not None:
-            self._durable.put_back()
         self._end_probe(probe=grant.probe)
 
     def restore(self, held: Sequence[HeldPermits]) -> None:
-        """Count as out what a ledger holds of an earlier process.
+        """Count as out what a ledger holds of an earlier process, whose connections are closed.
 
-        What was not known to be answered counts as sent just now and given up. Places in flight are not restored: the
-        dead process's connections are closed, and every restart would stand still for two minutes.
+        What was not known to be answered counts as given up just now. Places in flight are not restored, or every
+        restart would stand still for `abandoned_s`: if the server goes on with what nobody waits for any more, it may
+        work for so long on the dead process's ten besides ours.
         """
         now = anyio.current_time()
-        unknown_s = self.limits.abandoned_s + self.limits.margin_s + self.limits.window_s
+        unknown_s = self.limits.late_arrival_s + self.limits.window_s
         for entry in held:
             due = now + (unknown_s if entry.free_in_s is None else entry.free_in_s)
             self._rings[entry.ring].hold([due] * entry.permits)
+        if held:
+            self._spacer.restore()
 
     async def settle(self) -> None:
         """Write down durably what is really out, so that nothing is guessed when the realm is worked on again."""
@@ -204,16 +212,18 @@ class RealmBudget:
         """Loop time until which the realm rests after a refusal; None when it does not."""
         return self._congestion.frozen_until if self._congestion.resting else None
 
-    async def _pass_gate(self) -> bool:
+    async def _pass_gate(self, resting: Resting) -> bool:
         """Wait out a rest. True: this request asks alone, and the others wait for its answer."""
         while True:
             self._breaker.check()
             if not self._congestion.resting:
                 return False
             if anyio.current_time() < self._congestion.frozen_until:
-                await anyio.sleep_until(self._congestion.frozen_until)
+                async with resting():
+                    await anyio.sleep_until(self._congestion.frozen_until)
             elif self._probe_over is not None:
-                await self._probe_over.wait()
+                async with resting():
+                    await self._probe_over.wait()
             else:
                 self._probe_over = anyio.Event()
                 return True
@@ -224,32 +234,36 @@ class RealmBudget:
             self._probe_over = None
 
     async def _start(self, lane: Lane, *, probe: bool) -> Grant | None:
-        """The last steps: durable cover, then the next start. None if the realm has begun to rest meanwhile."""
-        if self._congestion.resting and not probe:
-            return None
+        """The last steps: durable cover, the next start, a place in flight. None if the realm rests meanwhile.
+
+        One request at a time: only the next to start is covered, and none holds a place that could have started.
+        """
         if self._durable is not None:
-            await self._durable.draw()
-        self._covered[lane] += 1
+            await self._durable.replenish(LANE_RINGS[lane])
+        await self._line.take()
         grant = None
+        undo: list[Callable[[], None]] = [self._line.unused]
         try:
-            await self._spacer.wait()
+            if probe or not self._congestion.resting:
+                if self._durable is not None:
+                    await self._durable.draw(LANE_RINGS[lane])
+                    undo.append(partial(self._durable.put_back, LANE_RINGS[lane]))
+                await self._spacer.wait()
+                await self._in_flight.take()
+                undo.append(self._in_flight.unused)
             if probe or not self._congestion.resting:
                 grant = Grant(lane, anyio.current_time(), self._congestion.episode, probe)
+                self._spacer.start()
                 self._unanswered += 1
         finally:
-            if grant is None:
-                self._uncover(lane)
+            for step in undo if grant is None else undo[:1]:
+                step()
         return grant
 
-    def _uncover(self, lane: Lane) -> None:
-        """The request was not sent after all."""
-        self._covered[lane] -= 1
-        if self._durable is not None:
-            self._durable.put_back()
-
     def _count_out(self, grant: Grant) -> None:
-        self._covered[grant.lane] -= 1
         self._unanswered -= 1
+        if self._durable is not None:
+            self._durable.known(LANE_RINGS[grant.lane])
 
     def _give_back(self, grant: Grant) -> None:
         self._count_out(grant)
@@ -259,21 +273,28 @@ class RealmBudget:
 
     def _apply_speed(self, now: float) -> None:
         speed = self._congestion.speed(now)
-        self._spacer.change_gap(self.limits.start_gap_s * self._congestion.stretch(now) / speed)
+        self._spacer.change_span(self.limits.start_span_s * self._congestion.stretch(now) / speed)
         if speed != self._speed:
             self._speed = speed
             for name, ring in self._rings.items():
                 ring.resize(max(1, int(self._sizes[name] * speed)))
 
-    def _snapshot(self, block: int) -> Sequence[HeldPermits]:
-        """What must be kept if `block` more requests of any lane may be sent: see `PermitLedger`."""
+    def _block(self) -> Mapping[str, int]:
+        """How many requests are made durable at once, by the ring they count in."""
+        block, of_a_lane = self.limits.block_permits, self.limits.block_lane_permits
+        return {name: block if name == "requests" else min(block, of_a_lane) for name in self._rings}
+
+    def _snapshot(self, unknown: Mapping[str, int]) -> Sequence[HeldPermits]:
+        """What is out, that of which it is not known when it comes back included: see `PermitLedger`."""
         now = anyio.current_time()
-        bucket_s = self.limits.window_s / SNAPSHOT_BUCKETS
         held: list[HeldPermits] = []
         for name, ring in self._rings.items():
-            out = block + sum(n for lane, n in self._covered.items() if name in LANE_RINGS[lane])
-            if out:
-                held.append(HeldPermits(name, min(out, self._sizes[name]), None))
-            buckets = Counter(ceil((due - now) / bucket_s) for due in ring.returning())
-            held += [HeldPermits(name, permits, number * bucket_s) for number, permits in sorted(buckets.items())]
+            if unknown[name]:
+                held.append(HeldPermits(name, min(unknown[name], self._sizes[name]), None))
+            dues = sorted(ring.returning())
+            group = ceil(len(dues) / SNAPSHOT_GROUPS)
+            for first in range(0, len(dues), max(1, group)):
+                together = dues[first : first + group]
+                # Hundredths, as a reader has them; rounded up, like the group.
+                held.append(HeldPermits(name, len(together), ceil((together[-1] - now) * 100) / 100))
         return held

@@ -68,7 +68,8 @@ class Congestion:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._answers: deque[float] = deque(maxlen=limits.starts_per_second)  # times of the last answers
+        # Times of the last answers: as many as make a second full, and the refused request's own.
+        self._answers: deque[float] = deque(maxlen=limits.starts_per_second + 1)
         self._speed = 1.0  # both as of `_opened_at`
         self._stretch = 1.0
         self._opened_at = 0.0

@@ -1,4 +1,4 @@
-"""Whose turn it is: a weighted fair order of realms for a fixed number of workers. Pure: no clock, no I/O."""
+"""Whose turn it is: a weighted fair order of realms for a fixed number of places. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class FairQueue(Generic[K]):
-    """Start-time fair queueing. A worker pops a key, does one turn of its work (a page, say), and pushes it again.
+    """Start-time fair queueing. A place pops a key, does one turn of its work (a page, say), and pushes it again.
 
     Each push gets a start tag: where the key's last turn ended in virtual work, but not before the present, which is
     the tag of the last pop; its turn ends `cost / weight` later. The smallest tag goes first. So
@@ -19,14 +19,17 @@ class FairQueue(Generic[K]):
     - over any stretch in which two keys both have work, their turns' costs differ from their weights' ratio by at most
       one turn each, however much work a giant has piled up: it never starves the small;
     - a key that was idle has nothing saved up and nothing to make up for, and goes before all that have had a turn:
-      with w workers and turns of s seconds it starts within s / w seconds, and as much again for each other new one;
+      with w places and turns of s seconds it starts within s / w seconds, and as much again for each other new one;
     - nothing is remembered of an idle key once the present has passed the end of its last turn.
+
+    Where a turn's cost is known only when it is over, push with a cost of zero, keep `present` as it is after the pop,
+    and `settle` before the next push.
     """
 
-    __slots__ = ("_ends", "_heap", "_now", "_numbers", "_passing")
+    __slots__ = ("_ends", "_heap", "_numbers", "_passing", "_present")
 
     def __init__(self) -> None:
-        self._now = 0.0
+        self._present = 0.0
         self._heap: list[tuple[float, bool, int, K]] = []
         self._ends: dict[K, float] = {}  # of keys whose last turn ends after the present
         self._passing: list[tuple[float, int, K]] = []  # the same ends by time, with those that a later one replaced
@@ -36,22 +39,41 @@ class FairQueue(Generic[K]):
         """Turns in line."""
         return len(self._heap)
 
+    @property
+    def present(self) -> float:
+        """The start tag of the last pop."""
+        return self._present
+
+    @property
+    def next_tag(self) -> float:
+        """The start tag of the next pop. Raises `IndexError` when nobody is in line."""
+        return self._heap[0][0]
+
     def push(self, key: K, *, weight: float = 1.0, cost: float = 1.0) -> None:
         """`key` wants another turn. A key may stand in line for several."""
         assert weight > 0
-        assert cost > 0
-        start = self._ends.get(key, self._now)
-        number = next(self._numbers)
-        heappush(self._heap, (start, key in self._ends, number, key))
-        self._ends[key] = start + cost / weight
-        heappush(self._passing, (self._ends[key], number, key))
+        assert cost >= 0
+        start = self._ends.get(key, self._present)
+        heappush(self._heap, (start, key in self._ends, next(self._numbers), key))
+        if cost:
+            self._ends_at(key, start + cost / weight)
+
+    def settle(self, key: K, end: float) -> None:
+        """The turn of `key`, which is not in line, ended at `end` in virtual work: `present` at its pop, and its cost
+        by its weight."""
+        if end > self._present:
+            self._ends_at(key, end)
 
     def pop(self) -> K:
         """The key whose turn it is. Raises `IndexError` when nobody is in line."""
         start, _, _, key = heappop(self._heap)
-        self._now = start
+        self._present = start
         while self._passing and self._passing[0][0] <= start:
             end, _, passed = heappop(self._passing)
             if self._ends.get(passed) == end:
                 del self._ends[passed]
         return key
+
+    def _ends_at(self, key: K, end: float) -> None:
+        self._ends[key] = end
+        heappush(self._passing, (end, next(self._numbers), key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ class HeldPermits:
     """`permits` permits of the ring `ring` that are out and come back `free_in_s` seconds from now.
 
     `free_in_s` None: not known, as their requests are not answered yet, or not even sent. Whoever reads this after a
-    crash counts them as just sent.
+    crash counts them as sent, and given up just now.
     """
 
     ring: str
@@ -58,44 +58,79 @@ class MemoryPermitLedger:
         return [entry for entry in left if entry.free_in_s is None or entry.free_in_s > 0]
 
 
+LOW_SHARE = 5
+"""A block is renewed when a fifth of it is left: so many starts go on while the ledger is written. Of ten, two: a
+quarter of a second at full speed, which is more than a commit takes."""
+
+
 class DurablePermits:
     """One realm's draws on the ledger: every request is covered by a block that was made durable before it.
 
-    `snapshot(block)` says what would have to be kept if `block` more requests were sent at any later moment.
+    `block` says how many requests may be sent before the next writing, by the ring they count in; `snapshot(unknown)`
+    what is to be kept when it is not known of so many what becomes of them. A request that finds the block low when it
+    comes (`replenish`) renews it and waits for that, while those before it use up what is left (`draw`).
+
+    What is kept counts for every ring all that is covered and not yet known to be in, and the whole block: no more than
+    these can be sent before the next writing, whichever of them are put back and drawn again meanwhile.
     """
 
-    __slots__ = ("_block", "_ledger", "_left", "_lock", "_realm_id", "_snapshot")
+    __slots__ = ("_block", "_covered", "_ledger", "_left", "_lock", "_realm_id", "_snapshot")
 
     def __init__(
         self,
         ledger: PermitLedger,
         realm_id: RealmId,
         *,
-        block: int,
-        snapshot: Callable[[int], Sequence[HeldPermits]],
+        block: Mapping[str, int],
+        snapshot: Callable[[Mapping[str, int]], Sequence[HeldPermits]],
     ) -> None:
         self._ledger = ledger
         self._realm_id = realm_id
         self._block = block
         self._snapshot = snapshot
-        self._left = 0
-        self._lock = anyio.Lock()
+        self._left = dict.fromkeys(block, 0)
+        self._covered = dict.fromkeys(block, 0)
+        self._lock = anyio.Lock(fast_acquire=True)
 
-    async def draw(self) -> None:
-        """Cover one request. Raises what the ledger raises; then nothing is covered."""
-        while self._left == 0:
+    async def replenish(self, rings: Sequence[str]) -> None:
+        """Renew the block if it is low and nobody does so. Raises what the ledger raises."""
+        if not self._lock.locked() and any(self._left[ring] <= self._block[ring] // LOW_SHARE for ring in rings):
             async with self._lock:
-                if self._left == 0:
-                    await self._ledger.reserve(self._realm_id, self._snapshot(self._block))
-                    self._left = self._block
-        self._left -= 1
+                await self._renew()
 
-    def put_back(self) -> None:
+    async def draw(self, rings: Sequence[str]) -> None:
+        """Cover one request that counts in `rings`. Raises what the ledger raises; then nothing is covered."""
+        while not all(self._left[ring] for ring in rings):
+            async with self._lock:
+                if not all(self._left[ring] for ring in rings):
+                    await self._renew()
+        for ring in rings:
+            self._left[ring] -= 1
+            self._covered[ring] += 1
+
+    def put_back(self, rings: Sequence[str]) -> None:
         """The covered request was not sent."""
-        self._left += 1
+        for ring in rings:
+            self._left[ring] += 1
+            self._covered[ring] -= 1
+
+    def known(self, rings: Sequence[str]) -> None:
+        """It is known of a covered request when its permits come back: it was answered, or given up."""
+        for ring in rings:
+            self._covered[ring] -= 1
 
     async def settle(self) -> None:
         """Give up what is left of the block: a run that ends in order leaves nothing to be guessed."""
         async with self._lock:
-            self._left = 0
-            await self._ledger.reserve(self._realm_id, self._snapshot(0))
+            self._left = dict.fromkeys(self._block, 0)
+            await self._ledger.reserve(self._realm_id, self._snapshot(self._covered))
+
+    async def _renew(self) -> None:
+        """Fill the block up. While that is written, requests go on under what is left of it, which counts here too."""
+        filled = {ring: max(self._left[ring], block) for ring, block in self._block.items()}
+        more = {ring: filled[ring] - self._left[ring] for ring in filled}
+        await self._ledger.reserve(
+            self._realm_id, self._snapshot({ring: self._covered[ring] + filled[ring] for ring in filled})
+        )
+        for ring, permits in more.items():
+            self._left[ring] += permits

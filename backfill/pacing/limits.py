@@ -38,9 +38,9 @@ class Limits:
     reserve: float
     """Share of the limits shared by all apps that is left to the others, 0 to below 1."""
     abandoned_s: float
-    """The server may work on a request for this long after it was sent."""
-    margin_s: float
-    """Added to a window where the end of the server's work was not seen."""
+    """The server may work on a request for this long after it was sent: so long it keeps its place in flight."""
+    late_arrival_s: float
+    """A request may still reach the server, and be counted, for this long after its connection was closed."""
     freeze_s: float
     """How long a realm rests after a refusal that named no time."""
     freeze_jitter_s: float
@@ -51,7 +51,9 @@ class Limits:
     slow_timeout_s: float
     """Bound on one attempt of a batch, a write or a report."""
     block_permits: int
-    """Permits that are recorded durably at once."""
+    """Requests that are recorded durably before they are sent: as many may be counted in vain after a crash."""
+    block_lane_permits: int
+    """Of a block, how many may be batch calls, and how many reports."""
 
     def __post_init__(self) -> None:
         broken = [relation for relation, holds in _relations(self) if not holds]
@@ -76,13 +78,12 @@ class Limits:
         return min(self.reports_per_window, self.request_permits)
 
     @property
-    def start_gap_s(self) -> float:
-        """Seconds between two starts: with them even, no second at the server holds more than the limit.
+    def start_span_s(self) -> float:
+        """Seconds in which no more than `starts_per_second` may start, so that no second at the server sees more.
 
-        Starts `g` apart arrive at least `k * g - spread` apart when `k` starts lie between them; ten of them reach over
-        one second, so `10 * g - spread >= 1`.
+        What starts that far apart arrives a second apart, whatever of the spread each of the two had of the way.
         """
-        return (self.second_s + self.uplink_spread_s) / self.starts_per_second
+        return self.second_s + self.uplink_spread_s
 
     def timeout_s(self, lane: Lane) -> float:
         """How long one attempt on `lane` may take, once it has its permits."""
@@ -152,14 +153,15 @@ def _relations(limits: Limits) -> tuple[tuple[str, bool], ...]:
         limits.starts_per_second,
         limits.in_flight,
         limits.block_permits,
+        limits.block_lane_permits,
         1 if limits.combined_per_window is None else limits.combined_per_window,
     )
     lengths = (limits.window_s, limits.second_s, limits.freeze_s, limits.quota_s, limits.read_timeout_s)
-    spreads = (limits.uplink_spread_s, limits.abandoned_s, limits.margin_s, limits.freeze_jitter_s)
+    spreads = (limits.uplink_spread_s, limits.abandoned_s, limits.late_arrival_s, limits.freeze_jitter_s)
     return (
         ("every count is at least 1", min(counts) >= 1),
         ("every length of time is above 0", min(lengths) > 0),
-        ("no spread, margin or jitter is below 0", min(spreads) >= 0),
+        ("no spread, delay or jitter is below 0", min(spreads) >= 0),
         ("reserve is at least 0 and below 1", 0 <= limits.reserve < 1),
         ("a batch is a request: no more batches than requests", limits.batch_permits <= limits.request_permits),
         ("a second is shorter than a window", limits.second_s < limits.window_s),
@@ -178,7 +180,7 @@ _SCALED = (
     "second_s",
     "uplink_spread_s",
     "abandoned_s",
-    "margin_s",
+    "late_arrival_s",
     "freeze_s",
     "freeze_jitter_s",
     "quota_s",

@@ -23,24 +23,49 @@ class PermitRing:
 
     Every `take` is followed by exactly one of `answered`, `come_back_at` (given up) and `unused` (never sent).
 
-    **The rule.** We see neither the server's window (fixed? sliding? a bucket?) nor when a request reaches it; only
-    that it arrived between our sending it and the answer's arriving here. So a permit comes back `window_s` after its
-    *answer*, not after its sending; and where no answer came, `window_s` after the last moment at which the server can
-    still have taken the request in.
+    **The rule.** We see neither the server's window (fixed? sliding? a bucket?) nor when a request reaches it and is
+    counted. But for each request there is a moment at which it is *in*: counted by then, or never.
+
+    - Answered: when its answer is here, since it was counted before it was answered.
+    - Given up (time-out, cancelled, connection lost): `late_arrival_s` after we closed its connection. What had left us
+      by then may still be on its way, be sent again by a kernel, or stand in a gateway's buffer, for so long.
+    - Sent by a process that crashed: `late_arrival_s` after its successor began. The dead one's connections were closed
+      by then; which of its requests were sent is not known, so all that it may have sent are taken as sent.
+
+    A permit comes back `window_s` seconds after its request is in.
 
     **Claim.** With N permits no window of W seconds at the server ever holds more than N requests.
 
-    **Proof.** Take any window [x, x + W) at the server and, of the requests that arrived in it, the one *sent* last, at
-    time t. It arrived at t or later, so x + W > t. Every other request R of the window arrived at x or later, that is
-    after t - W; its answer came later still (or it was given up, and counts as taken in later still), so its permit
-    comes back after t: R was sent by t and held its permit at t. At most N permits are held at t, the one just sent
-    included. So the window holds at most N. ∎
+    **Proof.** Take any window [x, x + W) at the server and, of the requests counted in it, the one *sent* last, at time
+    t. It was counted at t or later, so x + W > t. Every other request R of the window was counted at x or later, that
+    is after t - W; it was in no sooner than it was counted, so its permit comes back after t. R was sent by t, so it
+    held its permit at t. At most N permits are held at t, the one just sent included. So the window holds at most N. ∎
 
-    Fixed windows of any alignment are some of these windows. A bucket of N refilled at N/W a second runs dry only if
-    some d seconds hold more than N + d·N/W requests; they are covered by floor(d/W) + 1 windows, at most N each.
+    *Across a crash* "held" includes what the dead process held: every request was covered by a block made durable
+    before it was sent (`DurablePermits`), so its successor holds a permit for each, and for the rest of the block in
+    vain; what was already on its way back comes back when it would have, rounded up. A successor may so hold more than
+    N; then it sends nothing until fewer than N are held, and the proof stands as it is.
 
-    The claim needs no bound on any delay, no order of arrival and no agreement of clocks, only that a second is as long
-    here as there. What it costs is N permits in W + latency seconds instead of W: half a per cent at 300 ms.
+    *Fixed windows*, of any alignment, are some of these windows.
+
+    *A bucket* of N refilled at N/W a second refuses an arrival only if some stretch of d seconds that ends with it
+    holds more than N + d·N/W. Such a stretch is covered by floor(d/W) + 1 windows of W, which hold N each at most: no
+    more than N + floor(d/W)·N together. So it never refuses.
+
+    **What it needs.** No bound on any delay of an answered request, no order of arrival and no agreement of clocks;
+    only that a second is as long here as there, and that one process at a time works on a realm.
+
+    **What it does not cover.** Requests of other apps, where the server counts them together with ours. A request that
+    was given up, at a server that counts it at the end of its work: it may work on it until `abandoned_s` after the
+    sending, and whoever fears that sets `late_arrival_s` above `abandoned_s`. A request that reaches the server later
+    than `late_arrival_s` after its connection was closed: it takes an outage that held up this one and not the others.
+    A process that was paused with a request in its hands until after its successor began. The window of one second: ten
+    permits that come back after a second and the latency would be too few, so `StartSpacer` spaces for it, up to a
+    spread of the way.
+
+    **What it costs.** N permits in W + latency seconds instead of W: half a per cent at 300 ms. A request that was
+    given up costs its patience and `late_arrival_s` on top; a crash costs one request for each that was covered and not
+    sent, and the rounding of what was on its way back.
     """
 
     __slots__ = ("_free", "_permits", "_returning", "_timer", "_waiters", "_window_s")

@@ -84,6 +84,11 @@ class Retried:
         self._observe = observe
         self._refresh = refresh
 
+    def hasty(self) -> Retried:
+        """The same way for what is likely to fail: RETRY is raised at once; a refusal and a token are waited for."""
+        policy = replace(self._policy, attempts=1)
+        return Retried(self._inner, policy=policy, rng=self._rng, observe=self._observe, refresh=self._refresh)
+
     async def send(self, request: Request, *, deadline: float) -> Response:
         """Raises the last attempt's error, and what is no `RequestError` at once."""
         tries = _Tries(self._policy, request.lane, deadline)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import anyio
+from aiolimiter import AsyncLimiter
 
 from backfill.errors import Disposition, RequestError, TokenError, UnansweredError
 from backfill.events import Observer, TokenRefreshed
@@ -71,6 +72,10 @@ class KeeperOptions:
     """For failures that pass (429, 5xx, no answer): with the backoff below some seconds altogether."""
     backoff_s: float = 1.0
     """Before the second attempt; doubled for each further one, with full jitter."""
+    refreshes_at_once: int = 500
+    """Of a fleet that begins. Intuit does not say how often its token endpoint may be asked."""
+    refreshes_per_s: float = 50.0
+    """After those: 5,000 realms are refreshed within a minute and a half, and every hour again."""
     cached_realms: int = 10_000
     """Tokens have about 1 kB, so the cache has at most some 10 MB."""
 
@@ -101,7 +106,8 @@ class TokenKeeper:
         self._now = now
         self._rng = rng
         self._observe = observe
-        self._options = options or KeeperOptions()
+        self._options = options = options or KeeperOptions()
+        self._pace = AsyncLimiter(options.refreshes_at_once, options.refreshes_at_once / options.refreshes_per_s)
         self._cache: OrderedDict[RealmId, _Cached] = OrderedDict()
         self._rejected: OrderedDict[RealmId, Secret] = OrderedDict()
         self._turns: dict[RealmId, anyio.Lock] = {}
@@ -171,7 +177,8 @@ class TokenKeeper:
                 self._turns.pop(realm_id, None)
 
     async def _refreshed(self, realm_id: RealmId) -> Tokens:
-        """Refresh, with some patience for failures that pass. The realm's row is not locked during a wait."""
+        """Refresh, in turn, with some patience for failures that pass. The realm's row is not locked during a wait."""
+        await self._pace.acquire()
         for attempt in range(1, self._options.attempts):
             try:
                 return await self._refreshed_once(realm_id)

@@ -6,12 +6,40 @@ against each possibility.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from math import inf
+from typing import Literal, get_args
+
+from backfill.errors import UsageError
+
+MINUTE_S = 60.0
+SECOND_S = 1.0
+
+WindowForm = Literal["sliding", "fixed", "bucket"]
+"""How a limit's window may be: any `length` seconds; from boundary to boundary; or a bucket that holds the limit's
+number and is refilled evenly with as many in a window's length."""
+
+WINDOW_FORMS: tuple[WindowForm, ...] = get_args(WindowForm)
 
 ThrottleBody = Literal["xml", "json_lower", "json_upper", "http_403_legacy", "no_body"]
 """How a refusal for too many requests looks. Only the XML form was ever recorded, once with status 403."""
+
+
+Disconnected = Literal["3200", "3100", "120"]
+"""How the API refuses a company whose owner disconnected the app: as unauthenticated, as not authorised, or as by a
+user who has lost access. All three were reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One more app that companies can be connected to."""
+
+    name: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    redirect_uris: tuple[str, ...] = ()
+    """Where its users may be sent back to, each exactly as it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +56,11 @@ class ServerLimits:
     """Per realm, all apps together."""
     in_flight: int | None = 10
     """Per realm and app: the older wording of the limit per second, still believed to be enforced."""
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a limit that would let nothing through."""
+        counts = {name: getattr(self, name) for name in self.__slots__}
+        _require((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +79,16 @@ class SimulatorSettings:
     limits: ServerLimits = field(default_factory=ServerLimits)
     limits_scale: float = 1.0
     """Divides every window of the limits, so that rehearsals take less time."""
-    window: Literal["sliding", "fixed"] = "sliding"
-    """Undocumented: whether windows slide or begin at full multiples of their length."""
+    window: WindowForm = "sliding"
+    """Undocumented: the form of the minute's windows."""
+    window_offset_s: float = 0.0
+    """Where fixed windows begin: so long after the clock's full minutes (before `limits_scale`)."""
+    window_offset_seed: int | None = None
+    """Instead of `window_offset_s`: each realm has an offset of its own, drawn with this seed."""
+    second_window: WindowForm = "sliding"
+    """Undocumented: the form of the second's window."""
+    second_refuses: bool = True
+    """Whether more than the second's limit are refused, or only counted: the older wording limits calls in flight."""
     throttle_body: ThrottleBody = "xml"
     retry_after: bool = False
     """Undocumented: whether a 429 says how long to wait."""
@@ -67,6 +108,29 @@ class SimulatorSettings:
     old_refresh_token_life_s: float = 0.0
     """How long the previous value lives on after a rotation. 0: it dies at once."""
 
+    refresh_reuse: Literal["refused", "ends_consent"] = "refused"
+    """What follows when a value is sent that was replaced: two workers that refresh at once end in this."""
+    refresh_ends_access_token: bool = False
+    """Undocumented: whether a refresh is the end of the access tokens before it."""
+    code_life_s: float = 600.0
+    """Life of an authorization code: the most that the standard (RFC 6749, 4.1.2) recommends."""
+    disconnected: Disconnected = "3200"
+    """What API calls are answered once a company's owner has disconnected the app."""
+    apps: tuple[App, ...] = ()
+    """Apps beside the ready-made one."""
+    redirect_uris: tuple[str, ...] = ()
+    """Where the ready-made app may have its users sent back to, beside any loopback address."""
+
+    # Files and bodies
+    upload_bytes: int = 100 * 1024 * 1024
+    """Largest upload request, all its files together: 100 MB are documented."""
+    body_bytes: int = 10 * 1024 * 1024
+    """Larger bodies of other requests get the 413 page. Not published; a batch of 30 items has about 0.5 MB."""
+    attachment_bytes: int = 256 * 1024 * 1024
+    """Most contents of attachments that are held, of all companies together; the oldest make room."""
+    download_link_life_s: float = 900.0
+    """Life of a link to a file: about a quarter of an hour."""
+
     # Queries, batches, CDC
     id_sort: Literal["ignored", "error", "honoured"] = "ignored"
     """What `ORDERBY Id` does since Ids are no longer sortable (January 2026)."""
@@ -80,7 +144,7 @@ class SimulatorSettings:
     """Answer the items of a batch in another order than asked, which the documentation allows."""
     cdc_object_cap: int = 1000
     cdc_max_age_days: int = 30
-    poisoned: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
+    poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
     poison_code: Literal["4002", "10000"] = "4002"
     """Which of the two recorded faults a poisoned page answers."""
@@ -88,7 +152,37 @@ class SimulatorSettings:
     # The world around
     changes_per_minute: float = 0.0
     """Changes that other people make in each realm that was touched."""
-    log_entries: int = 1_000_000
+    log_entries: int = 100_000
     """Most requests the log remembers."""
     control: bool = False
     """Serve `/control/...`, by which a rehearsal looks inside."""
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` that names every setting of the throttle that makes no sense."""
+        _require(
+            (
+                (f"window is one of {', '.join(WINDOW_FORMS)}", self.window in WINDOW_FORMS),
+                (f"second_window is one of {', '.join(WINDOW_FORMS)}", self.second_window in WINDOW_FORMS),
+                (f"window_offset_s is 0 to below {MINUTE_S:g}", 0 <= self.window_offset_s < MINUTE_S),
+                (
+                    "window_offset_s and window_offset_seed exclude each other",
+                    self.window_offset_seed is None or self.window_offset_s == 0,
+                ),
+                ("limits_scale is above 0", 0 < self.limits_scale < inf),
+                ("code_life_s is above 0", 0 < self.code_life_s < inf),
+                ("download_link_life_s is above 0", 0 < self.download_link_life_s < inf),
+                ("upload_bytes and body_bytes are above 0", min(self.upload_bytes, self.body_bytes) > 0),
+                ("attachment_bytes is at least 0", self.attachment_bytes >= 0),
+                ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
+                ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
+            )
+        )
+
+
+def _require(rules: Iterable[tuple[str, bool]]) -> None:
+    broken = [rule for rule, holds in rules if not holds]
+    if broken:
+        raise UsageError(
+            f"the simulator cannot be so: it must hold that {'; that '.join(broken)}.",
+            action="Correct these settings of the simulator.",
+        )

@@ -6,51 +6,20 @@ Counts arrivals as a server does, and knows nothing of how a client keeps to the
 from __future__ import annotations
 
 import math
-from collections import deque
+import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backfill.simulator.envelopes import JSON_FAULT, XML, Answer, fault_answer, gateway_fault, xml_fault
 from backfill.simulator.faults import Fault
-from backfill.simulator.settings import SimulatorSettings, ThrottleBody
+from backfill.simulator.settings import MINUTE_S, SECOND_S, SimulatorSettings, ThrottleBody
+from backfill.simulator.windows import Bucket, FixedWindow, SlidingWindow, Window
 
-MINUTE_S = 60.0
-SECOND_S = 1.0
+IN_FLIGHT = "in_flight"
+PER_SECOND = "requests_per_second"
 IN_FLIGHT_WAIT_S = 1.0
 """What Retry-After says when too many calls are in flight: nobody knows when one will end."""
-
-
-@dataclass(slots=True)
-class Window:
-    """Arrivals within one window of `length_s`, at most `limit` of them."""
-
-    name: str
-    limit: int
-    length_s: float
-    fixed: bool = False
-    arrivals: deque[float] = field(default_factory=deque)
-
-    def room_in(self, at: float) -> float:
-        """Seconds until one more arrival fits; 0 if it fits at `at`."""
-        self._forget(at)
-        if len(self.arrivals) < self.limit:
-            return 0.0
-        if self.fixed:
-            return (math.floor(at / self.length_s) + 1) * self.length_s - at
-        return self.arrivals[len(self.arrivals) - self.limit] + self.length_s - at
-
-    def count(self, at: float) -> None:
-        self.arrivals.append(at)
-
-    def _forget(self, at: float) -> None:
-        if self.fixed:
-            begin = math.floor(at / self.length_s) * self.length_s
-            while self.arrivals and self.arrivals[0] < begin:
-                self.arrivals.popleft()
-        else:
-            # Added, not subtracted, so that it agrees with `room_in` to the last bit.
-            while self.arrivals and self.arrivals[0] + self.length_s <= at:
-                self.arrivals.popleft()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +31,47 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class _Realm:
-    """Counters of one realm over all apps."""
+class Tally:
+    """What one limit has seen of one app or realm."""
 
-    requests: Window | None
-    batches: Window | None
+    most: float = 0.0
+    """The most of it that was ever used at once."""
+    over: int = 0
+    """Arrivals that found it full, whether they were refused for it or not."""
+
+
+@dataclass(slots=True)
+class _Counter:
+    """One limit: its window, and what it has seen."""
+
+    window: Window
+    tally: Tally = field(default_factory=Tally)
+
+    def count(self, at: float, arrivals: int = 1) -> None:
+        self.window.count(at, arrivals)
+        self.tally.most = max(self.tally.most, self.window.used(at))
+
+
+_Counters = dict[str, _Counter]
+"""By the limit's name; a limit that is off has none."""
+
+
+@dataclass(slots=True)
+class _Realm:
+    """What is counted over all apps of a realm."""
+
+    counters: _Counters
     others_at: float | None = None
     """When the last request of another app arrived."""
 
 
 @dataclass(slots=True)
 class _App:
-    """Counters of one app on one realm."""
+    """What is counted for one app on one realm."""
 
-    requests: Window | None
-    batches: Window | None
+    counters: _Counters
     in_flight: int = 0
+    in_flight_tally: Tally = field(default_factory=Tally)
 
 
 class Throttle:
@@ -90,16 +84,16 @@ class Throttle:
 
     def arrive(self, realm_id: str, app: str, *, batch: bool, at: float) -> Refusal | None:
         """Count an arrival. None: it is served and in flight until `depart`; otherwise it is refused."""
-        realm, own = self._counters(realm_id, app)
+        realm, own = self._of(realm_id, app)
         self._other_apps(realm, at)
-        windows = [window for window in (realm.requests, own.requests) if window is not None]
-        if batch:
-            windows += [window for window in (own.batches, realm.batches) if window is not None]
-        refusal = self._refusal(windows, own, at)
+        counters = dict(_counting(realm.counters | own.counters, batch=batch))
+        refusal = max(self._refusals(counters, own, at), key=lambda refusal: refusal.wait_s, default=None)
         if refusal is None or self._settings.refused_count:
-            for window in windows:
-                window.count(at)
-        own.in_flight += refusal is None
+            for counter in counters.values():
+                counter.count(at)
+        if refusal is None:
+            own.in_flight += 1
+            own.in_flight_tally.most = max(own.in_flight_tally.most, own.in_flight)
         return refusal
 
     def depart(self, realm_id: str, app: str) -> None:
@@ -112,52 +106,83 @@ class Throttle:
 
     def inject(self, realm_id: str, count: int, *, at: float, batches: int = 0) -> None:
         """`count` requests of other apps arrive at once, `batches` of them batch calls."""
-        realm, _ = self._counters(realm_id, "")
-        for window, arrivals in ((realm.requests, count), (realm.batches, batches)):
-            if window is not None:
-                window.arrivals.extend([at] * arrivals)
+        realm, _ = self._of(realm_id, "")
+        for name, arrivals in (("requests_per_minute", count), ("realm_batches_per_minute", batches)):
+            if name in realm.counters:
+                realm.counters[name].window.count(at, arrivals)
 
-    def _refusal(self, windows: list[Window], own: _App, at: float) -> Refusal | None:
+    def tallies(self, realm_id: str, app: str) -> Mapping[str, Tally]:
+        """By each limit's name, what it has seen of the app; of the realm, where all apps share the limit."""
+        realm, own = self._of(realm_id, app)
+        counted = {name: counter.tally for name, counter in (realm.counters | own.counters).items()}
+        return counted | {IN_FLIGHT: own.in_flight_tally}
+
+    def _refusals(self, counters: _Counters, own: _App, at: float) -> Iterator[Refusal]:
+        """Every reason to refuse an arrival; each limit that it finds full notes it, whether it refuses or not."""
         most = self._settings.limits.in_flight
         if most is not None and own.in_flight >= most:
-            return Refusal("in_flight", IN_FLIGHT_WAIT_S / self._settings.limits_scale)
-        waits = [Refusal(window.name, wait_s) for window in windows if (wait_s := window.room_in(at)) > 0]
-        return max(waits, key=lambda refusal: refusal.wait_s, default=None)
+            own.in_flight_tally.over += 1
+            yield Refusal(IN_FLIGHT, IN_FLIGHT_WAIT_S / self._settings.limits_scale)
+        for name, counter in counters.items():
+            wait_s = counter.window.room_in(at)
+            if wait_s > 0:
+                counter.tally.over += 1
+                if name != PER_SECOND or self._settings.second_refuses:
+                    yield Refusal(name, wait_s)
 
-    def _counters(self, realm_id: str, app: str) -> tuple[_Realm, _App]:
+    def _of(self, realm_id: str, app: str) -> tuple[_Realm, _App]:
         realm = self._realms.get(realm_id)
         limits = self._settings.limits
         if realm is None:
-            realm = self._realms[realm_id] = _Realm(
-                self._window("requests_per_minute", limits.requests_per_minute, MINUTE_S),
-                self._window("realm_batches_per_minute", limits.realm_batches_per_minute, MINUTE_S),
-            )
+            shared = {
+                "requests_per_minute": limits.requests_per_minute,
+                "realm_batches_per_minute": limits.realm_batches_per_minute,
+            }
+            realm = self._realms[realm_id] = _Realm(self._counters(realm_id, shared))
         own = self._apps.get((realm_id, app))
         if own is None:
-            own = self._apps[realm_id, app] = _App(
-                self._window("requests_per_second", limits.requests_per_second, SECOND_S),
-                self._window("batches_per_minute", limits.batches_per_minute, MINUTE_S),
-            )
+            alone = {PER_SECOND: limits.requests_per_second, "batches_per_minute": limits.batches_per_minute}
+            own = self._apps[realm_id, app] = _App(self._counters(realm_id, alone))
         return realm, own
 
-    def _window(self, name: str, limit: int | None, length_s: float) -> Window | None:
-        if limit is None:
-            return None
-        return Window(name, limit, length_s / self._settings.limits_scale, fixed=self._settings.window == "fixed")
+    def _counters(self, realm_id: str, limits: Mapping[str, int | None]) -> _Counters:
+        return {name: _Counter(self._window(realm_id, name, limit)) for name, limit in limits.items() if limit}
+
+    def _window(self, realm_id: str, name: str, limit: int) -> Window:
+        settings = self._settings
+        form, length_s = (settings.second_window, SECOND_S) if name == PER_SECOND else (settings.window, MINUTE_S)
+        offset_s = settings.window_offset_s
+        if settings.window_offset_seed is not None:  # a realm's own, and the same for all its limits
+            offset_s = random.Random(f"{settings.window_offset_seed}:window:{realm_id}").uniform(0, MINUTE_S)
+        length_s, offset_s = length_s / settings.limits_scale, offset_s / settings.limits_scale
+        match form:
+            case "sliding":
+                return SlidingWindow(limit, length_s)
+            case "fixed":
+                return FixedWindow(limit, length_s, offset_s)
+            case "bucket":
+                return Bucket(limit, length_s)
 
     def _other_apps(self, realm: _Realm, at: float) -> None:
         """Let the evenly spaced requests of other apps arrive that were due since the last look."""
         per_minute = self._settings.other_requests_per_minute
-        if per_minute <= 0 or realm.requests is None:
+        requests = realm.counters.get("requests_per_minute")
+        if per_minute <= 0 or requests is None:
             return
-        spacing_s = MINUTE_S / self._settings.limits_scale / per_minute
+        window_s = MINUTE_S / self._settings.limits_scale
+        spacing_s = window_s / per_minute
         # What is older than the window cannot count any more.
-        last = at - realm.requests.length_s if realm.others_at is None else realm.others_at
-        last = max(last, at - realm.requests.length_s - spacing_s)
+        last = at - window_s if realm.others_at is None else realm.others_at
+        last = max(last, at - window_s - spacing_s)
         while last + spacing_s <= at:
             last += spacing_s
-            realm.requests.count(last)
+            requests.window.count(last)
         realm.others_at = last
+
+
+def _counting(counters: _Counters, *, batch: bool) -> Iterator[tuple[str, _Counter]]:
+    """The counters that a request counts in: the batches' only for a batch call."""
+    return (entry for entry in counters.items() if batch or "batches" not in entry[0])
 
 
 THROTTLED = Fault(

@@ -152,6 +152,20 @@ CREATE TABLE backfill.permit (
     held jsonb NOT NULL CHECK (jsonb_typeof(held) = 'array')
 );
 
+-- Metered calls of each app and calendar month, which Intuit bills and may cap: added to in blocks before they are used,
+-- so that what was sent is never more than what stands here, whatever dies.
+
+CREATE TABLE backfill.metered (
+    -- A digest of the app's client id: what tells apps apart, and nothing that opens them.
+    app text NOT NULL,
+    month date NOT NULL CHECK (extract(day FROM month) = 1),
+    -- The same calls in both readings, since Intuit does not say how a batch counts: as one, and as its items.
+    calls bigint NOT NULL DEFAULT 0 CHECK (calls >= 0),
+    items bigint NOT NULL DEFAULT 0 CHECK (items >= 0),
+    counted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (app, month)
+);
+
 -- What was landed: one table an entity, all of one shape. `doc` holds Intuit's own object. A row marked deleted keeps the
 -- last object known. No foreign key leads from here to the realm: each landing proves the realm's epoch anyway, and the
 -- check would cost as much as a quarter of the row. With this toast_tuple_target, rows up to 8 KB stay in line and

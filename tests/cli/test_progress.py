@@ -123,7 +123,7 @@ async def test_on_a_terminal_it_is_drawn(tally: Tally, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     async with Progress(tally, title="run 1", allowed_per_window=450).shown():
-        await anyio.sleep(0.05)
+        await anyio.wait_all_tasks_blocked()
         tally.observe(page(7))
     drawn = terminal.getvalue()
     assert "\x1b[" in drawn

@@ -56,13 +56,12 @@ def landed(
     )
 
 
-def test_requests_are_counted_by_lane_and_those_that_cost_money_apart(tally: Tally) -> None:
+def test_requests_are_counted_by_lane_and_faults_by_code(tally: Tally) -> None:
     for lane in (Lane.QUERY, Lane.BATCH, Lane.CDC, Lane.REPORT, Lane.WRITE):
         tally.observe(answered(lane))
     tally.observe(answered(status=429, code="3001"))
     tally.observe(answered(status=None, code="timeout"))
     assert dict(tally.requests) == {"query": 3, "batch": 1, "cdc": 1, "report": 1, "write": 1}
-    assert tally.metered == 4, "single writes are free, and so is what was refused"
     assert dict(tally.faults) == {"3001": 1, "timeout": 1}
 
 
@@ -103,3 +102,13 @@ def test_throttles_and_retries(tally: Tally) -> None:
     tally.observe(events.Throttled(realm_id=REALM, lane="query", freeze_s=60.0))
     tally.observe(events.Retrying(realm_id=REALM, path="/query", attempt=1, wait_s=1.0, reason="timeout"))
     assert (tally.throttled, tally.retries) == (1, 1)
+
+
+def test_a_realm_whose_turn_is_over_is_neither_running_nor_finished() -> None:
+    tally = Tally(lambda: 0.0, realms_total=2)
+    tally.observe(events.RealmStarted(realm_id=REALM, resumed=False))
+    tally.observe(events.RealmPaused(realm_id=REALM))
+    assert (len(tally.running), tally.finished) == (0, 0)
+    tally.observe(events.RealmStarted(realm_id=REALM, resumed=True))
+    tally.observe(events.RealmFinished(realm_id=REALM, proven=True))
+    assert (len(tally.running), tally.finished) == (0, 1)

@@ -20,6 +20,7 @@ from backfill.errors import (
 )
 from backfill.events import Event, LeaseAwaited, RealmFinished
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_realms
+from backfill.jobs.turns import Turn
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.memory_store import MemoryStore
 
@@ -40,7 +41,7 @@ class Fleet:
         self.stop_at_s = float("inf")
 
     async def work(self, job: Job, realms: list[RealmId] | None = None) -> FleetResult:
-        async def timed(lease: Lease, /) -> RealmOutcome:
+        async def timed(lease: Lease, _turn: Turn, /) -> RealmOutcome:
             self.began[lease.realm_id] = anyio.current_time()
             try:
                 return await job(lease)

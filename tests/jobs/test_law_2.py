@@ -13,7 +13,9 @@ import msgspec
 import pytest
 
 from backfill.events import PageLanded
+from backfill.jobs.costs import Costs, Optimise
 from backfill.model import RunId
+from backfill.pacing.metering import BatchCountsAs
 from backfill.simulator.company import Company
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request, Response, Transport
@@ -47,6 +49,7 @@ def drawn(seed: int) -> tuple[World, list[float]]:
         memory_bytes=rng.choice((1, 10_000) if slow else (50_000, 256 * 1024 * 1024)),
     )
     crashes = [rng.uniform(0, 6) for _ in range(rng.choice((0, 0, 1, 3)))]
+    world.costs = Costs(optimise=rng.choice(list(Optimise)), batch_counts_as=rng.choice(list(BatchCountsAs)))
     return world, crashes
 
 

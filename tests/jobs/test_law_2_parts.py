@@ -148,6 +148,27 @@ async def test_recurring_transactions_that_are_gone_are_marked() -> None:
     assert breaches(world) == []
 
 
+async def test_one_that_came_after_the_answer_is_not_mixed_into_it() -> None:
+    """What is gone is asked for with all there are. A newer one among these is for the next run to bring."""
+    world = World(seed=1)
+    company = world.company_of()
+    for row in company.table("RecurringTransaction").all():
+        company.delete("RecurringTransaction", row.id)
+    old = company.create("RecurringTransaction", {"Bill": {"TotalAmt": 1, "RecurringInfo": {"Name": "old"}}})
+    await world.extract()
+    company.delete("RecurringTransaction", old.id)
+    done = []
+
+    def meddle(_request: Request, statement: str) -> None:
+        if "FROM RecurringTransaction" in statement and not done:
+            done.append(company.create("RecurringTransaction", {"Bill": {"RecurringInfo": {"Name": "new"}}}))
+
+    world.wrap = lambda inner: Tap(inner, after=meddle)
+    await world.extract(run_id=RunId(2))
+    assert done
+    assert breaches(world) == []
+
+
 async def test_more_recurring_transactions_than_an_answer_holds_are_landed_and_not_called_proven() -> None:
     """Neither their changes nor their deletes can be asked for, so nobody can say that all were read at one moment."""
     world = World(seed=1)

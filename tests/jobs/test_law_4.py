@@ -13,6 +13,7 @@ import pytest
 from backfill.events import PageLanded
 from backfill.jobs.fleet import FleetOptions
 from backfill.model import Checkpoint, Landed, Lease, Record, RunId
+from backfill.pacing.metering import MeteredBudget
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
 from tests.jobs.world import RUN, Tap, World, breaches, differences
@@ -101,9 +102,39 @@ async def test_the_census_is_kept_over_a_crash() -> None:
     world = World(seed=2, rows_min=200, rows_max=200, page_rows=7, settings=SimulatorSettings(latency_s=0.2))
     await world.extract(crashes_after_s=[2.0, 1.0])
     counts = [entry for entry in world.simulator.log.entries() if entry.lane == "batch" and "COUNT" in entry.asked]
-    assert len(counts) == 2, "thirty entities, and the others"
+    assert len(counts) == 1, "what is not read outright"
     assert "SELECT * FROM CompanyInfo STARTPOSITION 1 MAXRESULTS 1000" not in world.statements(), "nor the time asked"
     assert breaches(world) == []
+
+
+class TestTheMonthsCap:
+    """Metered calls run out in the middle: what is landed stays, and the run goes on with the next month's."""
+
+    @pytest.mark.parametrize("cap", [1, 2, 3, 10, 40])
+    async def test_a_run_that_reaches_it_is_stopped_and_goes_on(self, cap: int) -> None:
+        watched = Watched(seed=5)
+        world = watched.world
+        world.metered = MeteredBudget(cap)
+        first = await world.extract(stopping=lambda: world.metered.reached is not None)
+        assert (first.stopped, first.proven, first.unproven, first.parked) == ([world.realm], [], [], [])
+        assert world.metered.reached is not None
+        assert world.simulator.log.summary()[world.realm].requests == world.metered.used == cap
+        done, watched.asked = set(watched.landed), Counter()
+
+        world.metered = MeteredBudget(None)
+        second = await world.extract()
+        assert second.proven == [world.realm]
+        assert breaches(world) == []
+        assert not done & watched.asked.keys(), "no checkpointed page is paid for twice"
+
+    async def test_pages_under_way_are_landed_and_not_thrown_away(self) -> None:
+        """They are paid for. Eight readers ask, the cap allows a few: their pages are landed."""
+        world = World(seed=5, page_rows=7, rows_min=300, rows_max=300, settings=SimulatorSettings(latency_s=2.0))
+        world.metered = MeteredBudget(6)
+        await world.extract(stopping=lambda: world.metered.reached is not None)
+        asked = [text.split()[3] for text in world.statements() if "ORDERBY MetaData.CreateTime" in text]
+        assert len(asked) >= 3
+        assert [entity for entity in asked if not world.store.live_documents(world.realm, entity)] == []
 
 
 class TestStopping:
@@ -145,7 +176,7 @@ class TestStopping:
 class TestALostLease:
     """Whoever takes a realm over raises its epoch; from then on nothing of ours is written."""
 
-    @pytest.mark.parametrize("after_s", [0.4, 1.5, 3.0, 4.5])
+    @pytest.mark.parametrize("after_s", [0.4, 1.5, 2.5, 3.5])
     async def test_in_the_middle(self, after_s: float) -> None:
         world = World(seed=5, rows_min=200, rows_max=200, page_rows=7, settings=SimulatorSettings(latency_s=0.2))
         theirs = world.store.seen_by("another process")

@@ -11,7 +11,7 @@ import anyio
 import msgspec
 import pytest
 
-from backfill.events import RealmParked
+from backfill.events import RealmParked, Retrying
 from backfill.jobs import scan
 from backfill.model import RunId
 from backfill.simulator.settings import SimulatorSettings
@@ -40,6 +40,36 @@ class TestRowsThatCannotBeRead:
         proof = world.store.proofs(world.realm)["Invoice"]
         assert (proof.proven, proof.quarantined, proof.landed_live) == (True, 4, len(ids) - 4)
         assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("Invoice", "quarantined")]
+
+    async def test_what_may_pass_is_waited_for_once_and_not_at_every_half(self) -> None:
+        """10000 is also said of passing troubles. Six attempts for the page, six for the row, one for each between."""
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("10000", poisoned, page_rows=512)
+        ids = world.sow("Invoice", 2_000, second=lambda number: 90_000 + number)
+        poisoned[world.realm, "Invoice"] = [ids[700]]
+        await world.extract()
+        assert breaches(world) == []
+        waits = [event for event in world.events if isinstance(event, Retrying)]
+        assert 10 <= len(waits) <= 25, "five for the page and five at each look at the row, not five at each half: 150"
+
+    @pytest.mark.parametrize("attempt", range(2, 8))
+    async def test_a_passing_trouble_in_the_middle_of_the_search_sets_no_good_row_aside(self, attempt: int) -> None:
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("10000", poisoned, page_rows=64)
+        ids = world.sow("Invoice", 200, second=lambda number: 90_000 + number)
+        poisoned[world.realm, "Invoice"] = [ids[70]]
+        asked: list[str] = []
+
+        def fails_sometimes(request: Request, statement: str) -> Response | None:
+            if request.path != "/query" or "SELECT * FROM Invoice" not in statement:
+                return None
+            asked.append(statement)
+            return fault("10000", "an application error", status=500) if len(asked) % attempt == 0 else None
+
+        world.wrap = lambda inner: Tap(inner, before=fails_sometimes)
+        await world.extract()
+        assert breaches(world) == []
+        assert world.store.proofs(world.realm)["Invoice"].quarantined == 1
 
     @pytest.mark.parametrize("entity", ["Attachable", "TaxCode", "TaxAgency"])
     async def test_of_an_entity_that_is_read_from_one_answer(self, entity: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +11,9 @@ import anyio
 import pytest
 
 from backfill.jobs.fleet import FleetOptions
+from backfill.jobs.pages import PageRead
 from backfill.model import RunId
+from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
@@ -88,6 +92,28 @@ async def test_what_is_taken_at_once_does_not_grow_with_the_rows(rows: int) -> N
     # Eight pages of 100 rows; or one answer of 1000 objects, at 2 to 3 kB each, three times over.
     assert room.most <= 1000 * 3_000 * 3
     assert (room.held, room.takers) == (0, 0)
+
+
+async def test_rows_are_gone_when_their_room_is() -> None:
+    """There is room for one page: when the next is asked for, no reader has kept its last one."""
+    world = World(seed=34, realms=3, rows_min=250, rows_max=250, memory_bytes=1, page_rows=20, readers=4)
+    kept: Counter[int] = Counter()
+
+    def alive() -> set[int]:
+        pages = (found for found in gc.get_objects() if isinstance(found, Page | PageRead))
+        return {id(page) for page in pages if len(page.records) > 1}
+
+    def before(_request: Request, statement: str) -> None:
+        if statement.startswith("SELECT * FROM"):
+            kept[len(alive() - others)] += 1
+
+    others = alive()  # of tests before this one
+
+    world.wrap = lambda inner: Tap(inner, before=before)
+    await world.extract()
+    assert breaches(world) == []
+    assert kept.total() > 30
+    assert set(kept) == {0}
 
 
 async def test_room_is_learned_from_what_came() -> None:

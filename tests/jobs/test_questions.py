@@ -110,6 +110,15 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_again() -> None:
     assert [record.id for record in page.records] == ["1"]
 
 
+async def test_what_is_likely_to_fail_goes_the_way_that_does_not_try_again() -> None:
+    patient, hasty = Bodies(GOOD), Bodies(GOOD)
+    asking = Questions(patient, RealmId("1"), call_s=60, hasty=hasty)
+    await asking.page(CATALOGUE["Term"], "SELECT * FROM Term", hasty=True)
+    assert (len(patient.left), len(hasty.left)) == (1, 0)
+    await asking.page(CATALOGUE["Term"], "SELECT * FROM Term")
+    assert patient.left == []
+
+
 async def test_three_in_a_row_are_an_error_that_names_the_realm_and_the_question() -> None:
     transport = Bodies(b"{}", b"{}", b"{}", GOOD)
     with pytest.raises(UnreadableError) as caught:

@@ -14,6 +14,7 @@ from backfill.jobs.keys import BY_PLACE, CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.pages import PageRead, PageSize
 from backfill.jobs.questions import Questions
 from backfill.jobs.scan import Step, advance, read_slice
+from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import RealmId, Record, Refusal, RunId, Slice
 from backfill.pacing.byte_budget import ByteBudget
@@ -90,12 +91,21 @@ def test_a_page_shrinks_to_a_row_and_grows_to_what_was_asked() -> None:
     size = PageSize.of(1000)
     sizes = []
     for _ in range(12):
-        size.shrink()
+        size.shrink(suspect=True)
         sizes.append(size.rows)
     assert sizes == [500, 250, 125, 62, 31, 15, 7, 3, 1, 1, 1, 1]
+    suspects = []
     for _ in range(12):
+        suspects.append(size.suspect)
         size.grow()
     assert size.rows == 1000
+    assert suspects == [True] * 11 + [False], "until a whole page came"
+
+
+def test_a_page_that_shrinks_for_its_size_alone_is_no_suspect() -> None:
+    size = PageSize.of(1000)
+    size.shrink(suspect=False)
+    assert not size.suspect
 
 
 class Server:
@@ -106,7 +116,8 @@ class Server:
         self.broken = broken
         self.passes = 0
 
-    async def page(self, _entity: Entity, statement: str) -> Page:
+    async def page(self, _entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+        assert hasty == ("Id, MetaData" in statement), "a single row is asked for with patience, its name is not"
         order = self.orders.pop(0) if len(self.orders) > 1 else self.orders[0]
         found = re.search(r"STARTPOSITION (\d+)", statement)
         assert found is not None
@@ -137,6 +148,7 @@ async def read(server: Server) -> tuple[set[str], list[Refusal]]:
         room=ByteBudget(10**6),
         observe=lambda _event: None,
         stopping=lambda: False,
+        turn=Turn(realm),
         now=lambda: T0,
         page_rows=1,
     )

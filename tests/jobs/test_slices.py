@@ -9,7 +9,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.jobs.slices import CUTS_MAX, ROWS_PER_SLICE, cut_moments, next_second, slices_by_count, whole
+from backfill.jobs.slices import (
+    CUTS_MAX,
+    ROWS_PER_SLICE,
+    crowded_moments,
+    cut_moments,
+    next_second,
+    slices_by_count,
+    whole,
+)
 from backfill.model import Slice
 
 FIRST = datetime(2016, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -51,6 +59,51 @@ def test_slices_cover_every_moment_and_share_their_cuts(created: list[int], copi
     for part in slices[:-1]:
         held = sum((part.lower is None or part.lower < row) and row <= (part.upper or row) for row in rows)
         assert held * copies >= ROWS_PER_SLICE, "no slice is smaller than it need be"
+
+
+class TestCrowdedMoments:
+    """Where all rows came lately, even moments over all years tell nothing: the next are counted inside the crowd."""
+
+    LAST = FIRST + timedelta(days=1000)
+
+    def test_only_inside_what_holds_too_many(self) -> None:
+        counted = {FIRST + timedelta(days=day): day for day in range(100, 1000, 100)}
+        moments = crowded_moments(counted, 80_000, FIRST, self.LAST)
+        assert moments
+        assert all(FIRST + timedelta(days=900) < moment < self.LAST for moment in moments)
+
+    def test_nothing_is_counted_again_where_rows_lie_evenly(self) -> None:
+        counted = {FIRST + timedelta(days=day): day * 40 for day in range(100, 1000, 100)}
+        assert crowded_moments(counted, 40_000, FIRST, self.LAST) == []
+
+    def test_it_is_bounded(self) -> None:
+        counted = {FIRST + timedelta(days=day): day * 10_000 for day in range(100, 1000, 100)}
+        assert 0 < len(crowded_moments(counted, 10_000_000, FIRST, self.LAST)) <= CUTS_MAX
+
+    def test_a_giant_whose_rows_lie_evenly_is_not_counted_again(self) -> None:
+        moments = cut_moments(4_000_000, FIRST, self.LAST)
+        counted = {moment: 4_000_000 * number // len(moments) for number, moment in enumerate(moments, 1)}
+        assert crowded_moments(counted, 4_000_000, FIRST, self.LAST) == []
+
+    def test_a_second_is_not_divided(self) -> None:
+        last = self.LAST.replace(microsecond=0)
+        assert crowded_moments({last - timedelta(seconds=1): 0}, 90_000, FIRST, last) == []
+        assert crowded_moments({last - timedelta(seconds=2): 0}, 90_000, FIRST, last) == [last - timedelta(seconds=1)]
+
+    def test_three_rounds_find_a_day_of_ten_years(self) -> None:
+        """An import of 100,000 rows in one day: no slice holds more than a few segments' worth."""
+        upper = FIRST + timedelta(days=3650)
+        begin = upper - timedelta(days=1)
+        rows = [begin + timedelta(seconds=second * 0.8) for second in range(100_000)]
+        counted = {moment: bisect_right(rows, moment) for moment in cut_moments(len(rows), FIRST, upper)}
+        assert len(slices_by_count("Bill", counted, len(rows), upper)) == 1, "as it was with one round"
+        for _ in range(2):
+            moments = crowded_moments(counted, len(rows), FIRST, upper)
+            counted |= {moment: bisect_right(rows, moment) for moment in moments}
+        slices = slices_by_count("Bill", counted, len(rows), upper)
+        held = [bisect_right(rows, part.upper or upper) - bisect_right(rows, part.lower or FIRST) for part in slices]
+        assert sum(held) == len(rows)
+        assert max(held) <= 20_000
 
 
 def test_it_is_cut_as_soon_as_a_slice_is_full() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -19,14 +19,17 @@ import anyio
 import anyio.lowlevel
 
 from backfill import events
+from backfill.jobs.costs import Costs
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_realms
 from backfill.jobs.questions import Questions
-from backfill.jobs.work import RealmWork
-from backfill.model import Lease, RealmId, RunId, Secret, Tokens
-from backfill.pacing.budget import RealmBudget
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.jobs.turns import Turn
+from backfill.jobs.work import RealmWork, Room
+from backfill.model import Lease, RealmId, RunId
+from backfill.pacing.budget import RealmBudget, Resting
+from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.limits import load_limits
+from backfill.pacing.metering import MeteredBudget
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried
@@ -44,6 +47,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Request, Response, Transport
+from tests.jobs.vault import MemoryVault
 
 BEGIN = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 RUN = RunId(1)
@@ -56,41 +60,6 @@ EXPIRING = ("TempDownloadUri", "ThumbnailTempDownloadUri")
 def now() -> datetime:
     """The wall clock of both sides: it goes with the loop's."""
     return BEGIN + timedelta(seconds=anyio.current_time())
-
-
-class MemoryVault:
-    """Tokens, with a lock a realm."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self._rows: dict[RealmId, Tokens] = {}
-        self._locks: dict[RealmId, anyio.Lock] = {}
-        for realm_id in simulator.fleet.realm_ids:
-            grant = simulator.credentials(realm_id)
-            self._rows[RealmId(realm_id)] = Tokens(
-                access_token=None,
-                access_expires_at=None,
-                refresh_token=Secret(grant.refresh_token),
-                previous_refresh_token=None,
-                refreshed_at=now(),
-                client_id=Secret(grant.client_id),
-                client_secret=Secret(grant.client_secret),
-            )
-
-    async def read(self, realm_id: RealmId) -> Tokens:
-        return self._rows[realm_id]
-
-    @asynccontextmanager
-    async def locked(self, realm_id: RealmId) -> AsyncIterator[MemoryVault.Locked]:
-        async with self._locks.setdefault(realm_id, anyio.Lock()):
-            yield self.Locked(self._rows, realm_id)
-
-    class Locked:
-        def __init__(self, rows: dict[RealmId, Tokens], realm_id: RealmId) -> None:
-            self._rows, self._realm_id = rows, realm_id
-            self.current = rows[realm_id]
-
-        async def store(self, new: Tokens) -> None:
-            self._rows[self._realm_id] = new
 
 
 @dataclass(kw_only=True)
@@ -107,7 +76,13 @@ class World:
     memory_bytes: int = 256 * 1024 * 1024
     entities: Sequence[Entity] = tuple(CATALOGUE.values())
     since: datetime | None = None
+    costs: Costs = field(default_factory=Costs)
+    metered: MeteredBudget = field(default_factory=lambda: MeteredBudget(cap=None))
     fleet_options: FleetOptions = field(default_factory=FleetOptions)
+    weights: Mapping[RealmId, float] = field(default_factory=dict)
+    joining: AsyncIterable[RealmId] | None = None
+    late: Collection[RealmId] = ()
+    """Realms that the run does not begin with."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """What stands between the client and the simulator."""
     companies: Mapping[str, Company] = field(default_factory=dict)
@@ -118,9 +93,10 @@ class World:
         self.realm_ids = [RealmId(realm_id) for realm_id in fleet.realm_ids]
         self.simulator = Simulator(self.settings, fleet, now=now, seed=self.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
-        self.vault = MemoryVault(self.simulator)
+        self.vault = MemoryVault(self.simulator, now)
         self.room = ByteBudget(self.memory_bytes)
         self.events: list[events.Event] = []
+        self.turns: dict[RealmId, Turn] = {}
         self._budgets: dict[RealmId, RealmBudget] = {}
         self._breaker = QuotaBreaker()
 
@@ -181,22 +157,31 @@ class World:
     async def _process(self, run_id: RunId, store: MemoryStore, stopping: Callable[[], bool]) -> FleetResult:
         process = _Process(self, run_id, store, stopping)
         return await work_realms(
-            self.realm_ids,
+            [realm_id for realm_id in self.realm_ids if realm_id not in self.late],
             process.realm,
             store=store,
             run_id=run_id,
             observe=self.events.append,
             options=self.fleet_options,
             stopping=stopping,
+            weights=self.weights,
+            joining=self.joining,
         )
 
-    def way(self, realm_id: RealmId, once: Transport) -> Transport:
+    def way(self, turn: Turn, once: Transport, resting: Resting) -> Retried:
+        realm_id = turn.realm_id
         rng = random.Random(f"{self.seed}:{realm_id}")
         budget = self._budgets.get(realm_id)
         if budget is None:
-            budget = RealmBudget(realm_id, load_limits(), rng=rng, observe=self.events.append, breaker=self._breaker)
+            budget = RealmBudget(realm_id, load_limits(), rng=rng, observe=self._observed, breaker=self._breaker)
             self._budgets[realm_id] = budget
-        return Retried(Paced(once, budget), policy=READING, rng=rng, observe=self.events.append)
+        paced = Paced(once, budget, metered=self.metered, patience=turn.patience, resting=resting)
+        return Retried(paced, policy=READING, rng=rng, observe=self.events.append)
+
+    def _observed(self, event: events.Event) -> None:
+        self.events.append(event)
+        if isinstance(event, events.Throttled):
+            self.turns[event.realm_id].rest_until = anyio.current_time() + event.freeze_s
 
     def statements(self, realm_id: RealmId | None = None) -> list[str]:
         """What the simulator was asked, in the order of acting."""
@@ -221,21 +206,30 @@ class _Process:
         )
         transport = world.wrap(SimulatedTransport(world.simulator))
         self.once = Observed(Checked(Authorized(transport, keeper)), world.events.append)
-        self.options = ExtractOptions(entities=world.entities, since=world.since, readers=world.readers)
+        self.options = ExtractOptions(
+            entities=world.entities, since=world.since, readers=world.readers, costs=world.costs
+        )
 
-    async def realm(self, lease: Lease, /) -> RealmOutcome:
+    async def realm(self, lease: Lease, turn: Turn, /) -> RealmOutcome:
+        self.world.turns[lease.realm_id] = turn
         scan = await self.store.scan(self.run_id, lease.realm_id)
         if scan.finished:
             return RealmOutcome(proven=True)
-        way = self.world.way(lease.realm_id, self.once)
+        room: Room = self.world.room
+        resting: Resting = nullcontext
+        if isinstance(room, ByteBudget):
+            room = mine = RealmRoom(room, lease.realm_id, weight=turn.weight, patience=turn.patience)
+            resting = mine.resting
+        way = self.world.way(turn, self.once, resting)
         work = RealmWork(
             lease=lease,
             run_id=self.run_id,
-            ask=Questions(way, lease.realm_id, call_s=CALL_S),
+            ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
             store=self.store,
-            room=self.world.room,
+            room=room,
             observe=self.world.events.append,
             stopping=self.stopping,
+            turn=turn,
             now=now,
             page_rows=self.world.page_rows,
         )

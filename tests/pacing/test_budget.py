@@ -30,7 +30,7 @@ def test_every_lane_counts_in_the_window_of_all_requests_and_takes_the_scarce_pe
 async def test_a_lane_has_its_own_window(lane: Lane, permits: int) -> None:
     one = budget()
     await use(one, lane, permits)
-    assert anyio.current_time() == pytest.approx((permits - 1) * 0.12, abs=0.01)
+    assert (permits - 10) * 0.12 - 0.01 <= anyio.current_time() <= permits * 0.12, "ten in 1.2 s, and no faster"
     one.answered(await one.take(lane))
     assert anyio.current_time() == pytest.approx(60.0, abs=0.01)
 
@@ -74,35 +74,41 @@ async def test_no_place_in_flight_is_held_while_waiting_for_a_window() -> None:
 async def test_starts_are_spaced() -> None:
     one = budget()
     times = [(await one.take(Lane.QUERY)).sent_at for _ in range(5)]
-    assert times == pytest.approx([0, 0.12, 0.24, 0.36, 0.48], abs=1e-4)
+    assert times == pytest.approx([0, 0.06, 0.12, 0.18, 0.24], abs=1e-4)
 
 
-async def test_an_abandoned_request_keeps_its_place_for_120_s_and_its_permit_a_window_and_a_margin_longer() -> None:
+async def test_an_abandoned_request_keeps_its_place_while_it_may_be_worked_on_and_its_permit_until_it_is_in() -> None:
     one = budget(replace(LIMITS, in_flight=1, requests_per_window=40, block_permits=1))
     grant = await one.take(Lane.QUERY)
     await anyio.sleep(30)
-    one.abandoned(grant)
-    assert await takes(one, Lane.QUERY, within_s=89) is None
+    one.abandoned(grant)  # closed at 30: it arrives by 40, and is worked on until 120
+    await anyio.sleep_until(99.5)
+    assert one.rate_used() == 1
+    await anyio.sleep_until(100.1)
+    assert one.rate_used() == 0
+    assert await takes(one, Lane.QUERY, within_s=19) is None
     second = await takes(one, Lane.QUERY, within_s=2)
     assert second is not None
     assert second.sent_at == pytest.approx(120)
-    one.answered(second)
+
+
+async def test_whoever_thinks_that_a_request_counts_at_the_end_of_its_work_can_have_it_so() -> None:
+    one = budget(replace(LIMITS, late_arrival_s=125))
+    one.abandoned(await one.take(Lane.QUERY))
     await anyio.sleep_until(184.5)
     assert one.rate_used() == 1
     await anyio.sleep_until(185.1)
     assert one.rate_used() == 0
 
 
-async def test_a_request_given_up_after_120_s_counts_from_then() -> None:
-    one = budget()
+async def test_a_request_given_up_when_the_server_has_given_up_keeps_its_place_only_for_the_way() -> None:
+    one = budget(replace(LIMITS, in_flight=1))
     grant = await one.take(Lane.BATCH)
     await anyio.sleep(130)
     one.abandoned(grant)
-    assert await takes(one, Lane.BATCH, within_s=1) is not None  # its place is free at once
-    await anyio.sleep_until(194)
-    assert one.rate_used() == 2
-    await anyio.sleep_until(195.1)
-    assert one.rate_used() == 1
+    second = await takes(one, Lane.BATCH, within_s=20)
+    assert second is not None
+    assert second.sent_at == pytest.approx(140)
 
 
 async def test_a_request_that_was_never_sent_leaves_nothing_behind() -> None:
@@ -135,7 +141,9 @@ async def test_a_refusal_freezes_the_realm_then_one_asks_alone_then_all_go_at_ha
     grant = await one.take(Lane.QUERY)
     refused_at = anyio.current_time()
     one.refused(grant)
-    assert events == [Throttled(realm_id=REALM, lane="query", freeze_s=60.0)]
+    assert [(event.realm_id, event.lane) for event in events] == [(REALM, "query")]
+    assert isinstance(events[0], Throttled)
+    assert events[0].freeze_s == pytest.approx(60.0)
     started: list[float] = []
     out: list[Grant] = []
 
@@ -152,7 +160,7 @@ async def test_a_refusal_freezes_the_realm_then_one_asks_alone_then_all_go_at_ha
         assert started == pytest.approx([refused_at + 60.12], abs=0.13)  # one, and the others wait for its answer
         one.answered(out[0])
     gaps = [later - earlier for earlier, later in pairwise(started[1:])]
-    assert gaps == pytest.approx([0.24, 0.24], abs=1e-3)
+    assert gaps == pytest.approx([0.12, 0.12], abs=1e-3)
     assert one.rate_allowed() == 250
     await anyio.sleep(60 * 5 + 1)
     assert one.rate_allowed() == 500
@@ -308,9 +316,9 @@ async def test_a_budget_may_be_forgotten_when_a_new_one_would_be_the_same() -> N
 
 
 async def test_an_abandoned_call_is_not_forgotten_while_it_keeps_its_place() -> None:
-    one = budget(replace(LIMITS, abandoned_s=120))
+    one = budget()
     one.abandoned(await one.take(Lane.QUERY))
-    await anyio.sleep(184)
+    await anyio.sleep(119)
     assert not one.forgettable()
     await anyio.sleep(2)
     assert one.forgettable()

@@ -1,16 +1,20 @@
-"""One budget of bytes: never over, first come first served, nothing lost when somebody gives up."""
+"""One budget of bytes: never over, fair by key and weight, nothing lost when somebody gives up."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.errors import StoppedError
+from backfill.model import RealmId
+from backfill.pacing.byte_budget import ByteBudget, RealmRoom
+from backfill.pacing.patience import Patience
 from backfill.pacing.virtual_clock import run_virtual
 
 pytestmark = pytest.mark.virtual
@@ -121,10 +125,10 @@ def test_no_byte_is_lost_or_made_whatever_is_cancelled(seed: int, tasks: int) ->
 
         async def reader(size_bytes: int, patience_s: float) -> None:
             with anyio.move_on_after(patience_s):
-                async with budget.take(size_bytes):
+                async with budget.take(size_bytes, key=rng.choice("abc"), weight=rng.choice([0.5, 1, 4])):
                     held.append(size_bytes)
                     try:
-                        assert sum(held) <= 100 or sum(held) == size_bytes  # or it is alone
+                        assert sum(held) <= 100 or sum(held) == max(held)  # or it is alone
                         assert budget.held_bytes >= sum(held)  # some may be handed over and not begun
                         await anyio.sleep(rng.choice([0, 1, 2]))
                     finally:
@@ -138,3 +142,134 @@ def test_no_byte_is_lost_or_made_whatever_is_cancelled(seed: int, tasks: int) ->
         assert (budget.held_bytes, budget.waiting) == (0, 0)
 
     run_virtual(main())
+
+
+class TestFairness:
+    """Bytes are handed out by key and weight, not by reader."""
+
+    async def served(self, readers: dict[str, int], *, weights: dict[str, float] | None = None) -> Counter[str]:
+        """Pages of each key in a hundred seconds, when each has so many readers that want pages without end."""
+        budget = ByteBudget(400)
+        pages: Counter[str] = Counter()
+
+        async def reader(key: str) -> None:
+            while True:
+                async with budget.take(100, key=key, weight=(weights or {}).get(key, 1.0)):
+                    await anyio.sleep(0.5)
+                    pages[key] += 1
+
+        with anyio.move_on_after(100.1):
+            async with anyio.create_task_group() as group:
+                for key, number in readers.items():
+                    for _ in range(number):
+                        group.start_soon(reader, key)
+        assert (budget.held_bytes, budget.waiting) == (0, 0)
+        return pages
+
+    async def test_a_giant_with_many_readers_has_one_share(self) -> None:
+        pages = await self.served({"giant": 8, "b": 2, "c": 2, "d": 2})
+        assert sum(pages.values()) == 800
+        assert all(abs(count - 200) <= 4 for count in pages.values()), pages
+
+    async def test_shares_go_by_weight(self) -> None:
+        pages = await self.served({"heavy": 8, "b": 8, "c": 8, "d": 8}, weights={"heavy": 2.0})
+        assert abs(pages["heavy"] - 320) <= 8, pages
+        assert all(abs(pages[key] - 160) <= 8 for key in "bcd"), pages
+
+    async def test_what_one_does_not_want_is_the_others(self) -> None:
+        pages = await self.served({"giant": 8, "small": 1})
+        assert pages.total() == 800, "no room stands empty"
+        assert pages["small"] >= 130, "it is next whenever it asks, and waits for the next page to be landed"
+
+    async def test_a_large_one_that_is_next_is_not_passed_by_those_who_come(self) -> None:
+        budget = ByteBudget(100)
+        begun: list[float] = []
+
+        async def newcomer(number: int) -> None:
+            async with budget.take(30, key=f"new {number}"):
+                await anyio.sleep(1)
+
+        async def large() -> None:
+            async with budget.take(90, key="large"):
+                begun.append(anyio.current_time())
+
+        async with anyio.create_task_group() as group:
+            for number in range(100):
+                group.start_soon(newcomer, number)
+                if number == 20:
+                    group.start_soon(large)
+                await anyio.sleep(0.3)
+        assert begun == [pytest.approx(7, abs=1.5)], "when those before it were done"
+
+    async def test_who_gives_up_leaves_nothing_behind(self) -> None:
+        budget = ByteBudget(100)
+
+        async def impatient(number: int) -> None:
+            with anyio.move_on_after(1):
+                async with budget.take(10, key=f"key {number}"):
+                    raise AssertionError("there was no room")
+
+        async with budget.take(100), anyio.create_task_group() as group:
+            for number in range(500):
+                group.start_soon(impatient, number)
+        assert (budget.held_bytes, budget.waiting) == (0, 0)
+        assert (len(budget._queue), len(budget._line)) == (0, 0)
+
+
+class TestRealmRoom:
+    def room(self, budget: ByteBudget, name: str = "1") -> RealmRoom:
+        return RealmRoom(budget, RealmId(name), weight=1.0, patience=Patience())
+
+    async def test_what_a_resting_request_holds_is_the_others_until_it_goes_on(self) -> None:
+        budget = ByteBudget(100)
+        mine, theirs = self.room(budget), self.room(budget, "2")
+        told: list[tuple[str, float]] = []
+
+        async def other() -> None:
+            await anyio.sleep(1)
+            async with theirs.take(100):
+                told.append(("other", anyio.current_time()))
+                await anyio.sleep(70)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(other)
+            async with mine.take(100):
+                async with mine.resting():
+                    await anyio.sleep(60)
+                told.append(("back", anyio.current_time()))
+                assert budget.held_bytes == 100
+        assert told == [("other", 1), ("back", 71)]
+        assert budget.held_bytes == 0
+
+    async def test_who_rests_without_room_needs_none(self) -> None:
+        budget = ByteBudget(100)
+        async with self.room(budget).resting():
+            await anyio.sleep(60)
+        assert budget.held_bytes == 0
+
+    @pytest.mark.parametrize("at_s", [0.5, 30.0])
+    async def test_it_is_broken_off_while_it_waits_and_holds_nothing_then(self, at_s: float) -> None:
+        """For room at first, and for the end of a rest."""
+        budget = ByteBudget(100)
+        room = self.room(budget)
+
+        async def give_way() -> None:
+            await anyio.sleep(at_s)
+            room.patience.lose()
+
+        async def other() -> None:
+            async with budget.take(100):
+                await anyio.sleep(1)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(other)
+            group.start_soon(give_way)
+            await anyio.sleep(0.1)
+            with pytest.raises(StoppedError):
+                async with room.take(60), room.resting():
+                    await anyio.sleep(60)
+            assert anyio.current_time() == pytest.approx(at_s, abs=1e-3)
+        assert (budget.held_bytes, budget.waiting) == (0, 0)
+        with pytest.raises(StoppedError):
+            async with room.take(1):
+                raise AssertionError("it has given way")

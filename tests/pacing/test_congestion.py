@@ -39,6 +39,14 @@ def test_a_refusal_in_quiet_is_for_the_minute_and_rests_a_minute_and_the_jitter(
     assert congestion.frozen_until == 162.0
 
 
+@pytest.mark.parametrize(("others", "reason"), [(9, Reason.MINUTE), (10, Reason.SECOND)])
+def test_ten_others_fill_a_second_though_all_of_them_are_answered(others: int, reason: Reason) -> None:
+    congestion = Congestion(load_limits())
+    for number in range(others):
+        answer(congestion, 100.0 + number / 100)
+    assert refuse(congestion, 100.3, sent_at=100.0, unanswered=0).reason is reason
+
+
 def test_it_comes_back_at_half_speed_and_climbs_a_tenth_a_window() -> None:
     congestion = Congestion(load_limits())
     refuse(congestion, 100.0)

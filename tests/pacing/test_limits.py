@@ -47,9 +47,9 @@ def test_the_combined_limit_binds_only_where_it_is_lower() -> None:
     assert replace(limits, combined_per_window=300).request_permits == 300
 
 
-def test_the_gap_between_starts_holds_ten_a_second_up_to_the_spread() -> None:
-    assert load_limits().start_gap_s == pytest.approx(0.12)
-    assert replace(load_limits(), uplink_spread_s=0.0).start_gap_s == pytest.approx(0.1)
+def test_the_span_of_ten_starts_is_a_second_and_the_spread_of_the_way() -> None:
+    assert load_limits().start_span_s == pytest.approx(1.2)
+    assert replace(load_limits(), uplink_spread_s=0.0).start_span_s == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_scaling_divides_every_window_and_rest_and_the_spacing_and_no_count_or_t
         "window_s",
         "second_s",
         "abandoned_s",
-        "margin_s",
+        "late_arrival_s",
         "freeze_s",
         "freeze_jitter_s",
         "quota_s",
-        "start_gap_s",
+        "start_span_s",
     ):
         assert getattr(scaled, name) == pytest.approx(getattr(limits, name) / 60), name
     for name in ("request_permits", "batch_permits", "report_permits", "in_flight", "read_timeout_s", "slow_timeout_s"):
@@ -85,7 +85,7 @@ def test_scaling_divides_every_window_and_rest_and_the_spacing_and_no_count_or_t
         {"requests_per_window": 0},
         {"in_flight": 0},
         {"window_s": 0.0},
-        {"margin_s": -1.0},
+        {"late_arrival_s": -1.0},
         {"reserve": 1.0},
         {"reserve": -0.1},
         {"batches_per_window": 501, "realm_batches_per_window": 1000},
@@ -95,6 +95,7 @@ def test_scaling_divides_every_window_and_rest_and_the_spacing_and_no_count_or_t
         {"slow_timeout_s": 119.0},
         {"read_timeout_s": 131.0},
         {"block_permits": 501},
+        {"block_lane_permits": 0},
     ],
 )
 def test_limits_that_contradict_themselves_are_refused(change: dict[str, Any]) -> None:

@@ -15,9 +15,9 @@ from backfill.errors import (
     Disposition,
     FaultError,
     RequestError,
+    StoppedError,
     ThrottledError,
     UnansweredError,
-    UnavailableError,
     UnreadableError,
 )
 from backfill.model import RealmId
@@ -96,8 +96,10 @@ async def test_a_request_cancelled_on_its_way_is_abandoned() -> None:
     with anyio.move_on_after(1):
         await Paced(Inner(takes_s=5), budget).send(query(), deadline=math.inf)
     assert held_at(budget) == (1, 1)
+    await anyio.sleep_until(71.1)  # cancelled at 1, in by 11
+    assert held_at(budget) == (0, 1)
     await anyio.sleep_until(120.1)
-    assert held_at(budget) == (1, 0)
+    assert held_at(budget) == (0, 0)
 
 
 async def test_a_request_cancelled_before_it_goes_leaves_nothing() -> None:
@@ -184,11 +186,23 @@ async def test_a_cancelled_call_stays_counted() -> None:
     assert metered.used == 1
 
 
+async def test_a_call_that_got_no_permit_is_not_counted() -> None:
+    budget, metered = realm_budget(), MeteredBudget(cap=20)
+    paced = Paced(Inner(takes_s=20), budget, metered=metered)
+    async with anyio.create_task_group() as group:
+        for _ in range(budget.limits.in_flight):
+            group.start_soon(lambda: paced.send(query(), deadline=math.inf))
+        await anyio.sleep(5)
+        with pytest.raises(UnansweredError):
+            await paced.send(query(), deadline=anyio.current_time() + 1)
+    assert metered.used == budget.limits.in_flight
+
+
 async def test_the_cap_stops_a_call_before_it_goes() -> None:
     budget, inner, metered = realm_budget(), Inner(), MeteredBudget(cap=1)
     paced = Paced(inner, budget, metered=metered)
     await paced.send(query(), deadline=math.inf)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(StoppedError):
         await paced.send(query(), deadline=math.inf)
     await paced.send(query(Lane.WRITE), deadline=math.inf)  # single writes are free
     assert len(inner.deadlines) == 2

@@ -1,106 +1,102 @@
-"""Starts are even, also while the gap changes and while those who wait give up."""
+"""No more starts than so many in a span, none too near another; and whoever is late catches up."""
 
 from __future__ import annotations
 
-import asyncio
+import random
 from itertools import pairwise
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backfill.pacing.spacing import StartSpacer
-from backfill.pacing.virtual_clock import VirtualClockLoop
+from backfill.pacing.virtual_clock import run_virtual
 
 pytestmark = pytest.mark.virtual
 
 
 async def starts(spacer: StartSpacer, count: int) -> list[float]:
     times: list[float] = []
-
-    async def start() -> None:
+    for _ in range(count):
         await spacer.wait()
+        spacer.start()
         times.append(anyio.current_time())
-
-    async with anyio.create_task_group() as group:
-        for _ in range(count):
-            group.start_soon(start)
     return times
 
 
-def gaps(times: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in pairwise(times)]
+def spans(times: list[float], starts: int = 10) -> list[float]:
+    return [later - earlier for earlier, later in zip(times, times[starts:], strict=False)]
 
 
-async def test_the_first_goes_at_once_and_there_is_no_burst() -> None:
-    times = await starts(StartSpacer(0.12), 20)
+async def test_ten_go_in_a_span_and_never_more() -> None:
+    times = await starts(StartSpacer(10, 1.2), 40)
     assert times[0] == 0
-    assert gaps(times) == pytest.approx([0.12] * 19, abs=1e-4)
+    assert min(spans(times)) >= 1.2 - 1e-9
+    assert times[-1] == pytest.approx(3 * 1.2 + 9 * 0.06, abs=1e-4), "nor fewer"
 
 
-async def test_those_who_wait_start_in_order_and_nobody_passes_them() -> None:
-    spacer = StartSpacer(1.0)
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualClockLoop)
-    order: list[str] = []
+async def test_there_is_no_burst() -> None:
+    times = await starts(StartSpacer(10, 1.2), 40)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.06 - 1e-9
 
-    async def start(name: str) -> None:
-        await spacer.wait()
-        order.append(name)
 
-    await spacer.wait()
-    async with anyio.create_task_group() as group:
-        for name in ("first", "second"):
-            group.start_soon(start, name)
-        await anyio.sleep(0.5)
-        loop._jumping.now_s = 1.5  # a busy loop: the bucket has drained, and its timer has not fired
-        await start("newcomer")
-    assert order == ["first", "second", "newcomer"]
+async def test_who_is_late_catches_up_within_the_span() -> None:
+    spacer = StartSpacer(10, 1.2)
+    await starts(spacer, 5)
+    await anyio.sleep_until(1.0)  # nobody had a permit
+    times = await starts(spacer, 5)
+    assert times == pytest.approx([1.0, 1.06, 1.12, 1.2, 1.26], abs=0.07)
+    assert times[-1] < 9 * 0.12 + 0.2, "as if nothing had been"
 
 
 async def test_a_pause_saves_nothing_up() -> None:
-    spacer = StartSpacer(0.12)
-    await starts(spacer, 3)
-    await anyio.sleep(60)
-    assert min(gaps(await starts(spacer, 10))) >= 0.12 - 1e-9
-
-
-@pytest.mark.parametrize("gap_s", [0.06, 0.5])
-async def test_a_change_of_gap_lets_no_start_come_too_soon(gap_s: float) -> None:
-    spacer = StartSpacer(0.12)
+    spacer = StartSpacer(10, 1.2)
     before = await starts(spacer, 3)
-    spacer.change_gap(gap_s)
-    after = await starts(spacer, 3)
-    assert min(gaps([before[-1], *after])) >= gap_s - 1e-9
+    await anyio.sleep(60)
+    assert min(spans(before + await starts(spacer, 30))) >= 1.2 - 1e-9
 
 
-async def test_those_who_wait_already_keep_to_the_new_gap() -> None:
-    spacer = StartSpacer(0.12)
-    times: list[float] = []
-
-    async def start() -> None:
-        await spacer.wait()
-        times.append(anyio.current_time())
-
+async def test_what_waits_already_keeps_to_a_wider_span() -> None:
+    spacer = StartSpacer(10, 1.2)
+    before = await starts(spacer, 10)
     async with anyio.create_task_group() as group:
-        for _ in range(10):
-            group.start_soon(start)
-        await anyio.sleep(0.3)
-        spacer.change_gap(1.0)
-        changed_after = len(times)
-    assert min(gaps(times[changed_after:])) >= 1.0 - 1e-9
+        group.start_soon(spacer.wait)
+        await anyio.sleep(0.1)
+        spacer.change_span(5.0)
+    assert anyio.current_time() == pytest.approx(before[0] + 5.0)
 
 
-async def test_those_who_give_up_cost_the_others_nothing() -> None:
-    spacer = StartSpacer(1.0)
-    await spacer.wait()
-    async with anyio.create_task_group() as group:
-        for _ in range(5):
-            group.start_soon(_give_up, spacer)
-        await anyio.sleep(0.5)
+async def test_who_gives_up_costs_the_others_nothing() -> None:
+    spacer = StartSpacer(1, 1.0)
+    await starts(spacer, 1)
+    for _ in range(5):
+        with anyio.move_on_after(0.1):
+            await spacer.wait()
     await spacer.wait()
     assert anyio.current_time() == pytest.approx(1.0, abs=1e-3)
 
 
-async def _give_up(spacer: StartSpacer) -> None:
-    with anyio.move_on_after(0.1):
-        await spacer.wait()
+async def test_after_a_restart_the_next_ten_are_evenly_spaced() -> None:
+    spacer = StartSpacer(10, 1.2)
+    spacer.restore()
+    assert await starts(spacer, 10) == pytest.approx([0.12 * (number + 1) for number in range(10)], abs=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), spread_s=st.floats(0, 3), starts_at_most=st.integers(1, 12))
+def test_no_second_sees_more_than_it_may_whatever_the_way_takes_within_the_spread(
+    seed: int, spread_s: float, starts_at_most: int
+) -> None:
+    rng = random.Random(seed)
+
+    async def main() -> list[float]:
+        spacer = StartSpacer(starts_at_most, 1 + spread_s)
+        arrived: list[float] = []
+        for _ in range(100):
+            arrived.append((await starts(spacer, 1))[0] + rng.choice((0.0, spread_s, rng.uniform(0, spread_s))))
+            await anyio.sleep(rng.choice((0, 0, 0, 0.3, 2)))
+        return sorted(arrived)
+
+    # A rounding of the sum of a start and its delay is not a breach.
+    assert min(spans(run_virtual(main()), starts_at_most), default=1.0) >= 1 - 1e-9

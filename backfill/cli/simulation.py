@@ -1,0 +1,143 @@
+"""What `backfill simulate` simulates: a profile file, and over it the options that were given."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from backfill.errors import UsageError
+from backfill.simulator.core import Simulator
+from backfill.simulator.fleet import Fleet
+from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+
+FILE_BYTES_MAX = 1024 * 1024
+"""A profile is written by hand."""
+
+DEFAULTS: Mapping[str, object] = {"latency_s": 0.15, "jitter_s": 0.05}
+"""Where the command differs from the library, which answers at once: Intuit's answers take about that long."""
+
+
+_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App}
+"""Settings that are tables themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Which companies there are, and where they are served."""
+
+    port: int = 8765
+    realms: int = 20
+    seed: int = 1
+    rows: str = "100:50000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """A world and how its QuickBooks behaves."""
+
+    world: World
+    settings: SimulatorSettings
+
+    def simulator(self) -> Simulator:
+        """The simulator, with no company seeded yet. Raises `UsageError` for an impossible world."""
+        least, most = _rows(self.world.rows)
+        fleet = Fleet(realms=self.world.realms, seed=self.world.seed, now=_now, rows_min=least, rows_max=most)
+        return Simulator(self.settings, fleet, now=_now, seed=self.world.seed)
+
+
+def simulation(profile: Path | None, given: Mapping[str, object]) -> Simulation:
+    """The file's keys, and over them what was `given` (None: it was not). Raises `UsageError` naming every fault.
+
+    A key is a field of `World` or of `SimulatorSettings`: there is one name for a thing, in a file and in the code.
+    """
+    table = dict(DEFAULTS) if profile is None else {**DEFAULTS, **_read(profile)}
+    table |= {name: value for name, value in given.items() if value is not None}
+    worldly = {field.name for field in fields(World)}
+    faults: list[str] = []
+    world = _checked(World, {name: table.pop(name) for name in list(table) if name in worldly}, faults)
+    settings = _checked(SimulatorSettings, {**table, **_poisoned(table)}, faults)
+    if faults or world is None or settings is None:
+        source = "The simulation" if profile is None else f"The profile {profile}"
+        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise UsageError("\n".join([f"{source} has {count}:", *(f"  {line}" for line in faults)]))
+    return Simulation(world=world, settings=settings)
+
+
+def _checked(kind: type[Any], table: Mapping[str, object], faults: list[str]) -> Any:
+    """The dataclass made of the table, or None with its faults added."""
+    faults.extend(_unknown(kind, table, ()))
+    known = {field.name for field in fields(kind)}
+    try:
+        return TypeAdapter(kind).validate_python({name: table[name] for name in table if name in known})
+    except ValidationError as error:
+        # Only where and what: a value may be an app's secret.
+        faults.extend(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        return None
+
+
+def _unknown(kind: type[Any], table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
+    """Keys that the dataclass has not, nor those within it."""
+    names = [field.name for field in fields(kind)]
+    for name, value in table.items():
+        here = (*path, name)
+        if name not in names:
+            known = names if path else [*(field.name for field in fields(World)), *names]
+            near = difflib.get_close_matches(name, known, n=3)
+            yield f"{'.'.join(here)}: there is no such key" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+            continue
+        inner = _INNER.get(name)
+        for part in value if isinstance(value, list) else [value]:
+            if inner is not None and isinstance(part, dict):
+                yield from _unknown(inner, part, here)
+
+
+def _poisoned(table: Mapping[str, object]) -> dict[str, object]:
+    """`[[poisoned]] realm = "...", entity = "Invoice", ids = ["1"]` as the settings have it, whose keys are pairs."""
+    rows = table.get("poisoned", [])
+    if not isinstance(rows, list):
+        return {}
+    try:
+        return {"poisoned": {(row["realm"], row["entity"]): row["ids"] for row in rows}}
+    except (KeyError, TypeError) as error:
+        raise UsageError("poisoned: each of its tables needs realm, entity and ids.") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as source:
+            text = source.read(FILE_BYTES_MAX + 1)
+        table = tomllib.loads(text[:FILE_BYTES_MAX].decode())
+    except OSError as error:
+        raise UsageError(f"The profile {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The profile {file} is not TOML: {error}.") from error
+    if len(text) > FILE_BYTES_MAX:
+        raise UsageError(f"The profile {file} is larger than {FILE_BYTES_MAX} bytes.")
+    return {name: _switched(value) for name, value in table.items()}
+
+
+def _switched(value: Any) -> Any:
+    """The same with None for "off", since TOML has no word for nothing."""
+    if isinstance(value, dict):
+        return {name: _switched(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_switched(part) for part in value]
+    return None if value == "off" else value
+
+
+def _rows(text: str) -> tuple[int, int]:
+    least, colon, most = text.partition(":")
+    if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
+        raise UsageError(f"--rows {text}: give two whole numbers, the smaller first, such as 100:50000.")
+    return int(least), int(most)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

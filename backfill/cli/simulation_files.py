@@ -1,0 +1,61 @@
+"""What a simulation leaves behind for others: the realms' credentials, and the report of what it was asked."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from backfill.errors import UsageError
+from backfill.simulator.core import Simulator
+
+
+def write_credentials(simulator: Simulator, file: Path) -> None:
+    """A JSON line per realm, as `realms import` reads it, that nobody else can read. Raises `UsageError`."""
+    _write(file, _credential_rows(simulator))
+
+
+def write_report(simulator: Simulator, file: Path) -> None:
+    """What reached the server, of each realm and in all. Raises `UsageError`."""
+    _write(file, [orjson.dumps(report(simulator), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)])
+
+
+def report(simulator: Simulator) -> dict[str, object]:
+    """The throttle log's sums: requests by lane, the most in any window, in flight, 429s, beside the limits."""
+    return {
+        "limits": asdict(simulator.settings.limits),
+        "limits_scale": simulator.settings.limits_scale,
+        "all": asdict(simulator.log.total()),
+        "realms": {realm_id: asdict(summed) for realm_id, summed in simulator.log.summary().items()},
+    }
+
+
+def _credential_rows(simulator: Simulator) -> Iterator[bytes]:
+    for realm_id in simulator.fleet.realm_ids:
+        held = simulator.credentials(realm_id)
+        row = {
+            "realm_id": held.realm_id,
+            "refresh_token": held.refresh_token,
+            "access_token": held.access_token,
+            "client_id": held.client_id,
+            "client_secret": held.client_secret,
+        }
+        yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _write(file: Path, lines: Iterable[bytes]) -> None:
+    """The file appears whole, with mode 0600 from the first moment."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".simulation-")
+        draft = Path(name)
+        try:
+            with open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor, not a path
+                target.writelines(lines)
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error

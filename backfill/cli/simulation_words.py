@@ -1,0 +1,47 @@
+"""What a newcomer needs to point any QuickBooks client at a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from backfill.simulator.core import Simulator
+from backfill.simulator.oauth.discovery import PRODUCTION_PATH, TOKEN_PATH
+
+
+def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Iterator[str]:
+    """Addresses, ready-made credentials of the first company, and a first call, line by line.
+
+    The credentials open nothing but this simulation.
+    """
+    realm_ids = simulator.fleet.realm_ids
+    held = simulator.credentials(realm_ids[0])
+    name = simulator.fleet.profile(realm_ids[0]).name
+    yield f"{len(realm_ids)} simulated QuickBooks companies at {base}"
+    yield ""
+    facts = {
+        "API": f"{base}/v3/company/{held.realm_id}/...",
+        "Token endpoint": f"{base}{TOKEN_PATH}",
+        "Discovery": f"{base}{PRODUCTION_PATH}",
+        "Realm": f"{held.realm_id} ({name})",
+        "Client id": held.client_id,
+        "Client secret": held.client_secret,
+        "Refresh token": held.refresh_token,
+        "Access token": f"{held.access_token} ({simulator.settings.access_token_life_s / 60:.0f} minutes)",
+    }
+    for what, value in facts.items():
+        yield f"  {what + ':':<16}{value}"
+    yield ""
+    yield "  A first call, and a fresh access token:"
+    company = f"{base}/v3/company/{held.realm_id}/companyinfo/{held.realm_id}"
+    yield f"    curl -H 'Accept: application/json' -H 'Authorization: Bearer {held.access_token}' {company}"
+    refresh = f"-d grant_type=refresh_token -d refresh_token={held.refresh_token}"
+    yield f"    curl -u {held.client_id}:{held.client_secret} {refresh} {base}{TOKEN_PATH}"
+    yield ""
+    yield "  In another terminal, with this program as the client:"
+    yield f"    export BACKFILL_QBO_BASE_URL={base}"
+    yield f"    export BACKFILL_OAUTH_TOKEN_URL={base}{TOKEN_PATH}"
+    if write_realms is not None:
+        yield f"    backfill realms import {write_realms}"
+        yield "    backfill extract"
+    yield "  Ctrl-C stops."

@@ -1,0 +1,109 @@
+"""Entities of which most companies have few or none, read at once instead of counted: a short answer is all of it.
+
+To count what is then read asks twice, and to count what is empty buys nothing but its proof, which an empty answer
+is as well. So the census asks outright for what is usually small, all in one batch call, and counts the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from backfill.errors import FaultError, RequestError
+from backfill.jobs.pages import is_too_much
+from backfill.jobs.rates import RatesLook, after_currencies
+from backfill.jobs.whole_answer import WholeAnswer, all_of, land_whole, prove_whole, read_alone
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof
+from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
+from backfill.qbo.query import BATCH_ITEMS_MAX
+
+USUALLY_MANY = frozenset({
+    "Account", "Bill", "BillPayment", "Customer", "Deposit", "Invoice", "Item", "JournalEntry", "Payment", "Purchase",
+    "SalesReceipt", "Vendor",
+})  # fmt: skip
+"""What a company trades with and the books of every day: more than a few rows even in a small company, so counted."""
+
+OUTRIGHT_ROWS_MAX = 900
+"""Rows asked for outright in one call. An answer holds 1000 objects, and how a cut shows is not documented; a server
+that sends one more than each of thirty statements asked for stays below it, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outright:
+    """What was asked for outright. Entities that did not fit are in none of these: they are still to be counted."""
+
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The rows of those that have a COUNT, which is not asked for any more."""
+    faults: Mapping[str, RequestError] = field(default_factory=dict)
+    rates: RatesLook | None = None
+    """What the company's currencies say of its exchange rates, where they came whole."""
+    at: datetime | None = None
+    """The server's `time` of the first answer; None where nothing was asked."""
+
+
+def is_usually_small(entity: Entity) -> bool:
+    """Whether the entity is asked for outright."""
+    return (entity.countable or entity.reading is Reading.SINGLETON) and entity.name not in USUALLY_MANY
+
+
+async def read_outright(work: RealmWork, entities: Sequence[Entity], *, since: datetime | None) -> Outright:
+    """Ask for all of each entity in one batch call, and land and prove what came whole."""
+    asked = [entity for entity in entities if is_usually_small(entity)][:BATCH_ITEMS_MAX]
+    if not asked:
+        return Outright()
+    most = min(OUTRIGHT_ROWS_MAX // len(asked), work.page_rows)
+    statements = [all_of(entity, since, max_results=_rows_of(entity, most)) for entity in asked]
+    async with work.room_for(asked[0], OUTRIGHT_ROWS_MAX):
+        whole, found = await _landed(work, asked, statements, most, since)
+    proofs = {one.entity.name: await prove_whole(work, one, since) for one in whole}
+    counts = {one.entity.name: one.received for one in whole if one.entity.countable}
+    return replace(found, proofs=proofs, counts=counts)
+
+
+async def _landed(
+    work: RealmWork, entities: Sequence[Entity], statements: Sequence[str], most: int, since: datetime | None
+) -> tuple[Sequence[WholeAnswer], Outright]:
+    """Ask, and land what came whole. A function of its own, so that the rows are gone when their room is."""
+    whole: list[WholeAnswer] = []
+    faults: dict[str, RequestError] = {}
+    look: RatesLook | None = None
+    answers = await work.ask.many(statements)
+    for entity, answer in zip(entities, answers.items, strict=True):
+        if isinstance(answer, RequestError):
+            if not is_too_much(answer):
+                faults[entity.name] = answer
+        elif answer.received < _rows_of(entity, most):
+            whole.append(await land_whole(work, entity, answer))
+            if entity.name == "CompanyCurrency" and since is None:
+                look = after_currencies(CATALOGUE["ExchangeRate"], answer)
+    return whole, Outright(faults=faults, rates=look, at=answers.first_time)
+
+
+async def read_one_by_one(
+    work: RealmWork, entities: Sequence[Entity], before: Outright, *, since: datetime | None
+) -> Outright:
+    """Ask for all of each entity in a call of its own, and land and prove what came whole, beside what was `before`.
+
+    For where a batch is billed by its items: this is one, while to count an entity and to read it then are two.
+    """
+    proofs, faults, counts = dict(before.proofs), dict(before.faults), dict(before.counts)
+    at = before.at
+    for entity in entities:
+        try:
+            whole = await read_alone(work, entity, since)
+        except FaultError as fault:
+            faults[entity.name] = fault
+            continue
+        if whole is not None:
+            at = at or whole.at
+            proofs[entity.name] = await prove_whole(work, whole, since)
+            counts[entity.name] = whole.received
+    return replace(before, proofs=proofs, faults=faults, counts=counts, at=at)
+
+
+def _rows_of(entity: Entity, most: int) -> int:
+    """Rows to ask for: of a singleton one more than there is, so that its one row is a short answer."""
+    return 2 if entity.reading is Reading.SINGLETON else most

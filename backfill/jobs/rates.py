@@ -1,0 +1,173 @@
+"""Exchange rates: of the company's currencies, which are asked for in the same answer, so that none came in between.
+
+Rates have no COUNT and no promised order. One short answer that is of the very currencies listed beside it is whole;
+what is larger is read by offset until a whole pass brings nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import orjson
+
+from backfill.errors import Disposition, FaultError, RequestError
+from backfill.jobs import proofs
+from backfill.jobs.whole_answer import all_of
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof
+from backfill.qbo import query
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE, Entity
+from backfill.qbo.query import PAGE_ROWS_MAX
+
+RATE_PASSES_MAX = 3
+"""Rates of the past do not change: a second pass finds nothing new, a third forgives a day that began meanwhile."""
+
+RATE_LOOKS_MAX = 4
+"""To learn the currencies, to learn that a day must be named, to look, and once more for a currency that came."""
+
+CURRENCIES_MAX = 90
+RATES_MAX = 900
+"""Rows of the two that one answer is asked for. It holds 1000 objects; no company has ninety currencies."""
+
+_NOT_FOR_LACK_OF_A_DAY = frozenset({Disposition.PARK, Disposition.WAIT, Disposition.REFRESH})
+"""Faults of the realm. Any other may be how the server says that it wants a date, which is not documented."""
+
+_CURRENCIES = CATALOGUE["CompanyCurrency"]
+
+
+@dataclass(frozen=True, slots=True)
+class RatesLook:
+    """What one look told: the proof, or what to do differently the next time."""
+
+    codes: Sequence[str] | None = None
+    """The currencies to ask for; None: not known yet."""
+    as_of: date | None = None
+    """The day to name, where the server refuses to answer for all days."""
+    full: bool = False
+    """There are more rates than one answer was asked for."""
+    proof: Proof | None = None
+
+
+def codes_of(currencies: Page) -> Sequence[str]:
+    """The three-letter codes, sorted."""
+    return sorted(orjson.loads(bytes(record.doc))["Code"] for record in currencies.records)
+
+
+def none_of(entity: Entity, at: datetime) -> Proof:
+    """The company has no foreign currency, as of `at`, so it has no rates."""
+    return proofs.nothing(entity, "no foreign currency", at)
+
+
+def after_currencies(entity: Entity, currencies: Page) -> RatesLook:
+    """What is known once the currencies are."""
+    codes = codes_of(currencies)
+    return RatesLook(codes, proof=None if codes else none_of(entity, currencies.server_time))
+
+
+def statements(entity: Entity, look: RatesLook) -> list[str]:
+    """The currencies, and the rates of those known: for one batch, so that both are of one moment."""
+    asked = [all_of(_CURRENCIES, None, max_results=CURRENCIES_MAX)]
+    if look.codes:
+        asked.append(query.rates(entity, currencies=look.codes, as_of=look.as_of, max_results=RATES_MAX))
+    return asked
+
+
+async def looked(
+    work: RealmWork, entity: Entity, before: RatesLook, answers: Sequence[Page | RequestError]
+) -> RatesLook:
+    """What the answers to `statements` of `before` say; rates that came whole are landed. Raises an item's fault."""
+    listed = answers[0]
+    if isinstance(listed, RequestError):
+        raise listed
+    after = after_currencies(entity, listed)
+    if after.proof is not None or len(answers) == 1:
+        return replace(after, as_of=before.as_of)
+    codes = after.codes
+    rates = answers[1]
+    if isinstance(rates, RequestError):
+        if rates.disposition in _NOT_FOR_LACK_OF_A_DAY or before.as_of is not None:
+            raise rates
+        return RatesLook(codes, listed.server_time.date())
+    if codes != before.codes or rates.server_time != listed.server_time or listed.received >= CURRENCIES_MAX:
+        return RatesLook(codes, before.as_of)
+    if rates.received >= RATES_MAX:
+        return RatesLook(codes, before.as_of, full=True)
+    await work.land(entity, rates.records, refusals=rates.refusals)
+    proof = _proof(entity, before, len(rates.records), len(rates.refusals), rates.server_time)
+    return RatesLook(codes, before.as_of, proof=proof)
+
+
+async def read_rates(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
+    """The exchange rates: all that the server has, or where it wants a date, those of the day. Goes on from `look`."""
+    try:
+        for _ in range(RATE_LOOKS_MAX):
+            if look.proof is not None:
+                return look.proof
+            if look.full:
+                break
+            work.check_stop()
+            async with work.room_for(entity, RATES_MAX):
+                look = await _look(work, entity, look)
+        return look.proof or await _by_pages(work, entity, look)
+    except FaultError as fault:
+        if fault.disposition in _NOT_FOR_LACK_OF_A_DAY:
+            raise
+        return proofs.unanswered(entity, fault)
+
+
+async def _look(work: RealmWork, entity: Entity, before: RatesLook) -> RatesLook:
+    """A function of its own, so that the answer's rows are gone when their room is."""
+    answers = await work.ask.many(statements(entity, before))
+    return await looked(work, entity, before, answers.items)
+
+
+async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
+    """Page after page, and all of them again until a pass brings nothing new, of currencies that stayed the same."""
+    assert look.codes, "without a currency there is nothing to page through"
+    met: set[str] = set()
+    settled = False
+    refused = 0
+    watermark: datetime | None = None
+    for _ in range(RATE_PASSES_MAX):
+        before = len(met)
+        start, full = 1, True
+        refused = 0
+        while full:
+            work.check_stop()
+            statement = query.rates(entity, currencies=look.codes, as_of=look.as_of, start_position=start)
+            async with work.room_for(entity, PAGE_ROWS_MAX):
+                page = await work.ask.page(entity, statement)
+                await work.land(entity, page.records, refusals=page.refusals)
+            full = page.received >= PAGE_ROWS_MAX
+            start += page.received
+            met.update(record.id for record in page.records)
+            refused += len(page.refusals)
+            watermark = page.server_time
+            del page  # or its rows would be held beside the next page's, which alone has room
+        # One short answer is whole by itself; several may have shifted against one another.
+        settled = len(met) == before or start <= PAGE_ROWS_MAX
+        if settled:
+            break
+    reason = "" if settled else f"each of {RATE_PASSES_MAX} passes brought rates that the one before had not"
+    listed = await work.ask.page(_CURRENCIES, all_of(_CURRENCIES, None))
+    if codes_of(listed) != look.codes:
+        reason = "the company's currencies changed while their rates were read"
+    return _proof(entity, look, len(met), refused, watermark, reason=reason)
+
+
+def _proof(
+    entity: Entity, look: RatesLook, landed: int, refused: int, watermark: datetime | None, *, reason: str = ""
+) -> Proof:
+    return Proof(
+        entity=entity.name,
+        proven=not reason,
+        method="rates of all days" if look.as_of is None else "rates of the day",
+        counted=None,
+        landed_live=landed,
+        quarantined=refused,
+        watermark=watermark,
+        reason=reason,
+    )

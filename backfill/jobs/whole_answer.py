@@ -1,0 +1,72 @@
+"""One answer that holds all of an entity: landed, and proven by comparing what is held with what it brought.
+
+A short answer is the entity as it stood at the answer's `time`: no slices, no sweep, no count and no race. What we
+hold and the answer does not bring was deleted (and is asked for by Id before it is marked).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from backfill.errors import FaultError
+from backfill.jobs import proofs
+from backfill.jobs.pages import is_too_much
+from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof
+from backfill.qbo import query
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import Entity, Reading
+from backfill.qbo.query import PAGE_ROWS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A whole entity as one answer had it, once its rows are landed."""
+
+    entity: Entity
+    ids: Collection[str]
+    received: int
+    at: datetime
+
+
+def all_of(entity: Entity, since: datetime | None, *, max_results: int = PAGE_ROWS_MAX) -> str:
+    """All of the entity in one answer, or all that was updated since; what has no time to go by always whole."""
+    if since is None or entity.reading is not Reading.SCAN:
+        return query.page(entity, order_by=None, max_results=max_results)
+    return query.updated_since(entity, since, max_results=max_results)
+
+
+async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer:
+    """Land a page that is known to hold all of the entity. Of an empty one, which most are, there is nothing to land."""
+    if page.received:
+        await work.land(entity, page.records, refusals=page.refusals, latest=True)
+    ids = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
+    return WholeAnswer(entity, ids, page.received, page.server_time)
+
+
+async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) -> WholeAnswer | None:
+    """The entity from an answer of its own; None if that does not hold it either."""
+    work.check_stop()
+    async with work.room_for(entity, PAGE_ROWS_MAX):
+        try:
+            page = await work.ask.page(entity, all_of(entity, since))
+        except FaultError as fault:
+            if not is_too_much(fault):
+                raise
+            return None
+        return await land_whole(work, entity, page) if page.received < PAGE_ROWS_MAX else None
+
+
+async def prove_whole(work: RealmWork, answer: WholeAnswer, since: datetime | None) -> Proof:
+    """Mark what the answer no longer has, and compare."""
+    name = answer.entity.name
+    scope = since if answer.entity.reading is Reading.SCAN else None
+    held = await work.store.held(work.realm_id, name, updated_from=scope)
+    if (scope is None and held.live) or held.live + held.quarantined != answer.received:
+        missing = [id_ for id_ in await work.store.live_ids(work.realm_id, name) if id_ not in answer.ids]
+        await mark_vanished(work, answer.entity, missing)
+        held = await work.store.held(work.realm_id, name, updated_from=scope)
+    return proofs.compared(answer.entity, "snapshot", answer.received, held, answer.at, who="one answer brought")

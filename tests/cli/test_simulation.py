@@ -1,0 +1,119 @@
+"""The profile of a simulation: one name for a setting in file and code, and every fault said at once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from backfill.cli.simulation import DEFAULTS, World, simulation
+from backfill.errors import UsageError
+from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+
+
+@pytest.fixture
+def profile(tmp_path: Path):
+    def write(text: str) -> Path:
+        file = tmp_path / "profile.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def test_without_file_and_options_it_is_the_defaults() -> None:
+    found = simulation(None, {})
+    assert found.world == World()
+    assert found.settings == SimulatorSettings(**DEFAULTS)
+
+
+def test_a_file_may_hold_every_key(profile) -> None:
+    text = """
+        port = 1
+        realms = 2
+        seed = 3
+        rows = "4:5"
+        latency_s = 0.5
+        window = "bucket"
+        id_sort = "error"
+        batch_object_cap = "off"
+        limits = { requests_per_minute = 100, in_flight = "off" }
+        redirect_uris = ["https://a.example/b"]
+        [[apps]]
+        name = "A"
+        client_id = "a"
+        client_secret = "b"
+        [[poisoned]]
+        realm = "7"
+        entity = "Invoice"
+        ids = ["8", "9"]
+        """
+    found = simulation(profile(text), {})
+    assert found.world == World(port=1, realms=2, seed=3, rows="4:5")
+    assert found.settings == SimulatorSettings(
+        latency_s=0.5,
+        jitter_s=0.05,
+        window="bucket",
+        id_sort="error",
+        batch_object_cap=None,
+        limits=ServerLimits(requests_per_minute=100, in_flight=None),
+        redirect_uris=("https://a.example/b",),
+        apps=(App(name="A", client_id="a", client_secret="b"),),
+        poisoned={("7", "Invoice"): frozenset({"8", "9"})},
+    )
+
+
+def test_what_is_given_goes_before_the_file(profile) -> None:
+    found = simulation(profile("realms = 2\nlatency_s = 1"), {"realms": 3, "latency_s": 0.0, "seed": None})
+    assert (found.world.realms, found.world.seed, found.settings.latency_s) == (3, 1, 0.0)
+
+
+def test_every_fault_is_said_and_no_value(profile) -> None:
+    text = """
+        realmz = 3
+        window = "fixd"
+        limits = { requests_per_minutes = 100 }
+        [[apps]]
+        name = "A"
+        client_id = "a"
+        client_secret = ["hush"]
+        """
+    with pytest.raises(UsageError) as caught:
+        simulation(profile(text), {"seed": "x"})
+    said = caught.value.message
+    for part in (
+        "realmz: there is no such key (did you mean realms",
+        "limits.requests_per_minutes: there is no such key (did you mean requests_per_minute",
+        "window: ",
+        "apps.0.client_secret: ",
+        "seed: ",
+        "has 5 faults",
+    ):
+        assert part in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["realms = ", "limits_scale = 0", "[[poisoned]]\nrealm = '1'", "x" * (1024 * 1024 + 1), "\udcff"]
+)
+def test_what_is_no_profile_is_said(profile, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "profile.toml"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UsageError):
+        simulation(file, {})
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        simulation(tmp_path / "nothing.toml", {})
+
+
+@pytest.mark.parametrize("rows", ["5", "5:1", "a:b", "0:4"])
+def test_rows_are_two_numbers(rows: str) -> None:
+    with pytest.raises(UsageError, match="--rows"):
+        simulation(None, {"rows": rows}).simulator()
+
+
+def test_no_key_means_two_things() -> None:
+    assert {field.name for field in fields(World)} & {field.name for field in fields(SimulatorSettings)} == set()

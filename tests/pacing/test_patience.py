@@ -1,0 +1,112 @@
+"""Waits that are broken off together: now and later, and nothing else is."""
+
+from __future__ import annotations
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from backfill.errors import StoppedError, UnansweredError
+from backfill.pacing.paced import Paced
+from backfill.pacing.patience import Patience
+from backfill.wire import Lane, Request, Response
+from tests.pacing.budgets import REALM, budget
+
+pytestmark = pytest.mark.virtual
+
+
+async def test_all_who_wait_are_told_at_once_and_who_comes_later_too() -> None:
+    patience = Patience()
+    told: list[tuple[str, float]] = []
+
+    async def wait(name: str) -> None:
+        try:
+            with patience.waiting():
+                await anyio.sleep(60)
+        except StoppedError:
+            told.append((name, anyio.current_time()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait, "a")
+        group.start_soon(wait, "b")
+        await anyio.sleep(5)
+        patience.lose()
+        group.start_soon(wait, "c")
+    assert sorted(told) == [("a", 5), ("b", 5), ("c", 5)]
+
+
+async def test_who_does_not_wait_is_not_touched() -> None:
+    patience = Patience()
+    with patience.waiting():
+        await anyio.sleep(1)
+    patience.lose()
+    await anyio.sleep(1)
+    assert anyio.current_time() == 2
+
+
+async def test_cancelling_from_elsewhere_is_not_taken_for_it() -> None:
+    patience = Patience()
+    with anyio.move_on_after(3) as scope, patience.waiting():
+        await anyio.sleep(60)
+    assert scope.cancelled_caught
+
+
+async def test_what_has_come_before_it_was_noticed_is_kept() -> None:
+    """The wait is over in the very turn of the loop in which it is broken off: what it brought is not lost."""
+    patience = Patience()
+    come = anyio.Event()
+    kept = []
+
+    async def wait() -> None:
+        with patience.waiting():
+            await come.wait()
+            kept.append(True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.sleep(1)
+        come.set()
+        await anyio.lowlevel.checkpoint()
+        patience.lose()
+    assert kept == [True]
+
+
+class Server:
+    """Answers after five seconds."""
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        await anyio.sleep(5)
+        return Response(status=200)
+
+
+class TestPaced:
+    """A request that waits for its permits is broken off, and costs none; one that was sent is not."""
+
+    async def sends(self, number: int, patience: Patience, *, deadline: float = 1e9) -> tuple[list[str], int]:
+        """How as many requests at once end, and how many permits they cost."""
+        one = budget()
+        way = Paced(Server(), one, patience=patience)
+        ended: list[str] = []
+
+        async def send() -> None:
+            try:
+                request = Request(realm_id=REALM, lane=Lane.QUERY, method="GET", path="/query")
+                ended.append(str((await way.send(request, deadline=deadline)).status))
+            except (StoppedError, UnansweredError) as error:
+                ended.append(type(error).__name__)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(number):
+                group.start_soon(send)
+            await anyio.sleep(3)
+            patience.lose()
+        return ended, one.rate_used()
+
+    async def test_what_waits_is_broken_off(self) -> None:
+        ended, used = await self.sends(25, Patience())
+        assert (ended.count("200"), ended.count("StoppedError")) == (10, 15), "ten may be in flight"
+        assert used == 10
+
+    async def test_a_deadline_is_told_from_it(self) -> None:
+        ended, _ = await self.sends(25, Patience(), deadline=anyio.current_time() + 2)
+        assert (ended.count("200"), ended.count("UnansweredError")) == (10, 15)
