@@ -40,7 +40,7 @@ def all_of(entity: Entity, since: datetime | None, *, max_results: int = PAGE_RO
 
 
 async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer:
-    """Land a page that is known to hold all of the entity. Of an empty one, which most are, there is nothing to land."""
+    """Land a page that is known to hold all of the entity. Of an empty one, as most are, there is nothing to land."""
     if page.received:
         await work.land(entity, page.records, refusals=page.refusals, latest=True)
     ids = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
