@@ -42,7 +42,7 @@ from benchmarks.measured import cpu_of_tree, median, write_result
 from benchmarks.prebaked import ENTITIES
 
 REALM = RealmId("1000")
-READERS = 4
+READERS = 8
 """Pages under way at once: two that are landed, two that are read meanwhile."""
 DEADLINE_S = 3600.0
 STAGES = ("read", "decode", "encode", "land", "ask")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import anyio
 import asyncpg
@@ -10,7 +11,7 @@ import pytest
 
 from backfill.errors import Disposition, UnavailableError
 from backfill.store import database as database_module
-from backfill.store.database import Database, database_name, open_database
+from backfill.store.database import SEND_BUFFER_BYTES, Database, database_name, open_database
 from backfill.store.landing import land_statement
 from backfill.store.postgres_errors import translated
 from backfill.store.scans import LIVE_IDS
@@ -144,3 +145,21 @@ class TestPlan:
             await connection.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
             plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None)
         assert "invoice_pkey" in "\n".join(row[0] for row in plan)
+
+
+def most_allowed() -> int:
+    """Bytes of the largest buffer of a socket here; Linux says twice what was asked for, for its own accounts."""
+    bound = Path("/proc/sys/net/core/wmem_max")
+    return 2 * int(bound.read_text()) if bound.exists() else SEND_BUFFER_BYTES
+
+
+async def test_a_page_may_be_handed_to_a_local_socket_at_once(database: Database) -> None:
+    """Else the server runs out of work while the next page is decoded."""
+    sizes = []
+    for pool in (database.landing, database.control):
+        async with pool() as connection:
+            pipe = connection._transport.get_extra_info("socket")  # as the code under test
+            assert pipe.family == socket.AF_UNIX, "the tests' own server is local"
+            sizes.append(pipe.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+    landing, control = sizes
+    assert landing > control or landing >= most_allowed()
