@@ -58,6 +58,7 @@ async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) ->
     Raises `StoppedError` at a page's boundary when asked to stop, `LeaseLostError`, and `RequestError` for
     what concerns the whole realm.
     """
+    work.proven_at = await work.store.proven_at(work.realm_id)
     scan, census = await _begun(work, options, scan)
     await _read_slices(work, options, scan.slices)
     if scan.slices:

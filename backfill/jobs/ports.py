@@ -64,14 +64,16 @@ class Store(Protocol):
         *,
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
-        overwrite_equal: bool = False,
+        overwrite_equal_from: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) of one entity with their checkpoint in one transaction.
 
         Never goes back in time: an older version than the landed one is left out. A row that the database
-        refuses goes to quarantine, the rest lands. `expected` says what is
-        most likely held of the rows, and chooses the way that is tried first.
+        refuses goes to quarantine, the rest lands. Of two versions with the same LastUpdatedTime and
+        SyncToken the one that is there stands, unless they were updated at or after `overwrite_equal_from`: then
+        the one that comes. `expected` says what is most likely held of the rows, and chooses the way that is
+        tried first.
         """
         ...
 
@@ -88,6 +90,10 @@ class Store(Protocol):
         `created_to` (inclusive) and `updated_from` (inclusive) restrict the live rows; a row without the
         time in question counts as inside. Quarantined rows all count: their times are not known.
         """
+        ...
+
+    async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
+        """Entity to the watermark as of which all of it was proven last; those that never were are missing."""
         ...
 
     async def live_ids(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from backfill import events
@@ -28,6 +28,13 @@ _SAMPLE_ROWS = 50
 
 REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
 """A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
+
+
+EVER = datetime.min.replace(tzinfo=UTC)
+
+_SETTLED = timedelta(minutes=10)
+"""Before a proof's watermark no version changes any more without a later time. A second would do, if Intuit's machines
+agreed on it; what is sent in vain for ten minutes of changes is nothing."""
 
 
 class Room(Protocol):
@@ -57,6 +64,8 @@ class RealmWork:
     """Entity to the reason why its completeness cannot be shown."""
     expected: dict[str, Expected] = field(default_factory=dict)
     """Entity to what its slices' pages most likely are to the store."""
+    proven_at: Mapping[str, datetime] = field(default_factory=dict)
+    """Entity to when, by the server's clock, all of it was proven before this scan."""
     _bytes_per_row: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -96,8 +105,17 @@ class RealmWork:
 
         `latest`: nothing read before can be newer, so that of two versions with the same LastUpdatedTime and
         SyncToken these stand. QuickBooks itself makes such: a balance that moves leaves the SyncToken as it was.
+        Not of those that were proven when their second was over: whatever changed since has a later time.
         """
         self._learn_size(entity, records)
+        expected = Expected.ANYTHING
+        overwrite_equal_from = None
+        if latest:
+            proven_at = self.proven_at.get(entity.name)
+            expected = Expected.ANYTHING if proven_at is None else Expected.KNOWN
+            overwrite_equal_from = EVER if proven_at is None else proven_at - _SETTLED
+        elif checkpoint:
+            expected = self.expected.get(entity.name, Expected.ANYTHING)
         landed = await self.store.land(
             self.lease,
             self.run_id,
@@ -105,8 +123,8 @@ class RealmWork:
             records,
             refusals=refusals,
             checkpoint=checkpoint,
-            overwrite_equal=latest,
-            expected=self.expected.get(entity.name, Expected.ANYTHING) if checkpoint else Expected.ANYTHING,
+            overwrite_equal_from=overwrite_equal_from,
+            expected=expected,
         )
         self.observe(
             events.PageLanded(

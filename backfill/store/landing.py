@@ -3,7 +3,8 @@
 Which of two versions of an object stands is decided by the database, row by row, in `STANDS`:
 
 * Live over live: the newer by LastUpdatedTime, then SyncToken. Of equal versions what came first stands, unless the
-  caller knows that this came last (`overwrite_equal`): then it overwrites if its document differs.
+  caller knows that this came last, and both are from then on (`overwrite_equal_from`) that two versions may look
+  the same: then it overwrites if its document differs.
   A row without LastUpdatedTime (the entity has none) overwrites if its document differs.
 * Deleted over live: unless the live row was updated after the deletion. The last known document is kept.
 * Live over deleted: only if updated after the deletion. Where neither side knows a time, what came last stands.
@@ -45,7 +46,7 @@ MESSAGE_LIMIT = 500
 # which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
 FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
 
-# `held` is the row that is there, `excluded` the one that comes, $12 whether equal versions overwrite.
+# `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite.
 STANDS = """
 CASE
     WHEN excluded.deleted_at IS NOT NULL AND held.deleted_at IS NOT NULL
@@ -59,7 +60,7 @@ CASE
     WHEN held.updated_at IS NULL
         THEN true
     WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
-        THEN $12 AND excluded.doc IS DISTINCT FROM held.doc
+        THEN coalesce(excluded.updated_at >= $12::timestamptz, false) AND excluded.doc IS DISTINCT FROM held.doc
     ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
 END
 """
@@ -153,7 +154,7 @@ class Landing:
         *,
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
-        overwrite_equal: bool = False,
+        overwrite_equal_from: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) with their checkpoint in one transaction; what is refused is set aside.
@@ -162,7 +163,7 @@ class Landing:
         way that is tried first.
         Raises LeaseLostError, and writes nothing, if the realm was taken over.
         """
-        page = _Page(lease, run_id, entity, overwrite_equal=overwrite_equal)
+        page = _Page(lease, run_id, entity, overwrite_equal_from)
         layers = _layers(records)
         if expected is Expected.NEW and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
             try:
@@ -177,7 +178,7 @@ class Landing:
             try:
                 async with self._database.landing() as connection:
                     rows = layers[0]
-                    if expected is Expected.KNOWN and not overwrite_equal:
+                    if expected is Expected.KNOWN:
                         rows = await page.not_known(connection, rows)
                     if rows:
                         tally = await page.land(connection, rows, checkpoint)
@@ -245,7 +246,7 @@ class _Page:
     lease: Lease
     run_id: RunId
     entity: str
-    overwrite_equal: bool
+    overwrite_equal_from: datetime | None
 
     async def land(
         self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
@@ -264,7 +265,7 @@ class _Page:
             [record.updated_at for record in rows],
             [record.deleted for record in rows],
             [record.doc for record in rows],
-            self.overwrite_equal,
+            self.overwrite_equal_from,
             checkpoint and checkpoint.number,
             checkpoint and checkpoint.cursor,
             checkpoint and checkpoint.rows,
@@ -277,12 +278,21 @@ class _Page:
         return _Tally(live=row["landed"], deleted=row["deleted"])
 
     async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
-        """The rows of which no equal or newer version is held. Versions only rise, so a skipped one stays outdone."""
+        """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
         held = await connection.fetch(
             KNOWN.format(table=table_of(self.entity)), self.lease.realm_id, [record.id for record in rows], self.entity
         )
         versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
-        return [record for record in rows if not _is_outdone(record, versions.get(record.id))]
+        return [record for record in rows if not self._is_outdone(record, versions.get(record.id))]
+
+    def _is_outdone(self, record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
+        """Whether the held version certainly stands. Without times on both sides nothing is certain."""
+        if held is None or held[0] is None or record.updated_at is None or record.deleted:
+            return False
+        comes, stands = (record.updated_at, _token(record.sync_token)), (held[0], _token(held[1]))
+        if comes == stands:
+            return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
+        return comes < stands
 
     def can_copy(self, rows: Sequence[Record]) -> bool:
         """Whether the rows may go in as they are: new objects, and no members to leave out."""
@@ -363,13 +373,6 @@ def _layers(records: Sequence[Record]) -> list[list[Record]]:
         else:
             layers.append({record.id: record})
     return [sorted(layer.values(), key=lambda record: record.id) for layer in layers]
-
-
-def _is_outdone(record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
-    """Whether the held version is certainly no older. Without times on both sides nothing is certain."""
-    if held is None or held[0] is None or record.updated_at is None or record.deleted:
-        return False
-    return (record.updated_at, _token(record.sync_token)) <= (held[0], _token(held[1]))
 
 
 def _token(sync_token: int | None) -> int:

@@ -49,10 +49,10 @@ def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
     return Row(record.sync_token, record.created_at, record.updated_at, deleted_at, doc)
 
 
-def stands(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
+def stands(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> bool:
     """Whether `comes` takes the place of `held`: never an older version of a newer one."""
     if comes.deleted_at is None and held.deleted_at is None:
-        return _live_over_live(held, comes, overwrite_equal=overwrite_equal)
+        return _live_over_live(held, comes, overwrite_equal_from=overwrite_equal_from)
     if comes.deleted_at is None:
         return _live_over_deleted(held, comes)
     if held.deleted_at is None:
@@ -60,14 +60,15 @@ def stands(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
     return comes.deleted_at > held.deleted_at
 
 
-def _live_over_live(held: Row, comes: Row, *, overwrite_equal: bool) -> bool:
+def _live_over_live(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> bool:
     """By LastUpdatedTime, then SyncToken. Of an entity without times what differs stands."""
     if comes.updated_at is None:
         return not same_json(held.doc, comes.doc)
     if held.updated_at is None:
         return True
     if comes.version == held.version:
-        return overwrite_equal and not same_json(held.doc, comes.doc)
+        overwrites = overwrite_equal_from is not None and comes.updated_at >= overwrite_equal_from
+        return overwrites and not same_json(held.doc, comes.doc)
     return (comes.updated_at, comes.version[1]) > (held.updated_at, held.version[1])
 
 

@@ -191,7 +191,7 @@ class MemoryStore:
         *,
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
-        overwrite_equal: bool = False,
+        overwrite_equal_from: datetime | None = None,
         expected: Expected = Expected.ANYTHING,  # noqa: ARG002  # chooses between two ways to the same end; here is one
     ) -> Landed:
         await anyio.lowlevel.checkpoint()
@@ -210,7 +210,7 @@ class MemoryStore:
             realm.quarantine.pop((entity, f"id:{record.id}"), None)
             comes = stored(entity, record, now=self._now)
             held = rows.get(record.id)
-            if held is None or stands(held, comes, overwrite_equal=overwrite_equal):
+            if held is None or stands(held, comes, overwrite_equal_from=overwrite_equal_from):
                 rows[record.id] = comes if held is None else held.replaced_by(comes)
                 deleted += comes.deleted_at is not None
                 live += comes.deleted_at is None
@@ -250,6 +250,11 @@ class MemoryStore:
             for id_, row in realm.rows.get(entity, {}).items()
         )
         return Held(live=live, quarantined=sum(of == entity for of, _ in realm.quarantine))
+
+    async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
+        await anyio.lowlevel.checkpoint()
+        proofs = self._realms[realm_id].proofs.values()
+        return {proof.entity: proof.watermark for proof in proofs if proof.proven and proof.watermark is not None}
 
     async def live_ids(
         self,

@@ -67,7 +67,7 @@ class PostgresStore:
         *,
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
-        overwrite_equal: bool = False,
+        overwrite_equal_from: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         return await self._landing.land(
@@ -77,7 +77,7 @@ class PostgresStore:
             records,
             refusals=refusals,
             checkpoint=checkpoint,
-            overwrite_equal=overwrite_equal,
+            overwrite_equal_from=overwrite_equal_from,
             expected=expected,
         )
 
@@ -90,6 +90,9 @@ class PostgresStore:
         updated_from: datetime | None = None,
     ) -> Held:
         return await self._scans.held(realm_id, entity, created_to=created_to, updated_from=updated_from)
+
+    async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
+        return await self._scans.proven_at(realm_id)
 
     async def live_ids(
         self,

@@ -94,6 +94,12 @@ SELECT
     (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2) AS quarantined
 """
 
+# What a run was told to read only the latest of is proven only so far.
+PROVEN_AT = """
+SELECT entity, watermark FROM backfill.proof JOIN backfill.run USING (run_id)
+WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' IS NULL
+"""
+
 LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
@@ -201,6 +207,12 @@ class Scans:
             row = await connection.fetchrow(statement, realm_id, entity, *values)
         assert row is not None, "a SELECT of counts has a row"
         return Held(live=row["live"], quarantined=row["quarantined"])
+
+    async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
+        """Entity to the watermark as of which all of it was proven last; those that never were are missing."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(PROVEN_AT, realm_id)
+        return {row["entity"]: row["watermark"] for row in rows}
 
     async def live_ids(
         self,

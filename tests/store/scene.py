@@ -13,6 +13,7 @@ from backfill.store.postgres_store import PostgresStore
 
 REALM = RealmId("9130350000000000001")
 OTHER_REALM = RealmId("9130350000000000002")
+EVER = datetime.min.replace(tzinfo=UTC)
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 

@@ -12,7 +12,7 @@ from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
 from backfill.store import landing
 from backfill.store.database import Database
-from tests.store.scene import NOW, REALM, Work, at, deleted, live
+from tests.store.scene import EVER, NOW, REALM, Work, at, deleted, live
 
 ROWS = "SELECT id, sync_token, created_at, updated_at, deleted_at, doc::text, run_id FROM qbo.invoice ORDER BY id"
 AGED = [live(str(number), number, doc=b'{"Amount":12.50,"Memo":"\xc3\xa4\xe2\x82\xac"}') for number in range(50)]
@@ -124,4 +124,4 @@ async def test_of_equal_versions_the_latest_stands_where_that_is_asked_for(work:
     await land(work, [live("1", 1, doc=b'{"Balance":1}')], expected=Expected.ANYTHING)
     again = [live("1", 1, doc=b'{"Balance":2}')]
     assert (await land(work, again, expected=Expected.KNOWN)).unchanged == 1
-    assert (await land(work, again, expected=Expected.KNOWN, overwrite_equal=True)).landed == 1
+    assert (await land(work, again, expected=Expected.KNOWN, overwrite_equal_from=EVER)).landed == 1

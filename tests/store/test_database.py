@@ -133,7 +133,7 @@ class TestPlan:
             plan = await connection.fetch(
                 f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {land_statement('Invoice')}",
                 *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-                *(["1"], [9], [None], [None], [False], [b"{}"], False, None, None, None, None),
+                *(["1"], [9], [None], [None], [False], [b"{}"], None, None, None, None, None),
             )
         text = "\n".join(row[0] for row in plan)
         assert "Conflict Arbiter Indexes: invoice_pkey" in text

@@ -10,7 +10,7 @@ from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, Slice
 from backfill.store.database import Database
 from backfill.store.landing import land_statement
-from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, deleted, live, rows_of
+from tests.store.scene import EVER, NOW, OTHER_REALM, REALM, Work, at, deleted, live, rows_of
 
 UNCHANGED = Landed(landed=0, unchanged=1, deleted=0, quarantined=0)
 LIVE = Landed(landed=1, unchanged=0, deleted=0, quarantined=0)
@@ -21,7 +21,9 @@ B = b'{"v":"b"}'
 
 
 async def land(work: Work, *records: Record, entity: str = "Invoice", overwrite_equal: bool = False) -> Landed:
-    return await work.store.land(work.lease, work.run_id, entity, records, overwrite_equal=overwrite_equal)
+    return await work.store.land(
+        work.lease, work.run_id, entity, records, overwrite_equal_from=EVER if overwrite_equal else None
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ class TestFence:
             await connection.fetchrow(
                 land_statement("Invoice"),
                 *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-                *(["1"], [0], [NOW], [NOW], [False], [b"{}"], False, None, None, None, None),
+                *(["1"], [0], [NOW], [NOW], [False], [b"{}"], None, None, None, None, None),
             )
             with anyio.fail_after(60):  # only matters where it fails
                 await work.store.renew(work.lease)

@@ -58,6 +58,15 @@ async def test_a_finished_scan_has_its_proofs(work: Work, database: Database) ->
     ]
 
 
+async def test_what_only_the_latest_was_read_of_is_not_proven_whole(work: Work, database: Database) -> None:
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=[])
+    await work.store.finish_scan(work.lease, work.run_id, [PROVEN])
+    assert await work.store.proven_at(REALM) == {"Invoice": NOW}
+    async with database.control() as connection:
+        await connection.execute("""UPDATE backfill.run SET scope = '{"since": "2026-01-01T00:00:00+00:00"}'""")
+    assert await work.store.proven_at(REALM) == {}
+
+
 async def test_a_stale_lease_neither_begins_nor_finishes(work: Work, database: Database) -> None:
     with pytest.raises(LeaseLostError):
         await work.store.begin_scan(stale(work), work.run_id, started_at=NOW, census={}, slices=[])

@@ -11,7 +11,7 @@ from msgspec import structs
 from backfill.errors import LeaseLostError, RealmBusyError, UsageError
 from backfill.model import Checkpoint, Held, Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Scan, Slice
 from tests.store.contract import ELSEWHERE, A, B, Subject, canonical
-from tests.store.scene import NOW, OTHER_REALM, REALM, at, deleted, live
+from tests.store.scene import EVER, NOW, OTHER_REALM, REALM, at, deleted, live
 
 
 class TestLeases:
@@ -140,6 +140,14 @@ class TestScans:
         assert not (await subject.store.scan(subject.other_run, REALM)).finished
         assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": UNPROVEN}
 
+    async def test_what_was_proven_last_and_as_of_when(self, subject: Subject, lease: Lease) -> None:
+        assert await subject.store.proven_at(REALM) == {}
+        await subject.begin(lease)
+        timeless = Proof("Term", True, "snapshot", 0, 0, 0, None)
+        await subject.store.finish_scan(lease, subject.run_id, [PROVEN, UNPROVEN, timeless])
+        assert await subject.store.proven_at(REALM) == {"Invoice": NOW}
+        assert await subject.store.proven_at(OTHER_REALM) == {}
+
     async def test_a_newer_proof_takes_the_place_of_the_older(self, subject: Subject, lease: Lease) -> None:
         newer = structs.replace(PROVEN, counted=3, landed_live=3, watermark=at(9))
         for run_id, proofs in ((subject.run_id, [PROVEN, UNPROVEN]), (subject.other_run, [newer])):
@@ -194,7 +202,7 @@ class TestLanding:
     ) -> None:
         await subject.land(lease, held)
         before = await subject.content(REALM, "Invoice")
-        assert await subject.land(lease, comes, overwrite_equal=overwrite_equal) == expected
+        assert await subject.land(lease, comes, overwrite_equal_from=EVER if overwrite_equal else None) == expected
         after = await subject.content(REALM, "Invoice")
         if expected == UNCHANGED:
             assert after == before
@@ -245,7 +253,7 @@ class TestLanding:
         )
         # Two reads differ in their links only: the same version, and the same document.
         other = doc.replace(b"secret", b"other")
-        assert await subject.land(lease, live("1", 1, doc=other), entity="Attachable", overwrite_equal=True) == (
+        assert await subject.land(lease, live("1", 1, doc=other), entity="Attachable", overwrite_equal_from=EVER) == (
             UNCHANGED
         )
 

@@ -17,7 +17,7 @@ from backfill.model import Expected, Held, Lease, Record, Refusal
 from backfill.store.database import Database
 from tests.postgres import PostgresServer
 from tests.store.contract import A, B, Subject, fresh, in_memory, in_postgres
-from tests.store.scene import NOW, OTHER_REALM, REALM, at, deleted, live
+from tests.store.scene import EVER, NOW, OTHER_REALM, REALM, at, deleted, live
 
 
 class TestHeld:
@@ -78,7 +78,9 @@ landings: st.SearchStrategy[Landings] = st.lists(
         st.lists(lives | deletions, max_size=5),
         st.lists(refused, max_size=2),
         # What is said of a page may choose another way to land it; `expected` may even be wrong.
-        st.fixed_dictionaries({"overwrite_equal": st.booleans(), "expected": st.sampled_from(Expected)}),
+        st.fixed_dictionaries(
+            {"overwrite_equal_from": st.sampled_from([None, EVER, at(2)]), "expected": st.sampled_from(Expected)}
+        ),
     ),
     max_size=6,
 )
