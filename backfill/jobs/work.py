@@ -26,6 +26,9 @@ _COPIES = 3
 _SAMPLE_ROWS = 50
 """Rows of a page looked at for their size: enough for a mean, and a twentieth of the work."""
 
+_COPIED_ROWS_MIN = 50
+"""Fewer rows cost more in the round trips of a COPY than it saves."""
+
 REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
 """A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
 
@@ -112,7 +115,7 @@ class RealmWork:
         overwrite_equal_from = None
         if latest:
             proven_at = self.proven_at.get(entity.name)
-            expected = Expected.ANYTHING if proven_at is None else Expected.KNOWN
+            expected = self._expected_whole(proven_at, len(records))
             overwrite_equal_from = EVER if proven_at is None else proven_at - _SETTLED
         elif checkpoint:
             expected = self.expected.get(entity.name, Expected.ANYTHING)
@@ -137,6 +140,12 @@ class RealmWork:
             )
         )
         return landed
+
+    def _expected_whole(self, proven_at: datetime | None, rows: int) -> Expected:
+        if proven_at is not None:
+            return Expected.KNOWN
+        # Of a realm that nothing was ever proven of most likely nothing is held.
+        return Expected.NEW if not self.proven_at and rows >= _COPIED_ROWS_MIN else Expected.ANYTHING
 
     def _learn_size(self, entity: Entity, records: Sequence[Record]) -> None:
         if len(records) <= self.page_rows // 10:
