@@ -6,8 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,46 +22,104 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,
-    realms: Annotated[int, typer.Option(min=1, max=100_000, help="How many companies.")] = 20,
-    seed: Annotated[int, typer.Option(help="Same seed, same companies.")] = 1,
-    rows: Annotated[str, typer.Option(metavar="MIN:MAX", help="Objects a company, drawn between these.")] = "100:50000",
-    latency_ms: Annotated[float, typer.Option(min=0, help="From request to answer.")] = 150.0,
-    jitter_ms: Annotated[float, typer.Option(min=0, help="Latency varies by this much either way.")] = 50.0,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, show_default="8765", help="Port on 127.0.0.1; 0 takes a free one.")
+    ] = None,
+    realms: Annotated[
+        int | None, typer.Option(min=1, max=100_000, show_default="20", help="How many companies.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(show_default="1", help="Same seed, same companies.")] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(metavar="MIN:MAX", show_default="100:50000", help="Objects a company, drawn between these."),
+    ] = None,
+    latency_ms: Annotated[float | None, typer.Option(min=0, show_default="150", help="From request to answer.")] = None,
+    jitter_ms: Annotated[
+        float | None, typer.Option(min=0, show_default="50", help="Latency varies by this much either way.")
+    ] = None,
     changes_per_minute: Annotated[
-        float, typer.Option(min=0, help="Creates, edits and deletes by other people in every company that is read.")
-    ] = 0.0,
+        float | None,
+        typer.Option(min=0, show_default="0", help="Changes by other people in every company that is read."),
+    ] = None,
     limits_scale: Annotated[
-        float, typer.Option(envvar="BACKFILL_LIMITS_SCALE", min=1, help="Divides every limit's window.")
-    ] = 1.0,
-    access_token_life_s: Annotated[float, typer.Option(min=1, help="Life of an access token.")] = 3600.0,
+        float | None,
+        typer.Option(envvar="BACKFILL_LIMITS_SCALE", min=1, show_default="1", help="Divides every limit's window."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORM", show_default="sliding", help="How a minute's limit is counted: sliding, fixed, or bucket."
+        ),
+    ] = None,
+    window_offset_s: Annotated[
+        float | None,
+        typer.Option(min=0, max=60, show_default="0", help="Fixed windows begin so long after the full minute."),
+    ] = None,
+    window_offset_seed: Annotated[
+        int | None, typer.Option(help="Or: each company has an offset of its own, drawn with this seed.")
+    ] = None,
+    second_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORM", show_default="sliding", help="How the limit of ten a second is counted: the same forms."
+        ),
+    ] = None,
+    second_refuses: Annotated[
+        bool | None,
+        typer.Option(
+            "--second-refuses/--no-second-refuses",
+            show_default="second-refuses",
+            help="Refuse what is over ten a second, or let it through.",
+        ),
+    ] = None,
+    access_token_life_s: Annotated[
+        float | None, typer.Option(min=1, show_default="3600", help="Life of an access token.")
+    ] = None,
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URI", help="Where the ready-made app's users may be sent back to, beside this machine."),
+    ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Serve /control/...: state, log, faults at run time.")
     ] = False,
     until_stdin_closes: Annotated[
         bool, typer.Option("--until-stdin-closes", hidden=True, help="Stop when whoever started us is gone.")
     ] = False,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Every setting, in TOML; options go before it.")
+    ] = None,
     write_realms: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write credentials (JSONL, mode 0600) once it is serving.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="At the end, write what was asked and how fast (JSON).")
+    ] = None,
 ) -> None:
-    """Serve simulated companies at /v3/... and their token endpoint at /oauth2/v1/tokens/bearer, until stopped."""
-    from backfill.simulator.core import Simulator
-    from backfill.simulator.fleet import Fleet
-    from backfill.simulator.settings import SimulatorSettings
+    """Serve simulated companies, and all that Intuit serves around them, on this machine until stopped."""
+    given = {
+        "port": port,
+        "realms": realms,
+        "seed": seed,
+        "rows": rows,
+        "latency_s": None if latency_ms is None else latency_ms / 1000,
+        "jitter_s": None if jitter_ms is None else jitter_ms / 1000,
+        "changes_per_minute": changes_per_minute,
+        "limits_scale": limits_scale,
+        "window": window,
+        "window_offset_s": window_offset_s,
+        "window_offset_seed": window_offset_seed,
+        "second_window": second_window,
+        "second_refuses": second_refuses,
+        "access_token_life_s": access_token_life_s,
+        "redirect_uris": tuple(redirect_uri) if redirect_uri else None,
+        "control": control or None,
+    }
 
     async def work() -> Exit:
-        least, most = _rows(rows)
-        settings = SimulatorSettings(
-            latency_s=latency_ms / 1000,
-            jitter_s=jitter_ms / 1000,
-            changes_per_minute=changes_per_minute,
-            limits_scale=limits_scale,
-            access_token_life_s=access_token_life_s,
-            control=control,
-        )
-        fleet = Fleet(realms=realms, seed=seed, now=_now, rows_min=least, rows_max=most)
-        await _serve(Simulator(settings, fleet, now=_now, seed=seed), port, write_realms, until_stdin_closes)
+        from backfill.cli.simulation import simulation
+
+        asked = simulation(profile, given)
+        await _serve(asked.simulator(), asked.world.port, write_realms, report, until_stdin_closes)
         return Exit.DONE
 
     try:
@@ -74,33 +131,36 @@ def simulate(
     raise typer.Exit(code)
 
 
-async def _serve(simulator: Simulator, port: int, write_realms: Path | None, until_stdin_closes: bool) -> None:
+async def _serve(
+    simulator: Simulator, port: int, write_realms: Path | None, report: Path | None, until_stdin_closes: bool
+) -> None:
+    from backfill.cli.simulation_files import write_credentials, write_report
     from backfill.simulator.server import serve
 
     refused: UsageError | None = None
     async with serve(simulator, port=port) as bound:
         try:
+            if report is not None:
+                write_report(simulator, report)  # that it cannot be written is better said now than at the end
             if write_realms is not None:
-                _write_credentials(simulator, write_realms)
+                write_credentials(simulator, write_realms)
         except UsageError as error:
             refused = error  # raised when the server has ended, whose task group would wrap it
         else:
             await _until_stopped(lambda: _announce(simulator, bound, write_realms), until_stdin_closes)
     if refused is not None:
         raise refused
+    if report is not None:
+        write_report(simulator, report)
 
 
 def _announce(simulator: Simulator, port: int, write_realms: Path | None) -> None:
+    from backfill.cli.simulation_words import welcome
+
     base = f"http://127.0.0.1:{port}"
     output.text(base)  # for scripts: the one line on stdout
-    output.say(f"{len(simulator.fleet.realm_ids)} simulated QuickBooks companies at {base}")
-    output.say("  In another terminal:")
-    output.say(f"    export BACKFILL_QBO_BASE_URL={base}")
-    output.say(f"    export BACKFILL_OAUTH_TOKEN_URL={base}/oauth2/v1/tokens/bearer")
-    if write_realms is not None:
-        output.say(f"    backfill realms import {write_realms}")
-        output.say("    backfill extract")
-    output.say(f"  First realm: {simulator.fleet.realm_ids[0]}   Ctrl-C stops.")
+    for line in welcome(simulator, base, write_realms):
+        output.say(line)
 
 
 async def _until_stopped(announce: Callable[[], None], until_stdin_closes: bool) -> None:
@@ -119,46 +179,3 @@ def _stop_when_stdin_closes() -> None:
     while os.read(sys.stdin.fileno(), 1):
         pass  # nobody writes there; only the end means something
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _write_credentials(simulator: Simulator, file: Path) -> None:
-    """A row per realm, in a file that appears whole and that nobody else can read."""
-    import tempfile
-
-    try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".realms-")  # mode 0600 from the first moment
-        draft = Path(name)
-        try:
-            with open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor, not a path
-                target.writelines(_credential_rows(simulator))
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
-
-
-def _credential_rows(simulator: Simulator) -> Iterator[bytes]:
-    import orjson
-
-    for realm_id in simulator.fleet.realm_ids:
-        held = simulator.credentials(realm_id)
-        row = {
-            "realm_id": held.realm_id,
-            "refresh_token": held.refresh_token,
-            "access_token": held.access_token,
-            "client_id": held.client_id,
-            "client_secret": held.client_secret,
-        }
-        yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _rows(text: str) -> tuple[int, int]:
-    least, colon, most = text.partition(":")
-    if not (colon and least.isdecimal() and most.isdecimal() and 1 <= int(least) <= int(most)):
-        raise UsageError(f"--rows {text}: give two whole numbers, the smaller first, such as 100:50000.")
-    return int(least), int(most)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -6,67 +6,52 @@ states as `time`: what it read is what the company held then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
 
+from backfill.simulator.acting import Acting, Content, Handler
 from backfill.simulator.batch import answer_batch, items_of, statements
 from backfill.simulator.call import Call
 from backfill.simulator.cdc import answer_cdc
-from backfill.simulator.company import Company
+from backfill.simulator.endpoints.files import Files
+from backfill.simulator.endpoints.routes import ENDPOINTS, ON_OBJECTS
 from backfill.simulator.envelopes import JSON_OK, Answer, fault_answer, time_text
 from backfill.simulator.faults import (
     NOT_ACCEPTABLE,
     OBJECT_NOT_FOUND,
-    Fault,
     FaultedError,
     bad_minorversion,
     no_resource,
-    unsupported,
 )
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.query.answer import answer_query
-from backfill.simulator.reads import BY_PATH, read_classifications, read_object, read_rate, read_singleton
+from backfill.simulator.reads import BY_PATH, read_object, read_singleton
 from backfill.simulator.settings import SimulatorSettings
-
-BAD_ENCODING = Fault("500", "Unsupported Operation", "Invalid byte 1 of 1-byte UTF-8 sequence is not supported.")
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The members of a good answer's JSON, before `time`; `rows` is how many objects it holds."""
-
-    members: bytes
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """One call at its instant."""
-
-    call: Call
-    company: Company
-    settings: SimulatorSettings
-    instant: datetime
+from backfill.simulator.writing.replays import Replays, checked_id
+from backfill.simulator.writing.requests import BAD_ENCODING, act, body_of, included
+from backfill.simulator.writing.tax_service import write_tax_code
 
 
 class Api:
     """Answers authenticated calls over the companies of a fleet."""
 
-    def __init__(self, settings: SimulatorSettings, fleet: Fleet) -> None:
+    def __init__(self, settings: SimulatorSettings, fleet: Fleet, *, files: Files | None = None) -> None:
         self._settings = settings
         self._fleet = fleet
+        self._files = files or Files(settings)
+        self._answers: defaultdict[str, Replays[Answer]] = defaultdict(partial(Replays, settings))
+        self._items: defaultdict[str, Replays[bytes]] = defaultdict(partial(Replays, settings))
 
     def handle(self, call: Call) -> Answer:
         """The whole answer to one call. Never raises for anything a client can send."""
         company = self._fleet.company(call.realm_id)
-        acting = Acting(call, company, self._settings, company.stamp())
+        acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id])
         try:
-            content = _content(acting)
+            answers = self._answers[call.realm_id]
+            return answers.once(_request_id(call), _content_of(call), acting.instant, lambda: _answer(acting))
         except FaultedError as error:
             return fault_answer(error.fault, acting.instant, json=call.accepts_json)
-        time = time_text(acting.instant).encode()
-        return Answer(200, b'{%b,"time":"%b"}' % (content.members, time), JSON_OK, rows=content.rows)
 
 
 def asked(call: Call) -> str:
@@ -85,21 +70,52 @@ def asked(call: Call) -> str:
             return ""
 
 
-def _content(acting: Acting) -> Content:
+def _request_id(call: Call) -> str:
+    """The id under which the answer is remembered: of a write of one object, which alone can be sent again by it."""
+    is_write = call.method == "POST" and _handler(call) in {_write, _tax_code}
+    return checked_id(call.params.get("requestid", "")) if is_write else ""
+
+
+def _content_of(call: Call) -> bytes:
+    """What a write asks, to tell it from another one under the same id."""
+    asks = "&".join(call.params.get(name, "") for name in ("operation", "include"))
+    return f"{call.path}?{asks}\n".encode() + call.body
+
+
+def _answer(acting: Acting) -> Answer:
+    """The answer to one call, at the instant it began, or just after what it changed."""
+    changes = acting.company.changes
+    content = _content(acting)
+    if isinstance(content, Answer):
+        return content
+    instant = acting.instant if acting.company.changes == changes else acting.company.stamp()
+    members = b'{%b,"time":"%b"}' % (content.members, time_text(instant).encode())
+    return Answer(200, members, JSON_OK, rows=content.rows)
+
+
+def _content(acting: Acting) -> Content | Answer:
     call = acting.call
     minorversion = call.params.get("minorversion", "75")
     if not minorversion.isdigit():
         raise FaultedError(bad_minorversion(minorversion))
-    first = call.segments[0]
-    handler = ROUTES.get((call.method, first))
-    if handler is None:
-        handler = ENTITY_ROUTES.get(call.method) if first in BY_PATH else None
+    handler = _handler(call)
     if handler is None:
         raise FaultedError(no_resource(f"/v3/company/{call.realm_id}{call.path}"))
     content = handler(acting)
-    if not call.accepts_json:
+    if isinstance(content, Content) and not call.accepts_json:
         raise FaultedError(NOT_ACCEPTABLE)
     return content
+
+
+def _handler(call: Call) -> Handler | None:
+    match call.segments:
+        case [path, _, action] if path in BY_PATH and (call.method, action) in ON_OBJECTS:
+            return ON_OBJECTS[call.method, action]
+        case [first, *_]:
+            handler = ROUTES.get((call.method, first))
+            return ENTITY_ROUTES.get(call.method) if handler is None and first in BY_PATH else handler
+        case _:
+            return None
 
 
 def _query(acting: Acting) -> Content:
@@ -129,6 +145,7 @@ def _batch(acting: Acting) -> Content:
         acting.settings,
         acting.instant,
         request_id=acting.call.params.get("requestid", ""),
+        replays=acting.items,
     )
     return Content(b'"BatchItemResponse":' + found.body, found.rows)
 
@@ -144,18 +161,6 @@ def _preferences(acting: Acting) -> Content:
     return Content(read_singleton(BY_PATH["preferences"], acting.company), 1)
 
 
-def _exchange_rate(acting: Acting) -> Content:
-    return Content(read_rate(acting.call.params, acting.company), 1)
-
-
-def _tax_classification(acting: Acting) -> Content:
-    _, *rest = acting.call.segments
-    if rest:
-        return _read(acting)
-    found = read_classifications(acting.company)
-    return Content(b'"QueryResponse":' + found.body, found.rows)
-
-
 def _read(acting: Acting) -> Content:
     """`GET /{entity}/{id}`."""
     match acting.call.segments:
@@ -166,21 +171,36 @@ def _read(acting: Acting) -> Content:
 
 
 def _write(acting: Acting) -> Content:
-    """`POST /{entity}`: this simulator does not take writes yet."""
-    raise FaultedError(unsupported(acting.call.params.get("operation", "create or update")))
+    """`POST /{entity}`: create, update, delete or void, as the parameters and the body say."""
+    call = acting.call
+    if not call.accepts_json:
+        raise FaultedError(NOT_ACCEPTABLE)  # before anything is done
+    if len(call.segments) != 1:
+        raise FaultedError(no_resource(f"/v3/company/{call.realm_id}{call.path}"))
+    entity = BY_PATH[call.segments[0]].name
+    include = included(call.params.get("include", ""))
+    return Content(act(acting.company, entity, call.params.get("operation", ""), body_of(call.body), include), 1)
 
 
-Handler = Callable[[Acting], Content]
+def _tax_code(acting: Acting) -> Content:
+    """`POST /taxservice/taxcode`."""
+    call = acting.call
+    if not call.accepts_json:
+        raise FaultedError(NOT_ACCEPTABLE)
+    if [part.lower() for part in call.segments] != ["taxservice", "taxcode"]:
+        raise FaultedError(no_resource(f"/v3/company/{call.realm_id}{call.path}"))
+    return Content(write_tax_code(acting.company, body_of(call.body)), 1)
+
 
 ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", "query"): _query,
     ("POST", "query"): _query,
     ("GET", "cdc"): _cdc,
     ("POST", "batch"): _batch,
+    ("POST", "taxservice"): _tax_code,
     ("GET", "companyinfo"): _company_info,
     ("GET", "preferences"): _preferences,
-    ("GET", "exchangerate"): _exchange_rate,
-    ("GET", "taxclassification"): _tax_classification,
+    **ENDPOINTS,
 }
 """Method and first part of the path to what answers it."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from backfill.simulator.cdc import answer_cdc
 from backfill.simulator.company import Company
+from backfill.simulator.documents import decode, encode
 from backfill.simulator.envelopes import fault_object
 from backfill.simulator.faults import (
     REQUEST_ID_TOO_LONG,
@@ -18,10 +19,13 @@ from backfill.simulator.faults import (
     bad_body,
     batch_too_big,
     required,
+    unknown_object,
     unsupported,
 )
 from backfill.simulator.query.answer import answer_query
 from backfill.simulator.settings import SimulatorSettings
+from backfill.simulator.writing.replays import Replays
+from backfill.simulator.writing.requests import BY_KEY, act, included
 
 MOST_ITEMS = 30
 REQUEST_ID_CHARACTERS = 50
@@ -46,6 +50,7 @@ class Context:
     settings: SimulatorSettings
     instant: datetime
     left: int | None
+    replays: Replays[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class BatchAnswer:
 def items_of(body: bytes) -> list[Item]:
     """The items of a request's body. Raises `FaultedError` for one that is no batch, or too big a one."""
     try:
-        items = msgspec.json.decode(body, type=dict[str, object]).get("BatchItemRequest")
+        items = decode(body).get("BatchItemRequest")
     except (msgspec.MsgspecError, RecursionError) as error:
         raise FaultedError(bad_body(str(error))) from error
     if not isinstance(items, list) or not items:
@@ -77,16 +82,24 @@ def statements(items: list[Item]) -> str:
 
 
 def answer_batch(
-    items: list[Item], company: Company, settings: SimulatorSettings, instant: datetime, *, request_id: str
+    items: list[Item],
+    company: Company,
+    settings: SimulatorSettings,
+    instant: datetime,
+    *,
+    request_id: str,
+    replays: Replays[bytes],
 ) -> BatchAnswer:
-    """Every item in turn. A fault is the item's own; items that come late may find no room for their objects."""
+    """Every item in turn. A fault is the item's own; items that come late may find no room for their objects.
+
+    A write takes effect at once, so that a later one of the same object needs the new SyncToken. With a request id,
+    `replays` has what the same item was answered before.
+    """
     parts: list[bytes] = []
     rows = 0
     for item in items:
-        cap = settings.batch_object_cap
-        outcome = _settled(
-            item, Context(company, settings, instant, None if cap is None else cap - rows), request_id=request_id
-        )
+        left = None if settings.batch_object_cap is None else settings.batch_object_cap - rows
+        outcome = _settled(item, Context(company, settings, instant, left, replays), request_id=request_id)
         rows += outcome.rows
         mark = b',"bId":' + msgspec.json.encode(item["bId"]) if "bId" in item else b""
         parts.append(b"{%b%b}" % (outcome.member, mark))
@@ -100,9 +113,11 @@ def _settled(item: Item, context: Context, *, request_id: str) -> Outcome:
         if request_id and len(request_id) + len(str(item.get("bId", ""))) > REQUEST_ID_CHARACTERS:
             raise FaultedError(REQUEST_ID_TOO_LONG)  # noqa: TRY301 -- every fault of an item ends in one place
         kind = next((kind for kind in KINDS if kind in item), None)
-        if kind is None:
-            raise FaultedError(unsupported(str(item.get("operation", "batch"))))  # noqa: TRY301 -- as above
-        return KINDS[kind](item, context)
+        if kind is not None:
+            return KINDS[kind](item, context)
+        item_id = f"{request_id}{item.get('bId', '')}" if request_id else ""
+        written = context.replays.once(item_id, encode(item), context.instant, lambda: _written(item, context))
+        return Outcome(written)
     except FaultedError as error:
         return Outcome(b'"Fault":' + fault_object(error.fault))
 
@@ -126,5 +141,19 @@ def _cdc_query(item: Item, context: Context) -> Outcome:
     return Outcome(b'"CDCResponse":' + found.body, found.rows)
 
 
+def _written(item: Item, context: Context) -> bytes:
+    """A write: the item holds its object under the entity's key, the operation, and options in optionsData."""
+    key = next((key for key in item if key in BY_KEY), None)
+    operation = str(item.get("operation", ""))
+    if key is None:
+        unknown = next((key for key, value in item.items() if isinstance(value, dict)), None)
+        raise FaultedError(unknown_object(unknown) if unknown else unsupported(operation or "batch"))
+    body = item[key]
+    if not isinstance(body, dict):
+        raise FaultedError(required(key))
+    options = f"{item.get('optionsData') or ''},{item.get('include') or ''}"
+    return act(context.company, BY_KEY[key], operation, body, included(options))
+
+
 KINDS: Mapping[str, Callable[[Item, Context], Outcome]] = {"Query": _query, "CDCQuery": _cdc_query}
-"""The key by which an item is known to what answers it. Writing items will be more rows."""
+"""The key by which an item that reads is known, to what answers it; any other item writes."""

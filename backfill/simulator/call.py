@@ -18,6 +18,10 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    origin: str = "http://127.0.0.1"
+    """Scheme and host by which the service was reached: links to its other hosts lead there."""
+    oversize: bool = False
+    """The body was larger than it may be, and was not read."""
 
     @property
     def segments(self) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from backfill.errors import UsageError
+from backfill.simulator.books.ledger import Ledger
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.clock import HybridClock, PacificZone
 from backfill.simulator.documents import Doc, encode
@@ -45,10 +46,13 @@ class Company:
         """Two letters: `US`, `CA`, `GB`, `FR`."""
         self.home_currency = home_currency
         self.multicurrency = multicurrency
+        self.ledger: Ledger | None = None
+        """Of `books`: made when the first change needs it, or by who seeds the company."""
         self._zone = zone or PacificZone()
         self._clock = HybridClock(now)
         self._journal = Journal(realm_id, journal_limit)
         self._tables = {entity: Table() for entity in TRAITS}
+        self._last_numbers: dict[str, int] = {}
         self._next_ids = {traits.id_space: _FIRST_IDS.get(traits.id_space, 1) for traits in TRAITS.values()}
 
     @property
@@ -85,6 +89,16 @@ class Company:
         number = self._next_ids[space]
         self._next_ids[space] = number + 1
         return str(number)
+
+    def next_number(self, sequence: str, last_used: Callable[[], int]) -> int:
+        """Use up the next number of a sequence of the company's own (document numbers), not of Ids.
+
+        `last_used` is asked once, when the sequence is first used: the last number that the history used.
+        """
+        number = self._last_numbers.get(sequence)
+        number = (last_used() if number is None else number) + 1
+        self._last_numbers[sequence] = number
+        return number
 
     def load(self, entity: str, row: StoredObject) -> None:
         """Put a row of the seeded history in, past the journal: it is there at every instant."""

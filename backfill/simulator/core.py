@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import anyio
@@ -13,13 +13,31 @@ from anyio.abc import TaskGroup
 
 from backfill.simulator.api import Api, asked
 from backfill.simulator.call import Call
-from backfill.simulator.envelopes import Answer, intuit_tid, unauthenticated, unauthorised, with_headers
+from backfill.simulator.endpoints.files import Files, shows_files
+from backfill.simulator.endpoints.forms import asks_invoice_links, with_invoice_links
+from backfill.simulator.envelopes import (
+    Answer,
+    fault_answer,
+    intuit_tid,
+    unauthenticated,
+    unauthorised,
+    with_headers,
+)
+from backfill.simulator.faults import Fault, FaultedError
 from backfill.simulator.fleet import Fleet
-from backfill.simulator.oauth import Credentials, OAuth, TokenState
+from backfill.simulator.front import Front
+from backfill.simulator.oauth.authority import Credentials, OAuth, TokenState
 from backfill.simulator.people import People
 from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, RequestLog
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
+from backfill.simulator.xml_form import in_json, in_xml
+
+OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
+"""What the gateway answers to OPTIONS: no word of other origins, so that no browser's script may call the API."""
+
+USER_GONE = Fault("120", "AuthorizationFailure", TokenState.USER_GONE.value, type="AuthorizationFault", status=401)
+"""The user who connected the company lost access to it. It was seen with status 400, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +59,10 @@ class Simulator:
         self.settings = settings
         self.fleet = fleet
         self.now = now
-        self.api = Api(settings, fleet)
         self.oauth = OAuth(settings, now=now, seed=seed)
+        self._files = Files(settings, key=f"{seed}".encode())
+        self.api = Api(settings, fleet, files=self._files)
+        self._front = Front(self.oauth, fleet, self._files, now=now)
         self.throttle = Throttle(settings)
         self.log = RequestLog(settings.log_entries, limits_scale=settings.limits_scale)
         self._seed = seed
@@ -78,7 +98,14 @@ class Simulator:
                 group.cancel_scope.cancel()
 
     async def exchange(self, call: Call) -> Answer:
-        """One call: the way there, the doors, the act, the way back. The answer has all its headers."""
+        """One call: the way there, the doors, the act, the way back. The answer has all its headers.
+
+        HEAD is GET, whose body the face leaves out; OPTIONS is answered by the gateway to anybody.
+        """
+        if call.method == "OPTIONS":
+            return self.dressed(OPTIONS)
+        if call.method == "HEAD":
+            call = replace(call, method="GET")
         there_s, back_s = self._delays()
         await _pass(there_s)
         admission = self._admit(call)
@@ -88,6 +115,14 @@ class Simulator:
         finally:
             if admission.refusal is None:
                 self.throttle.depart(call.realm_id, admission.app)
+        return answer
+
+    async def visit(self, call: Call) -> Answer:
+        """One call outside `/v3/company`, `path` being the whole one: consent, tokens, keys, files; not throttled."""
+        there_s, back_s = self._delays()
+        await _pass(there_s)
+        answer = self.dressed(OPTIONS if call.method == "OPTIONS" else self._front.answer(call))
+        await _pass(back_s)
         return answer
 
     async def token(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
@@ -101,23 +136,33 @@ class Simulator:
     def _admit(self, call: Call) -> _Admission:
         """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
-        if state is TokenState.OTHER_REALM:
-            return _Admission(app, 0, unauthorised("The application is not authorised for this company", self.now()))
         if state is not TokenState.GOOD:
-            # The real gateway repeats the token in its answer, expired as it is.
-            shown = state.value if state is TokenState.MALFORMED else f"{state.value}: {token}"
-            return _Admission(app, 0, unauthenticated(shown, self.now()))
+            return _Admission(app, 0, self._stranger(call, state, token))
         refused = self.throttle.arrive(call.realm_id, app, batch=call.segments[0] == "batch", at=anyio.current_time())
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
         wait_s = refused.wait_s if self.settings.retry_after else None
         return _Admission(app, 0, refusal_answer(self.settings.throttle_body, self.now(), retry_after_s=wait_s))
 
+    def _stranger(self, call: Call, state: TokenState, token: str) -> Answer:
+        """What the gateway answers to a call whose token is not good for it."""
+        now, json = self.now(), call.accepts_json
+        match state:
+            case TokenState.OTHER_REALM | TokenState.NO_SCOPE | TokenState.DISCONNECTED:
+                return unauthorised(state.value, now, json=json)
+            case TokenState.USER_GONE:
+                return fault_answer(USER_GONE, now, json=json)
+            case TokenState.EXPIRED | TokenState.REVOKED:
+                # The real gateway repeats the token in its answer, expired as it is.
+                return unauthenticated(f"{state.value}: {token}", now, json=json)
+            case _:
+                return unauthenticated(state.value, now, json=json)
+
     def _finished(self, call: Call, admission: _Admission) -> Answer:
         """Act, unless refused; then dress the answer and write it down."""
         if admission.refusal is None:
             self._touch(call.realm_id)
-        answer = admission.refusal or self.api.handle(call)
+        answer = admission.refusal or self._acted(call)
         tid = self._tid()
         self.log.add(
             LogEntry(
@@ -136,6 +181,19 @@ class Simulator:
             )
         )
         return self.dressed(answer, tid=tid)
+
+    def _acted(self, call: Call) -> Answer:
+        """The API's answer, which speaks JSON, in the language of the call, with links that work now."""
+        try:
+            answer = self.api.handle(in_json(call))
+        except FaultedError as error:
+            answer = fault_answer(error.fault, self.now())
+        if shows_files(call):
+            body = self._files.with_links(answer.body, call.origin, call.realm_id, self.now())
+            answer = replace(answer, body=body)
+        if asks_invoice_links(call):
+            answer = with_invoice_links(answer, call.origin, call.realm_id)
+        return answer if call.accepts_json else in_xml(answer)
 
     def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
         """The answer with all its headers, under an id of its own where none is given."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
+from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
@@ -56,7 +57,8 @@ def fault_answer(fault: Fault, instant: datetime, *, json: bool = True) -> Answe
     """A fault of the application: JSON, or XML for a client that does not accept JSON."""
     if not json:
         return Answer(fault.status, xml_fault(fault, instant), XML, code=fault.code)
-    body = b'{"Fault":%b,"time":"%b"}' % (fault_object(fault), time_text(instant).encode())
+    time = b',"time":"%b"' % time_text(instant).encode() if fault.is_timed else b""
+    body = b'{"Fault":%b%b}' % (fault_object(fault), time)
     return Answer(fault.status, body, JSON_FAULT, code=fault.code)
 
 
@@ -102,21 +104,29 @@ def gateway_fault(fault: Fault, instant: datetime) -> bytes:
     )
 
 
-def unauthenticated(detail: str, instant: datetime) -> Answer:
+def unauthenticated(detail: str, instant: datetime, *, json: bool = True) -> Answer:
     """401: no token, one that is no token, an expired or a revoked one."""
     fault = Fault(
         "3200", "message=AuthenticationFailed; errorCode=003200; statusCode=401", detail, type="AUTHENTICATION"
     )
     challenge = {"www-authenticate": 'Bearer realm="Intuit", error="invalid_token"'}
-    return Answer(401, gateway_fault(fault, instant), JSON_FAULT, challenge, code=fault.code)
+    return _gateway(401, fault, instant, json=json, headers=challenge)
 
 
-def unauthorised(detail: str, instant: datetime) -> Answer:
-    """403: a good token, but for another company."""
+def unauthorised(detail: str, instant: datetime, *, json: bool = True) -> Answer:
+    """403: a good token, but for another company, without the scope, or of an app that was disconnected."""
     fault = Fault(
         "3100", "message=ApplicationAuthorizationFailed; errorCode=003100; statusCode=403", detail, type="SERVICE"
     )
-    return Answer(403, gateway_fault(fault, instant), JSON_FAULT, code=fault.code)
+    return _gateway(403, fault, instant, json=json)
+
+
+def _gateway(
+    status: int, fault: Fault, instant: datetime, *, json: bool, headers: Mapping[str, str] = MappingProxyType({})
+) -> Answer:
+    """The gateway's JSON, or XML for a client that does not accept JSON."""
+    body, kind = (gateway_fault(fault, instant), JSON_FAULT) if json else (xml_fault(fault, instant), XML)
+    return Answer(status, body, kind, headers, code=fault.code)
 
 
 def html_page(status: int, title: str) -> Answer:
@@ -126,6 +136,12 @@ def html_page(status: int, title: str) -> Answer:
         f"<html><head>\n<title>{status} {title}</title>\n</head><body>\n<h1>{title}</h1>\n</body></html>\n"
     )
     return Answer(status, body.encode(), HTML)
+
+
+def xml_page(status: int, code: str, message: str) -> Answer:
+    """What the store of files answers when it refuses by itself."""
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return Answer(status, body.encode(), "application/xml", code=code)
 
 
 def intuit_tid(rng: random.Random, instant: datetime) -> str:

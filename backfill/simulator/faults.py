@@ -24,6 +24,8 @@ class Fault:
     type: str = VALIDATION
     element: str | None = None
     status: int = 400
+    is_timed: bool = True
+    """Whether the answer states its `time`, as all but one were recorded to do."""
 
 
 class FaultedError(Exception):
@@ -101,8 +103,8 @@ def required(parameter: str) -> Fault:
 
 
 def bad_date(text: str, element: str) -> Fault:
-    """2080. Our wording: only the code and its meaning are documented."""
-    return Fault("2080", "Invalid Date", f"Date value supplied is invalid: {text}", element=element)
+    """2070. Our wording: only the code and its meaning are documented."""
+    return Fault("2070", "Invalid Date", f"Date value supplied is invalid: {text}", element=element)
 
 
 def bad_body(detail: str) -> Fault:
@@ -137,6 +139,11 @@ def cdc_refused(entity: str) -> Fault:
     return Fault(
         "2000", "Unsupported object", f"Object {entity} is not supported for operation cdc", element="entities"
     )
+
+
+def unknown_object(name: str) -> Fault:
+    """2000. Our wording: only the code and its meaning are documented."""
+    return Fault("2000", "Unsupported object", f"Object {name} is not supported", element=name)
 
 
 NOT_ACCEPTABLE = unsupported("answering objects in XML")

@@ -73,6 +73,7 @@ class People:
             Habit(30, self._enter),
             Habit(14, self._pay),
             Habit(6, self._pay_bill),
+            Habit(4, self._bank),
             Habit(14, self._note),
             Habit(6, self._back_date),
             Habit(6, self._rewrite),
@@ -153,6 +154,12 @@ class People:
             self._clerk.pay_bill(found[1], self._day(), self._amount(found[2]))
         return found is not None
 
+    def _bank(self) -> bool:
+        found = self._find(("Payment",), _is_undeposited)
+        if found:
+            self._clerk.bank([found[1]], self._day())
+        return found is not None
+
     def _amount(self, doc: Doc) -> int:
         """All that is open, or half of it."""
         balance = cents(doc["Balance"])
@@ -161,9 +168,9 @@ class People:
     def _note(self) -> bool:
         found = self._find(_NOTABLE, lambda _doc: True)
         if found:
-            entity, row, doc = found
+            entity, row, _ = found
             key = "Description" if entity == "TimeActivity" else "PrivateNote"
-            self._company.replace(entity, row.id, doc | {key: f"{pick(self._rng, NOTES)} ({self._company.changes})"})
+            self._clerk.amend(entity, row, {key: f"{pick(self._rng, NOTES)} ({self._company.changes})"})
         return found is not None
 
     def _back_date(self) -> bool:
@@ -171,7 +178,7 @@ class People:
         if found:
             entity, row, doc = found
             earlier = later(doc["TxnDate"], -between(self._rng, 1, 400))
-            self._company.replace(entity, row.id, doc | {"TxnDate": earlier})
+            self._clerk.amend(entity, row, {"TxnDate": earlier})
         return found is not None
 
     def _rewrite(self) -> bool:
@@ -235,6 +242,10 @@ def _where_used(company: Company, entity: str) -> tuple[str, ...]:
 
 def _is_open(doc: Doc) -> bool:
     return cents(doc["Balance"]) > 0
+
+
+def _is_undeposited(doc: Doc) -> bool:
+    return not doc.get("LinkedTxn") and cents(doc["TotalAmt"]) > 0
 
 
 def _is_free(doc: Doc) -> bool:

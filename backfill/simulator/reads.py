@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from backfill.simulator.catalogue import TRAITS, EntityTraits
 from backfill.simulator.company import Company
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
-from backfill.simulator.query.answer import QueryAnswer, query_response
 from backfill.simulator.table import StoredObject
 
 BY_PATH: Mapping[str, EntityTraits] = {traits.path: traits for traits in TRAITS.values()}
@@ -31,12 +30,6 @@ def read_rate(params: Mapping[str, str], company: Company) -> bytes:
     last = f"{currency}:{params['asofdate']}" if "asofdate" in params else f"{currency}:~"
     rates = [row for row in company.table("ExchangeRate").all() if row.id.startswith(f"{currency}:") and row.id <= last]
     return _member(TRAITS["ExchangeRate"], max(rates, key=lambda row: row.id, default=None))
-
-
-def read_classifications(company: Company) -> QueryAnswer:
-    """Every tax classification, in the form of a query's answer (the recordings have no other for a list)."""
-    rows = company.table("TaxClassification").all()
-    return QueryAnswer(query_response("TaxClassification", [row.doc for row in rows], len(rows)), len(rows))
 
 
 def _member(traits: EntityTraits, row: StoredObject | None) -> bytes:

@@ -1,15 +1,18 @@
-"""What reached the server, request by request, and what it adds up to."""
+"""What reached the server: every request is counted, and the newest are kept one by one."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 STATEMENT_CHARACTERS = 2_000
 """Longer statements are cut in the log, so that its size has a bound: a batch can hold thirty of them."""
+REALMS_MOST = 100_000
+"""Realms that are counted apart, as many as can be simulated. Made-up ids beyond are counted as one, without a name."""
+OTHERS = ""
 
 
 class LogEntry(msgspec.Struct, frozen=True, gc=False):
@@ -47,14 +50,76 @@ class RealmSummary:
     rows: int
 
 
+class Most:
+    """The most arrivals in any window of `length_s`, its end not included. Arrivals come in order."""
+
+    __slots__ = ("_arrivals", "_length_s", "most")
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._arrivals: deque[float] = deque()
+        """Those of the window that ends with the last one: no more are held."""
+        self.most = 0
+
+    def add(self, at_s: float) -> None:
+        arrivals = self._arrivals
+        arrivals.append(at_s)
+        while arrivals[0] + self._length_s <= at_s:
+            arrivals.popleft()
+        self.most = max(self.most, len(arrivals))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The sums so far of one realm, or of all."""
+
+    in_minute: Most
+    in_second: Most
+    batches_in_minute: Most
+    by_lane: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[str] = field(default_factory=Counter)
+    most_in_flight: int = 0
+    throttled: int = 0
+    rows: int = 0
+
+    def add(self, entry: LogEntry) -> None:
+        self.in_minute.add(entry.at_s)
+        self.in_second.add(entry.at_s)
+        if entry.lane == "batch":
+            self.batches_in_minute.add(entry.at_s)
+        self.by_lane[entry.lane] += 1
+        self.by_status[str(entry.status)] += 1
+        self.most_in_flight = max(self.most_in_flight, entry.in_flight)
+        self.throttled += entry.code == "3001"
+        self.rows += entry.rows
+
+    def summed(self) -> RealmSummary:
+        return RealmSummary(
+            requests=self.by_lane.total(),
+            by_lane=dict(self.by_lane),
+            by_status=dict(self.by_status),
+            most_in_minute=self.in_minute.most,
+            most_in_second=self.in_second.most,
+            most_batches_in_minute=self.batches_in_minute.most,
+            most_in_flight=self.most_in_flight,
+            throttled=self.throttled,
+            rows=self.rows,
+        )
+
+
 class RequestLog:
-    """The newest requests, at most `entries` of them; older ones are dropped and counted in `dropped`."""
+    """Counts every request, and keeps the newest `entries` of them; `dropped` says how many are kept no more.
+
+    Arrivals are added in their order. Held beside the entries: a minute's arrivals, whatever the run's length.
+    """
 
     def __init__(self, entries: int, *, limits_scale: float = 1.0) -> None:
         self._entries: deque[LogEntry] = deque(maxlen=entries)
         self._added = 0
         self._minute_s = 60.0 / limits_scale
         self._second_s = 1.0 / limits_scale
+        self._tallies: dict[str, _Tally] = {}
+        self._all = self._tally()
 
     @property
     def dropped(self) -> int:
@@ -63,41 +128,34 @@ class RequestLog:
     def add(self, entry: LogEntry) -> None:
         self._added += 1
         self._entries.append(entry)
+        self._all.add(entry)
+        realm_id = entry.realm_id
+        if realm_id not in self._tallies and len(self._tallies) >= REALMS_MOST:
+            realm_id = OTHERS
+        tally = self._tallies.get(realm_id)
+        if tally is None:
+            tally = self._tallies[realm_id] = self._tally()
+        tally.add(entry)
 
     def entries(self, realm_id: str | None = None) -> Sequence[LogEntry]:
         """In the order of acting; of one realm or of all."""
         return [entry for entry in self._entries if realm_id is None or entry.realm_id == realm_id]
 
     def summary(self) -> dict[str, RealmSummary]:
-        """Realm to its sums, over the entries that are kept."""
-        by_realm: dict[str, list[LogEntry]] = {}
-        for entry in self._entries:
-            by_realm.setdefault(entry.realm_id, []).append(entry)
-        return {realm_id: self._summed(entries) for realm_id, entries in by_realm.items()}
+        """Realm to the sums of all its requests."""
+        return {realm_id: tally.summed() for realm_id, tally in self._tallies.items()}
 
-    def _summed(self, entries: list[LogEntry]) -> RealmSummary:
-        arrivals = sorted(entry.at_s for entry in entries)
-        batches = sorted(entry.at_s for entry in entries if entry.lane == "batch")
-        return RealmSummary(
-            requests=len(entries),
-            by_lane=dict(Counter(entry.lane for entry in entries)),
-            by_status=dict(Counter(str(entry.status) for entry in entries)),
-            most_in_minute=most_within(arrivals, self._minute_s),
-            most_in_second=most_within(arrivals, self._second_s),
-            most_batches_in_minute=most_within(batches, self._minute_s),
-            most_in_flight=max(entry.in_flight for entry in entries),
-            throttled=sum(entry.code == "3001" for entry in entries),
-            rows=sum(entry.rows for entry in entries),
-        )
+    def total(self) -> RealmSummary:
+        """The sums over all realms together. `most_in_flight` is still that of one app on one realm."""
+        return self._all.summed()
+
+    def _tally(self) -> _Tally:
+        return _Tally(Most(self._minute_s), Most(self._second_s), Most(self._minute_s))
 
 
 def most_within(arrivals: Iterable[float], length_s: float) -> int:
     """The most of `arrivals` (ascending) in any window of `length_s`, its end not included."""
-    window: deque[float] = deque()
-    most = 0
+    found = Most(length_s)
     for at in arrivals:
-        window.append(at)
-        while window[0] + length_s <= at:
-            window.popleft()
-        most = max(most, len(window))
-    return most
+        found.add(at)
+    return found.most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,11 +16,13 @@ from backfill.simulator.control import add_control
 from backfill.simulator.core import Simulator
 from backfill.simulator.envelopes import Answer, html_page
 
-MOST_BODY_BYTES = 10 * 1024 * 1024
-"""Larger bodies get the 413 page. Intuit's own cap is not published; a sealed batch has less than 0.5 MB."""
+UPLOAD = "/upload"
+"""The one path whose bodies are large."""
 GZIP_FROM_BYTES = 512
 """Smaller bodies gain nothing by compression."""
 GZIP_LEVEL = 1  # speed: on loopback nobody waits for the bytes
+EITHER_HEADER = 47
+"""The window bits by which zlib takes both a gzip and a zlib header."""
 STOP_WAIT_S = 1.0
 """How long calls in flight may still take when the server stops."""
 
@@ -33,7 +36,13 @@ async def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0)
     """
     if host != "localhost" and not _is_loopback(host):
         raise UsageError(f"the simulator cannot listen on {host}", action="give a loopback address such as 127.0.0.1")
-    runner = web.AppRunner(application(simulator), access_log=None, handle_signals=False, shutdown_timeout=STOP_WAIT_S)
+    runner = web.AppRunner(
+        application(simulator),
+        access_log=None,
+        auto_decompress=False,  # bodies are expanded by us, so that a broken one is an answer and no traceback
+        handle_signals=False,
+        shutdown_timeout=STOP_WAIT_S,
+    )
     await runner.setup()
     try:
         await _listen(runner, host, port)
@@ -56,11 +65,13 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
 def application(simulator: Simulator) -> web.Application:
     """The simulator as an aiohttp application."""
     face = _Face(simulator)
-    app = web.Application(client_max_size=MOST_BODY_BYTES)
-    app.router.add_post("/oauth2/v1/tokens/bearer", face.token)
+    app = web.Application()
+    app.router.add_route("*", "/v3/company/{realm_id}", face.call)
     app.router.add_route("*", "/v3/company/{realm_id}/{path:.*}", face.call)
+    app.router.add_route("*", "/manage/entitlements/v3/{realm_id}", face.entitlements)
     if simulator.settings.control:
         add_control(app, simulator)
+    app.router.add_route("*", "/{path:.*}", face.visit)
     return app
 
 
@@ -70,35 +81,84 @@ class _Face:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
 
-    async def call(self, request: web.Request) -> web.Response:
+    async def call(self, request: web.Request) -> web.StreamResponse:
+        """`/v3/company/{realm_id}/...`."""
+        return await self._exchanged(request, f"/{request.match_info.get('path', '')}")
+
+    async def entitlements(self, request: web.Request) -> web.StreamResponse:
+        """`/manage/entitlements/v3/{realm_id}`, which passes the same doors as the API."""
+        return await self._exchanged(request, "/entitlements")
+
+    async def visit(self, request: web.Request) -> web.StreamResponse:
+        """Everything else."""
+        call = await self._call(request, "", request.path)
+        if isinstance(call, Answer):
+            return self._page(request, call)
+        return self._response(request, await self._simulator.visit(call))
+
+    async def _exchanged(self, request: web.Request, path: str) -> web.StreamResponse:
+        call = await self._call(request, request.match_info["realm_id"], path)
+        if isinstance(call, Answer):
+            return self._page(request, call)
+        return self._response(request, await self._simulator.exchange(call))
+
+    async def _call(self, request: web.Request, realm_id: str, path: str) -> Call | Answer:
+        """The request as a call, or the page by which a server in front refuses it, which knows no companies."""
+        settings = self._simulator.settings
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            too_large = html_page(413, "Request Entity Too Large")
-            return self._response(request, self._simulator.dressed(too_large))
-        answer = await self._simulator.exchange(
-            Call(
-                request.match_info["realm_id"],
-                request.method,
-                f"/{request.match_info['path']}",
-                dict(request.query),
-                _lowered(request),
-                body,
-            )
+            body = await _body(request, settings.upload_bytes if path == UPLOAD else settings.body_bytes)
+        except ValueError:
+            return html_page(400, "Bad Request")
+        if body is None and path != UPLOAD:
+            return html_page(413, "Request Entity Too Large")
+        return Call(
+            realm_id,
+            request.method,
+            path,
+            dict(request.query),
+            _lowered(request),
+            body or b"",
+            origin=f"{request.scheme}://{request.host}",
+            oversize=body is None,
         )
-        return self._response(request, answer)
 
-    async def token(self, request: web.Request) -> web.Response:
-        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-        return self._response(request, await self._simulator.token(form, _lowered(request)))
+    def _page(self, request: web.Request, page: Answer) -> web.StreamResponse:
+        return self._response(request, self._simulator.dressed(page))
 
-    def _response(self, request: web.Request, answer: Answer) -> web.Response:
+    def _response(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         headers, body = dict(answer.headers), answer.body
         wanted = "gzip" in request.headers.get("accept-encoding", "").lower()
         if self._simulator.settings.gzip and wanted and len(body) >= GZIP_FROM_BYTES:
             body = igzip.compress(body, compresslevel=GZIP_LEVEL)
             headers["content-encoding"] = "gzip"
         return web.Response(status=answer.status, headers=headers, body=body)
+
+
+async def _body(request: web.Request, most: int) -> bytes | None:
+    """The whole body, decompressed; None if it is larger than `most` bytes.
+
+    Raises `ValueError` for a compression that is not known, or is broken. What is compressed is expanded no further
+    than is allowed, however small it came.
+    """
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            return None
+    match request.headers.get("content-encoding", "identity").lower():
+        case "identity" | "":
+            return bytes(body)
+        case "gzip" | "deflate":
+            expander = zlib.decompressobj(wbits=EITHER_HEADER)
+            try:
+                whole = expander.decompress(bytes(body), most + 1)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
+            if len(whole) <= most and not expander.eof:
+                raise ValueError("the compressed body is cut")
+            return whole if len(whole) <= most else None
+        case other:
+            raise ValueError(f"no such compression: {other}")
 
 
 def _lowered(request: web.Request) -> dict[str, str]:

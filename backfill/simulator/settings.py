@@ -146,6 +146,12 @@ class SimulatorSettings:
     cdc_max_age_days: int = 30
     poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
+    request_id_life_s: float = 86_400.0
+    """Undocumented: how long the answer to a request id is remembered. About a day, says a single note."""
+    request_id_changed: Literal["replayed", "refused", "executed"] = "replayed"
+    """Undocumented: what the same request id does with another content: the old answer, fault 600, or the new one."""
+    request_id_faults: bool = False
+    """Undocumented: whether a refusal is remembered too, and given again."""
     poison_code: Literal["4002", "10000"] = "4002"
     """Which of the two recorded faults a poisoned page answers."""
 
@@ -174,6 +180,7 @@ class SimulatorSettings:
                 ("upload_bytes and body_bytes are above 0", min(self.upload_bytes, self.body_bytes) > 0),
                 ("attachment_bytes is at least 0", self.attachment_bytes >= 0),
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
+                ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
             )
         )

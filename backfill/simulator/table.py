@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -22,8 +22,36 @@ class StoredObject(msgspec.Struct, frozen=True, gc=False):
     """The entity as compact UTF-8 JSON with its Id, SyncToken and MetaData (a wrapper where traits say `wrapped`)."""
 
 
+KeyOf = Callable[[StoredObject], str]
+"""What an index files an object under; "" where under nothing."""
+
 _CREATED = attrgetter("created")
 _UPDATED = attrgetter("updated")
+
+
+class _Index:
+    """Ids by a key of their objects, kept true by the table from the first question on."""
+
+    __slots__ = ("_ids", "_key_of")
+
+    def __init__(self, key_of: KeyOf) -> None:
+        self._key_of = key_of
+        self._ids: dict[str, dict[str, None]] = {}
+
+    def ids(self, key: str) -> Collection[str]:
+        return self._ids.get(key, {})
+
+    def add(self, row: StoredObject) -> None:
+        key = self._key_of(row)
+        if key:
+            self._ids.setdefault(key, {})[row.id] = None
+
+    def discard(self, row: StoredObject) -> None:
+        key = self._key_of(row)
+        if key:
+            self._ids[key].pop(row.id, None)
+            if not self._ids[key]:
+                del self._ids[key]
 
 
 class Table:
@@ -33,11 +61,12 @@ class Table:
     a view is the same however often it is made.
     """
 
-    __slots__ = ("_all", "_by_created", "_by_updated", "_rows", "_tombstones")
+    __slots__ = ("_all", "_by_created", "_by_updated", "_indexes", "_rows", "_tombstones")
 
     def __init__(self) -> None:
         self._rows: dict[str, StoredObject] = {}
         self._tombstones: dict[str, int] = {}
+        self._indexes: dict[KeyOf, _Index] = {}
         self._all: tuple[StoredObject, ...] | None = None
         self._by_created: list[StoredObject] | None = None
         self._by_updated: list[StoredObject] | None = None
@@ -66,6 +95,19 @@ class Table:
             self._by_updated = sorted(self.all(), key=_UPDATED)
         return self._by_updated
 
+    def find(self, key_of: KeyOf, key: str) -> Collection[str]:
+        """The Ids of the objects with that key, in the order they came by it.
+
+        The first question of a kind reads every row; from then on each change keeps the answer true, and a
+        table that nobody asks costs nothing. `key_of` is one function of a module: it names the index.
+        """
+        index = self._indexes.get(key_of)
+        if index is None:
+            index = self._indexes[key_of] = _Index(key_of)
+            for row in self._rows.values():
+                index.add(row)
+        return index.ids(key)
+
     def tombstones_since(self, since: int) -> Sequence[tuple[str, int]]:
         """(Id, epoch seconds of deletion) of what was deleted at `since` or later, ascending by time."""
         found = [(object_id, at) for object_id, at in self._tombstones.items() if at >= since]
@@ -73,12 +115,19 @@ class Table:
 
     def put(self, row: StoredObject) -> None:
         """Insert the row, or put it in the place of its older version."""
+        old = self._rows.get(row.id)
         self._rows[row.id] = row
+        for index in self._indexes.values():
+            if old is not None:
+                index.discard(old)
+            index.add(row)
         self._forget_views()
 
     def remove(self, object_id: str, at: int) -> None:
         """Take the row away and leave a tombstone of that epoch second. Raises `KeyError` if it is not there."""
-        del self._rows[object_id]
+        row = self._rows.pop(object_id)
+        for index in self._indexes.values():
+            index.discard(row)
         self.bury(object_id, at)
         self._forget_views()
 

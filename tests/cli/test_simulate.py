@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import shlex
 import signal
 import subprocess
 import urllib.error
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Backfill, ended
+from tests.processes import OPENER, PATIENCE_S, Backfill, ended
 
 SMALL = ("--port", "0", "--realms", "2", "--rows", "1:1", "--latency-ms", "0", "--jitter-ms", "0")
 
@@ -24,6 +26,13 @@ def serving(user: Backfill, *options: str, **popen: object) -> Iterator[tuple[su
     with user.started("simulate", *SMALL, *options, **popen) as process:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
+
+
+def refused(address: str) -> int:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        OPENER.open(address, timeout=PATIENCE_S)
+    with caught.value as error:
+        return error.code
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -40,24 +49,27 @@ def test_it_says_where_it_serves_and_stops_when_told(user: Backfill, number: sig
         imported = user.run("realms", "import", file)
         assert (imported.code, imported.stdout) == (0, "2 realms added, 0 updated.\n")
         # Without --control nobody can look behind it; and whom it does not know gets no answer.
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{url}/control/log")
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"{url}/v3/company/{rows[0]['realm_id']}/companyinfo/1")
+        assert refused(f"{url}/control/log") == 404
+        assert refused(f"{url}/v3/company/{rows[0]['realm_id']}/companyinfo/1") == 401
         process.send_signal(number)
         stopped = ended(process)
     assert (stopped.code, stopped.stdout) == (0, "")
     assert f"export BACKFILL_QBO_BASE_URL={url}" in stopped.stderr
     assert f"export BACKFILL_OAUTH_TOKEN_URL={url}/oauth2/v1/tokens/bearer" in stopped.stderr
-    assert [path.name for path in user.home.glob(".realms-*")] == []
+    assert [path.name for path in user.home.glob(".simulation-*")] == []
+
+
+def said_to_do(process: subprocess.Popen[str]) -> list[str]:
+    """The lines on stderr that are to be typed in."""
+    assert process.stderr is not None
+    lines = list(itertools.takewhile(lambda line: "Ctrl-C" not in line, iter(process.stderr.readline, "")))
+    return [line.strip() for line in lines if line.startswith("    ")]
 
 
 def test_what_it_says_to_do_can_be_done(user: Backfill) -> None:
     """The lines on stderr, typed in as they stand."""
     with serving(user, "--write-realms", "realms.jsonl") as (process, url):
-        assert process.stderr is not None
-        lines = list(itertools.takewhile(lambda line: "Ctrl-C" not in line, iter(process.stderr.readline, "")))
-        said = [line.strip() for line in lines if line.startswith("    ")]
+        said = [line for line in said_to_do(process) if not line.startswith("curl")]
         assert len(said) == 4
         exports = dict(line.removeprefix("export BACKFILL_").split("=", 1) for line in said[:2])
         assert exports["QBO_BASE_URL"] == url
@@ -67,6 +79,48 @@ def test_what_it_says_to_do_can_be_done(user: Backfill) -> None:
             assert program == "backfill"
             outcome = connected.run(*arguments)
             assert outcome.code == 0, outcome.stderr
+
+
+def test_the_first_calls_that_it_says_can_be_made(user: Backfill) -> None:
+    with serving(user) as (process, _):
+        company, refresh = (shlex.split(line) for line in said_to_do(process) if line.startswith("curl"))
+        assert company[:2] == ["curl", "-H"]
+        headers = dict(header.split(": ", 1) for header in (company[2], company[4]))
+        with OPENER.open(urllib.request.Request(company[5], headers=headers), timeout=PATIENCE_S) as answer:
+            assert json.load(answer)["CompanyInfo"]["CompanyName"]
+        assert refresh[:2] == ["curl", "-u"]
+        basic = {"Authorization": "Basic " + base64.b64encode(refresh[2].encode()).decode()}
+        form = "&".join(refresh[index + 1] for index, word in enumerate(refresh) if word == "-d").encode()
+        asked = urllib.request.Request(refresh[-1], data=form, headers=basic)
+        with OPENER.open(asked, timeout=PATIENCE_S) as answer:
+            assert json.load(answer)["token_type"] == "bearer"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_report_says_what_was_asked(user: Backfill, number: signal.Signals) -> None:
+    with serving(user, "--write-realms", "realms.jsonl", "--report", "report.json") as (process, url):
+        row = json.loads((user.home / "realms.jsonl").read_text().splitlines()[0])
+        address = f"{url}/v3/company/{row['realm_id']}/companyinfo/1"
+        for _ in range(3):
+            headers = {"Authorization": f"Bearer {row['access_token']}", "Accept": "application/json"}
+            with OPENER.open(urllib.request.Request(address, headers=headers), timeout=PATIENCE_S) as answer:
+                assert answer.status == 200
+        assert refused(address) == 401
+        process.send_signal(number)
+        assert ended(process).code == 0
+    report = json.loads((user.home / "report.json").read_text())
+    summed = report["realms"][row["realm_id"]]
+    assert report["all"] == summed
+    assert (summed["requests"], summed["by_lane"], summed["by_status"]) == (4, {"query": 4}, {"200": 3, "401": 1})
+    assert (summed["most_in_flight"], summed["throttled"]) == (1, 0)
+    assert summed["most_in_minute"] == 4
+    assert report["limits"]["requests_per_minute"] == 500
+
+
+def test_a_report_that_cannot_be_written_is_said_at_once(user: Backfill) -> None:
+    outcome = user.run("simulate", *SMALL, "--report", "nowhere/report.json")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert "nowhere/report.json cannot be written" in outcome.stderr
 
 
 def test_same_seed_same_companies(user: Backfill) -> None:
@@ -95,3 +149,57 @@ def test_a_file_that_was_there_is_replaced_whole(user: Backfill, tmp_path: Path)
     with serving(user, "--write-realms", str(file)):
         assert file.stat().st_mode & 0o777 == 0o600
         assert len(file.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--window", "tumbling"), "'sliding', 'fixed' or 'bucket'"),
+        (("--second-window", "none"), "'sliding', 'fixed' or 'bucket'"),
+        (("--window-offset-s", "60"), "window_offset_s is 0 to below 60"),
+        (("--window-offset-s", "1", "--window-offset-seed", "1"), "exclude each other"),
+    ],
+)
+def test_a_window_of_no_known_form_is_refused_and_the_forms_are_named(
+    user: Backfill, options: tuple[str, ...], says: str
+) -> None:
+    refused = user.run("simulate", *SMALL, "--window", "bucket", "--no-second-refuses", *options)
+    assert refused.code == 2
+    assert says in refused.stderr
+
+
+PROFILE = """
+realms = 3
+rows = "1:1"
+latency_s = 0.0
+jitter_s = 0.0
+control = true
+limits = { requests_per_minute = 2, in_flight = "off" }
+
+[[apps]]
+name = "Payroll"
+client_id = "payroll"
+client_secret = "its secret"
+redirect_uris = ["https://payroll.example/callback"]
+"""
+
+
+def test_a_profile_sets_everything_and_options_go_before_it(user: Backfill) -> None:
+    (user.home / "profile.toml").write_text(PROFILE)
+    options = ("--port", "0", "--profile", "profile.toml", "--realms", "2", "--write-realms", "realms.jsonl")
+    with user.started("simulate", *options) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        rows = [json.loads(line) for line in (user.home / "realms.jsonl").read_text().splitlines()]
+        assert len(rows) == 2
+        with OPENER.open(f"{url}/control/summary", timeout=PATIENCE_S) as answer:
+            assert json.load(answer) == {}
+        headers = {"Authorization": f"Bearer {rows[0]['access_token']}", "Accept": "application/json"}
+        asked = urllib.request.Request(f"{url}/v3/company/{rows[0]['realm_id']}/preferences", headers=headers)
+        for _ in range(2):
+            with OPENER.open(asked, timeout=PATIENCE_S) as answer:
+                assert answer.status == 200
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            OPENER.open(asked, timeout=PATIENCE_S)
+        with caught.value as error:
+            assert error.code == 429

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,14 @@ def test_a_file_may_hold_every_key(profile) -> None:
         apps=(App(name="A", client_id="a", client_secret="b"),),
         poisoned={("7", "Invoice"): frozenset({"8", "9"})},
     )
+
+
+def test_the_example_is_the_defaults_with_one_more_app() -> None:
+    example = Path(__file__).resolve().parents[2] / "configs" / "simulator.toml"
+    found = simulation(example, {})
+    assert found.world == World()
+    assert replace(found.settings, apps=()) == SimulatorSettings(**DEFAULTS)
+    assert [app.name for app in found.settings.apps] == ["Payroll"]
 
 
 def test_what_is_given_goes_before_the_file(profile) -> None:

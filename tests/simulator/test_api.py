@@ -75,10 +75,12 @@ REFUSED = [
     ("GET", "/exchangerate", {}, "2020"),
     ("GET", "/query", {}, "4000"),
     ("GET", "/query", {"query": "SELECT * FROM Custmoer"}, "4001"),
-    ("POST", "/invoice", {}, "500"),
-    ("POST", "/invoice", {"operation": "delete"}, "500"),
+    ("POST", "/invoice", {}, "2010"),
+    ("POST", "/invoice", {"operation": "revert"}, "2010"),
+    ("POST", "/invoice/1", {}, "500"),
+    ("POST", "/taxservice/taxrate", {}, "500"),
     ("GET", "/invoice", {}, "500"),
-    ("GET", "/invoice/1/pdf", {}, "500"),
+    ("GET", "/customer/1/pdf", {}, "500"),
     ("GET", "/reports/ProfitAndLoss", {}, "500"),
     ("DELETE", "/invoice/1", {}, "500"),
     ("GET", "/nonsense", {}, "500"),
@@ -128,6 +130,14 @@ def test_without_json_accepted_the_answer_is_xml(api: Api, headers: dict[str, st
         assert answer.content_type.startswith("application/xml")
         assert root.tag == "{http://schema.intuit.com/finance/v3}IntuitResponse"
         assert root.find(".//{*}Error").attrib["code"] == code
+
+
+def test_a_write_whose_answer_could_not_be_read_does_nothing(api: Api, small_company) -> None:
+    before = small_company.changes
+    for path, body in (("/vendor", b'{"DisplayName":"New"}'), ("/taxservice/taxcode", b"{}")):
+        answer = api.handle(call("POST", path, body=body, headers={"accept": "application/xml"}))
+        assert (answer.status, answer.code) == (400, "500")
+    assert small_company.changes == before
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/pdf, application/json", "Application/*"])

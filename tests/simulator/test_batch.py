@@ -49,11 +49,7 @@ def test_every_item_has_its_own_outcome(post) -> None:
     assert by_id["a"]["Fault"]["Error"][0]["code"] == "4001"
     assert "time" not in by_id["a"]
     assert by_id["b"] == {"QueryResponse": {"totalCount": 6}, "bId": "b"}
-    assert by_id["c"]["Fault"]["Error"][0] == {
-        "Message": "Unsupported Operation",
-        "Detail": "Operation create is not supported.",
-        "code": "500",
-    }
+    assert by_id["c"]["Vendor"]["DisplayName"] == "New"
     assert list(by_id["d"]["QueryResponse"]) == ["Bill", "startPosition", "maxResults"]
     assert len(by_id["e"]["CDCResponse"][0]["QueryResponse"][0]["Bill"]) == 1
     assert by_id["f"]["Fault"]["Error"][0]["code"] == "2000"
@@ -127,3 +123,49 @@ def test_all_items_see_one_instant(post, small_company) -> None:
     small_company.create("Invoice", {"TxnDate": "2026-11-01"})
     state = small_company.state_at(datetime.fromisoformat(body["time"]))
     assert {item["QueryResponse"]["totalCount"] for item in body["BatchItemResponse"]} == {len(state["Invoice"])}
+
+
+def create(bid: str, entity: str, **body: object) -> dict[str, object]:
+    return {"bId": bid, "operation": "create", entity: body}
+
+
+def test_writes_take_effect_one_after_the_other(post, small_company) -> None:
+    _, body = post(
+        [
+            create("a", "Vendor", DisplayName="Smith Family Store"),
+            create("b", "Customer", DisplayName="smith family store"),
+            {"bId": "c", "operation": "update", "Vendor": {"Id": "6", "SyncToken": "0", "sparse": True, "Notes": "x"}},
+            {"bId": "d", "operation": "update", "Vendor": {"Id": "6", "SyncToken": "0", "sparse": True, "Notes": "y"}},
+            {"bId": "e", "operation": "update", "Vendor": {"Id": "6", "SyncToken": "1", "sparse": True, "Notes": "z"}},
+            {"bId": "f", "operation": "delete", "Bill": {"Id": "7", "SyncToken": "0"}},
+            {"bId": "g", "operation": "delete", "Bill": {"Id": "7", "SyncToken": "0"}},
+            {"bId": "h", "operation": "merge", "Vendor": {"Id": "6", "SyncToken": "2"}},
+            {"bId": "i", "operation": "create", "Vendor": "new"},
+            {"bId": "j", "operation": "create", "Treasure": {"Id": "1"}},
+            {"bId": "k", "operation": "create"},
+            query("l", "SELECT Notes FROM Vendor"),
+        ]
+    )
+    by_id = {item["bId"]: item for item in body["BatchItemResponse"]}
+    codes = {bid: item["Fault"]["Error"][0]["code"] for bid, item in by_id.items() if "Fault" in item}
+    assert codes == {"b": "6240", "d": "5010", "g": "610", "h": "500", "i": "2020", "j": "2000", "k": "500"}
+    assert by_id["a"]["Vendor"]["DisplayName"] == "Smith Family Store"
+    assert (by_id["e"]["Vendor"]["SyncToken"], by_id["e"]["Vendor"]["Notes"]) == ("2", "z")
+    assert by_id["f"] == {"Bill": {"domain": "QBO", "status": "Deleted", "Id": "7"}, "bId": "f"}
+    assert by_id["l"]["QueryResponse"]["Vendor"][0]["Notes"] == "z"
+    state = small_company.state_at(datetime.fromisoformat(body["time"]))
+    assert list(state["Vendor"]) == ["6"], "the answer's time is after what the batch changed"
+
+
+def test_both_forms_of_a_void_and_both_names_of_a_card_payment(post, small_company) -> None:
+    void = {"Id": "1", "SyncToken": "0"}
+    _, body = post(
+        [
+            {"bId": "a", "operation": "void", "Invoice": void},
+            {"bId": "b", "operation": "update", "optionsData": "void", "Invoice": void | {"Id": "2", "sparse": True}},
+            {"bId": "c", "operation": "delete", "CreditCardPaymentTxn": {"Id": "8", "SyncToken": "0"}},
+        ]
+    )
+    first, second, third = body["BatchItemResponse"]
+    assert (first["Invoice"]["TotalAmt"], second["Invoice"]["TotalAmt"]) == (0, 0)
+    assert third == {"CreditCardPaymentTxn": {"domain": "QBO", "status": "Deleted", "Id": "8"}, "bId": "c"}

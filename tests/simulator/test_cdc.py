@@ -99,7 +99,7 @@ def test_more_than_thirty_days_back_is_refused(cdc, clock) -> None:
 
 @pytest.mark.parametrize(
     ("entities", "since", "code"),
-    [("", "2026-11-10T00:00:00Z", "2020"), ("Customer", "", "2020"), ("Customer", "yesterday", "2080")],
+    [("", "2026-11-10T00:00:00Z", "2020"), ("Customer", "", "2020"), ("Customer", "yesterday", "2070")],
 )
 def test_missing_and_wrong_parameters(cdc, entities: str, since: str, code: str) -> None:
     status, body = cdc(entities, since)

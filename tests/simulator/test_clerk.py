@@ -78,3 +78,31 @@ def test_a_new_list_object_can_be_cited_at_once_and_an_inactive_one_no_more(cler
     assert made.id not in {party.id for party in clerk.books.vendors}
     names = [decode(row.doc)["DisplayName"] for row in clerk.company.table("Vendor").all()]
     assert len(names) == len(set(names))
+
+
+def test_what_is_banked_leaves_the_drawer_and_is_linked_both_ways(clerk: Clerk) -> None:
+    invoice = clerk.enter("Invoice", DAY)
+    paid = clerk.pay(invoice, DAY, cents(decode(invoice.doc)["TotalAmt"]))
+    drawer = clerk.books.accounts["UndepositedFunds"][0]["value"]
+    held = cents(_doc(clerk.company, "Account", drawer)["CurrentBalance"])
+    banked = clerk.bank([paid], DAY)
+    assert _doc(clerk.company, "Payment", paid.id)["LinkedTxn"] == [{"TxnId": banked.id, "TxnType": "Deposit"}]
+    emptied = cents(_doc(clerk.company, "Account", drawer)["CurrentBalance"])
+    assert held - emptied == cents(decode(paid.doc)["TotalAmt"]) == cents(decode(banked.doc)["TotalAmt"])
+
+
+def test_foreign_money_is_paid_at_another_rate_than_it_was_charged_at() -> None:
+    fleet = Fleet(realms=1, seed=2, now=lambda: datetime(2026, 11, 20, 12, tzinfo=UTC), rows_min=300, rows_max=300)
+    company = fleet.company(fleet.realm_ids[0])
+    clerk = Clerk(company, read_books(company), Random(1), counted_balances=True)
+    foreign = [
+        row
+        for row in company.table("Invoice").all()
+        if (doc := decode(row.doc)).get("ExchangeRate", 1) != 1 and cents(doc["Balance"]) > 0
+    ]
+    rates = [
+        (decode(row.doc)["ExchangeRate"], decode(clerk.pay(row, DAY, 100).doc)["ExchangeRate"]) for row in foreign[:5]
+    ]
+    assert rates
+    assert any(charged != paid for charged, paid in rates)
+    assert all(abs(paid / charged - 1) < 0.06 for charged, paid in rates)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
+from xml.etree import ElementTree as ET
 
 import anyio
 import pytest
@@ -24,6 +26,11 @@ def call(simulator, *, realm_id: str = REALM, token: str | None = None, path: st
     token = simulator.credentials(realm_id).access_token if token is None else token
     headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
     return Call(realm_id, "POST" if path == "/batch" else "GET", path, params, headers)
+
+
+def without_link(row: dict) -> dict:
+    """An object but for the link that is made anew for every answer."""
+    return {key: value for key, value in row.items() if key != "TempDownloadUri"}
 
 
 async def test_a_bad_token_is_the_gateways_401_and_uses_up_no_limit(simulator_of, clock) -> None:
@@ -55,6 +62,49 @@ async def test_a_token_of_another_realm_is_the_gateways_403(simulator_of) -> Non
     body = json.loads(answer.body)
     assert (answer.status, answer.code, body["fault"]["type"]) == (403, "3100", "SERVICE")
     assert "errorCode=003100; statusCode=403" in body["fault"]["error"][0]["message"]
+
+
+async def test_faults_are_xml_for_who_does_not_ask_for_json(simulator_of) -> None:
+    simulator = simulator_of()
+    good = call(simulator, path="/invoice/77")
+    other = call(simulator, token=simulator.credentials("42").access_token)
+    for asked, status, code in ((good, 400, "610"), (call(simulator, token="x"), 401, "3200"), (other, 403, "3100")):
+        headers = {name: value for name, value in asked.headers.items() if name != "accept"}
+        answer = await simulator.exchange(replace(asked, headers=headers))
+        assert (answer.status, answer.headers["content-type"]) == (status, "application/xml;charset=utf-8")
+        root = ET.fromstring(answer.body)
+        assert root.tag == "{http://schema.intuit.com/finance/v3}IntuitResponse"
+        assert root[0][0].get("code") == code
+        assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+@pytest.mark.parametrize(
+    ("answered", "status", "code"), [("3200", 401, "3200"), ("3100", 403, "3100"), ("120", 401, "120")]
+)
+async def test_a_disconnected_company_is_refused_as_the_settings_say(simulator_of, answered, status, code) -> None:
+    simulator = simulator_of(disconnected=answered)
+    asked = call(simulator)
+    assert (await simulator.exchange(asked)).status == 200
+    simulator.oauth.revoke(REALM)
+    answer = await simulator.exchange(asked)
+    assert (answer.status, answer.code) == (status, code)
+    body = json.loads(answer.body)
+    error = body["Fault"]["Error"][0] if answered == "120" else body["fault"]["error"][0]
+    assert error["code"] == code
+    if answered == "120":
+        assert "-11014" in error["Detail"]
+        assert body["Fault"]["type"] == "AuthorizationFault"
+
+
+async def test_head_is_get_and_options_need_no_token(simulator_of) -> None:
+    simulator = simulator_of(limits=ServerLimits(requests_per_minute=1))
+    options = await simulator.exchange(Call(REALM, "OPTIONS", "/query"))
+    assert (options.status, options.headers["allow"]) == (200, "GET, HEAD, OPTIONS, POST")
+    assert not any(name.startswith("access-control") for name in options.headers)
+    head = await simulator.exchange(replace(call(simulator), method="HEAD"))
+    assert head.status == 200
+    assert [entry.method for entry in simulator.log.entries()] == ["GET"], "it counts as what it is"
+    assert (await simulator.exchange(call(simulator))).status == 429
 
 
 async def test_too_many_requests_are_refused_in_the_form_of_the_settings(simulator_of) -> None:
@@ -211,8 +261,8 @@ async def test_every_row_of_every_answer_is_the_state_at_its_time_while_people_w
             simulator.people(realm_id).act(1)
             body = json.loads(answer.body, parse_float=str)
             state = company.state_at(datetime.fromisoformat(body["time"]))[name]
-            rows = body["QueryResponse"].get(traits.array_key, [])
-            docs = [json.loads(doc, parse_float=str) for doc in state.values()]
+            rows = [without_link(row) for row in body["QueryResponse"].get(traits.array_key, [])]
+            docs = [without_link(json.loads(doc, parse_float=str)) for doc in state.values()]
             assert all(row in docs for row in rows)
             assert len(rows) == max(0, min(40, len(docs) - start + 1)), text
             shown += len(rows)

@@ -54,3 +54,20 @@ def test_the_log_forgets_the_oldest_and_says_how_many() -> None:
     assert [kept.at_s for kept in log.entries()] == [2, 3, 4]
     assert log.dropped == 2
     assert log.entries("nobody") == []
+    assert log.summary()["r"].requests == log.total().requests == 5, "but it forgets none in its sums"
+
+
+def test_all_realms_together_have_windows_of_their_own() -> None:
+    log = RequestLog(1)
+    for at_s, realm_id in ((0, "r"), (0.5, "s"), (0.9, "r"), (1.2, "s")):
+        log.add(entry(at_s, realm_id=realm_id))
+    assert [log.summary()[realm_id].most_in_second for realm_id in ("r", "s")] == [2, 2]
+    assert (log.total().most_in_second, log.total().requests) == (3, 4)
+
+
+def test_made_up_realms_do_not_pile_up(monkeypatch) -> None:
+    monkeypatch.setattr("backfill.simulator.request_log.REALMS_MOST", 2)
+    log = RequestLog(10)
+    for realm_id in ("a", "b", "c", "d", "a"):
+        log.add(entry(0, realm_id=realm_id))
+    assert {realm_id: summed.requests for realm_id, summed in log.summary().items()} == {"a": 2, "b": 1, "": 2}

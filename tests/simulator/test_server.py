@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -110,15 +112,81 @@ async def test_the_token_endpoint_over_http(simulator_of) -> None:
             assert (response.status, await response.json()) == (401, {"error": "invalid_client"})
 
 
-async def test_a_body_that_is_too_large_is_refused_with_a_page(simulator_of, monkeypatch) -> None:
-    monkeypatch.setattr("backfill.simulator.server.MOST_BODY_BYTES", 1000)
-    simulator = simulator_of()
+async def test_a_body_that_is_too_large_is_refused_with_a_page(simulator_of) -> None:
+    simulator = simulator_of(body_bytes=1000)
     async with client(simulator) as session, session.post(
         f"/v3/company/{REALM}/batch", data=b" " * 1001, headers=bearer(simulator)
     ) as response:  # fmt: skip
         assert (response.status, response.content_type) == (413, "text/html")
         assert response.headers["intuit_tid"]
         assert "<title>413 Request Entity Too Large</title>" in await response.text()
+
+
+async def test_an_upload_may_be_larger_and_has_a_limit_of_its_own(simulator_of) -> None:
+    simulator = simulator_of(body_bytes=1000, upload_bytes=5000)
+    content = b'--b\r\nContent-Disposition: form-data; name="file_content_1"; filename="a.txt"\r\n\r\n%b\r\n--b--\r\n'
+    headers = bearer(simulator) | {"Content-Type": "multipart/form-data; boundary=b"}
+    upload = f"/v3/company/{REALM}/upload"
+    async with client(simulator) as session:
+        async with session.post(upload, data=content % (b"x" * 4000), headers=headers) as response:
+            made = (await response.json())["AttachableResponse"][0]["Attachable"]
+            assert (response.status, made["Size"]) == (200, 4000)
+        async with session.get(made["TempDownloadUri"]) as response:  # at this very server
+            assert await response.read() == b"x" * 4000
+        async with session.post(upload, data=content % (b"x" * 5000), headers=headers) as response:
+            assert response.status == 400
+            assert (await response.json())["Fault"]["Error"][0]["code"] == "6030"
+
+
+async def test_a_compressed_body_is_understood_and_its_size_is_what_it_holds(simulator_of) -> None:
+    simulator = simulator_of(body_bytes=1000)
+    query = f"/v3/company/{REALM}/query"
+    headers = bearer(simulator) | {"Content-Encoding": "gzip", "Content-Type": "application/text"}
+    async with client(simulator) as session:
+        statement = gzip.compress(b"SELECT * FROM Customer")
+        async with session.post(query, data=statement, headers=headers) as response:
+            assert (await response.json())["QueryResponse"]["maxResults"] == 4
+        async with session.post(query, data=gzip.compress(b" " * 100_000), headers=headers) as response:
+            assert response.status == 413
+        for broken in (b"no gzip", statement[:-9], b""):
+            async with session.post(query, data=broken, headers=headers) as response:
+                assert (response.status, response.content_type) == (400, "text/html")
+        for encoding, body, status in (("deflate", zlib.compress(b"SELECT * FROM Customer"), 200), ("br", b"", 400)):
+            async with session.post(query, data=body, headers=headers | {"Content-Encoding": encoding}) as response:
+                assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("PUT", "/oauth2/v1/tokens/bearer", 405),
+        ("OPTIONS", f"/v3/company/{REALM}/query", 200),
+        ("HEAD", f"/v3/company/{REALM}/preferences", 200),
+        ("PUT", f"/v3/company/{REALM}/preferences", 400),
+        ("GET", f"/v3/company/{REALM}/nothing", 400),
+        ("GET", f"/v3/company/{REALM}", 400),
+        ("GET", f"/v3/company/{REALM}/", 400),
+        ("GET", "/v3/company/1/preferences", 403),
+        ("GET", f"/manage/entitlements/v3/{REALM}", 200),
+        ("GET", "/manage/entitlements/v3/1", 403),
+    ],
+)
+async def test_what_a_gateway_answers(simulator_of, method: str, path: str, status: int) -> None:
+    simulator = simulator_of()
+    headers = bearer(simulator) | {"Accept": "application/json, application/xml"}
+    async with client(simulator) as session, session.request(method, path, headers=headers) as response:
+        assert response.status == status
+        assert response.headers["intuit_tid"]
+        assert (await response.read() == b"") == (method in {"HEAD", "OPTIONS"})
+
+
+async def test_links_and_discovery_lead_to_where_the_client_came(simulator_of) -> None:
+    simulator = simulator_of()
+    async with serve(simulator) as port, aiohttp.ClientSession() as session:  # noqa: TID251 -- a test is the client
+        for host in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            async with session.get(f"http://{host}/.well-known/openid_configuration/") as response:
+                assert (await response.json())["token_endpoint"] == f"http://{host}/oauth2/v1/tokens/bearer"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "example.com", ""])

@@ -52,3 +52,22 @@ def test_a_stored_version_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         _row("a", 1, 1).sync_token = 2  # type: ignore[misc]
     assert msgspec.structs.asdict(_row("a", 1, 2))["updated"] == 2
+
+
+def _by_token(row: StoredObject) -> str:
+    return str(row.sync_token or "")
+
+
+def test_an_index_is_kept_true_by_every_change() -> None:
+    table = Table()
+    table.put(_row("a", 1, 1))
+    rows = [StoredObject(object_id, token, 1, 1, active=True, doc=b"{}") for object_id, token in (("b", 1), ("c", 1))]
+    table.put(rows[0])
+    assert list(table.find(_by_token, "1")) == ["b"], "what was there before the first question"
+    table.put(rows[1])
+    assert list(table.find(_by_token, "1")) == ["b", "c"]
+    table.put(StoredObject("b", 2, 1, 1, active=True, doc=b"{}"))
+    assert (list(table.find(_by_token, "1")), list(table.find(_by_token, "2"))) == (["c"], ["b"])
+    table.remove("c", 5)
+    assert list(table.find(_by_token, "1")) == []
+    assert list(table.find(_by_token, "")) == [], "an empty key is none"

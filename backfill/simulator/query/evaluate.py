@@ -146,9 +146,9 @@ def _document_passes(asked: Plan, row: StoredObject) -> bool:
 
 
 def unwrapped(asked: Plan, doc: Doc) -> Doc:
-    """The object itself, where rows are wrappers with one key."""
+    """The object itself, where rows are wrappers with one key: with that key as its Type, by which clients ask."""
     if not asked.traits.wrapped:
         return doc
-    (inner,) = doc.values()
+    ((kind, inner),) = doc.items()
     assert isinstance(inner, dict)
-    return inner
+    return {**inner, "Type": kind}

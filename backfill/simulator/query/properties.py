@@ -81,7 +81,7 @@ _OWN: Mapping[str, str] = {
     "VendorAndPurchasesPrefs TimeTrackingPrefs TaxPrefs CurrencyPrefs ReportPrefs OtherPrefs",
     "Purchase": _BUY,
     "PurchaseOrder": _BUY,
-    "RecurringTransaction": f"{_SALE} {_BUY} RecurringInfo FromAccountRef ToAccountRef Amount Adjustment HomeAmt",
+    "RecurringTransaction": f"{_SALE} {_BUY} Type RecurringInfo FromAccountRef ToAccountRef Amount Adjustment HomeAmt",
     "RefundReceipt": _SALE,
     "ReimburseCharge": "CustomerRef Amount HasBeenInvoiced",
     "SalesReceipt": _SALE,

@@ -9,9 +9,10 @@ from decimal import Decimal
 from random import Random
 
 from backfill.simulator.documents import Doc, cents
-from backfill.simulator.seed.draw import pick
+from backfill.simulator.seed.draw import between, pick
 from backfill.simulator.seed.profile import CURRENCIES, Currency, Profile
 
+_FEW = 10  # of an item in stock: then more is bought
 _RECENT = 64  # enough that attachments spread over several documents
 
 
@@ -56,6 +57,8 @@ class Books:
     """AccountType and AccountSubType to references."""
     names: dict[str, list[Doc]] = field(default_factory=lambda: defaultdict(list))
     """References to the simple lists (Class, Department, Term ...), by entity."""
+    low: dict[str, Product] = field(default_factory=dict)
+    """Products that stock runs out of, by Id: whoever buys next buys of these."""
     taken: set[str] = field(default_factory=set)
     """Display names of customers, vendors and employees, folded: the three lists share them."""
     numbers: dict[str, int] = field(default_factory=dict)
@@ -69,6 +72,20 @@ class Books:
 
     def product(self, rng: Random) -> Product:
         return pick(rng, self.products)
+
+    def watch(self, item: str, on_hand: int) -> None:
+        """Have an item bought again once there are few left; `on_hand` in whole units."""
+        if on_hand < _FEW and item not in self.low:
+            found = next((product for product in self.products if product.id == item), None)
+            if found:
+                self.low[item] = found
+
+    def restock(self, rng: Random) -> tuple[Product, int]:
+        """What is bought next, and how many: of what runs out, else of anything."""
+        if not self.low:
+            return self.product(rng), between(rng, 1, 20)
+        product = self.low.pop(next(iter(self.low)))
+        return product, between(rng, 6, 12) * 10
 
     def name(self, rng: Random, entity: str) -> Doc | None:
         """A reference to one of a simple list, None where the company has none."""

@@ -41,6 +41,7 @@ CHART: tuple[AccountRow, ...] = (
     AccountRow("Opening Balance Equity", _EQUITY, "Equity", "OpeningBalanceEquity"),
     AccountRow("Retained Earnings", _EQUITY, "Equity", "RetainedEarnings"),
     AccountRow("Sales Tax Payable", _LIABILITY, "Other Current Liability", "GlobalTaxPayable"),
+    AccountRow("Exchange Gain or Loss", _EXPENSE, "Other Expense", "ExchangeGainOrLoss"),
     AccountRow("Loan Payable", _LIABILITY, "Other Current Liability", "OtherCurrentLiabilities"),
     AccountRow("Automobile", _EXPENSE, _EXPENSES, "Auto"),
     AccountRow("Fuel", _EXPENSE, _EXPENSES, "Auto", "Automobile"),
@@ -86,7 +87,7 @@ CHART: tuple[AccountRow, ...] = (
     AccountRow("Owner's Équité", _EQUITY, "Equity", "OwnersEquity"),
 )
 
-ESSENTIAL = 20
+ESSENTIAL = 21
 """Rows of the chart that every company has."""
 
 

@@ -23,7 +23,7 @@ def _expense_lines(books: Books, rng: Random) -> tuple[list[Doc], int]:
             detail: Doc = {"AccountRef": books.account(rng, "Expense")}
             kind = "AccountBasedExpenseLineDetail"
         else:
-            product, count = books.product(rng), between(rng, 1, 20)
+            product, count = books.restock(rng)
             amount = product.cost * count
             detail = {"ItemRef": product.reference, "UnitPrice": money(product.cost), "Qty": quantity(count * 100)}
             kind = "ItemBasedExpenseLineDetail"

@@ -7,6 +7,7 @@ from random import Random
 from backfill.simulator.documents import Doc
 from backfill.simulator.seed.books import Books
 from backfill.simulator.seed.lists import address
+from backfill.simulator.seed.words import MEMO
 
 # Since late 2025 a country in a company's addresses has three letters.
 _COUNTRIES = {"US": "USA", "CA": "CAN", "GB": "GBR", "FR": "FRA"}
@@ -57,10 +58,24 @@ def preferences(books: Books, _rng: Random, _day: str) -> Doc:
             "DefaultTerms": {"value": "1"},
             "ETransactionPaymentEnabled": False,
         },
-        "EmailMessagesPrefs": {"InvoiceMessage": {"Subject": f"Invoice from {profile.name}"}},
+        "EmailMessagesPrefs": {
+            f"{form}Message": {
+                "Subject": f"{form} from {profile.name}",
+                "Message": "Please find your document attached.",
+            }
+            for form in ("Invoice", "Estimate", "SalesReceipt", "Statement")
+        },
         "VendorAndPurchasesPrefs": {"TrackingByCustomer": True, "BillableExpenseTracking": True},
         "TimeTrackingPrefs": {"UseServices": True, "BillCustomers": True, "WorkWeekStartDate": "Monday"},
         "TaxPrefs": {"UsingSalesTax": True, "PartnerTaxEnabled": False},
         "CurrencyPrefs": {"MultiCurrencyEnabled": profile.multicurrency, "HomeCurrency": {"value": profile.home.code}},
-        "OtherPrefs": {"NameValue": [{"Name": "SalesFormsPrefs.DefaultItem", "Value": "1"}]},
+        "OtherPrefs": {
+            "NameValue": [
+                {"Name": "SalesFormsPrefs.DefaultCustomerMessage", "Value": MEMO},
+                {"Name": "SalesFormsPrefs.DefaultItem", "Value": "1"},
+                {"Name": "WarnDuplicateCheckNumber", "Value": "false"},
+                {"Name": "WarnDuplicateBillNumber", "Value": "false"},
+                {"Name": "WarnDuplicateJournalNumber", "Value": "false"},
+            ]
+        },
     }

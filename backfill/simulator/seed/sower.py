@@ -6,13 +6,22 @@ from collections import defaultdict, deque
 from datetime import UTC, date, datetime
 from random import Random
 
+from backfill.simulator.books.balances import account_balances
+from backfill.simulator.books.entries import UNIT, Party, micros, quantity
+from backfill.simulator.books.ledger import Ledger, Transaction
+from backfill.simulator.books.lists import SownLists
+from backfill.simulator.books.opening import start_of, transactions
+from backfill.simulator.books.postings import POSTINGS
+from backfill.simulator.books.stored_lists import StoredLists
+from backfill.simulator.books.tally import Tally
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company, rate_key
 from backfill.simulator.documents import Doc, cents, money
 from backfill.simulator.seed import purchases, sales, taxes
-from backfill.simulator.seed.books import Books, Party
+from backfill.simulator.seed.books import Books
+from backfill.simulator.seed.books import Party as Named
 from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.chart import CHART, account
 from backfill.simulator.seed.drafts import Draft, OpenItems
@@ -55,6 +64,11 @@ class Sower:
         self._end_s = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
         self._start_s = self._end_s - HISTORY_S
         self._books = Books(profile)
+        self._lists = SownLists(company.home_currency)
+        self._ledger = Ledger(self._lists, lambda: transactions(company))
+        self._tally = Tally(self._lists)
+        self._accounts: dict[str, Draft] = {}
+        self._items: dict[str, Draft] = {}
         self._rows: dict[str, list[StoredObject | Draft]] = {entity: [] for entity in TRAITS}
         self._invoices = OpenItems(_OPEN_LIMIT)
         self._bills = OpenItems(_OPEN_LIMIT)
@@ -136,10 +150,6 @@ class Sower:
         match entity:
             case "Purchase":
                 self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
-            case "CreditMemo":
-                self._owe(doc["CustomerRef"]["value"], -cents(doc["Balance"]), created)
-            case "VendorCredit":
-                self._owe(doc["VendorRef"]["value"], -cents(doc["Balance"]), created)
             case _:
                 pass
 
@@ -152,7 +162,6 @@ class Sower:
         draft = self._add(entity, doc, created, hold=True)
         draft.open = cents(doc["Balance"])
         party_id = doc["CustomerRef" if entity == "Invoice" else "VendorRef"]["value"]
-        self._owe(party_id, draft.open, created)
         if chance(self._rng, _BAD_DEBT):
             self._settle(draft)
             return
@@ -169,7 +178,6 @@ class Sower:
             self._add("Payment", voided(doc), created, token=1)
             return
         draft = self._add("Payment", doc, created, hold=True)
-        self._owe(party.id, -cents(doc["TotalAmt"]), created)
         self._apply(waiting, applied, self._invoices, {"TxnId": draft.id, "TxnType": "Payment"}, created)
         draft.open = cents(doc["TotalAmt"])
         self._undeposited.append(draft)
@@ -183,7 +191,6 @@ class Sower:
         doc = purchases.bill_payment(self._books, self._rng, self._zone.date_text(dated), vendor, applied)
         # Where nothing is open it was entered by mistake.
         draft = self._add("BillPayment", doc if applied else voided(doc), created, token=int(not applied))
-        self._owe(vendor.id, -cents(doc["TotalAmt"]), created)
         # Intuit calls it a check here even where it was paid by card.
         self._apply(waiting, applied, self._bills, {"TxnId": draft.id, "TxnType": "BillPaymentCheck"}, created)
 
@@ -217,17 +224,27 @@ class Sower:
         draft.token += 1
         draft.updated = max(draft.updated, at_s)
 
-    def _party(self, parties: list[Party], waiting: list[Draft], key: str) -> Party:
+    def _party(self, parties: list[Named], waiting: list[Draft], key: str) -> Named:
         if not waiting:
             return pick(self._rng, parties)
         party_id = waiting[0].doc[key]["value"]
         return self._books.parties[party_id]
 
-    def _owe(self, party_id: str, amount: int, at_s: int) -> None:
-        """The balance of a customer or vendor moves: its LastUpdatedTime does, its SyncToken does not."""
-        draft = self._parties[party_id]
-        draft.open += amount
-        draft.updated = max(draft.updated, at_s)
+    def _post(self, draft: Draft) -> None:
+        """Book the row. What balances move of is touched: its LastUpdatedTime moves, its SyncToken does not."""
+        booked = self._ledger.booked(Transaction(draft.entity, draft.id, draft.doc))
+        self._ledger.enter(booked)
+        self._tally.add(booked.effects.postings)
+        for posting in booked.effects.postings:
+            account = self._accounts[posting.account]
+            account.updated = max(account.updated, draft.created)
+            party = self._parties.get(posting.party.id)
+            if party:
+                party.updated = max(party.updated, draft.created)
+        for movement in booked.effects.movements:
+            item = self._items[movement.item]
+            item.updated = max(item.updated, draft.created)
+            self._books.watch(movement.item, self._ledger.stocks[movement.item].on_hand // UNIT)
 
     def _dated(self, created: int, *, imported: bool) -> int:
         """The instant on whose day a transaction entered at `created` is dated."""
@@ -254,11 +271,29 @@ class Sower:
         elif not TRAITS[entity].is_transaction:
             self._books.learn(entity, object_id, doc)
             self._retire(draft)
-        if entity in {"Customer", "Vendor"}:
-            self._parties[object_id] = draft
-        hold = hold or entity in {"Account", "Customer", "Vendor"}
+        hold = hold or self._keep(draft)
+        if entity in POSTINGS:
+            self._post(draft)
         rows.append(draft if hold else self._sealed(draft))
         return draft
+
+    def _keep(self, draft: Draft) -> bool:
+        """Whether the row has a balance or stock, and so is stored when all is posted."""
+        match draft.entity:
+            case "Customer" | "Vendor":
+                self._parties[draft.id] = draft
+            case "Account":
+                self._accounts[draft.id] = draft
+                self._lists.learn(draft.entity, draft.id, draft.doc)
+            case "Item":
+                self._lists.learn(draft.entity, draft.id, draft.doc)
+                if draft.doc["Type"] != "Inventory":
+                    return False
+                self._items[draft.id] = draft
+                self._ledger.set_up(start_of(self._lists, draft.id, draft.doc, micros(draft.doc["QtyOnHand"])))
+            case _:
+                return False
+        return True
 
     def _retire(self, draft: Draft) -> None:
         """Some list rows are inactive by now; what was entered before goes on citing them."""
@@ -288,24 +323,28 @@ class Sower:
         )
 
     def _balance(self) -> None:
-        """Balances of customers (with those of their jobs), vendors, receivables and payables."""
+        """Balances of accounts, customers (with those of their jobs) and vendors, and what is on hand."""
+        for item, stock in self._ledger.stocks.items():
+            self._tally.add_sums(stock.totals())
+            self._items[item].doc["QtyOnHand"] = quantity(stock.on_hand)
+        moves = self._tally.moves()
         below: dict[str, int] = defaultdict(int)
-        totals = {"Customer": 0, "Vendor": 0}
         for draft in reversed(self._parties.values()):  # jobs are entered after their parents
-            draft.doc["Balance"] = money(draft.open)
-            totals[draft.entity] += draft.open
+            owed = moves.parties.get(Party(draft.entity, draft.id), 0)
+            draft.doc["Balance"] = money(owed)
             if draft.entity == "Customer":
-                below[draft.id] += draft.open
+                below[draft.id] += owed
                 draft.doc["BalanceWithJobs"] = money(below[draft.id])
                 if "ParentRef" in draft.doc:
                     below[draft.doc["ParentRef"]["value"]] += below[draft.id]
-        posted = {"AccountsReceivable": totals["Customer"], "AccountsPayable": -totals["Vendor"]}
-        for row in self._rows["Account"]:
-            assert isinstance(row, Draft)
-            balance = money(posted.get(row.doc["AccountSubType"], 0))
-            row.doc |= {"CurrentBalance": balance, "CurrentBalanceWithSubAccounts": balance}
+        accounts = [facts for object_id in self._accounts if (facts := self._lists.account(object_id))]
+        shown = account_balances(accounts, self._lists.home, moves.accounts)
+        for object_id, draft in self._accounts.items():
+            draft.doc |= {key: money(amount) for key, amount in shown[object_id].items()}
 
     def _store(self) -> None:
         for entity, rows in self._rows.items():
             for row in rows:
                 self._company.load(entity, self._sealed(row) if isinstance(row, Draft) else row)
+        self._ledger.lists = StoredLists(self._company)
+        self._company.ledger = self._ledger

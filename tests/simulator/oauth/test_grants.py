@@ -1,4 +1,4 @@
-"""The life of tokens: rotation after a day, idle death, the five-year wall, revocation, and the refusals."""
+"""The life of tokens: rotation after a day, idle death, the five-year wall, and the refusals."""
 
 from __future__ import annotations
 
@@ -7,28 +7,9 @@ import json
 
 import pytest
 
-from backfill.simulator.oauth import OAuth, TokenState
+from backfill.simulator.oauth.authority import OAuth, TokenState
 from backfill.simulator.settings import SimulatorSettings
-
-REALM = "9130357000000001"
-
-
-@pytest.fixture
-def make_oauth(clock):
-    def make(**settings: object) -> OAuth:
-        return OAuth(SimulatorSettings(**settings), now=clock.now, seed=3)
-
-    return make
-
-
-def basic(client_id: str, client_secret: str) -> dict[str, str]:
-    return {"authorization": "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()}
-
-
-def refresh(oauth: OAuth, token: str, **headers: str) -> tuple[int, dict]:
-    form = {"grant_type": "refresh_token", "refresh_token": token}
-    answer = oauth.post(form, basic(oauth.client_id, oauth.client_secret) | headers)
-    return answer.status, json.loads(answer.body)
+from tests.simulator.oauth.calls import REALM, own_app, refresh
 
 
 def test_credentials_come_from_the_seed_and_stay_out_of_reprs(make_oauth) -> None:
@@ -120,7 +101,7 @@ def test_access_tokens_expire(make_oauth, clock) -> None:
     oauth = make_oauth()
     header = f"Bearer {oauth.credentials(REALM).access_token}"
     clock.forward(seconds=3599)
-    assert oauth.check(header, REALM)[:2] == (TokenState.GOOD, oauth.client_id)
+    assert oauth.check(header, REALM)[:2] == (TokenState.GOOD, oauth.apps.ready_made.client_id)
     clock.forward(seconds=1)
     assert oauth.check(header, REALM)[0] is TokenState.EXPIRED
 
@@ -190,10 +171,30 @@ def test_refusals_of_the_token_endpoint(make_oauth, form: dict[str, str], status
     access = oauth.credentials(REALM).access_token
     answer = oauth.post(
         {name: value.format(access=access) for name, value in form.items()},
-        basic(oauth.client_id, oauth.client_secret),
+        own_app(oauth),
     )
     assert answer.status == status
     assert json.loads(answer.body)["error"] == error
+
+
+def test_a_replaced_value_may_be_the_end_of_the_consent(make_oauth, clock) -> None:
+    """Two workers that refresh at once: the second carries the old value, and takes the first one's tokens along."""
+    for reuse, survives in (("refused", 200), ("ends_consent", 400)):
+        oauth = make_oauth(refresh_rotation_s=0, refresh_reuse=reuse)
+        old = oauth.credentials(REALM).refresh_token
+        first = refresh(oauth, old)[1]
+        assert first["refresh_token"] != old
+        assert refresh(oauth, old)[0] == 400
+        assert refresh(oauth, first["refresh_token"])[0] == survives
+
+
+def test_a_refresh_may_end_the_access_tokens_before_it(make_oauth) -> None:
+    for ends, state in ((False, TokenState.GOOD), (True, TokenState.REVOKED)):
+        oauth = make_oauth(refresh_ends_access_token=ends)
+        held = oauth.credentials(REALM)
+        new = refresh(oauth, held.refresh_token)[1]["access_token"]
+        assert oauth.check(f"Bearer {held.access_token}", REALM)[0] is state
+        assert oauth.check(f"Bearer {new}", REALM)[0] is TokenState.GOOD
 
 
 @pytest.mark.parametrize("authorization", ["", "Basic ???", "Bearer x", "Basic eDp5"])

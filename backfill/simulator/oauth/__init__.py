@@ -1,0 +1,1 @@
+"""The authorisation server: apps, consent, tokens, and who the user is."""
