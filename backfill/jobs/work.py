@@ -20,8 +20,9 @@ from backfill.qbo.query import PAGE_ROWS_MAX
 _BYTES_PER_ROW = 2_048
 """First guess at an object's size: invoices of Intuit's sandbox are 1.5 to 2.3 kB. Corrected by what comes."""
 
-_COPIES = 3
-"""A page in flight exists as the answer's bytes, as rows, and as the driver's message to Postgres."""
+_COPIES = 2
+"""A page in flight exists as the answer's bytes, of which its rows are views, and for a moment as the pieces that these
+were put together from, or that go on to Postgres."""
 
 _SAMPLE_ROWS = 50
 """Rows of a page looked at for their size: enough for a mean, and a twentieth of the work."""
