@@ -1,6 +1,6 @@
 """Five thousand realms under virtual time: what the scheduler and pacing cost, and whether they are fair.
 
-    python benchmarks/bench_fleet.py [--quick]
+    python -m benchmarks.bench_fleet [--quick]
 
 The fleet, the budgets and the store in memory are the program's own; a realm's job asks for so many pages by so many
 readers, and every answer comes after its latency and costs nothing. Four questions:
