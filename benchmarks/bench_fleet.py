@@ -32,7 +32,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import anyio
-from measured import write_result
 
 from backfill.cli.command import GC_THRESHOLD
 from backfill.errors import StoppedError, ThrottledError
@@ -51,6 +50,7 @@ from backfill.pacing.retried import READING, Retried
 from backfill.pacing.virtual_clock import VirtualClockLoop
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Lane, Request, Response, Transport
+from benchmarks.measured import write_result
 
 PAGE_BYTES = 6 * 1024 * 1024
 LATENCY_S = (0.2, 0.4)

@@ -126,7 +126,8 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
         so_far = sum(part.rows for part in slices if part.entity == name)
         # What is held beyond what this scan has read was there before it: then most rows to come are known.
         work.expected[name] = Expected.NEW if held.live <= so_far else Expected.KNOWN
-    waiting = iter(open_slices)
+    # Of every entity in turn: writers into one table wait for one another at its end and in its index (measured).
+    waiting = iter(sorted(open_slices, key=lambda part: part.number))
     failures: list[BackfillError] = []
 
     async def read(scope: anyio.CancelScope) -> None:
