@@ -254,11 +254,7 @@ class _Page:
         """One statement. The Ids of `rows` are distinct. Raises LeaseLostError if the fence does not hold."""
         row = await connection.fetchrow(
             land_statement(self.entity),
-            self.lease.realm_id,
-            self.lease.epoch,
-            self.lease.owner,
-            self.run_id,
-            self.entity,
+            *self._leased(),
             [record.id for record in rows],
             [record.sync_token for record in rows],
             [record.created_at for record in rows],
@@ -266,16 +262,10 @@ class _Page:
             [record.deleted for record in rows],
             [record.doc for record in rows],
             self.overwrite_equal_from,
-            checkpoint and checkpoint.number,
-            checkpoint and checkpoint.cursor,
-            checkpoint and checkpoint.rows,
-            checkpoint and checkpoint.done,
+            *_moved(checkpoint),
         )
-        assert row is not None, "a SELECT of counts has a row"
-        if not row["fenced"]:
-            raise lease_lost(self.lease)
-        assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
-        return _Tally(live=row["landed"], deleted=row["deleted"])
+        counts = self._fenced(row, checkpoint)
+        return _Tally(live=counts["landed"], deleted=counts["deleted"])
 
     async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
         """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
@@ -300,18 +290,15 @@ class _Page:
 
     async def checkpoint(self, connection: Connection, checkpoint: Checkpoint | None) -> asyncpg.Record:
         """Fence and checkpoint, and no rows. Raises as `land` does."""
-        row = await connection.fetchrow(
-            FENCED_CHECKPOINT,
-            self.lease.realm_id,
-            self.lease.epoch,
-            self.lease.owner,
-            self.run_id,
-            self.entity,
-            checkpoint and checkpoint.number,
-            checkpoint and checkpoint.cursor,
-            checkpoint and checkpoint.rows,
-            checkpoint and checkpoint.done,
-        )
+        row = await connection.fetchrow(FENCED_CHECKPOINT, *self._leased(), *_moved(checkpoint))
+        return self._fenced(row, checkpoint)
+
+    def _leased(self) -> tuple[object, ...]:
+        """The first five parameters of both statements."""
+        return self.lease.realm_id, self.lease.epoch, self.lease.owner, self.run_id, self.entity
+
+    def _fenced(self, row: asyncpg.Record | None, checkpoint: Checkpoint | None) -> asyncpg.Record:
+        """What either statement answered, if the fence held and the slice was there."""
         assert row is not None, "a SELECT of counts has a row"
         if not row["fenced"]:
             raise lease_lost(self.lease)
@@ -373,6 +360,13 @@ def _layers(records: Sequence[Record]) -> list[list[Record]]:
         else:
             layers.append({record.id: record})
     return [sorted(layer.values(), key=lambda record: record.id) for layer in layers]
+
+
+def _moved(checkpoint: Checkpoint | None) -> tuple[object, ...]:
+    """The last four parameters of both statements."""
+    if checkpoint is None:
+        return None, None, None, None
+    return checkpoint.number, checkpoint.cursor, checkpoint.rows, checkpoint.done
 
 
 def _token(sync_token: int | None) -> int:
