@@ -10,6 +10,9 @@ import msgspec
 Doc = dict[str, Any]
 """A decoded object: amounts are `Decimal` or `int`, everything else is plain JSON."""
 
+MASKED_SSN = "XXX-XX-XXXX"
+"""What Intuit's API answers in the place of an employee's social security number: the number itself is never said."""
+
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(Doc, float_hook=Decimal)
 

@@ -147,4 +147,4 @@ def unknown_object(name: str) -> Fault:
 
 
 NOT_ACCEPTABLE = unsupported("answering objects in XML")
-"""The real service would answer in XML here; the simulator writes faults in XML, and no objects."""
+"""What knows JSON only (the tax service) was asked to answer in XML; all else is translated at the API's door."""

@@ -16,8 +16,8 @@ COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_
 """In the order in which `encoded` writes them."""
 
 ROWS_PER_CHUNK = 125
-"""One CopyData message, some 200 kB: as much as a local socket takes at once, so that the server is given work while
-the next piece is made, and few enough messages that their cost vanishes."""
+"""One CopyData message, some 200 kB: the server has work while the next piece is made, and the messages are few enough
+that their cost vanishes (5 rows a message cost half as much again, 1,000 gain nothing)."""
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 """Signature, flags, and no extension, as the documentation of COPY has it."""

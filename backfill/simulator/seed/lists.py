@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from backfill.simulator.documents import Doc, money
+from backfill.simulator.documents import MASKED_SSN, Doc, money
 from backfill.simulator.seed.books import Books
 from backfill.simulator.seed.draw import between, chance, pick
 from backfill.simulator.seed.words import (
@@ -136,7 +136,7 @@ def employee(books: Books, rng: Random, day: str) -> Doc:
         "DisplayName": name,
         "PrintOnCheckName": name,
         "Active": True,
-        "SSN": "XXX-XX-XXXX",
+        "SSN": MASKED_SSN,
         "PrimaryAddr": address(rng, 2 + len(books.taken)),
         "PrimaryPhone": _telephone(rng),
         "BillableTime": chance(rng, 0.5),

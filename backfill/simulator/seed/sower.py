@@ -75,7 +75,6 @@ class Sower:
         self._undeposited: deque[Draft] = deque()
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
-        self._last_list_slot = 0
 
     def sow(self) -> None:
         counts = quotas(self._profile)

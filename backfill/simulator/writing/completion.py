@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from backfill.simulator.documents import Doc
+from backfill.simulator.documents import MASKED_SSN, Doc
 from backfill.simulator.writing import accounts, forms, lines, names, settlements
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.references import currency, currency_name
@@ -47,7 +47,7 @@ def _employee(desk: Desk, doc: Doc) -> Doc:
     """An employee: no balance and no currency; what is not to be seen of the SSN is not."""
     shown = {name: value for name, value in doc.items() if name not in {"Balance", "CurrencyRef", "EmailAddress"}}
     if shown.get("SSN"):
-        shown["SSN"] = "XXX-XX-XXXX"
+        shown["SSN"] = MASKED_SSN
     return _addressed(desk, {"BillableTime": False, **shown}, "PrimaryAddr")
 
 

@@ -150,16 +150,6 @@ def duplicate_number(number: str, clashing_id: str, entity: str) -> Fault:
     )
 
 
-def bad_amount(amount: object) -> Fault:
-    """6070: our wording of the detail."""
-    return Fault(
-        "6070",
-        "Amount calculation incorrect in the request",
-        f"Amount is not equal to UnitPrice * Qty. Supplied value:{amount}",
-        element="Amount",
-    )
-
-
 STALE = Fault(
     "5010",
     "Stale Object Error",
