@@ -126,7 +126,7 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
         so_far = sum(part.rows for part in slices if part.entity == name)
         # What is held beyond what this scan has read was there before it: then most rows to come are known.
         work.expected[name] = Expected.NEW if held.live <= so_far else Expected.KNOWN
-    # Of every entity in turn: writers into one table wait for one another at its end and in its index (measured).
+    # Of every entity in turn: writers into different tables share no page and no index.
     waiting = iter(sorted(open_slices, key=lambda part: part.number))
     failures: list[BackfillError] = []
 
