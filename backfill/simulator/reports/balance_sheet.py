@@ -85,8 +85,8 @@ def balance_sheet(inquiry: Inquiry) -> Draft:
     postings = list(inquiry.unsorted(end=inquiry.asked.end))
     layout = Layout(inquiry, postings, as_of=True)
     chart = inquiry.chart
-    standing = [posted for posted in postings if not chart.account(posted.posting.account).of_result]
-    results = [posted for posted in postings if chart.account(posted.posting.account).of_result]
+    standing = [posted for posted in postings if not chart.results[posted.posting.account]]
+    results = [posted for posted in postings if chart.results[posted.posting.account]]
     sums = layout.sums(standing, lambda posted: posted.posting.account)
     retained, running = _results(inquiry, layout, results)
     key = chart.key(RETAINED)

@@ -104,10 +104,9 @@ class CashBook(Ordered[Origin]):
         result: list[Posting] = []
         others: list[Posting] = []
         for posting in booked.effects.postings:
-            account = self._chart.account(posting.account)
-            if posting.line < 0 and account.kind == _CONTROL[booked.entity]:
+            if posting.line < 0 and self._chart.account(posting.account).kind == _CONTROL[booked.entity]:
                 controls.append(posting)
-            elif account.of_result:
+            elif self._chart.results[posting.account]:
                 result.append(posting)
             else:
                 others.append(posting)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from operator import neg
 
-from backfill.simulator.books.ordered import Posted
 from backfill.simulator.books.roles import UNDEPOSITED
 from backfill.simulator.reports.accounts import Sums, account_rows, added, block, figures
 from backfill.simulator.reports.inquiry import Inquiry
@@ -38,34 +37,24 @@ def cash_flow(inquiry: Inquiry) -> Draft:
 def _opening(inquiry: Inquiry, layout: Layout, cash: frozenset[str], change: Sequence[int]) -> list[int]:
     """The cash that each column begins with."""
     start = inquiry.asked.span.start
-    before: list[Posted] = []
+    found = [0] * layout.width
     if start is not None:
         until = (start - timedelta(days=1)).isoformat()
-        before = [posted for posted in inquiry.unsorted(end=until) if posted.posting.account in cash]
-    everything = sum(posted.posting.cents for posted in before)
-    if not layout.is_of_time:
-        owned = {
-            place: sum(posted.posting.cents for posted in before if _owned(layout, posted) == place)
-            for place in range(layout.width - 1)
-        }
-        return [*(owned[place] for place in range(layout.width - 1)), everything]
-    found = [everything]
-    for cents in change[: layout.width - 2]:
-        found.append(found[-1] + cents)
-    return [*found, everything]
-
-
-def _owned(layout: Layout, posted: Posted) -> int:
-    """The column of a posting from before the span, whose owner may have none."""
-    try:
-        return layout.place(posted)
-    except KeyError:
-        return -1
+        for posted in inquiry.unsorted(end=until):
+            if posted.posting.account in cash:
+                found[-1] += posted.posting.cents
+                if not layout.is_of_time and (place := layout.place(posted)) >= 0:
+                    found[place] += posted.posting.cents
+    if layout.is_of_time:
+        found[0] = found[-1]
+        for number in range(1, layout.width - 1):
+            found[number] = found[number - 1] + change[number - 1]
+    return found
 
 
 def _body(inquiry: Inquiry, others: Sums, change: Sequence[int], opening: Sequence[int]) -> Iterator[Node]:
     words, width, chart = inquiry.words, len(change), inquiry.chart
-    earned = [-cents for cents in added([row for key, row in others.items() if chart.account(key).of_result], width)]
+    earned = [-cents for cents in added([row for key, row in others.items() if chart.results[key]], width)]
     income = data([Cell(words("Net Income")), *figures(inquiry, earned, shown=True)], "NetIncome")
     adjusted, adjustments = _moved(inquiry, others, _OPERATING, width)
     operating: list[Node] = [income]

@@ -44,11 +44,6 @@ class Account(NamedTuple):
         """1 where a debit is shown as positive, -1 where a credit is."""
         return 1 if self.kind in _DEBIT else -1
 
-    @property
-    def of_result(self) -> bool:
-        """Whether it is closed into retained earnings at a fiscal year's end."""
-        return self.kind in RESULT
-
 
 _BY_THEMSELVES: Mapping[str, Account] = MappingProxyType(
     {
@@ -77,6 +72,8 @@ class Chart:
         for account in self._accounts.values():
             self._details.setdefault(account.detail, account.id)
         self._below: dict[str, list[str]] | None = None
+        self.results: Mapping[str, bool] = _Results(self)
+        """By an account's key, whether it is closed into retained earnings at a fiscal year's end."""
 
     def key(self, detail: str) -> str:
         """The key of the account of a detail type that reports post to by themselves."""
@@ -136,6 +133,18 @@ class Chart:
 
     def __iter__(self) -> Iterator[Account]:
         return (self._accounts[key] for key in sorted(self._accounts, key=self.place))
+
+
+class _Results(dict[str, bool]):
+    """Every key is found: postings are asked one by one, and accounts are few."""
+
+    def __init__(self, chart: Chart) -> None:
+        super().__init__()
+        self._chart = chart
+
+    def __missing__(self, key: str) -> bool:
+        found = self[key] = self._chart.account(key).kind in RESULT
+        return found
 
 
 def _account(object_id: str, doc: Doc) -> Account:

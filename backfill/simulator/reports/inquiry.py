@@ -77,7 +77,7 @@ class Inquiry:
         found = self.balances(as_of)
         retained = self.chart.key(RETAINED)
         for key, cents in closed.items():
-            if self.chart.account(key).of_result:
+            if self.chart.results[key]:
                 found[key] = found.get(key, 0) - cents
                 found[retained] = found.get(retained, 0) + cents
         return {key: cents for key, cents in found.items() if cents}

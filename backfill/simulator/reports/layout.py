@@ -75,9 +75,9 @@ class Layout:
         return [slot.span.end for slot in self._slots] + [whole] * self.has_total
 
     def place(self, posted: Posted) -> int:
-        """The column of a posting; of the first one, where it is older than all. -1: the total alone."""
+        """The column of a posting; of the first one, where it is older than all. -1: none but the total."""
         if self._owner:
-            return self._places[self._owner[2](posted.posting)]
+            return self._places.get(self._owner[2](posted.posting), -1)
         return max(0, bisect_right(self._begins, posted.day) - 1) if self._begins else -1
 
     def sums(self, postings: Iterable[Posted], key: Callable[[Posted], str]) -> dict[str, list[int]]:

@@ -38,12 +38,8 @@ NET_INCOME = ("Net Income", "NetIncome")
 
 def profit_and_loss(inquiry: Inquiry) -> Draft:
     """Income, cost of sales and expenses of the span, and what is left."""
-    asked = inquiry.asked
-    rows = [
-        posted
-        for posted in inquiry.unsorted(start=asked.start, end=asked.end)
-        if inquiry.chart.account(posted.posting.account).of_result
-    ]
+    asked, results = inquiry.asked, inquiry.chart.results
+    rows = [posted for posted in inquiry.unsorted(start=asked.start, end=asked.end) if results[posted.posting.account]]
     layout = Layout(inquiry, rows)
     sums = layout.sums(rows, lambda posted: posted.posting.account)
     body = list(_body(inquiry, sums, layout.width))

@@ -21,9 +21,9 @@ def profit_and_loss_detail(inquiry: Inquiry) -> Draft:
     table, splits = Table(inquiry, COLUMNS), Splits(inquiry.daybook)
     moved: dict[str, list[Entry]] = {}
     for posted in inquiry.postings():
-        account = inquiry.chart.account(posted.posting.account)
-        if account.of_result:
-            moved.setdefault(posted.posting.account, []).append(_entry(inquiry, splits, posted, account.sign))
+        key = posted.posting.account
+        if inquiry.chart.results[key]:
+            moved.setdefault(key, []).append(_entry(inquiry, splits, posted, inquiry.chart.account(key).sign))
     rows = list(_body(inquiry, table, moved))
     return Draft(table.columns(), rows, bool(moved))
 
