@@ -27,8 +27,9 @@ def trial_balance(inquiry: Inquiry) -> Draft:
 
 
 def _grand(inquiry: Inquiry, standing: dict[str, int]) -> list[Cell]:
-    debit = sum(cents for cents in standing.values() if cents > 0)
-    return [inquiry.cell(debit, shown=True), inquiry.cell(debit, shown=True)]
+    debit = sum(max(0, cents) for cents in standing.values())
+    credit = sum(max(0, -cents) for cents in standing.values())
+    return [inquiry.cell(debit, shown=True), inquiry.cell(credit, shown=True)]
 
 
 def _flat(inquiry: Inquiry, standing: dict[str, int]) -> Iterator[Node]:
