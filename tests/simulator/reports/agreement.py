@@ -116,8 +116,7 @@ def _check_other_views(reporter, year: dict[str, str], earned: Decimal) -> None:
     wanted = sum(
         reporter_group[0]
         for name in ("COGS", "Expenses", "OtherExpenses")
-        if (result := reporter.ask("ProfitAndLoss", **year)).has_group(name)
-        and (reporter_group := result.group(name))
+        if (result := reporter.ask("ProfitAndLoss", **year)).has_group(name) and (reporter_group := result.group(name))
     )
     assert (spent.group("GrandTotal")[0] if spent.has_data else 0) == wanted
     by_class, by_item = reporter.ask("ClassSales", **year), reporter.ask("ItemSales", **year)
@@ -155,7 +154,11 @@ def _check_parties(reporter, year: dict[str, str], *, exact: bool) -> None:
 
 
 def _open_column(report) -> int:
-    (place,) = (place for place, column in enumerate(report.columns) if "subt" in column["ColType"] and "open" in column["ColType"])
+    (place,) = (
+        place
+        for place, column in enumerate(report.columns)
+        if "subt" in column["ColType"] and "open" in column["ColType"]
+    )
     return place
 
 
