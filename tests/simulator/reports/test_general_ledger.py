@@ -11,9 +11,7 @@ FEBRUARY = {"start_date": "2026-02-01", "end_date": "2026-02-28"}
 def section(report, account) -> dict:
     """The section whose header has the account's Id."""
     (found,) = (
-        node
-        for node in report.walk()
-        if node.get("Header", {}).get("ColData", [{}])[0].get("id") == account["value"]
+        node for node in report.walk() if node.get("Header", {}).get("ColData", [{}])[0].get("id") == account["value"]
     )
     return found
 

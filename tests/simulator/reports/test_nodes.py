@@ -38,7 +38,9 @@ def test_what_is_kept_is_what_comes_first_then_the_notice_and_nothing_else(seed:
 
 
 def test_sections_that_were_open_have_no_summary() -> None:
-    inner = section([Cell("inner")], [data([Cell("a"), Cell("1")]), data([Cell("b"), Cell("2")])], [Cell("sum"), Cell("3")])
+    inner = section(
+        [Cell("inner")], [data([Cell("a"), Cell("1")]), data([Cell("b"), Cell("2")])], [Cell("sum"), Cell("3")]
+    )
     rows: list[Node] = [section([Cell("outer")], [inner], [Cell("all")]), data([Cell("later")])]
     cut = msgspec.json.decode(msgspec.json.encode(cut_after(rows, 3, NOTICE, 2)))
     assert cut == [
