@@ -140,7 +140,8 @@ class Simulator:
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
             return _Admission(app, 0, self._stranger(call, state, token))
-        refused = self.throttle.arrive(call.realm_id, app, batch=call.segments[0] == "batch", at=anyio.current_time())
+        kinds = {"batch": call.lane is Lane.BATCH, "report": call.lane is Lane.REPORT}
+        refused = self.throttle.arrive(call.realm_id, app, at=anyio.current_time(), **kinds)
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
         wait_s = refused.wait_s if self.settings.retry_after else None

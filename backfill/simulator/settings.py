@@ -54,6 +54,8 @@ class ServerLimits:
     """Per realm and app."""
     realm_batches_per_minute: int | None = 120
     """Per realm, all apps together."""
+    reports_per_minute: int | None = None
+    """Per realm and app. Undocumented: whether reports have a limit of their own at all."""
     in_flight: int | None = 10
     """Per realm and app: the older wording of the limit per second, still believed to be enforced."""
 

@@ -82,11 +82,11 @@ class Throttle:
         self._realms: dict[str, _Realm] = {}
         self._apps: dict[tuple[str, str], _App] = {}
 
-    def arrive(self, realm_id: str, app: str, *, batch: bool, at: float) -> Refusal | None:
+    def arrive(self, realm_id: str, app: str, *, batch: bool, at: float, report: bool = False) -> Refusal | None:
         """Count an arrival. None: it is served and in flight until `depart`; otherwise it is refused."""
         realm, own = self._of(realm_id, app)
         self._other_apps(realm, at)
-        counters = dict(_counting(realm.counters | own.counters, batch=batch))
+        counters = dict(_counting(realm.counters | own.counters, batch=batch, report=report))
         refusal = max(self._refusals(counters, own, at), key=lambda refusal: refusal.wait_s, default=None)
         if refusal is None or self._settings.refused_count:
             for counter in counters.values():
@@ -141,7 +141,11 @@ class Throttle:
             realm = self._realms[realm_id] = _Realm(self._counters(realm_id, shared))
         own = self._apps.get((realm_id, app))
         if own is None:
-            alone = {PER_SECOND: limits.requests_per_second, "batches_per_minute": limits.batches_per_minute}
+            alone = {
+                PER_SECOND: limits.requests_per_second,
+                "batches_per_minute": limits.batches_per_minute,
+                "reports_per_minute": limits.reports_per_minute,
+            }
             own = self._apps[realm_id, app] = _App(self._counters(realm_id, alone))
         return realm, own
 
@@ -180,9 +184,11 @@ class Throttle:
         realm.others_at = last
 
 
-def _counting(counters: _Counters, *, batch: bool) -> Iterator[tuple[str, _Counter]]:
-    """The counters that a request counts in: the batches' only for a batch call."""
-    return (entry for entry in counters.items() if batch or "batches" not in entry[0])
+def _counting(counters: _Counters, *, batch: bool, report: bool) -> Iterator[tuple[str, _Counter]]:
+    """The counters that a request counts in: those of batches and of reports only where it is one."""
+    for name, counter in counters.items():
+        if (batch or "batches" not in name) and (report or "reports" not in name):
+            yield name, counter
 
 
 THROTTLED = Fault(

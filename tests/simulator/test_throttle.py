@@ -294,3 +294,14 @@ def test_the_json_forms() -> None:
 @pytest.mark.parametrize(("wait_s", "header"), [(0.2, "1"), (1.0, "1"), (50.1, "51")])
 def test_retry_after_is_whole_seconds_and_never_none(wait_s: float, header: str) -> None:
     assert refusal_answer("xml", NOW, retry_after_s=wait_s).headers == {"retry-after": header}
+
+
+def test_reports_may_have_a_limit_of_their_own() -> None:
+    judged = Throttle(SimulatorSettings(limits=ServerLimits(reports_per_minute=2)))
+    for at in (0.0, 1.0):
+        assert judged.arrive("r", "a", batch=False, report=True, at=at) is None
+    refusal = judged.arrive("r", "a", batch=False, report=True, at=2.0)
+    assert refusal is not None
+    assert refusal.limit == "reports_per_minute"
+    assert judged.arrive("r", "a", batch=False, at=2.0) is None, "no other request counts in it"
+    assert judged.arrive("r", "b", batch=False, report=True, at=2.0) is None, "it is each app's own"

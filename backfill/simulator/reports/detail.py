@@ -225,6 +225,9 @@ class Table:
         named = "account_name" in keys
         self._shown = [KEYS.get(key, _NO_KEY) if named or key not in _NUMBERS else _NO_KEY for key in keys]
         self._shows = [key.show for key in self._shown]
+        self._blank = [EMPTY] * self.width
+        self._left = inquiry.settings.cells // self.width
+        """Rows that may be shown at all: the report is cut after them, and what is cut need not be made."""
 
     @property
     def width(self) -> int:
@@ -244,6 +247,9 @@ class Table:
 
     def row(self, entry: Entry) -> list[Cell]:
         """The cells of one row."""
+        self._left -= 1
+        if self._left < 0:
+            return self._blank
         inquiry = self._inquiry
         return [show(inquiry, entry) for show in self._shows]
 

@@ -46,7 +46,8 @@ def _drafted(inquiry: Inquiry, columns: Sequence[str]) -> Draft:
     span = inquiry.asked.span
     opening = inquiry.standing(span.start - timedelta(days=1), span.start) if span.start else {}
     moved: dict[str, list[Posted]] = {}
-    for posted in inquiry.postings():
+    # Account after account, each in order: no order of all is needed.
+    for posted in inquiry.unsorted(start=inquiry.asked.start, end=inquiry.asked.end):
         moved.setdefault(posted.posting.account, []).append(posted)
     table = Table(inquiry, columns)
     tree = nested(inquiry, opening.keys() | moved.keys())

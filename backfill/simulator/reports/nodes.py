@@ -61,15 +61,12 @@ class MetaData(msgspec.Struct, rename={"name": "Name", "value": "Value"}):
     value: str
 
 
-class Column(
-    msgspec.Struct, rename={"title": "ColTitle", "kind": "ColType", "metadata": "MetaData", "columns": "Columns"}
-):
-    """A column; one with `columns` is a heading over them."""
+class Column(msgspec.Struct, rename={"title": "ColTitle", "kind": "ColType", "metadata": "MetaData"}):
+    """A column. `metadata` has the key of a summary's column, and the days that it is about."""
 
     title: str
     kind: str
     metadata: list[MetaData] | UnsetType = UNSET
-    columns: Columns | UnsetType = UNSET
 
 
 class Columns(msgspec.Struct, rename={"columns": "Column"}):
@@ -91,7 +88,7 @@ class Draft:
     @property
     def width(self) -> int:
         """How many cells a row has."""
-        return sum(_width(column) for column in self.columns)
+        return len(self.columns)
 
 
 def column(title: str, kind: str, **metadata: str) -> Column:
@@ -171,7 +168,3 @@ def _cut(rows: list[Node], left: int, notice: Data) -> tuple[list[Node], int]:
             return kept, left
         left -= node.summary is not UNSET
     return kept, left
-
-
-def _width(one: Column) -> int:
-    return 1 if one.columns is UNSET else sum(_width(inner) for inner in one.columns.columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_the_parts_of_a_span_are_all_of_it(unit: str) -> None:
     span = Span(date(2024, 1, 17), date(2026, 3, 3))
     parts = list(cut(span, unit, 4))
     assert (parts[0].start, parts[-1].end) == span
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert after.start == before.end + timedelta(days=1)
         assert UNITS[unit].begin(after.start, 4) == after.start
 
