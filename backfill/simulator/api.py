@@ -48,7 +48,9 @@ class Api:
     def handle(self, call: Call) -> Answer:
         """The whole answer to one call. Never raises for anything a client can send."""
         company = self._fleet.company(call.realm_id)
-        shelf = self._shelves.setdefault(call.realm_id, Shelf(company))
+        shelf = self._shelves.get(call.realm_id)
+        if shelf is None:
+            shelf = self._shelves[call.realm_id] = Shelf(company)
         acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
         try:
             answers = self._answers[call.realm_id]
