@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from backfill.simulator.books.ordered import Posted
 from backfill.simulator.reports.accounts import nested
-from backfill.simulator.reports.detail import Entry, Table
+from backfill.simulator.reports.detail import Table, with_balances
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import Cell, Draft, Node, Section, below, data, section
 from backfill.simulator.reports.splits import Splits
 
@@ -86,15 +87,6 @@ def _entries(ledger: _Ledger, key: str, opening: int) -> list[Entry]:
         for posted in ledger.moved.get(key, ())
     ]
     return with_balances(ledger.table.sorted(found), opening)
-
-
-def with_balances(entries: Sequence[Entry], opening: int = 0) -> list[Entry]:
-    """The entries, each with what they have come to by then."""
-    balance, found = opening, []
-    for entry in entries:
-        balance += entry.cents
-        found.append(entry._replace(balance=balance))
-    return found
 
 
 def _lend_id(made: Section) -> None:
