@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from backfill.cli import realms
+from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
@@ -24,6 +25,7 @@ app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(status)
+app.command()(calls)
 app.command()(sql)
 app.command()(migrate)
 

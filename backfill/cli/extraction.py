@@ -72,6 +72,11 @@ class Extraction:
             },
             "requests": {"total": sum(requests.values()), **requests},
             "throttled": self.tally.throttled,
+            "tokens": {
+                "refreshed": self.tally.refreshed,
+                "rotated": self.tally.rotated,
+                "longest_gap_ms": round(self.tally.longest_gap_s * 1000, 3),
+            },
             "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
             "errors": [msgspec.to_builtins(trouble) for trouble in self.fleet.troubles],

@@ -50,6 +50,8 @@ COLUMNS = (
     "refreshed_at",
     "client_id",
     "client_secret",
+    "refresh_expires_at",
+    "consent_expires_at",
 )
 """The columns of backfill.token, named as the fields of `Tokens`, in the order of the statement's values."""
 SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"))
@@ -57,7 +59,8 @@ SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"
 READ = f"SELECT {', '.join(COLUMNS)} FROM backfill.token WHERE realm_id = $1"  # noqa: S608  # columns of ours
 
 STORE = f"""
-INSERT INTO backfill.token (realm_id, {", ".join(COLUMNS)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO backfill.token (realm_id, {", ".join(COLUMNS)})
+VALUES ($1, {", ".join(f"${number}" for number, _ in enumerate(COLUMNS, start=2))})
 ON CONFLICT (realm_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
 """  # noqa: S608  # columns of ours
 
