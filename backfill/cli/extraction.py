@@ -72,11 +72,6 @@ class Extraction:
             },
             "requests": {"total": sum(requests.values()), **requests},
             "throttled": self.tally.throttled,
-            "tokens": {
-                "refreshed": self.tally.refreshed,
-                "rotated": self.tally.rotated,
-                "longest_gap_ms": round(self.tally.longest_gap_s * 1000, 3),
-            },
             "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
             "errors": [msgspec.to_builtins(trouble) for trouble in self.fleet.troubles],
@@ -92,6 +87,9 @@ class Extraction:
             f"Run {self.run_id}: {proven} in {self.wall_s:.1f} s.",
             f"  {rows}, {tally.quarantined:,} quarantined; {requests:,} requests, {tally.throttled} throttled.",
         ]
+        if tally.refreshed:
+            gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
+            lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")
         for name, realms in (
             ("parked", fleet.parked),
             ("unproven", fleet.unproven),
