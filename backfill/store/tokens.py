@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import asyncpg
-import msgspec
 
 from backfill.errors import Disposition, TokenError, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
@@ -141,15 +140,14 @@ class LockedTokens:
         self._stored = False
 
     async def store(self, new: Tokens) -> None:
-        """Commit the new tokens, durably, before returning; the refresh value they replace is kept beside them.
+        """Commit the new tokens, durably, before returning.
 
         That ends the lock. Cancellation waits, and a lost connection is replaced: nobody but us has these tokens.
         Raises UnavailableError if the database stays away, or if others replaced the tokens after the lock was lost.
         """
         assert not self._stored, "the lock ended with the first store"
-        kept = msgspec.structs.replace(new, previous_refresh_token=self.current.refresh_token)
         with anyio.move_on_after(STORE_TIMEOUT_S, shield=True) as patience:
-            await self._store(kept)
+            await self._store(new)
             self._stored = True
         if patience.cancelled_caught:
             raise self._not_stored(f"within {STORE_TIMEOUT_S:.0f} s")
