@@ -105,7 +105,8 @@ def staged(dsn: str, folder: Path, *, old_lives_s: float, realms: int = 1) -> It
     command = [sys.executable, "-m", "backfill", "simulate", "--port=0", f"--realms={realms}", "--rows=10:10"]
     command += [f"--profile={profile}", "--until-stdin-closes", f"--write-realms={file}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as simulator:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=environment, **pipes) as simulator:
         assert simulator.stdout is not None
         assert simulator.stdin is not None
         try:

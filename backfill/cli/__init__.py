@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import realms
+from backfill.cli import keys, realms
 from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
@@ -28,6 +28,7 @@ app.command()(status)
 app.command()(calls)
 app.command()(sql)
 app.command()(migrate)
+app.add_typer(keys.app, name="keys")
 
 
 def run() -> None:

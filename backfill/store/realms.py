@@ -118,6 +118,14 @@ class Realms:
         if not found:
             raise unknown_realm(realm_id)
 
+    async def worked_on(self) -> Sequence[tuple[RealmId, str]]:
+        """The companies that some command works on now, each with its owner."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(
+                "SELECT realm_id, owner FROM backfill.realm WHERE lease_until > clock_timestamp() ORDER BY realm_id"
+            )
+        return [(RealmId(row["realm_id"]), row["owner"]) for row in rows]
+
     async def armed(self) -> frozenset[RealmId]:
         """The companies that may be written into."""
         async with self._database.control() as connection:

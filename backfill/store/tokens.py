@@ -64,6 +64,13 @@ ON CONFLICT (realm_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" 
 """  # noqa: S608  # columns of ours
 
 
+KEYS_USED = f"""
+SELECT encode(substring(value FROM 1 FOR 1), 'hex') AS key_id, count(DISTINCT realm_id) AS realms
+FROM backfill.token CROSS JOIN unnest(ARRAY[{", ".join(SECRET_COLUMNS)}]) AS value
+WHERE value IS NOT NULL GROUP BY 1 ORDER BY 1
+"""  # noqa: S608  # columns of ours
+
+
 class TokenVault:
     """The table of tokens, in clear to its callers only."""
 
@@ -116,6 +123,11 @@ class TokenVault:
                 await self.replace(connection, realm_id, _decrypted(self._keyring, realm_id, row))
                 changed += 1
         return changed
+
+    async def keys_used(self) -> dict[str, int]:
+        """Names of keys, in hexadecimal, to how many realms have something encrypted with them."""
+        async with self._database.control() as connection:
+            return {row["key_id"]: row["realms"] for row in await connection.fetch(KEYS_USED)}
 
 
 class LockedTokens:
