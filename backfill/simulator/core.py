@@ -165,7 +165,7 @@ class Simulator:
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
             return _Admission(app, 0, self._stranger(call, state, token))
-        refused = self.throttle.arrive(call.realm_id, app, batch=call.segments[0] == "batch", at=anyio.current_time())
+        refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=anyio.current_time())
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
         form, retry_after = self.settings.throttle_body, self.settings.retry_after

@@ -58,6 +58,10 @@ class ServerLimits:
     """Per realm, all apps together."""
     in_flight: int | None = 10
     """Per realm and app: the older wording of the limit per second, still believed to be enforced."""
+    reports_per_minute: int | None = None
+    """Per realm. 200 in the limits text of 2017, and in none since."""
+    emails_per_day: int | None = None
+    """Per realm: 40 in Intuit's sandbox, none in production."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for a limit that would let nothing through."""
@@ -99,6 +103,10 @@ class SimulatorSettings:
     """Undocumented: whether refused requests use up the window too."""
     other_requests_per_minute: float = 0.0
     """Traffic of other apps on each realm, evenly spaced, which uses up the realm's own limits."""
+    other_batches_per_minute: float = 0.0
+    """How many of those are batch calls."""
+    other_burst: int = 1
+    """How many of them arrive at once."""
 
     # OAuth
     access_token_life_s: float = 3600.0
@@ -186,6 +194,11 @@ class SimulatorSettings:
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
                 ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
+                (
+                    "other_batches_per_minute is at least 0 and at most other_requests_per_minute",
+                    0 <= self.other_batches_per_minute <= self.other_requests_per_minute,
+                ),
+                ("other_burst is at least 1", self.other_burst >= 1),
             ),
         )
 
