@@ -8,24 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, REQUEST_ID_TOO_LONG, Fault
+from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, Fault
 from backfill.simulator.writing.faults import (
     BAD_REQUEST_ID,
     DUPLICATE_REQUEST_ID,
     PERIOD_CLOSED,
     PERIOD_CLOSED_TO_REMOVAL,
     STALE,
+    UNEXPECTED,
     VALUE_FAULTS,
     bad_id,
 )
 
 AUTHENTICATION, AUTHORIZATION, SERVICE, SYSTEM = "AuthenticationFault", "AuthorizationFault", "SERVICE", "SystemFault"
-
-_WAIT_DETAIL = (
-    "An unexpected error occurred while accessing or saving your data. Please wait a few minutes and try again. If the "
-    "problem persists, contact customer support."
-)
-"""The one text under 6000 that is worth another try."""
 
 
 def _gateway(code: str, name: str, status: int, detail: str, *, kind: str = SERVICE) -> Fault:
@@ -49,9 +44,9 @@ COMPANY_STATUS = Fault(
 )
 
 _FAULTS = (
-    OBJECT_NOT_FOUND, REQUEST_ID_TOO_LONG, POISONS["4002"], POISONS["10000"], BAD_REQUEST_ID, DUPLICATE_REQUEST_ID,
+    OBJECT_NOT_FOUND, POISONS["4002"], POISONS["10000"], BAD_REQUEST_ID, DUPLICATE_REQUEST_ID,
     PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, STALE, bad_id("1.5"), THROTTLED, TIMED_OUT, UNAUTHENTICATED, UNAUTHORISED,
-    COMPANY_STATUS,
+    COMPANY_STATUS, UNEXPECTED,
     Fault("100", "General Authentication Error", "Authentication failed", AUTHENTICATION, status=401),
     Fault("110", "OAuth Authentication Error", "OAuth token is not valid", AUTHENTICATION, status=401),
     Fault("120", "AuthorizationFailure", "AuthorizationFailure: -11014: You do not have access to this company",
@@ -64,10 +59,8 @@ _FAULTS = (
     Fault("3202", "Empty OAuth Field", "A field of the OAuth header is empty", AUTHENTICATION, status=401),
     Fault("10100", "Result Set Too Large", "The result set is too large. Ask for less", SYSTEM, status=500),
     Fault("10200", "Company Data Reset", "The company's data was reset. Read it anew", SYSTEM),
-    Fault("6000", "A business validation error has occurred while processing your request",
-          f"Business Validation Error: {_WAIT_DETAIL}", element=""),
 )  # fmt: skip
-"""Those whose words, type or status are their own. The last 6000 is the one that a client may try again."""
+"""Those whose words, type or status are their own."""
 
 _MESSAGES: Mapping[str, str] = {
     "500": "Unsupported Operation",

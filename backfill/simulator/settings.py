@@ -153,12 +153,21 @@ class SimulatorSettings:
     """Most objects in one batch answer; later items are cut short. None: documented, but not enforced."""
     batch_shuffled: bool = False
     """Answer the items of a batch in another order than asked, which the documentation allows."""
+    batch_items: int = 30
+    """Most items of a batch. One page of Intuit's still says 10."""
+    batch_void: Literal["both", "operation", "options", "refused"] = "both"
+    """Undocumented: how an item may void: by its operation, by optionsData of an update, or not at all."""
     cdc_object_cap: int = 1000
     cdc_max_age_days: int = 30
+    cdc_also: tuple[str, ...] = ()
+    """Entities that CDC carries beyond its documentation: TimeActivity is said to be one since 2021."""
     poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
     request_id_life_s: float = 86_400.0
     """Undocumented: how long the answer to a request id is remembered. About a day, says a single note."""
+    request_id_again: Literal["replayed", "refused", "unexpected", "executed"] = "replayed"
+    """What the same request id does with the same content: the old answer, as documented; fault 600; fault 6000 and no
+    more, as was seen of batches in 2016; or nothing, as was reported in the same year: it is done again."""
     request_id_changed: Literal["replayed", "refused", "executed"] = "replayed"
     """Undocumented: what the same request id does with another content: the old answer, fault 600, or the new one."""
     request_id_faults: bool = False
@@ -192,6 +201,7 @@ class SimulatorSettings:
                 ("upload_bytes and body_bytes are above 0", min(self.upload_bytes, self.body_bytes) > 0),
                 ("attachment_bytes is at least 0", self.attachment_bytes >= 0),
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
+                ("batch_items is at least 1", self.batch_items >= 1),
                 ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
                 (

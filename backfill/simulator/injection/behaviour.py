@@ -21,6 +21,13 @@ CHANGEABLE = frozenset(
         "batch_shuffled",
         "cdc_object_cap",
         "cdc_max_age_days",
+        "cdc_also",
+        "batch_items",
+        "batch_void",
+        "request_id_life_s",
+        "request_id_again",
+        "request_id_changed",
+        "request_id_faults",
         "poison_code",
     }
 )

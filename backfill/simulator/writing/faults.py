@@ -175,6 +175,12 @@ DUPLICATE_REQUEST_ID = Fault(
 )
 """Our wording of the detail."""
 
+UNEXPECTED = business(
+    "An unexpected error occurred while accessing or saving your data. Please wait a few minutes and try again. If the "
+    "problem persists, contact customer support."
+)
+"""The one text under 6000 that is worth another try; also what a batch that came again was answered in 2016."""
+
 PERIOD_CLOSED_TO_REMOVAL = Fault(
     "6200",
     "Account Period Closed",
