@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, Fault
+from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, Fault, bad_id
 from backfill.simulator.writing.faults import (
     BAD_REQUEST_ID,
     DUPLICATE_REQUEST_ID,
@@ -17,7 +17,6 @@ from backfill.simulator.writing.faults import (
     STALE,
     UNEXPECTED,
     VALUE_FAULTS,
-    bad_id,
 )
 
 AUTHENTICATION, AUTHORIZATION, SERVICE, SYSTEM = "AuthenticationFault", "AuthorizationFault", "SERVICE", "SystemFault"
@@ -98,15 +97,12 @@ _MESSAGES: Mapping[str, str] = {
     "6300": "Invalid Time Activity Date",
     "6350": "Time Activity Vendor Missing",
     "6360": "Time Activity Employee Missing",
-    "6370": "Invalid Hourly Rate",
     "6380": "Time Activity Item Missing",
-    "6390": "Invalid Break Time",
     "6400": "Linked To A Purchase",
     "6420": "E-mail Address Missing",
     "6450": "Settled Transaction Cannot Be Voided",
     "6460": "Merchant Account Restriction",
     "6480": "Transaction Is Matched",
-    "6510": "Invalid Budget Account",
     "6540": "Deposited Transaction Cannot Be Changed",
 }
 """Messages of codes that are said with different details; ours where they were not recorded."""
