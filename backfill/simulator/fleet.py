@@ -8,10 +8,15 @@ from math import exp, log
 from random import Random
 
 from backfill.errors import UsageError
+from backfill.simulator.books.ledger import Ledger
+from backfill.simulator.books.opening import transactions
+from backfill.simulator.books.stored_lists import StoredLists
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
 from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile
 from backfill.simulator.seed.sower import Sower
+from backfill.simulator.sown.history import History
+from backfill.simulator.sown.stocks import SownStocks
 
 # Realm ids are 15 or 16 digits long; those of the second kind are past what a float can hold.
 _ID_BASES = (123_146_000_000_000, 193_514_000_000_000, 9_130_357_000_000_000)
@@ -42,6 +47,7 @@ class Fleet:
         self._bounds = (log(rows_min), log(rows_max))
         self._zone = PacificZone()
         self._companies: dict[str, Company] = {}
+        self._histories: dict[str, History] = {}
         rng = Random(f"{seed}:realms")
         ids = (
             _ID_BASES[index % len(_ID_BASES)] + index * _ID_STEP + rng.randrange(_ID_STEP) for index in range(realms)
@@ -61,13 +67,19 @@ class Fleet:
         return draw_profile(realm_id=realm_id, index=index, rows=rows, rng=rng)
 
     def company(self, realm_id: str) -> Company:
-        """The realm's company, seeded if this is the first touch. Raises `UnknownRealmError`."""
+        """The realm's company, sown if this is the first touch. Raises `UnknownRealmError`."""
         company = self._companies.get(realm_id)
         if company is None:
-            company = self._companies[realm_id] = self._seeded(self.profile(realm_id))
+            company = self._companies[realm_id] = self._opened(self.profile(realm_id))
         return company
 
-    def _seeded(self, profile: Profile) -> Company:
+    def _opened(self, profile: Profile) -> Company:
+        def history() -> History:
+            found = self._histories.get(profile.realm_id)
+            if found is None:
+                found = self._histories[profile.realm_id] = self._sown(profile)
+            return found
+
         company = Company(
             realm_id=profile.realm_id,
             name=profile.name,
@@ -76,10 +88,15 @@ class Fleet:
             multicurrency=profile.multicurrency,
             now=self._now,
             zone=self._zone,
+            history=history,
         )
-        rng = Random(f"{self._seed}:{profile.realm_id}")
-        Sower(company, profile, today=self._today, rng=rng, zone=self._zone).sow()
+        stocks = SownStocks(history().layout, lambda: history().stocks)
+        company.ledger = Ledger(StoredLists(company), lambda: transactions(company), stocks)
         return company
+
+    def _sown(self, profile: Profile) -> History:
+        rng = Random(f"{self._seed}:{profile.realm_id}")
+        return Sower(profile, today=self._today, rng=rng, zone=self._zone).sow()
 
     def _number(self, realm_id: str) -> int:
         number = self._numbers.get(realm_id)

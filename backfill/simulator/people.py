@@ -19,7 +19,7 @@ from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.draw import between, chance, pick
 from backfill.simulator.seed.reader import read_books
 from backfill.simulator.seed.words import NOTES
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 _TRIES = 8  # rows looked at for one that the change is possible on, before another change is tried
 _BACK_DATED = 0.25

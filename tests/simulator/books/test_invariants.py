@@ -16,7 +16,7 @@ from backfill.simulator.documents import Doc, cents, decode, encode, money
 from backfill.simulator.faults import FaultedError
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.people import People
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.writer import write
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
