@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from backfill.simulator.stored import KeyOf, StoredObject
 from backfill.simulator.views import Changed, Later, Listed, Listing, Rows, Sorting, View
@@ -30,6 +30,8 @@ class Base(Protocol):
 
     def source(self, listing: Listing) -> Rows: ...
 
+    def name_of(self, row: StoredObject) -> bytes: ...
+
     def place(self, listing: Listing, object_id: str) -> tuple[int, bool]:
         """Where an object of the base is in that source, or would be; and whether it is."""
         ...
@@ -52,6 +54,9 @@ class _Nothing:
 
     def source(self, _listing: Listing) -> Rows:
         return Listed(())
+
+    def name_of(self, _row: StoredObject) -> bytes:
+        return b""
 
     def place(self, _listing: Listing, _object_id: str) -> tuple[int, bool]:
         return 0, False
@@ -149,6 +154,10 @@ class Table:
         """Ascending by LastUpdatedTime."""
         return self._view(Listing("updated", active))
 
+    def by_name(self, *, active: bool | None = None) -> Sequence[StoredObject]:
+        """Ascending by what the rows are called. Of a table that is large: others are sorted by any attribute."""
+        return self._view(Listing("named", active))
+
     def find(self, key_of: KeyOf, key: str) -> Collection[str]:
         """The Ids of the objects with that key, in the order they came by it.
 
@@ -208,28 +217,30 @@ class Table:
     def _changes(self, listing: Listing, source: Rows) -> Later:
         """What the changes do to a view of the base."""
         rows = filter(listing.has, self._rows.values())
-        placed = sorted(((self._place(listing, source, row), row) for row in rows), key=_order_of(listing.by))
+        key_of = self._key_of(listing.by)
+        placed = sorted(
+            ((self._place(listing, source, row), row) for row in rows), key=lambda pair: (pair[0], key_of(pair[1]))
+        )
         places = (self._base().place(listing, object_id) for object_id in self._gone)
         out = sorted(index for index, is_there in places if is_there)
         return Later.of(out, [row for _, row in placed], [place for place, _ in placed])
 
     def _place(self, listing: Listing, source: Rows, row: StoredObject) -> int:
         """Before which row of the base a changed one comes: where it was, unless its last change orders it."""
-        if listing.by != "updated" and row.id in self._gone:
+        if listing.by in ("stored", "created") and row.id in self._gone:
             return self._base().place(listing, row.id)[0]
-        end = len(source)
-        if listing.by == "stored" or not end:
-            return end
+        end, key_of = len(source), self._key_of(listing.by)
         # Nearly always it is later than all that was sown.
-        time_of = _TIMES[listing.by]
-        if time_of(source.at(end - 1)) <= time_of(row):
+        if not end or key_of(source.at(end - 1)) <= key_of(row):
             return end
-        return bisect_right(View(source), time_of(row), key=time_of)
+        return bisect_right(View(source), key_of(row), key=key_of)
 
-
-def _order_of(by: Sorting) -> Callable[[tuple[int, StoredObject]], tuple[int, int]]:
-    """The order of changed rows: by their place in the base, there by time, and then as they are."""
-    if by == "stored":
-        return lambda placed: (placed[0], 0)
-    time_of = _TIMES[by]
-    return lambda placed: (placed[0], time_of(placed[1]))
+    def _key_of(self, by: Sorting) -> Callable[[StoredObject], Any]:
+        """What rows are sorted by; what is stored anew comes last, as it is."""
+        match by:
+            case "stored":
+                return lambda _row: 0
+            case "named":
+                return self._base().name_of
+            case _:
+                return _TIMES[by]

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, Protocol, overload
 
 from backfill.simulator.stored import StoredObject
 
-Sorting = Literal["stored", "created", "updated"]
-"""By insertion, where an edit does not move a row; ascending by CreateTime; ascending by LastUpdatedTime."""
+Sorting = Literal["stored", "created", "updated", "named"]
+"""By insertion, where an edit does not move a row; ascending by CreateTime, by LastUpdatedTime, by the list's name."""
 
 
 class Listing(NamedTuple):

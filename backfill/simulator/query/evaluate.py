@@ -37,6 +37,9 @@ def count(asked: Plan, table: Table) -> int:
 def page(asked: Plan, table: Table, *, salt: int) -> Rows:
     """The rows of the page asked for. `salt` decides the order among equals; it changes with the company's state."""
     order = asked.order or _default_order(asked)
+    if _is_by_name(asked, order) and table.base.is_copied:
+        view = table.by_name(active=_only(asked.active))
+        return view[asked.start - 1 : asked.start - 1 + asked.limit]
     column = order[0].column if len(order) == 1 else None
     time_column = None if column == "id" else column
     rows, sorted_by = _passing(asked, table, time_column)
@@ -53,6 +56,18 @@ def _default_order(asked: Plan) -> tuple[SortKey, ...]:
     if asked.traits.is_list and asked.traits.name_key:
         return (SortKey((asked.traits.name_key,), None, descending=False),)
     return (SortKey(("MetaData", "LastUpdatedTime"), "updated", descending=True),)
+
+
+def _is_by_name(asked: Plan, order: tuple[SortKey, ...]) -> bool:
+    """Whether a list is asked for by name, and nothing of it but whether rows are active."""
+    by_name = order == (SortKey((asked.traits.name_key,), None, descending=False),)
+    some = asked.ids is not None or asked.times or asked.documents or asked.active == frozenset()
+    return by_name and not some
+
+
+def _only(active: frozenset[bool] | None) -> bool | None:
+    """The only kind of rows that is asked for; None: both."""
+    return next(iter(active)) if active is not None and len(active) == 1 else None
 
 
 def _passing(asked: Plan, table: Table, wanted: TimeColumn | None) -> tuple[Rows, TimeColumn | None]:
@@ -72,7 +87,7 @@ def _source(
     asked: Plan, table: Table, wanted: TimeColumn | None
 ) -> tuple[Rows, TimeColumn | None, tuple[TimeCondition, ...]]:
     """Where to look: the rows, what they are sorted by, and the conditions on times they already satisfy."""
-    active = next(iter(asked.active)) if asked.active is not None and len(asked.active) == 1 else None
+    active = _only(asked.active)
     if asked.ids is not None:
         found = [row for object_id in sorted(asked.ids) if (row := table.get(object_id)) is not None]
         return [row for row in found if active is None or row.active is active], None, ()

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _SLOTS_KEPT = 4  # pages are read onwards, from a few places at once
 
@@ -32,7 +32,8 @@ class Timed(NamedTuple):
 class Place(NamedTuple):
     """One copy of one row. Places sort as their order goes; ties by row, then by copy."""
 
-    at: int
+    at: Any
+    """Epoch seconds; in an order by name the name's bytes."""
     row: int
     copy: int
 

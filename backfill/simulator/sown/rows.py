@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backfill.simulator.catalogue import TRAITS
+from backfill.simulator.documents import decode
 from backfill.simulator.sown.layout import FIRST_NUMBER, Layout
+from backfill.simulator.sown.names import Name, NameOrder
 from backfill.simulator.sown.order import Order, Place, Timed
 from backfill.simulator.sown.stamp import Stamp
 from backfill.simulator.stored import KeyOf, StoredObject
@@ -71,8 +73,7 @@ class SownRows:
         found = self._find(object_id)
         assert found is not None, f"{self._entity} {object_id} was never sown"
         number, copy = found
-        index = self._source(listing).index_of(Place(self._at(listing.by, number, copy), number, copy))
-        return index, listing.has(self._rows[number])
+        return self._source(listing).index_of(self._placed(listing.by, number, copy)), listing.has(self._rows[number])
 
     def find(self, key_of: KeyOf, key: str) -> Iterator[str]:
         """The Ids of the objects with that key.
@@ -105,6 +106,10 @@ class SownRows:
         doc = stamp.fill(copy, days, self._offset_text(created), self._offset_text(updated))
         object_id = self._layout.twin(self._entity, row.id, copy)
         return StoredObject(object_id, row.sync_token, created, updated, row.active, doc)
+
+    def name_of(self, row: StoredObject) -> bytes:
+        """What a row of the entity is called, as it sorts."""
+        return str(decode(row.doc).get(TRAITS[self._entity].name_key, "")).encode()
 
     def _find(self, object_id: str) -> tuple[int, int] | None:
         origin, copy = self._layout.origin(self._entity, object_id)
@@ -139,16 +144,27 @@ class SownRows:
             self._sources[listing] = source
         return source
 
-    def _copied(self, sorting: Sorting, chosen: Sequence[int]) -> _Copied:
+    def _copied(self, by: Sorting, chosen: Sequence[int]) -> _Copied:
+        if by == "named":
+            names = ((number, self._name(number), self._copies[number]) for number in chosen)
+            return _Copied(self.made, NameOrder(names))
         rows = (
-            Timed(self._at(sorting, number, 0), number, self._copies[number], self._moves(sorting, number))
-            for number in chosen
+            Timed(self._at(by, number, 0), number, self._copies[number], self._moves(by, number)) for number in chosen
         )
         return _Copied(self.made, Order(rows, copies=self._layout.copies, step_s=self._layout.step_s))
 
-    def _core(self, sorting: Sorting, chosen: Sequence[int]) -> _Core:
-        places = sorted(Place(self._at(sorting, number, 0), number, 0) for number in chosen)
+    def _core(self, by: Sorting, chosen: Sequence[int]) -> _Core:
+        places = sorted(self._placed(by, number, 0) for number in chosen)
         return _Core([self._rows[place.row] for place in places], places)
+
+    def _placed(self, by: Sorting, number: int, copy: int) -> Place:
+        """The place of a copy in an order."""
+        if by == "named":
+            return Place(self._name(number).in_copy(copy), number, copy)
+        return Place(self._at(by, number, copy), number, copy)
+
+    def _name(self, number: int) -> Name:
+        return Name.of(self.name_of(self._rows[number]).decode())
 
     def _named_copies(self, key: str) -> Iterator[int]:
         if not self.is_copied:
@@ -185,7 +201,7 @@ class _Copied:
     """The copies by a time."""
 
     made: Callable[[int, int], StoredObject]
-    order: Order
+    order: Order | NameOrder
 
     def __len__(self) -> int:
         return len(self.order)
