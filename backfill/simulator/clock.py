@@ -70,11 +70,16 @@ class HybridClock:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._last = datetime.min.replace(tzinfo=UTC)
+        self.last = datetime.min.replace(tzinfo=UTC)
+        """The last instant that was given."""
+
+    def not_before(self, instant: datetime) -> None:
+        """Give only instants after this one."""
+        self.last = max(self.last, instant)
 
     def stamp(self) -> datetime:
         """The next instant: aware, UTC, on a whole millisecond."""
         now = self._now().astimezone(UTC)
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        self._last = max(now, self._last + _MILLISECOND)
-        return self._last
+        self.last = max(now, self.last + _MILLISECOND)
+        return self.last

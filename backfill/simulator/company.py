@@ -92,6 +92,15 @@ class Company:
         """
         return self._clock.stamp()
 
+    @property
+    def last_stated(self) -> datetime:
+        """The last instant that was stamped."""
+        return self._clock.last
+
+    def not_before(self, instant: datetime) -> None:
+        """Stamp only later instants: those up to this one were stated by the same company earlier."""
+        self._clock.not_before(instant)
+
     def offset_text(self, epoch_s: int) -> str:
         """Epoch seconds as MetaData shows them: `2020-09-29T05:58:07-07:00`."""
         return self._zone.text(epoch_s)

@@ -107,6 +107,10 @@ class SownRows:
         object_id = self._layout.twin(self._entity, row.id, copy)
         return StoredObject(object_id, row.sync_token, created, updated, row.active, doc)
 
+    def copies_of(self, number: int) -> int:
+        """How often the core's row of that number is there."""
+        return self._copies[number]
+
     def name_of(self, row: StoredObject) -> bytes:
         """What a row of the entity is called, as it sorts."""
         return str(decode(row.doc).get(TRAITS[self._entity].name_key, "")).encode()

@@ -263,6 +263,14 @@ def test_the_books_balance_after_every_change(number: int, audit: Audit) -> None
     _walk(_company(number, 300), audit, seed=number, steps=150, audited=10)
 
 
+@pytest.mark.parametrize("number", [MANY_CURRENCIES, FRANCE])
+def test_the_books_of_a_company_of_copies_balance_too(number: int, audit: Audit) -> None:
+    """Changes fall on the core and on its copies, whose stock is made when it is first asked for."""
+    company = _company(number, 1_600)
+    assert company.table("Invoice").base.is_copied
+    _walk(company, audit, seed=number, steps=60, audited=20)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("number", "seed"), [(MANY_CURRENCIES, 7), (PLAIN, 8)])
 def test_the_books_balance_after_ten_thousand_changes(number: int, seed: int, audit: Audit) -> None:
