@@ -82,7 +82,7 @@ class Ground:
         lines = [json.dumps({"realm_id": str(1000 + number), "refresh_token": "b"}) for number in range(realms)]
         realms_file.write_text("\n".join(lines))
         for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
-            prepared = run_measured(self._backfill(*arguments), self._environment())
+            prepared = run_measured(self._backfill(*arguments), self.environment())
             assert prepared.exit_code == 0, f"{arguments} ended with {prepared.exit_code}"
 
     async def extract(self, realms: int, entities: Sequence[str] = ENTITIES, *, first: bool = True) -> Loaded:
@@ -93,7 +93,7 @@ class Ground:
         if first:
             await self.emptied(realms)
         chosen = [word for entity in entities for word in ("--entity", entity)]
-        loaded = await self.load(self._backfill("extract", "--json", *chosen), self._environment())
+        loaded = await self.load(self._backfill("extract", "--json", *chosen), self.environment())
         assert loaded.said["realms"]["proven"] == realms, loaded.said
         return loaded
 
@@ -119,7 +119,8 @@ class Ground:
         config.write_text(NO_LIMITS)
         return [sys.executable, "-m", "backfill", *arguments, "--config", str(config)]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What a program of ours needs to know of this place."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("BACKFILL_")},
             "BACKFILL_DATABASE_URL": self.dsn,
