@@ -5,7 +5,7 @@
     first page   of companies that nobody touched before, by size: the longest and the middle of several
     served       rows a second of pages of 1,000 invoices out of a million-row company, plain and gzip, by four
                  connections that throw the bytes away; and what a row costs the server's core
-    landed       beside it, what `backfill extract` lands of such a company into Postgres, the simulator being its source
+    landed       beside it, what `backfill extract` lands of such a company into Postgres
     memory       before and after so many companies were touched, and after a million-row company was read from
 
 The simulator is `backfill simulate` with its limits off and no latency. Parity: every page has its 1,000 rows, what is

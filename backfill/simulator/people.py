@@ -210,7 +210,7 @@ class People:
     def _retire_or_revive(self) -> bool:
         entity = pick(self._rng, _RETIRABLE)
         row = self._row(entity)
-        if row is None or sum(other.active for other in self._company.table(entity).all()) < 2:
+        if row is None or len(self._company.table(entity).all(active=True)) < 2:
             return False
         doc = decode(row.doc)
         if row.active:

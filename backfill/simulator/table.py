@@ -26,6 +26,10 @@ class Base(Protocol):
 
     def __len__(self) -> int: ...
 
+    def core(self) -> Sequence[StoredObject]:
+        """Some of its rows, that are in memory: all of them, unless it is copied."""
+        ...
+
     def get(self, object_id: str) -> StoredObject | None: ...
 
     def source(self, listing: Listing) -> Rows: ...
@@ -48,6 +52,9 @@ class _Nothing:
 
     def __len__(self) -> int:
         return 0
+
+    def core(self) -> Sequence[StoredObject]:
+        return ()
 
     def get(self, _object_id: str) -> None:
         return None
@@ -138,9 +145,9 @@ class Table:
         """Rows that are new, or of which there is a newer version than at the beginning."""
         return self._rows.values()
 
-    def is_as_sown(self, object_id: str) -> bool:
-        """Whether nothing happened to a row of the base."""
-        return object_id not in self._gone
+    def known(self) -> Sequence[StoredObject]:
+        """All rows but, of a large table, the sown ones that are copies: as many as are in memory."""
+        return [*(row for row in self._base().core() if row.id not in self._gone), *self._rows.values()]
 
     def all(self, *, active: bool | None = None) -> Sequence[StoredObject]:
         """In the order of insertion; an edit does not move a row. `active`: only those that are, or are not."""

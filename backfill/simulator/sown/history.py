@@ -15,7 +15,7 @@ class History:
     def __init__(self, layout: Layout, tables: Mapping[str, SownRows], stocks: Mapping[str, Stock]) -> None:
         self.layout = layout
         self.stocks = stocks
-        self.rows_held = sum(table.rows_held for table in tables.values())
+        self.rows_held = sum(len(table.core()) for table in tables.values())
         self._tables = tables
 
     def table(self, entity: str) -> SownRows:

@@ -21,6 +21,18 @@ _KEYS_KEPT = 8  # copies whose keys are remembered: whoever writes asks for the 
 _DIGITS = re.compile(r"\d{1,19}")  # an Id has 19 at most
 
 
+@dataclass(frozen=True, slots=True)
+class _Mould:
+    """What the copies of one row are made of, from the first that is asked for on."""
+
+    row: StoredObject
+    stamp: Stamp
+    id: int
+    id_step: int
+    created_step_s: int
+    updated_step_s: int
+
+
 class SownRows:
     """The rows of `entity`. `single`: Ids of rows that have no twins although their entity is copied."""
 
@@ -43,7 +55,7 @@ class SownRows:
         self._copies = [
             layout.copies if layout.is_copied(entity, row.id) and row.id not in single else 1 for row in rows
         ]
-        self._stamps: list[Stamp | None] = [None] * len(rows)
+        self._moulds: list[_Mould | None] = [None] * len(rows)
         self._sources: dict[Listing, _Copied | _Core] = {}
         self._keys: OrderedDict[tuple[KeyOf, int], dict[str, list[str]]] = OrderedDict()
 
@@ -51,13 +63,12 @@ class SownRows:
         return sum(self._copies)
 
     @property
-    def rows_held(self) -> int:
-        """How many rows are in memory: those of the core."""
-        return len(self._rows)
-
-    @property
     def is_copied(self) -> bool:
         return len(self) > len(self._rows)
+
+    def core(self) -> Sequence[StoredObject]:
+        """The rows in memory."""
+        return self._rows
 
     def get(self, object_id: str) -> StoredObject | None:
         """Both where it never was and where it is unknown: None."""
@@ -94,18 +105,30 @@ class SownRows:
 
     def made(self, number: int, copy: int) -> StoredObject:
         """A copy of the core's row of that number."""
-        row = self._rows[number]
         if not copy:
-            return row
-        stamp = self._stamps[number]
-        if stamp is None:
-            stamp = Stamp(self._layout, self._entity, row.doc, still=self._is_still(row.created))
-            self._stamps[number] = stamp
-        created, updated = self._at("created", number, copy), self._at("updated", number, copy)
-        days = self._layout.days(copy)
-        doc = stamp.fill(copy, days, self._offset_text(created), self._offset_text(updated))
-        object_id = self._layout.twin(self._entity, row.id, copy)
+            return self._rows[number]
+        mould = self._moulds[number]
+        if mould is None:
+            mould = self._moulds[number] = self._mould(number)
+        row = mould.row
+        created = row.created + copy * mould.created_step_s
+        updated = row.updated + copy * mould.updated_step_s
+        created_text = self._offset_text(created)
+        updated_text = created_text if updated == created else self._offset_text(updated)
+        doc = mould.stamp.fill(copy, self._layout.days(copy), created_text, updated_text)
+        object_id = str(mould.id + copy * mould.id_step)
         return StoredObject(object_id, row.sync_token, created, updated, row.active, doc)
+
+    def _mould(self, number: int) -> _Mould:
+        row, step_s = self._rows[number], self._layout.step_s
+        return _Mould(
+            row,
+            Stamp(self._layout, self._entity, row.doc, still=self._is_still(row.created)),
+            int(row.id),
+            self._layout.id_step(self._entity),
+            step_s if self._moves("created", number) else 0,
+            step_s if self._moves("updated", number) else 0,
+        )
 
     def copies_of(self, number: int) -> int:
         """How often the core's row of that number is there."""

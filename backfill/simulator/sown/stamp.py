@@ -31,22 +31,23 @@ _REFERENCES = {"CustomerRef": "Customer", "VendorRef": "Vendor", "ItemRef": "Ite
 class Stamp:
     """One document of the core, ready to be copied. `still`: its own days do not move with the copies."""
 
-    __slots__ = ("_created", "_days", "_names", "_numbers", "_parts", "_updated")
+    __slots__ = ("_blanks", "_created", "_days", "_form", "_names", "_numbers", "_updated")
 
     def __init__(self, layout: Layout, entity: str, doc: bytes, *, still: bool) -> None:
         parts = _HOLE.split(encode(_Cutter(layout, entity, still=still).cut(decode(doc))))
-        # After each piece of text come a hole's kind and its argument: they make one place in the list.
-        self._parts: list[bytes] = [parts[0]]
+        form = [parts[0].replace(b"%", b"%%")]
         self._created, self._updated = -1, -1
         self._names: list[int] = []
         self._days: list[tuple[int, int]] = []
         self._numbers: list[tuple[int, int, int]] = []
-        for kind, argument, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            self._hole(kind.decode(), argument.decode())
-            self._parts += (b"", text)
+        # After each piece of text come a hole's kind and its argument.
+        for place, (kind, argument, text) in enumerate(zip(parts[1::3], parts[2::3], parts[3::3], strict=True)):
+            form += (self._hole(place, kind.decode(), argument.decode()), text.replace(b"%", b"%%"))
+        self._form = b"".join(form)
+        self._blanks: list[int | bytes] = [b""] * (len(parts) // 3)
 
-    def _hole(self, kind: str, argument: str) -> None:
-        place = len(self._parts)
+    def _hole(self, place: int, kind: str, argument: str) -> bytes:
+        """Note what fills a hole; how it is written."""
         match kind:
             case "c":
                 self._created = place
@@ -59,21 +60,23 @@ class Stamp:
             case _:
                 first, step = argument.split("+")
                 self._numbers.append((place, int(first), int(step)))
+                return b"%d"
+        return b"%b"
 
     def fill(self, copy: int, days: int, created: str, updated: str) -> bytes:
         """The document of a copy: `days` later than the core's, with its times as MetaData shows them."""
-        parts = self._parts.copy()
+        filled = self._blanks.copy()
         for place, first, step in self._numbers:
-            parts[place] = b"%d" % (first + copy * step)
-        name = suffix(copy).encode()
-        for place in self._names:
-            parts[place] = name
+            filled[place] = first + copy * step
+        if self._names:
+            name = suffix(copy).encode()
+            for place in self._names:
+                filled[place] = name
         for place, day in self._days:
-            parts[place] = _day_text(day + days)
-        if self._created >= 0:
-            parts[self._created] = created.encode()
-        parts[self._updated] = updated.encode()
-        return b"".join(parts)
+            filled[place] = _day_text(day + days)
+        filled[self._created] = created.encode()
+        filled[self._updated] = updated.encode()
+        return self._form % tuple(filled)
 
 
 class _Cutter:

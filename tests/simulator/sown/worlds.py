@@ -27,7 +27,7 @@ def every_row(history: History) -> Mapping[str, Sequence[StoredObject]]:
     return {
         entity: [
             history.table(entity).made(number, copy)
-            for number in range(history.table(entity).rows_held)
+            for number in range(len(history.table(entity).core()))
             for copy in range(history.table(entity).copies_of(number))
         ]
         for entity in TRAITS
