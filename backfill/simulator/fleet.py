@@ -14,7 +14,7 @@ from backfill.simulator.books.opening import transactions
 from backfill.simulator.books.stored_lists import StoredLists
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
-from backfill.simulator.held import Companies, Histories
+from backfill.simulator.held import Companies, Held, Histories
 from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile
 from backfill.simulator.seed.sower import Sower
 from backfill.simulator.sown.history import History
@@ -92,7 +92,13 @@ class Fleet:
 
     def company(self, realm_id: str) -> Company:
         """The realm's company, sown if this is the first touch. Raises `UnknownRealmError`."""
-        return self._companies.get(realm_id) or self._companies.add(self._opened(self.profile(realm_id)))
+        company = self._companies.get(realm_id)
+        return company or self._companies.add(self._opened(self.profile(realm_id)))
+
+    @property
+    def held(self) -> Held:
+        """What is in memory now."""
+        return Held(self._histories.rows, len(self._histories), len(self._companies))
 
     def history(self, realm_id: str) -> History:
         """What the realm's company begins with, sown unless it is in memory. Raises `UnknownRealmError`."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import datetime
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from backfill.simulator.company import Company
 from backfill.simulator.sown.history import History
+
+
+class Held(NamedTuple):
+    """What is in memory now."""
+
+    rows: int
+    """Of histories."""
+    histories: int
+    companies: int
 
 
 class Histories:
@@ -17,6 +27,14 @@ class Histories:
         self._rows_held = rows_held
         self._rows = 0
         self._held: OrderedDict[str, History] = OrderedDict()
+
+    @property
+    def rows(self) -> int:
+        """How many rows are in memory."""
+        return self._rows
+
+    def __len__(self) -> int:
+        return len(self._held)
 
     def get(self, realm_id: str) -> History | None:
         history = self._held.get(realm_id)
@@ -46,6 +64,9 @@ class Companies:
         self._held: OrderedDict[str, Company] = OrderedDict()
         self._alive: WeakValueDictionary[str, Company] = WeakValueDictionary()
         self._stated: dict[str, datetime] = {}
+
+    def __len__(self) -> int:
+        return len(self._held) + len(self._changed)
 
     def get(self, realm_id: str) -> Company | None:
         company = self._changed.get(realm_id)
