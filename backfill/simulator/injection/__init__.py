@@ -16,6 +16,9 @@ after so many matching calls, so many times) and how often (every n-th, with a p
 a seed. `notation` reads injections from a line, a TOML table or JSON. Same seed, same calls, same mishaps: each
 injection draws from a random source of its own, so that one more does not move the others.
 
+To add a mishap: a frozen dataclass with `befall` in the file of its family, every setting with a default; its name in
+`kinds`; a test beside those of the family. The command, the profile, the control path and rehearsals have it then.
+
 A befallen call is served apart from whoever sent it while `Simulator.running()` is open: the service goes on, and may
 act, after the client has given up, as it would over a network. Both faces carry a mishap out: over HTTP resets and
 slow bodies are the socket's, in process they are `UnansweredError` and time that passes (also virtual).
