@@ -143,10 +143,12 @@ class Simulator:
         """One call of the token endpoint. `headers` have lower-case names."""
         return await self.visit(Call("", "POST", TOKEN_PATH, headers=headers, body=urlencode(form).encode()))
 
-    async def _served(self, call: Call, back_s: float, act: Act | None = None) -> Answer:
-        """The doors, the act, the way back. `act` is another than the API's own."""
+    async def _served(
+        self, call: Call, back_s: float, act: Act | None = None, settings: SimulatorSettings | None = None
+    ) -> Answer:
+        """The doors, the act, the way back. `act` is another than the API's own, `settings` others than ours."""
         at_s = anyio.current_time()
-        admission = self._admit(call)
+        admission = self._admit(call, settings or self.settings)
         self.log.arrive(call.realm_id, call.lane.value, at_s)
         befell: list[str] = []
         try:
@@ -162,7 +164,7 @@ class Simulator:
                 self.throttle.depart(call.realm_id, admission.app)
         return answer
 
-    def _admit(self, call: Call) -> _Admission:
+    def _admit(self, call: Call, settings: SimulatorSettings) -> _Admission:
         """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
@@ -170,7 +172,7 @@ class Simulator:
         refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=anyio.current_time())
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
-        form, retry_after = self.settings.throttle_body, self.settings.retry_after
+        form, retry_after = settings.throttle_body, settings.retry_after
         answer = refusal_answer(form, self.now(), retry_after=retry_after, wait_s=refused.wait_s)
         return _Admission(app, 0, answer, refused.limit)
 
@@ -222,7 +224,7 @@ class Simulator:
                 inside = replace(strike, befell=befell)
                 return await self.injections.befall(inside, self._act, at_gateway=False)
 
-            return await self._served(strike.call, back_s, act)
+            return await self._served(strike.call, back_s, act, strike.settings)
 
         answer = await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
         return answer if "intuit_tid" in answer.headers else self.dressed(answer)

@@ -66,8 +66,7 @@ class ServerLimits:
     def __post_init__(self) -> None:
         """Raises `UsageError` for a limit that would let nothing through."""
         counts = {name: getattr(self, name) for name in self.__slots__}
-        rules = ((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
-        require("the simulator", rules)
+        _require((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +228,7 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         """Raises `UsageError` that names every setting of the throttle that makes no sense."""
-        require(
-            "the simulator",
+        _require(
             (
                 (f"window is one of {', '.join(WINDOW_FORMS)}", self.window in WINDOW_FORMS),
                 (f"second_window is one of {', '.join(WINDOW_FORMS)}", self.second_window in WINDOW_FORMS),
@@ -253,7 +251,7 @@ class SimulatorSettings:
                     0 <= self.other_batches_per_minute <= self.other_requests_per_minute,
                 ),
                 ("other_burst is at least 1", self.other_burst >= 1),
-            ),
+            )
         )
 
 
@@ -262,3 +260,7 @@ def require(what: str, rules: Iterable[tuple[str, bool]]) -> None:
     broken = [rule for rule, holds in rules if not holds]
     if broken:
         raise UsageError(f"{what} cannot be so: it must hold that {'; that '.join(broken)}.", action=f"Correct {what}.")
+
+
+def _require(rules: Iterable[tuple[str, bool]]) -> None:
+    require("the simulator", rules)

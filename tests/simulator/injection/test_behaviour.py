@@ -10,6 +10,7 @@ import pytest
 from backfill.errors import UsageError
 from backfill.simulator.injection.behaviour import Behaviour
 from backfill.simulator.injection.injection import Injection
+from backfill.simulator.settings import ServerLimits
 
 
 async def test_for_some_calls_the_service_behaves_otherwise(client_of) -> None:
@@ -63,3 +64,13 @@ async def test_every_reading_of_a_void_in_a_batch_can_be_tried(client_of, readin
     )
     taken = [item["Fault"]["Error"][0]["code"] == "610" for item in answered]
     assert taken == [operation, options]
+
+
+async def test_the_form_of_a_refusal_may_change_meanwhile(client_of) -> None:
+    limits = ServerLimits(requests_per_minute=1)
+    otherwise = Behaviour(settings={"throttle_body": "json_upper", "retry_after": "seconds"})
+    client = client_of(Injection(otherwise, after=2), limits=limits)
+    await client.query()
+    first, second = [await client.query() for _ in range(2)]
+    assert (first.status, first.body[:5], "retry-after" in first.headers) == (429, b"<?xml", False)
+    assert (second.status, b'"Fault"' in second.body, "retry-after" in second.headers) == (429, True, True)

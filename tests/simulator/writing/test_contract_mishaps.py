@@ -23,7 +23,7 @@ from backfill.simulator.injection.refusals import ApiFault, BareText, ErrorPage,
 from backfill.simulator.settings import ServerLimits, SimulatorSettings
 from backfill.simulator.transport import SimulatedTransport
 from backfill.wire import Lane, Request, Response
-from tests.simulator.writing.contract import CREATABLE, ENTITIES, Asked, asked, inner, path
+from tests.simulator.writing.contract import CREATABLE, ENTITIES, LETTERS, Asked, asked, inner, path, prepared
 
 NOON = datetime(2026, 11, 20, 18, tzinfo=UTC)
 NONE = ServerLimits(
@@ -53,8 +53,17 @@ WRITES = [
 ]
 
 
+READS = [
+    (entity, operation)
+    for operation, letter in LETTERS.items()
+    for entity, letters in ENTITIES.items()
+    if operation in {"read", "query", "count", "cdc", "pdf"} and letter in letters and entity != "TaxPayment"
+]
+
+
 def test_there_are_so_many() -> None:
     assert (len(WRITES), len(WRITES) * (2 * len(BEFORE + AFTER) + len(ITEMS))) == (89, 3_738)
+    assert (len(READS), len(READS) * len(BEFORE + AFTER)) == (148, 2_812)
 
 
 class Client:
@@ -134,6 +143,20 @@ async def test_a_mishap_says_truly_whether_the_service_acted(counter, entity: st
             response, acted = await client.befallen(mishap, request, in_batch=in_batch)
             if (acted, response and response.status) != (acts, status):
                 wrong.append((mishap, acted, response))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("entity", "operation"), READS)
+async def test_a_mishap_befalls_what_reads_too(counter, entity: str, operation: str) -> None:
+    """None of it changes anything, and the next call is answered as ever."""
+    client = Client(counter)
+    request = asked(operation, entity, prepared(counter, entity))
+    wrong = []
+    for mishap, status in BEFORE + AFTER:
+        response, acted = await client.befallen(mishap, request, in_batch=False)
+        if (acted, response and response.status) != (False, status):
+            wrong.append((mishap, acted, response))
+        assert (await client.send(request, in_batch=False)).status == 200
     assert wrong == []
 
 

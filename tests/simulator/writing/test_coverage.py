@@ -51,6 +51,22 @@ def test_every_code_can_be_told_to_happen() -> None:
     assert SWITCHED.keys() == COVERAGE.keys()
 
 
+@pytest.mark.parametrize("code", CASES)
+def test_what_is_told_to_happen_has_the_message_of_what_is_provoked(counter, monkeypatch, code: str) -> None:
+    """But not its detail, which names what was sent. Uploads and gateways do not go by this counter."""
+    said = [SWITCHED[code].message]
+    call = counter.call
+
+    def listening(*args: Any, **kwargs: Any) -> Any:
+        status, answer = call(*args, **kwargs)
+        said.extend(error["Message"] for error in answer.get("Fault", {}).get("Error", ()))
+        return status, answer
+
+    monkeypatch.setattr(counter, "call", listening)
+    CASES[code](counter)
+    assert set(said) == {SWITCHED[code].message}
+
+
 def test_figures() -> None:
     by = Counter(row.by for row in COVERAGE.values())
     assert by == {"request": 90, "setting": 3, "switch": 30}
