@@ -58,7 +58,8 @@ def test_a_million_rows_are_counted_without_being_made() -> None:
 
 
 def test_whatever_is_touched_memory_holds_what_was_asked_for_lately() -> None:
-    fleet = Fleet(realms=120, seed=3, now=lambda: NOW, rows_min=90, rows_max=50_000, rows_held=3_000, companies_held=20)
+    held = {"rows_held": 2_000, "companies_held": 10}
+    fleet = Fleet(realms=30, seed=3, now=lambda: NOW, rows_min=90, rows_max=5_000, **held)
     most = 0
     for realm_id in fleet.realm_ids:
         company = fleet.company(realm_id)
