@@ -14,9 +14,9 @@ from backfill.simulator.sown.layout import COPIED
 WHOLE_MOST = 900
 """Companies of so many rows are sown whole: some 75 ms of work, within the 100 ms of a first page."""
 
-COPIED_LEAST, COPIED_MOST = 360, 480
-"""Rows of a larger company's core that are copied; with the shared lists it has then no more than a whole one. The
-span is wide enough that hardly any row is left over."""
+COPIED_LEAST, COPIED_MOST = 340, 520
+"""Rows of a larger company's core that are copied; with the shared lists it has then about as many as a whole one. The
+span reaches from two copies to three, so that there are fewer rows left over than copies."""
 
 ITEMS_MOST = 60
 """Of a larger company's core; each copy has its own items in stock besides."""
@@ -58,7 +58,7 @@ def plan(profile: Profile) -> Plan:
     shared = {entity: count for entity, count in whole.items() if entity not in COPIED and entity != "Item"}
     left = profile.rows - sum(shared.values()) - (items - stocked)
     # The fewest left over; of several the most that are not the same again.
-    rows = min(range(COPIED_LEAST, COPIED_MOST), key=lambda rows: (left % rows, -rows))
+    rows = min(range(COPIED_LEAST, COPIED_MOST + 1), key=lambda rows: (left % rows, -rows))
     copied = {
         entity: max(int(rows * LISTS[entity].per_mille / 1000), LISTS[entity].least)
         for entity in LISTS

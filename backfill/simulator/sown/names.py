@@ -53,7 +53,7 @@ class NameOrder:
 
     def places(self, start: int, stop: int) -> Iterator[Place]:
         """What is from `start` to before `stop`, in order."""
-        while len(self._found) < stop:
+        while len(self._found) < min(stop, self._length):
             named = next(self._merged)
             self._found.append(named.row * self._width + named.copy)
         for found in self._found[start:stop]:

@@ -68,6 +68,7 @@ class Order:
 
     def places(self, start: int, stop: int) -> Iterator[Place]:
         """What is from `start` to before `stop`, in order."""
+        stop = min(stop, self._length)
         if start >= stop:
             return
         slot = self._slot_of(start)

@@ -26,6 +26,9 @@ _DAYS = frozenset(
     {"DueDate", "ExpirationDate", "InvStartDate", "NextDate", "PaymentDate", "StartDate", "TxnDate"}
 )  # fmt: skip
 _REFERENCES = {"CustomerRef": "Customer", "VendorRef": "Vendor", "ItemRef": "Item"}
+_CUT_REFERENCES = frozenset(_REFERENCES) | {"AttachableRef", "EntityRef", "ParentRef"}
+_ALIKE = frozenset({"BillAddr", "BillEmail", "CustomField", "CustomerMemo", "MetaData", "ShipAddr", "TxnTaxDetail"})
+"""Large parts in which nothing differs, that need not be gone through."""
 
 
 class Stamp:
@@ -102,17 +105,15 @@ class _Cutter:
             step = self._layout.number_steps[self._entity]
             cut["DocNumber"] = _mark(_NUMBER, f"{doc['DocNumber']}+{step}")
         for name in _NAMES & doc.keys():
-            cut[name] = (
-                ":".join(map(_named, doc[name].split(":"))) if name == "FullyQualifiedName" else _named(doc[name])
-            )
+            cut[name] = ":".join(map(_named, doc[name].split(":")))  # a whole name has those of all above
         return cut
 
     def _value(self, key: str, value: Any) -> Any:
         """What is under `key`, at any depth."""
-        if isinstance(value, list):
-            return [self._value(key, part) for part in value]
-        if isinstance(value, dict):
-            return self._part(key, value)
+        if isinstance(value, (dict, list)):
+            if key in _ALIKE or (key.endswith("Ref") and key not in _CUT_REFERENCES):
+                return value
+            return self._part(key, value) if isinstance(value, dict) else [self._value(key, part) for part in value]
         if key in _DAYS and not self._still:
             return _mark(_DAY, value)
         return value
