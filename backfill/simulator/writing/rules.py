@@ -11,7 +11,7 @@ from backfill.simulator.books.links import ENTITY_OF
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.faults import Fault, required
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing import accounts, names, numbers
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.faults import PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, bad_value, business
