@@ -37,7 +37,7 @@ def answer_cdc(
 
     What exceeds the cap is left out without a word, deleted stubs before live objects. Raises `FaultedError`.
     """
-    asked = _entities(entities)
+    asked = _entities(entities, settings)
     since = _since(changed_since, settings, instant)
     changes = [_changes(traits, since, company) for traits in asked]
     for change in changes:
@@ -53,14 +53,15 @@ def answer_cdc(
     return QueryAnswer(b'[{"QueryResponse":[%b]}]' % body, settings.cdc_object_cap - left)
 
 
-def _entities(entities: str) -> list[EntityTraits]:
+def _entities(entities: str, settings: SimulatorSettings) -> list[EntityTraits]:
+    also = {name.lower() for name in settings.cdc_also}
     names = [name.strip() for name in entities.split(",") if name.strip()]
     if not names:
         raise FaultedError(required("entities"))
     found: list[EntityTraits] = []
     for name in names:
         traits = _BY_NAME.get(name.lower())
-        if traits is None or not traits.in_cdc:
+        if traits is None or not (traits.in_cdc or name.lower() in also):
             raise FaultedError(cdc_refused(name))
         found.append(traits)
     return found
