@@ -167,11 +167,8 @@ class Sower:
         doc = self._build(entity, dated)
         is_void = TRAITS[entity].voidable and chance(self._rng, _VOIDED)
         draft = self._add(entity, voided(doc) if is_void else doc, created, token=int(is_void))
-        match entity:
-            case "Purchase":
-                self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
-            case _:
-                pass
+        if entity == "Purchase":
+            self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
 
     def _charge(self, entity: str, created: int, dated: int) -> None:
         """An Invoice or Bill: it waits to be paid, unless it is voided or never will be."""
