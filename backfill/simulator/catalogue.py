@@ -87,7 +87,7 @@ def _traits(
 # Where Intuit's documents leave change data capture open, the entity is not in it: the harder case for a client.
 _ROWS = (
     _traits("Account", _LIST, "crqu", cdc=True),
-    _traits("Attachable", _OTHER, "crqud"),
+    _traits("Attachable", _OTHER, "crqud", cdc=True),
     _traits("Bill", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("BillPayment", _TRANSACTION, "crqudv", cdc=True, number=True),
     _traits("Budget", _LIST, "crqud", cdc=True),

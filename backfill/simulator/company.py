@@ -90,6 +90,11 @@ class Company:
         self._next_ids[space] = number + 1
         return str(number)
 
+    def begin_after(self, entity: str, last_id: int) -> None:
+        """Let the entity's sequence of Ids go on after `last_id`, when rows came with Ids of their own."""
+        space = TRAITS[entity].id_space
+        self._next_ids[space] = max(self._next_ids[space], last_id + 1)
+
     def next_number(self, sequence: str, last_used: Callable[[], int]) -> int:
         """Use up the next number of a sequence of the company's own (document numbers), not of Ids.
 

@@ -11,6 +11,7 @@ from backfill.errors import UsageError
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
 from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile
+from backfill.simulator.seed.sample import WHOLE_ROWS
 from backfill.simulator.seed.sower import Sower
 
 # Realm ids are 15 or 16 digits long; those of the second kind are past what a float can hold.
@@ -26,7 +27,8 @@ class Fleet:
     """The realms of one simulated world.
 
     A company's content depends on `seed`, its number and the UTC day of `now()` at creation (history ends
-    there); its size is drawn log-uniformly between `rows_min` and `rows_max`, and is never below `SMALLEST`.
+    there); its size is drawn log-uniformly between `rows_min` and `rows_max`, and is never below `SMALLEST`. The
+    first is the sample company (`seed.sample`), which is not small where `rows_max` lets it be whole.
     A company once touched stays in memory, about 2 KB a row. Raises `UsageError` for an impossible world.
     """
 
@@ -40,6 +42,7 @@ class Fleet:
         self._now = now
         self._today = now().astimezone(UTC).date()
         self._bounds = (log(rows_min), log(rows_max))
+        self._rows_max = rows_max
         self._zone = PacificZone()
         self._companies: dict[str, Company] = {}
         rng = Random(f"{seed}:realms")
@@ -58,6 +61,8 @@ class Fleet:
         index = self._number(realm_id)
         rng = Random(f"{self._seed}:{realm_id}:profile")
         rows = max(SMALLEST, round(exp(rng.uniform(*self._bounds))))
+        if index == 0:  # the sample company, whole where it may be that large
+            rows = max(rows, min(WHOLE_ROWS, self._rows_max))
         return draw_profile(realm_id=realm_id, index=index, rows=rows, rng=rng)
 
     def company(self, realm_id: str) -> Company:

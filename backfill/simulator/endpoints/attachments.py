@@ -133,7 +133,7 @@ def _document(pair: _Pair, company: Company) -> Doc:
     name = doc.get("FileName") or pair.content.file_name
     ending = str(name).rpartition(".")[2].lower()
     kind = doc.get("ContentType") or pair.content.content_type or TYPES.get(ending, "")
-    if not isinstance(kind, str) or (ending not in TYPES and kind not in TYPES.values()):
+    if not isinstance(kind, str) or not _is_known(ending, kind):
         raise FaultedError(BAD_FILE)
     for reference in _references(doc):
         _check(reference, company)
@@ -143,6 +143,11 @@ def _document(pair: _Pair, company: Company) -> Doc:
         "Size": len(pair.content.data),
         "ContentType": kind,
     }
+
+
+def _is_known(ending: str, kind: str) -> bool:
+    """By the name's ending, by the type, or by a type that only ends as a name would (`application/txt`)."""
+    return ending in TYPES or kind in TYPES.values() or kind.rpartition("/")[2].lower() in TYPES
 
 
 def _metadata(part: Part | None) -> Doc:

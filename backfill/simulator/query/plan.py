@@ -75,6 +75,8 @@ class Plan:
     """Empty: the entity's default order."""
     start: int
     limit: int
+    words_beyond: bool = False
+    """Whether rows whose Id is a word are no part of the paging, but all on the first page."""
 
 
 def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> Plan:
@@ -103,6 +105,7 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
         order=_order(statement, traits, settings),
         start=statement.start,
         limit=statement.limit + settings.limit_plus_one,
+        words_beyond=settings.word_tax_codes and traits.name == "TaxCode" and not statement.order,
     )
 
 
@@ -127,9 +130,17 @@ def _ids(traits: EntityTraits, conditions: list[tuple[tuple[str, ...], Condition
         if condition.operator not in _ID_OPERATORS:
             # It is only documented that nothing but = and IN is accepted.
             raise FaultedError(_bad_operator(condition, "Id"))
+        if bad := next((value.text for value in condition.values if not _may_be_id(traits, value.text)), None):
+            # That it is refused is asserted by a public client's tests; the wording is ours.
+            raise FaultedError(validation_fault(f"value {bad} is not a valid number for property Id"))
         named = frozenset(value.text for value in condition.values)
         found = named if found is None else found & named
     return found
+
+
+def _may_be_id(traits: EntityTraits, text: str) -> bool:
+    """Ids are whole numbers, but for the tax codes that are words."""
+    return traits.name == "TaxCode" or text.strip().isdecimal() or not text.strip()
 
 
 def _active(traits: EntityTraits, conditions: list[tuple[tuple[str, ...], Condition]]) -> frozenset[bool] | None:

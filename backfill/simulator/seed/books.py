@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -96,6 +97,13 @@ class Books:
         """The next DocNumber of the entity."""
         self.numbers[entity] = number = self.numbers.get(entity, 1000) + 1
         return str(number)
+
+    def known(self, entity: str, names: Sequence[str]) -> str:
+        """The next of the names that the sample company's list begins with; empty where there is none."""
+        if not self.profile.is_sample:
+            return ""
+        number = int(self.number(entity)) - 1001
+        return names[number] if number < len(names) else ""
 
     def rate(self, currency: Currency) -> Decimal | int:
         """Units of home currency for one of `currency`."""

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from backfill.simulator.documents import Doc
+from backfill.simulator.seed import sample
 from backfill.simulator.seed.draw import chance, pick
 from backfill.simulator.seed.words import AWKWARD, FAMILY, SUFFIXES, TRADES
 
@@ -60,6 +61,8 @@ class Profile:
     rows: int
     features: frozenset[str]
     """Those of `OPTIONAL` that it uses."""
+    is_sample: bool = False
+    """The company that Intuit gives developers: see `sample`."""
 
     @property
     def multicurrency(self) -> bool:
@@ -78,18 +81,20 @@ class Profile:
                 return entity in self.features or entity not in OPTIONAL
 
 
-# Every world begins with these, so that even a small one shows what is rare: (country, multi-currency, all features).
-_FIRST = (("US", True, True), ("US", False, False), ("FR", False, True), ("GB", True, False), ("CA", False, False))
+# After the sample company every world has these, so that even a small one shows what is rare, by their number:
+# (country, multi-currency, all features).
+_EARLY = {1: ("US", False, False), 2: ("FR", False, True), 3: ("GB", True, False), 4: ("CA", False, False)}
 
 
 def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profile:
-    """The profile of the fleet's realm number `index`."""
+    """The profile of the fleet's realm number `index`; the first is the sample company."""
+    if index == 0:
+        return _sample(realm_id, rows)
     # Most of Intuit's companies are in the US; about a quarter of all trade in several currencies.
     country = pick(rng, ("US",) * 16 + ("CA", "GB", "GB", "FR"))
     several, everything = chance(rng, 0.25), False
     habit = rng.uniform(0.2, 0.9)
-    if index < len(_FIRST):
-        country, several, everything = _FIRST[index]
+    country, several, everything = _EARLY.get(index, (country, several, everything))
     home = CURRENCIES[_HOME[country]]
     others = tuple(currency for currency in CURRENCIES.values() if currency != home)
     owner = AWKWARD[index % len(AWKWARD)] if chance(rng, 0.1) else f"{pick(rng, FAMILY)} {pick(rng, TRADES)}"
@@ -101,4 +106,18 @@ def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profil
         foreign=tuple(rng.sample(others, 3)) if several else (),
         rows=max(rows, SMALLEST),
         features=frozenset(feature for feature in OPTIONAL if everything or chance(rng, habit)),
+    )
+
+
+def _sample(realm_id: str, rows: int) -> Profile:
+    """It uses everything, in several currencies, as its developers have switched on; but nothing is attached yet."""
+    return Profile(
+        realm_id=realm_id,
+        name=sample.NAME,
+        country="US",
+        home=CURRENCIES["USD"],
+        foreign=(CURRENCIES["CAD"], CURRENCIES["EUR"], CURRENCIES["JPY"]),
+        rows=max(rows, SMALLEST),
+        features=frozenset(OPTIONAL) - {"Attachable"},
+        is_sample=True,
     )

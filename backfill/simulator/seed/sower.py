@@ -19,7 +19,7 @@ from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company, rate_key
 from backfill.simulator.documents import Doc, cents, money
-from backfill.simulator.seed import purchases, sales, taxes
+from backfill.simulator.seed import purchases, sales, sample, taxes
 from backfill.simulator.seed.books import Books
 from backfill.simulator.seed.books import Party as Named
 from backfill.simulator.seed.builders import BUILDERS
@@ -81,7 +81,7 @@ class Sower:
         self._open_books(counts)
         made = {entity: len(rows) for entity, rows in self._rows.items()}
         left = {entity: count - made[entity] for entity, count in counts.items()}
-        groups = imports(counts)
+        groups = imports(counts | {"Customer": left["Customer"]})
         # A day after the start, for the lists of the first day; a day before the end, so that "now" is later than all.
         span = {"start_s": self._start_s + DAY_S, "end_s": self._end_s - DAY_S}
         for entity, created, imported in timeline(left, groups, **span, rng=self._rng):
@@ -102,8 +102,11 @@ class Sower:
             self._add("TaxCode", taxes.word_code(word), start, object_id=word)
         first = {entity: counts.get(entity, 0) for entity in _OPENING}
         first["TaxCode"] -= len(words)
-        first |= {"Employee": 1, "Item": max(5, counts["Item"] // 2), "Vendor": max(2, counts["Vendor"] // 3)}
-        for entity, count in first.items():
+        people = [("Employee", 1), ("Vendor", max(2, counts["Vendor"] // 3))]
+        items = max(5, counts["Item"] // 2)
+        if self._profile.is_sample:
+            people, items = list(sample.people(counts)), min(counts["Item"], len(sample.ITEMS))
+        for entity, count in [*first.items(), *people, ("Item", items)]:
             for _ in range(count):
                 self._add(entity, self._build(entity, start), start)
         for number in range(counts.get("ExchangeRate", 0)):
@@ -114,10 +117,14 @@ class Sower:
 
     def _open_chart(self, count: int, created: int) -> None:
         above: dict[str, tuple[Doc, str]] = {}
-        for number, row in enumerate(CHART[:count]):
+        ids = sample.ACCOUNTS if self._profile.is_sample else {}
+        chart = [row for row in CHART if row.name in ids] if ids else CHART
+        for number, row in enumerate(chart[:count]):
             doc = account(row, 1000 + 10 * number, above.get(row.parent), self._profile.home.reference)
-            draft = self._add("Account", doc, created)
+            draft = self._add("Account", doc, created, object_id=str(ids[row.name]) if ids else "")
             above[row.name] = ({"value": draft.id}, doc["FullyQualifiedName"])
+        if ids:
+            self._company.begin_after("Account", sample.LAST_ACCOUNT)
 
     def _build(self, entity: str, at_s: int) -> Doc:
         return BUILDERS[entity](self._books, self._rng, self._zone.date_text(at_s))
@@ -298,6 +305,8 @@ class Sower:
         """Some list rows are inactive by now; what was entered before goes on citing them."""
         expense = draft.entity == "Account" and draft.doc["AccountType"] == "Expense"
         if draft.entity not in _CAN_BE_INACTIVE and not expense:
+            return
+        if self._profile.is_sample and draft.slot < sample.NAMED.get(draft.entity, 0):
             return
         if draft.slot == _ALWAYS_INACTIVE or (draft.slot > _ALWAYS_INACTIVE and chance(self._rng, _INACTIVE)):
             draft.doc = deactivated(draft.entity, draft.doc)

@@ -37,13 +37,6 @@ def bad_length(name: str, longest: int, supplied: int) -> Fault:
     )
 
 
-def bad_id(text: object) -> Fault:
-    """2030: recorded with the element `Id`, and without a time."""
-    return Fault(
-        "2030", "Invalid ID", f"Id should be a valid number. Supplied value:{text}", element="Id", is_timed=False
-    )
-
-
 # Codes whose meaning is documented and whose words were not recorded: the wording is ours.
 _VALUE_FAULTS = {
     "2040": "Invalid String",
