@@ -58,7 +58,7 @@ def test_people_change_what_change_data_capture_does_not_carry_and_the_singleton
 
 
 def test_people_in_france_and_britain_change_what_only_they_have() -> None:
-    for number, entity in ((2, "JournalCode"), (3, "TaxPayment")):
+    for number, entity in ((3, "JournalCode"), (4, "TaxPayment")):
         company = _company(number)
         before = len(company.table(entity))
         People(company, Random(3), changes_per_minute=60).act(500)

@@ -128,8 +128,6 @@ def _document(pair: _Pair, company: Company) -> Doc:
     doc = _metadata(pair.metadata)
     if pair.content is None:
         raise FaultedError(required("file_content"))
-    if not pair.content.data:
-        raise FaultedError(BAD_FILE)
     name = doc.get("FileName") or pair.content.file_name
     ending = str(name).rpartition(".")[2].lower()
     kind = doc.get("ContentType") or pair.content.content_type or TYPES.get(ending, "")

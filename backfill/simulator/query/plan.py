@@ -8,7 +8,14 @@ from datetime import date
 from typing import Literal
 
 from backfill.simulator.catalogue import TRAITS, EntityTraits
-from backfill.simulator.faults import Fault, FaultedError, unknown_entity, unknown_property, validation_fault
+from backfill.simulator.faults import (
+    Fault,
+    FaultedError,
+    unknown_entity,
+    unknown_property,
+    unqueryable_entity,
+    validation_fault,
+)
 from backfill.simulator.query.properties import resolved
 from backfill.simulator.query.statement import Condition, LiteralKind, Operator, Statement
 from backfill.simulator.query.values import ORDERED, instant_of, matcher
@@ -82,8 +89,10 @@ class Plan:
 def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> Plan:
     """Check the statement's names and what may be asked of them. Raises `FaultedError` (4001)."""
     traits = _ENTITIES.get(statement.entity.lower())
-    if traits is None or not traits.queryable:
+    if traits is None:
         raise FaultedError(unknown_entity(statement.entity))
+    if not traits.queryable:
+        raise FaultedError(unqueryable_entity(traits.name))
     conditions = [(resolved(traits.name, condition.path), condition) for condition in statement.where]
     _check_required(traits, [path for path, _ in conditions])
     return Plan(

@@ -83,7 +83,13 @@ class Profile:
 
 # After the sample company every world has these, so that even a small one shows what is rare, by their number:
 # (country, multi-currency, all features).
-_EARLY = {1: ("US", False, False), 2: ("FR", False, True), 3: ("GB", True, False), 4: ("CA", False, False)}
+_EARLY = {
+    1: ("US", True, True),
+    2: ("US", False, False),
+    3: ("FR", False, True),
+    4: ("GB", True, False),
+    5: ("CA", False, False),
+}
 
 
 def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profile:

@@ -16,8 +16,8 @@ WHOLE_ROWS = 600
 
 ACCOUNTS: Mapping[str, int] = MappingProxyType(
     {
-        "Services": 1, "Retained Earnings": 2, "Prepaid Expenses": 3, "Undeposited Funds": 4, "Advertising": 7,
-        "Bank Charges": 8, "Commissions & fees": 9, "Dues & Subscriptions": 10, "Insurance": 11,
+        "Services": 1, "Retained Earnings": 2, "Prepaid Expenses": 3, "Undeposited Funds": 4, "Fees Billed": 5,
+        "Advertising": 7, "Bank Charges": 8, "Commissions & fees": 9, "Dues & Subscriptions": 10, "Insurance": 11,
         "Legal & Professional Fees": 12, "Meals & Entertainment": 13, "Office Expenses": 15, "Rent or Lease": 17,
         "Supplies": 19, "Travel": 21, "Utilities": 24, "Interest Earned": 25, "Penalties & Settlements": 27,
         "Equipment Rental": 29, "Uncategorized Income": 30, "Uncategorized Expense": 31, "Accounts Payable (A/P)": 33,
@@ -65,6 +65,11 @@ ITEMS: tuple[tuple[str, str], ...] = (
     ("Trimming", "Service"), ("Waterworks", "Category"), ("Whole garden", "Group"),
 )  # fmt: skip
 """Name and type in the order of their Ids; the last two are ours, so that every type is there."""
+
+FORMS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"Estimate": (41, 46, 48, 100), "Invoice": (75, 95, 130), "SalesReceipt": (11, 17, 47)}
+)
+"""Ids of the first forms of a kind: they are "part of the default sandbox" to a client's tests."""
 
 NAMED: Mapping[str, int] = MappingProxyType(
     {

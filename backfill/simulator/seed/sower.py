@@ -75,6 +75,9 @@ class Sower:
         self._undeposited: deque[Draft] = deque()
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
+        forms = sample.FORMS if profile.is_sample and profile.rows >= sample.WHOLE_ROWS else {}
+        self._given_ids = {entity: deque(map(str, ids)) for entity, ids in forms.items()}
+        self._not_next = {object_id for ids in self._given_ids.values() for object_id in ids}
 
     def sow(self) -> None:
         counts = quotas(self._profile)
@@ -266,7 +269,7 @@ class Sower:
         """Enter a row, with later edits and deactivation by chance. Held ones are stored when they are settled."""
         rng, updated = self._rng, created
         rows = self._rows[entity]
-        object_id = object_id or self._company.next_id(entity)
+        object_id = object_id or self._next_id(entity)
         if rng.random() < _EDITED:
             token += between(rng, 1, 3)
         if token:
@@ -315,7 +318,17 @@ class Sower:
 
     def _bury(self, entity: str, created: int) -> None:
         deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
-        self._company.bury(entity, self._company.next_id(entity), deleted)
+        self._company.bury(entity, self._unclaimed_id(entity), deleted)
+
+    def _next_id(self, entity: str) -> str:
+        given = self._given_ids.get(entity)
+        return given.popleft() if given else self._unclaimed_id(entity)
+
+    def _unclaimed_id(self, entity: str) -> str:
+        """The next of the entity's sequence that is not given to a form of the sample company."""
+        object_id = self._company.next_id(entity)
+        claimed = TRAITS[entity].is_transaction and object_id in self._not_next
+        return self._unclaimed_id(entity) if claimed else object_id
 
     def _settle(self, draft: Draft) -> None:
         self._rows[draft.entity][draft.slot] = self._sealed(draft)
