@@ -24,6 +24,7 @@ from backfill.simulator.endpoints.refusals import (
 from backfill.simulator.endpoints.specimen import specimen_of
 from backfill.simulator.envelopes import Answer, fault_object
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
+from backfill.simulator.xml_form import object_of
 
 TEXT = "text/plain;charset=UTF-8"
 
@@ -152,8 +153,8 @@ def _metadata(part: Part | None) -> Doc:
     if part is None:
         return {}  # a file that belongs to nothing yet
     try:
-        doc = decode(part.data)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        doc = object_of("Attachable", part.data) if part.data.lstrip().startswith(b"<") else decode(part.data)
+    except (msgspec.MsgspecError, RecursionError, FaultedError) as error:
         raise FaultedError(BAD_METADATA) from error
     return {key: value for key, value in doc.items() if key not in _SERVERS_OWN}
 

@@ -113,6 +113,21 @@ async def test_a_kind_may_be_known_by_its_type_alone(client) -> None:
     assert (found["Attachable"]["ContentType"], found["Attachable"]["Size"]) == ("application/txt", 0)
 
 
+async def test_metadata_may_be_xml(client) -> None:
+    """As the clients that speak XML send it."""
+    invoice = client.company.table("Invoice").all()[0].id
+    metadata = (
+        '<?xml version="1.0"?><Attachable xmlns="http://schema.intuit.com/finance/v3"><AttachableRef>'
+        f'<EntityRef type="Invoice">{invoice}</EntityRef></AttachableRef><FileName>a.txt</FileName>'
+        "<ContentType>text/plain</ContentType></Attachable>"
+    )
+    parts = [part("file_metadata_0", metadata.encode()), part("file_content_0", b"x"), part("file_metadata_1", b"<a>")]
+    found, broken = await upload(client, *parts, part("file_content_1", b"x"))
+    assert found["Attachable"]["FileName"] == "a.txt"
+    assert found["Attachable"]["AttachableRef"] == linked("Invoice", invoice)
+    assert broken["Fault"]["Error"][0]["code"] == "6040"
+
+
 async def test_a_file_for_what_is_not_there_is_refused_as_recorded(client) -> None:
     (found,) = await upload(client, pair("01", named("e.pdf", AttachableRef=linked("Estimate", "99999999"))))
     (error,) = found["Fault"]["Error"]
