@@ -124,8 +124,8 @@ def _columns(statement: Statement, traits: EntityTraits) -> tuple[tuple[str, ...
 
 
 def _check_required(traits: EntityTraits, paths: list[tuple[str, ...]]) -> None:
-    if traits.name == "ExchangeRate" and ("SourceCurrencyCode",) not in paths:
-        # The wording is ours: it is only documented that a currency must be named.
+    if traits.name == "ExchangeRate" and not {("SourceCurrencyCode",), ("AsOfDate",)} & set(paths):
+        # The wording is ours: it is only documented that a currency or a date must be named.
         raise FaultedError(validation_fault("property 'SourceCurrencyCode' is required for Entity ExchangeRate"))
 
 

@@ -36,6 +36,7 @@ class Wild:
         self.acts = (
             self.credit, self.pay_two, self.delete_paid, self.void_paid, self.charge_more, self.revalue, self.correct,
             self.apply_vendor_credit, self.post_elsewhere, self.stock_new, self.trade_stock, self.write, self.rewrite,
+            self.open,
         )  # fmt: skip
 
     def act(self) -> None:
@@ -205,6 +206,24 @@ class Wild:
                     (
                         "Transfer",
                         {"Amount": amount, "FromAccountRef": bank, "ToAccountRef": books.accounts["Bank"][-1]},
+                    ),
+                ]
+            )
+        )
+
+    def open(self) -> None:
+        """Accounts and people that begin with something."""
+        name, amount = f"Open {self.company.changes}", money(self.rng.randrange(-5_000, 5_000))
+        kind = self.rng.choice(("Bank", "Fixed Asset", "Credit Card", "Equity", "Expense"))
+        day = self.rng.choice((DAY, "2019-05-05"))
+        self.asked(
+            *self.rng.choice(
+                [
+                    ("Customer", {"DisplayName": name, "Balance": amount, "OpenBalanceDate": day}),
+                    ("Vendor", {"DisplayName": name, "Balance": amount, "OpenBalanceDate": day}),
+                    (
+                        "Account",
+                        {"Name": name, "AccountType": kind, "OpeningBalance": amount, "OpeningBalanceDate": day},
                     ),
                 ]
             )
