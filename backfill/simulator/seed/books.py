@@ -11,7 +11,7 @@ from random import Random
 
 from backfill.simulator.documents import Doc, cents
 from backfill.simulator.seed.draw import between, pick
-from backfill.simulator.seed.profile import CURRENCIES, Currency, Profile
+from backfill.simulator.seed.profile import Currency, Profile, currency_of
 
 _FEW = 10  # of an item in stock: then more is bought
 _RECENT = 64  # enough that attachments spread over several documents
@@ -174,7 +174,7 @@ def _party(object_id: str, doc: Doc, home: Currency) -> Party:
     return Party(
         object_id,
         {"value": object_id, "name": name},
-        CURRENCIES[doc["CurrencyRef"]["value"]] if "CurrencyRef" in doc else home,
+        currency_of(doc["CurrencyRef"]["value"]) if "CurrencyRef" in doc else home,
         doc.get("BillAddr"),
         doc.get("PrimaryEmailAddr"),
         doc.get("Level", 0),

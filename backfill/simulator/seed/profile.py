@@ -39,6 +39,13 @@ CURRENCIES = {
         Currency("JPY", "Japanese Yen", Decimal("0.006687")),
     )
 }
+
+
+def currency_of(code: str) -> Currency:
+    """The currency of a code; one that this table does not know, but a program has added, is worth a dollar."""
+    return CURRENCIES.get(code) or Currency(code, code, Decimal(1))
+
+
 _HOME = {"US": "USD", "CA": "CAD", "GB": "GBP", "FR": "EUR"}
 
 OPTIONAL = (
