@@ -84,9 +84,10 @@ class Clerk:
         self._settle(entity, decode(row.doc), None)
 
     def _party(self, entity: str, object_id: str) -> Party:
-        """Whoever it is: a program may have entered them since these books were read."""
-        row = self.company.table(entity).get(object_id)
-        if object_id not in self.books.parties and row is not None:
+        """One of the people, met for the first time or not."""
+        if object_id not in self.books.parties:
+            row = self.company.table(entity).get(object_id)
+            assert row is not None, f"{entity} {object_id} is cited, and people cannot be deleted"
             self.books.learn(entity, object_id, decode(row.doc))
             if not row.active:
                 self.books.forget(entity, object_id)

@@ -10,7 +10,7 @@ from random import Random
 from backfill.errors import UsageError
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
-from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile
+from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile, sample_profile
 from backfill.simulator.seed.sample import WHOLE_ROWS
 from backfill.simulator.seed.sower import Sower
 
@@ -28,7 +28,8 @@ class Fleet:
 
     A company's content depends on `seed`, its number and the UTC day of `now()` at creation (history ends
     there); its size is drawn log-uniformly between `rows_min` and `rows_max`, and is never below `SMALLEST`. The
-    first is the sample company (`seed.sample`), which is not small where `rows_max` lets it be whole.
+    first is the sample company (`seed.sample`), which is as large as that one is, or `rows_max`; where all are to be
+    larger there is none.
     A company once touched stays in memory, about 2 KB a row. Raises `UsageError` for an impossible world.
     """
 
@@ -42,7 +43,7 @@ class Fleet:
         self._now = now
         self._today = now().astimezone(UTC).date()
         self._bounds = (log(rows_min), log(rows_max))
-        self._rows_max = rows_max
+        self._rows_min, self._rows_max = rows_min, rows_max
         self._zone = PacificZone()
         self._companies: dict[str, Company] = {}
         rng = Random(f"{seed}:realms")
@@ -60,9 +61,9 @@ class Fleet:
         """What kind of company it is; nothing is seeded for it. Raises `UnknownRealmError`."""
         index = self._number(realm_id)
         rng = Random(f"{self._seed}:{realm_id}:profile")
+        if index == 0 and self._rows_min <= WHOLE_ROWS:
+            return sample_profile(realm_id=realm_id, rows=min(WHOLE_ROWS, self._rows_max))
         rows = max(SMALLEST, round(exp(rng.uniform(*self._bounds))))
-        if index == 0:  # the sample company, whole where it may be that large
-            rows = max(rows, min(WHOLE_ROWS, self._rows_max))
         return draw_profile(realm_id=realm_id, index=index, rows=rows, rng=rng)
 
     def company(self, realm_id: str) -> Company:

@@ -88,9 +88,10 @@ class Profile:
                 return entity in self.features or entity not in OPTIONAL
 
 
-# After the sample company every world has these, so that even a small one shows what is rare, by their number:
-# (country, multi-currency, all features).
+# Every world begins with these, after the sample company or in its place, so that even a small one shows what is rare,
+# by their number: (country, multi-currency, all features).
 _EARLY = {
+    0: ("US", True, True),
     1: ("US", True, True),
     2: ("US", False, False),
     3: ("FR", False, True),
@@ -100,9 +101,7 @@ _EARLY = {
 
 
 def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profile:
-    """The profile of the fleet's realm number `index`; the first is the sample company."""
-    if index == 0:
-        return _sample(realm_id, rows)
+    """The profile of the fleet's realm number `index`."""
     # Most of Intuit's companies are in the US; about a quarter of all trade in several currencies.
     country = pick(rng, ("US",) * 16 + ("CA", "GB", "GB", "FR"))
     several, everything = chance(rng, 0.25), False
@@ -122,8 +121,8 @@ def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profil
     )
 
 
-def _sample(realm_id: str, rows: int) -> Profile:
-    """It uses everything, in several currencies, as its developers have switched on; but nothing is attached yet."""
+def sample_profile(*, realm_id: str, rows: int) -> Profile:
+    """The sample company's: it uses everything, in several currencies; but nothing is attached yet."""
     return Profile(
         realm_id=realm_id,
         name=sample.NAME,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 NAME = "Sandbox Company_US_1"
 
 WHOLE_ROWS = 600
-"""From so many rows on the company has all of them, and enough forms of each kind for a second page of ten."""
+"""Of the company: all that is named here, and enough forms of each kind for a second page of ten."""
 
 ACCOUNTS: Mapping[str, int] = MappingProxyType(
     {

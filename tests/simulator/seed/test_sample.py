@@ -60,11 +60,17 @@ def test_forms_of_the_default_sandbox_are_there() -> None:
             _doc(entity, str(object_id))
 
 
-def test_it_is_whole_whatever_size_is_drawn_if_it_may_be() -> None:
+def test_it_has_its_own_size_whatever_others_have() -> None:
     for seed in range(4):
-        company = _company(100, 50_000, seed) if seed else _company()
-        assert company.rows >= sample.WHOLE_ROWS
+        company = _company(100, 50_000, seed)
+        assert company.rows == sample.WHOLE_ROWS
         assert len(company.table("Customer").all()) >= len(sample.CUSTOMERS)
+
+
+def test_there_is_none_where_all_are_to_be_larger() -> None:
+    company = _company(sample.WHOLE_ROWS + 1, 2_000)
+    assert company.name != sample.NAME
+    assert company.table("Attachable").all()
 
 
 def test_a_smaller_one_has_the_first_of_each() -> None:
