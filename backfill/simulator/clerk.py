@@ -19,7 +19,7 @@ from backfill.simulator.seed.draw import between
 from backfill.simulator.seed.ledger import deposit
 from backfill.simulator.seed.purchases import bill_payment
 from backfill.simulator.seed.sales import OpenItem, payment
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 
 class Clerk:

@@ -78,6 +78,10 @@ def _contact(books: Books, rng: Random, name: str, person: tuple[str, str] | Non
     return doc
 
 
+_ALWAYS_JOBS = (2, 3)
+"""The customers of these numbers, from 0, are jobs of the one before: every company has several levels."""
+
+
 def customer(books: Books, rng: Random, _day: str) -> Doc:
     """A Customer; about a fifth are jobs of another one, up to the five levels QuickBooks allows."""
     known = books.known("Customer", sample.CUSTOMERS)
@@ -87,9 +91,11 @@ def customer(books: Books, rng: Random, _day: str) -> Doc:
     name = books.unique(" ".join(person) if person else _business(books, rng))
     doc = _contact(books, rng, name, person)
     parent = pick(rng, books.customers) if books.customers and chance(rng, 0.25) else None
+    if len(books.customers) in _ALWAYS_JOBS:
+        parent = books.customers[-1]
     currency = books.profile.home
     if parent and parent.level < 4:
-        name = books.unique(f"{parent.name} {pick(rng, PROJECTS)}")
+        name = books.unique(f"{parent.reference['name']} {pick(rng, PROJECTS)}")
         currency = parent.currency
         doc |= {"DisplayName": name, "PrintOnCheckName": name, "ParentRef": parent.reference, "Level": parent.level + 1}
     elif books.profile.foreign and chance(rng, 0.3):
@@ -171,16 +177,27 @@ def employee(books: Books, rng: Random, day: str) -> Doc:
 
 # The first rows of a company's items have one of each type, in an order in which they can refer to one another.
 _ITEM_TYPES = ("Service", "NonInventory", "Inventory", "Category", "Group")
+_LATER_ITEM_TYPES = (*_ITEM_TYPES, *("Service",) * 5)
+
+
+def _item_type(number: int) -> str:
+    """Of the item of that number, from 0: every other is a service. So it is known before any is made."""
+    return _LATER_ITEM_TYPES[number % len(_LATER_ITEM_TYPES)]
+
+
+def is_stocked(number: int) -> bool:
+    """Whether the item of that number is kept in stock."""
+    return _item_type(number) == "Inventory"
 
 
 def item(books: Books, rng: Random, day: str) -> Doc:
     """An Item of one of the five types; the price has up to seven places, as the reference allows."""
     number = int(books.number("Item")) - 1001
-    kind = _ITEM_TYPES[number] if number < len(_ITEM_TYPES) else pick(rng, ("Service",) * 5 + _ITEM_TYPES)
+    kind = _item_type(number)
     names = [name for name, _ in sample.ITEMS] if books.profile.is_sample else PRODUCTS
     name = names[number] if number < len(names) else f"{pick(rng, PRODUCTS)} {number}"
     if books.profile.is_sample:
-        kind = sample.ITEMS[number][1] if number < len(sample.ITEMS) else pick(rng, ("Service", "NonInventory"))
+        kind = sample.ITEMS[number][1] if number < len(sample.ITEMS) else "Service"
     doc: Doc = {"Name": name, "FullyQualifiedName": name, "Active": True, "Type": kind, "Taxable": chance(rng, 0.5)}
     if kind == "Category":
         return doc | {"SubItem": False}

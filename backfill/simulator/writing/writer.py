@@ -12,7 +12,7 @@ from backfill.simulator.changes import DELETED_SUFFIX, deactivated, voided
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, decode, encode
 from backfill.simulator.faults import OBJECT_NOT_FOUND, Fault, FaultedError, bad_id, required, unsupported
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing import openings, rules
 from backfill.simulator.writing.completion import completed
 from backfill.simulator.writing.desk import Desk, headless
