@@ -62,7 +62,7 @@ def test_people_in_france_and_britain_change_what_only_they_have() -> None:
     for number, entity in ((3, "JournalCode"), (4, "TaxPayment")):
         company = _company(number)
         before = len(company.table(entity))
-        People(company, Random(3), changes_per_minute=60).act(500)
+        People(company, Random(3), changes_per_minute=60).act(1_500)
         assert len(company.table(entity)) > before
 
 
