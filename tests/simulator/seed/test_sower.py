@@ -135,7 +135,7 @@ def test_some_are_voided_and_some_are_gone() -> None:
 
 
 def test_names_that_break_careless_programs() -> None:
-    people = [_docs(number)[entity] for number in (US, PLAIN, FRANCE) for entity in ("Customer", "Vendor")]
+    people = [_docs(number)[entity] for number in (US, BRITAIN) for entity in ("Customer", "Vendor")]
     text = "".join(doc["DisplayName"] for docs in people for doc in docs)
     assert all(letter in text for letter in "'\"\\&🌮北é")
     names = [
