@@ -51,7 +51,7 @@ def spoiled_world(seed: int, mutations: Mapping[str, Mutation]) -> tuple[World, 
     rng = random.Random(f"spoiled:{seed}")
     spoiled: Counter[str] = Counter()
     share = rng.choice(SHARE_SPOILED)
-    world = World(seed=seed, realms=2, rows_min=1500, rows_max=2500, page_rows=rng.choice([20, 100, 1000]))
+    world = World(seed=seed, realms=2, rows_min=1100, rows_max=1400, page_rows=rng.choice([10, 50, 1000]))
     world.wrap = lambda inner: Spoiler(inner, rng, share, mutations, spoiled)
     return world, spoiled
 
