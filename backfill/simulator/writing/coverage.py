@@ -125,7 +125,6 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f6510="a budget of an account that is none of profit and loss",
         f6520="stock without its quantity",
         f6530="the number of a card",
-        f5020="a report that there is not, or not in the company's country",
         f6540="changing a payment that was deposited",
         f10000="a minorversion that is no number",
     )
