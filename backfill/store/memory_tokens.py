@@ -25,6 +25,10 @@ class MemoryTokenVault:
         self._rows[realm_id] = new
         self._locks.setdefault(realm_id, anyio.Lock())
 
+    def stored(self, realm_id: RealmId) -> Tokens:
+        """As `read`, at once: what a test or a plan looks at."""
+        return self._row(realm_id)
+
     async def read(self, realm_id: RealmId) -> Tokens:
         """The stored tokens. Raises TokenError (PARK) if the realm has none."""
         await anyio.lowlevel.checkpoint()

@@ -1,0 +1,50 @@
+"""Stored rows that fail every page they are on. They stay so: the rest is to be landed, and they are set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from backfill.rehearsal.faults.fault import Fault
+from backfill.simulator.settings import SimulatorSettings
+
+if TYPE_CHECKING:
+    from backfill.rehearsal.stage import Stage
+
+ENTITIES = ("Account", "Bill", "Customer", "Invoice", "Item", "JournalEntry", "TaxCode")
+"""Read in all the ways that there are; every company has some of most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoisonedRows(Fault):
+    """Some rows of one entity of one realm."""
+
+    name: ClassVar[str] = "poisoned rows"
+    chance: ClassVar[float] = 0.15
+    realm: int
+    entity: str
+    rows: int
+    code: Literal["4002", "10000"]
+
+    @classmethod
+    def drawn(cls, rng: Random, *, realms: int) -> Self:
+        return cls(
+            realm=rng.randrange(realms),
+            entity=rng.choice(ENTITIES),
+            rows=rng.choice((1, 1, 3)),
+            code=rng.choice(("4002", "10000")),
+        )
+
+    def settings(self, settings: SimulatorSettings) -> SimulatorSettings:
+        return replace(settings, poison_code=self.code, poisoned={})
+
+    def open(self, stage: Stage) -> None:
+        realm_id = stage.realm_ids[self.realm]
+        rows = stage.simulator.fleet.company(realm_id).table(self.entity).by_created()
+        ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(self.rows, len(rows))))
+        poisoned = stage.world.settings.poisoned
+        assert isinstance(poisoned, dict), "made above, for this world alone"
+        poisoned[realm_id, self.entity] = ids
+        for _ in ids:
+            stage.injected(self)

@@ -1,0 +1,98 @@
+"""The network between one process and Intuit: what was sent goes on to the server, whatever becomes of the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import anyio
+
+from backfill.errors import UnansweredError
+from backfill.model import RealmId
+from backfill.rehearsal.life import Life
+from backfill.rehearsal.mishap import Exchange, Mishap
+from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
+from backfill.wire import Request, Response
+
+if TYPE_CHECKING:  # the stage makes processes, each of which has a network
+    from backfill.rehearsal.stage import Stage
+
+_FOREVER = float("inf")
+
+
+class Network:
+    """A `wire.Transport` and a `wire.TokenEndpoint` for one process."""
+
+    def __init__(self, stage: Stage, life: Life, pages: PagesInHand) -> None:
+        self._stage = stage
+        self._life = life
+        self._pages = pages
+        self._api = SimulatedTransport(stage.simulator)
+        self._tokens = SimulatedTokenEndpoint(stage.simulator)
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """As `Transport.send`."""
+        exchange = Exchange(request.realm_id, request.lane.value)
+        asked = f"{request.method} {request.path}"
+        self._stage.trace.add("send", request.realm_id, asked, crc32(f"{request.params}".encode() + request.body))
+        response = await self._exchanged(
+            exchange, asked, lambda: self._api.send(request, deadline=_FOREVER), deadline=deadline
+        )
+        self._pages.came(request, response)
+        return response
+
+    async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
+        """As `TokenEndpoint.post`."""
+        with self._stage.refreshes.under_way(form) as refresh:
+            exchange = Exchange(refresh.realm_id, "token")
+            asked = "POST token endpoint"
+            self._stage.trace.add("token", refresh.realm_id)
+
+            async def served() -> Response:
+                return refresh.answered(await self._tokens.post(form, headers, deadline=_FOREVER))
+
+            return await self._exchanged(exchange, asked, served, deadline=deadline)
+
+    async def _exchanged(
+        self, exchange: Exchange, asked: str, served: Callable[[], Awaitable[Response]], *, deadline: float
+    ) -> Response:
+        await self._life.enter()
+        mishap = self._stage.mishap(exchange)
+        if mishap is Mishap.REFUSED:
+            raise _unanswered(exchange.realm_id, asked, "refused", sent=False)
+        reply = _Reply()
+        if mishap is not Mishap.UNHEARD:
+            self._stage.group.start_soon(reply.wait_for, served)
+        event = anyio.Event() if mishap in {Mishap.LOST, Mishap.UNHEARD} else reply.came
+        if not await self._life.outlive(event, deadline=deadline):
+            raise _unanswered(exchange.realm_id, asked, "timeout", sent=True)
+        if mishap is Mishap.RESET:
+            raise _unanswered(exchange.realm_id, asked, "reset", sent=True)
+        assert reply.response is not None, "it came"
+        self._stage.trace.add("answer", exchange.realm_id, reply.response.status, crc32(reply.response.body))
+        return reply.response
+
+
+class _Reply:
+    """The server's answer, once it came."""
+
+    def __init__(self) -> None:
+        self.came = anyio.Event()
+        self.response: Response | None = None
+
+    async def wait_for(self, served: Callable[[], Awaitable[Response]]) -> None:
+        self.response = await served()
+        self.came.set()
+
+
+def _unanswered(realm_id: RealmId, asked: str, code: str, *, sent: bool) -> UnansweredError:
+    return UnansweredError(
+        f"no answer to {asked} of realm {realm_id}: {code}",
+        sent=sent,
+        realm_id=realm_id,
+        asked=asked,
+        code=code,
+        action="send it again, after looking whether it took effect",
+    )

@@ -1,0 +1,98 @@
+"""What a world saw at the token endpoint: who refreshed what, and which refreshes got lost on their way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+
+from backfill.model import RealmId
+from backfill.store.memory_tokens import MemoryTokenVault
+from backfill.wire import Response
+
+NOBODY = RealmId("")
+
+
+@dataclass(slots=True)
+class Refresh:
+    """One exchange of a refresh token."""
+
+    realm_id: RealmId
+    sent: str = field(repr=False)
+    granted: str = field(default="", repr=False)
+    """The value that the server gave in its place, or the same."""
+    refused: bool = False
+
+    def answered(self, response: Response) -> Response:
+        """The server has acted: what it granted is good from now on, whoever hears of it."""
+        if response.status == 200:
+            self.granted = str(msgspec.json.decode(response.body)["refresh_token"])
+        self.refused = response.status == 400
+        return response
+
+    @property
+    def rotated(self) -> bool:
+        return bool(self.granted) and self.granted != self.sent
+
+
+class Refreshes:
+    """All refreshes of a world. `value` is a refresh token's."""
+
+    def __init__(self, vault: MemoryTokenVault, realm_ids: Sequence[RealmId]) -> None:
+        self._vault = vault
+        self._realm_ids = realm_ids
+        self._open: Counter[RealmId] = Counter()
+        self._made: list[Refresh] = []
+        self._kept: set[str] = set()
+        self.raced: list[RealmId] = []
+        """Realms that were refreshed twice at the same time."""
+        self.thrown_away: list[RealmId] = []
+        """Realms of which a value was sent again that had a successor, which was stored and never refused."""
+
+    @contextmanager
+    def under_way(self, form: Mapping[str, str]) -> Iterator[Refresh]:
+        """A refresh, as long as a process waits for it."""
+        sent = form.get("refresh_token", "")
+        realm_id = self._realm_of(sent)
+        self._judge(realm_id, sent)
+        refresh = Refresh(realm_id, sent)
+        self._made.append(refresh)
+        self._open[realm_id] += 1
+        try:
+            yield refresh
+        finally:
+            self._open[realm_id] -= 1
+
+    def kept(self, value: str) -> None:
+        """A value was stored."""
+        self._kept.add(value)
+
+    def was_lost(self, realm_id: RealmId) -> bool:
+        """The server once gave a value out that nobody stored: its answer got lost, or whoever waited for it died."""
+        return any(refresh.rotated and refresh.granted not in self._kept for refresh in self._of(realm_id))
+
+    @property
+    def lost(self) -> int:
+        """How many values nobody stored."""
+        return sum(refresh.rotated and refresh.granted not in self._kept for refresh in self._made)
+
+    def _judge(self, realm_id: RealmId, sent: str) -> None:
+        if self._open[realm_id]:
+            self.raced.append(realm_id)
+        refused = {refresh.sent for refresh in self._of(realm_id) if refresh.refused}
+        heirs = {refresh.granted for refresh in self._of(realm_id) if refresh.rotated and refresh.sent == sent}
+        if heirs & self._kept - refused:
+            self.thrown_away.append(realm_id)
+
+    def _of(self, realm_id: RealmId) -> Iterator[Refresh]:
+        return (refresh for refresh in self._made if refresh.realm_id == realm_id)
+
+    def _realm_of(self, value: str) -> RealmId:
+        for realm_id in self._realm_ids:
+            stored = self._vault.stored(realm_id)
+            if value in {secret.reveal() for secret in (stored.refresh_token, stored.previous_refresh_token) if secret}:
+                return realm_id
+        return NOBODY
