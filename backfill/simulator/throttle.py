@@ -9,11 +9,12 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+from backfill.simulator.documented import THROTTLED
 from backfill.simulator.envelopes import JSON_FAULT, XML, Answer, fault_answer, gateway_fault, xml_fault
-from backfill.simulator.faults import Fault
-from backfill.simulator.settings import MINUTE_S, SECOND_S, SimulatorSettings, ThrottleBody
+from backfill.simulator.settings import MINUTE_S, SECOND_S, RetryAfter, SimulatorSettings, ThrottleBody
 from backfill.simulator.windows import Bucket, FixedWindow, SlidingWindow, Window
 
 IN_FLIGHT = "in_flight"
@@ -185,20 +186,11 @@ def _counting(counters: _Counters, *, batch: bool) -> Iterator[tuple[str, _Count
     return (entry for entry in counters.items() if batch or "batches" not in entry[0])
 
 
-THROTTLED = Fault(
-    "3001",
-    "message=ThrottleExceeded; errorCode=003001; statusCode=429",
-    "The request limit was reached.  Try again later",
-    type="SERVICE",
-    status=429,
-)
 _LEGACY = replace(THROTTLED, message="message=ThrottleExceeded; errorCode=003001; statusCode=403", status=403)
 
 
-def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after_s: float | None) -> Answer:
+def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after: RetryAfter, wait_s: float) -> Answer:
     """The answer to a refused request, in one of the forms that were seen or are believed in."""
-    # Whole seconds, since the header knows no others, and never 0: that would mean "at once".
-    headers = {} if retry_after_s is None else {"retry-after": str(max(1, math.ceil(retry_after_s)))}
     match form:
         case "xml":
             answer = Answer(429, xml_fault(THROTTLED, instant), XML)
@@ -210,4 +202,16 @@ def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after_s: floa
             answer = fault_answer(THROTTLED, instant)
         case _:
             answer = Answer(429, b"", JSON_FAULT)
-    return replace(answer, headers=headers, code=THROTTLED.code)
+    return replace(answer, headers=_retry_after(retry_after, instant, wait_s), code=THROTTLED.code)
+
+
+def _retry_after(form: RetryAfter, instant: datetime, wait_s: float) -> dict[str, str]:
+    """Whole seconds, since the header knows no others, and never 0: that would mean "at once"."""
+    wait_s = max(1, math.ceil(wait_s))
+    match form:
+        case "absent":
+            return {}
+        case "seconds":
+            return {"retry-after": str(wait_s)}
+        case "date":
+            return {"retry-after": format_datetime(instant.astimezone(UTC) + timedelta(seconds=wait_s), usegmt=True)}

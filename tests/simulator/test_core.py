@@ -108,7 +108,8 @@ async def test_head_is_get_and_options_need_no_token(simulator_of) -> None:
 
 
 async def test_too_many_requests_are_refused_in_the_form_of_the_settings(simulator_of) -> None:
-    simulator = simulator_of(limits=ServerLimits(requests_per_second=2), throttle_body="json_upper", retry_after=True)
+    limits = ServerLimits(requests_per_second=2)
+    simulator = simulator_of(limits=limits, throttle_body="json_upper", retry_after="seconds")
     answers = [await simulator.exchange(call(simulator)) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].headers["retry-after"] == "1"

@@ -7,7 +7,8 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -267,7 +268,7 @@ def test_a_limit_of_none_is_off() -> None:
 
 
 def test_the_xml_form_is_the_recorded_one_whatever_was_asked_for() -> None:
-    answer = refusal_answer("xml", NOW, retry_after_s=None)
+    answer = refusal_answer("xml", NOW, retry_after="absent", wait_s=1)
     assert (answer.status, answer.headers, answer.code) == (429, {}, "3001")
     assert answer.body == (
         b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -276,21 +277,28 @@ def test_the_xml_form_is_the_recorded_one_whatever_was_asked_for() -> None:
         b"<Message>message=ThrottleExceeded; errorCode=003001; statusCode=429</Message>"
         b"<Detail>The request limit was reached.  Try again later</Detail></Error></Fault></IntuitResponse>"
     )
-    legacy = refusal_answer("http_403_legacy", NOW, retry_after_s=None)
+    legacy = refusal_answer("http_403_legacy", NOW, retry_after="absent", wait_s=1)
     assert legacy.status == 403
     assert "statusCode=403" in "".join(ET.fromstring(legacy.body).itertext())
 
 
 def test_the_json_forms() -> None:
-    lower = json.loads(refusal_answer("json_lower", NOW, retry_after_s=None).body)
+    lower = json.loads(refusal_answer("json_lower", NOW, retry_after="absent", wait_s=1).body)
     assert lower["fault"]["error"][0]["code"] == "3001"
     assert lower["fault"]["type"] == "SERVICE"
     assert lower["time"] == round(NOW.timestamp() * 1000)
-    upper = json.loads(refusal_answer("json_upper", NOW, retry_after_s=None).body)
+    upper = json.loads(refusal_answer("json_upper", NOW, retry_after="absent", wait_s=1).body)
     assert upper["Fault"]["Error"][0]["code"] == "3001"
-    assert refusal_answer("no_body", NOW, retry_after_s=None).body == b""
+    assert refusal_answer("no_body", NOW, retry_after="absent", wait_s=1).body == b""
 
 
 @pytest.mark.parametrize(("wait_s", "header"), [(0.2, "1"), (1.0, "1"), (50.1, "51")])
 def test_retry_after_is_whole_seconds_and_never_none(wait_s: float, header: str) -> None:
-    assert refusal_answer("xml", NOW, retry_after_s=wait_s).headers == {"retry-after": header}
+    answer = refusal_answer("xml", NOW, retry_after="seconds", wait_s=wait_s)
+    assert answer.headers == {"retry-after": header}
+
+
+def test_retry_after_may_be_a_date() -> None:
+    answer = refusal_answer("no_body", NOW, retry_after="date", wait_s=59.5)
+    assert parsedate_to_datetime(answer.headers["retry-after"]) == NOW.replace(microsecond=0) + timedelta(minutes=1)
+    assert answer.headers["retry-after"].endswith(" GMT")
