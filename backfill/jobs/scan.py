@@ -152,10 +152,12 @@ class _Walk:
         counted = 0
         before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
-            unread = await self._offset_pass(low, high, met)
+            unread, is_first_unclear = await self._offset_pass(low, high, met)
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
             agreed = not unread or len(unread) == before
             before = len(unread)
+            if agreed and is_first_unclear:
+                raise self._first_unclear(unread[0])
             if agreed and len(met) + len(unread) >= counted:
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
@@ -166,8 +168,20 @@ class _Walk:
             action="Run the extract again at a quieter hour.",
         )
 
-    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> Sequence[RequestError]:
+    def _first_unclear(self, fault: RequestError) -> UnprovenError:
+        return UnprovenError(
+            f"{self.entity.name} of realm {self.work.realm_id}: the server sends one object more than it is asked for,"
+            " and the second of some cannot be read. So neither can the first, and whether it could be alone cannot be"
+            f" told: {fault.message}",
+            action=fault.action,
+        )
+
+    async def _offset_pass(
+        self, low: datetime | None, high: datetime | None, met: set[str]
+    ) -> tuple[Sequence[RequestError], bool]:
+        """What cannot be read, and whether the first two of it may be a whole row and a broken one behind it."""
         unread: list[RequestError] = []
+        places: list[int] = []
         start = 1
         full = True
         while full:
@@ -177,6 +191,7 @@ class _Walk:
                     self.work, self.entity, self.key, low, high, start_position=start, size=self.size
                 )
                 full = page.full
+                places += [start for _ in page.unread]
                 start += page.received
                 met.update(page.ids())
                 unread += page.unread
@@ -188,7 +203,7 @@ class _Walk:
                     f"read, the last since {unread[-1].message}",
                     action=unread[-1].action,
                 )
-        return unread
+        return unread, self.size.sends_more and places[:2] == [1, 2]
 
     def _unnamed(self, number: int, low: datetime | None, high: datetime | None, fault: RequestError) -> Refusal:
         """The refusal of a row without a name: the same for the same part, so that it is not set aside twice."""

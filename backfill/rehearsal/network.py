@@ -36,7 +36,9 @@ class Network:
         """As `Transport.send`."""
         exchange = Exchange(request.realm_id, request.lane.value)
         asked = f"{request.method} {request.path}"
-        self._stage.trace.add("send", request.realm_id, asked, crc32(f"{request.params}".encode() + request.body))
+        self._stage.trace.add(
+            "send", request.realm_id, asked, dict(request.params).get("query", ""), crc32(request.body)
+        )
         response = await self._exchanged(
             exchange, asked, lambda: self._api.send(request, deadline=_FOREVER), deadline=deadline
         )
@@ -70,6 +72,8 @@ class Network:
             raise _unanswered(exchange.realm_id, asked, "timeout", sent=True)
         if mishap is Mishap.RESET:
             raise _unanswered(exchange.realm_id, asked, "reset", sent=True)
+        if reply.failure is not None:
+            raise reply.failure
         assert reply.response is not None, "it came"
         self._stage.trace.add("answer", exchange.realm_id, reply.response.status, crc32(reply.response.body))
         return reply.response
@@ -81,9 +85,14 @@ class _Reply:
     def __init__(self) -> None:
         self.came = anyio.Event()
         self.response: Response | None = None
+        self.failure: UnansweredError | None = None
+        """Why no whole answer came: the server, or what stands before it, broke the connection."""
 
     async def wait_for(self, served: Callable[[], Awaitable[Response]]) -> None:
-        self.response = await served()
+        try:
+            self.response = await served()
+        except UnansweredError as error:
+            self.failure = error
         self.came.set()
 
 

@@ -90,6 +90,22 @@ class TestRowsThatCannotBeRead:
         assert breaches(world) == []
         assert world.store.proofs(world.realm)["TimeActivity"].quarantined == 2
 
+    @pytest.mark.parametrize("place", [1, 2, 3, 8, -1])
+    async def test_of_a_server_that_sends_one_row_more_than_it_is_asked_for(self, place: int) -> None:
+        """A question for the row before a broken one fails as well, and yet that row is landed."""
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("4002", poisoned, page_rows=7, settings={"limit_plus_one": True})
+        ids = [row.id for row in world.company_of().table("Invoice").by_created()]
+        poisoned[world.realm, "Invoice"] = [ids[place]]
+        await world.extract()
+        proof = world.store.proofs(world.realm)["Invoice"]
+        if place == 1:  # the first cannot be told from it
+            assert not proof.proven
+            assert "one object more" in proof.reason
+        else:
+            assert breaches(world) == []
+            assert (proof.proven, proof.quarantined) == (True, 1)
+
     @pytest.mark.parametrize("code", ["4002", "10000"])
     async def test_that_change_while_they_are_read(self, code: str) -> None:
         """Change data capture fails as well: the entity is caught up by itself, by time and count."""

@@ -42,6 +42,8 @@ class PoisonedRows(Fault):
     def open(self, stage: Stage) -> None:
         realm_id = stage.realm_ids[self.realm]
         rows = stage.simulator.fleet.company(realm_id).table(self.entity).by_created()
+        if stage.world.settings.limit_plus_one:
+            rows = rows[2:]  # what stands first before a broken row cannot be told from it, and is said to be unproven
         ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(self.rows, len(rows))))
         poisoned = stage.world.settings.poisoned
         assert isinstance(poisoned, dict), "made above, for this world alone"
