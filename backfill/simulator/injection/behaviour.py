@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
-import msgspec
-
-from backfill.errors import UsageError
 from backfill.simulator.envelopes import Answer
 from backfill.simulator.injection.mishap import Mishap, Proceed, Strike
-from backfill.simulator.settings import SimulatorSettings
+from backfill.simulator.injection.values import converted
+from backfill.simulator.settings import SimulatorSettings, require
 
 CHANGEABLE = frozenset(
     {
@@ -37,26 +35,9 @@ class Behaviour(Mishap):
     """Names of `SimulatorSettings` that are looked at in every call (`CHANGEABLE`), and their values."""
 
     def __post_init__(self) -> None:
-        unknown = sorted(self.settings.keys() - CHANGEABLE)
-        if unknown or not self.settings:
-            raise UsageError(
-                f"a behaviour cannot change {', '.join(unknown) or 'nothing'}",
-                action=f"name some of {', '.join(sorted(CHANGEABLE))}",
-            )
-        object.__setattr__(self, "settings", MappingProxyType(_converted(self.settings)))
+        require("the behaviour", [("settings names at least one", bool(self.settings))])
+        values = converted("a behaviour", SimulatorSettings, self.settings, names=CHANGEABLE)
+        object.__setattr__(self, "settings", MappingProxyType(values))
 
     async def befall(self, strike: Strike, proceed: Proceed) -> Answer:
         return await proceed(replace(strike, settings=replace(strike.settings, **self.settings)))
-
-
-def _converted(settings: Mapping[str, object]) -> dict[str, object]:
-    """The values in their settings' types: those of a line are all texts."""
-    hints = get_type_hints(SimulatorSettings)
-    converted: dict[str, object] = {}
-    for name in (known.name for known in fields(SimulatorSettings) if known.name in settings):
-        value = None if settings[name] == "off" else settings[name]
-        try:
-            converted[name] = msgspec.convert(value, hints[name], strict=False)
-        except msgspec.ValidationError as error:
-            raise UsageError(f"{name} cannot be {settings[name]!r}: {error}") from error
-    return converted
