@@ -11,7 +11,6 @@ import anyio
 from backfill.errors import UnansweredError
 from backfill.model import RealmId
 from backfill.rehearsal.life import Life
-from backfill.rehearsal.mishap import Exchange, Mishap
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
 from backfill.wire import Request, Response
@@ -34,48 +33,44 @@ class Network:
 
     async def send(self, request: Request, *, deadline: float) -> Response:
         """As `Transport.send`."""
-        exchange = Exchange(request.realm_id, request.lane.value)
+        statement = dict(request.params).get("query", "")
         asked = f"{request.method} {request.path}"
-        self._stage.trace.add(
-            "send", request.realm_id, asked, dict(request.params).get("query", ""), crc32(request.body)
-        )
-        response = await self._exchanged(
-            exchange, asked, lambda: self._api.send(request, deadline=_FOREVER), deadline=deadline
-        )
+        self._stage.trace.add("send", request.realm_id, asked, statement, crc32(request.body))
+
+        self._pages.gone()
+
+        async def served() -> Response:
+            return await self._api.send(request, deadline=_FOREVER)
+
+        response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)
         self._pages.came(request, response)
         return response
 
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
         """As `TokenEndpoint.post`."""
         with self._stage.refreshes.under_way(form) as refresh:
-            exchange = Exchange(refresh.realm_id, "token")
-            asked = "POST token endpoint"
             self._stage.trace.add("token", refresh.realm_id)
 
             async def served() -> Response:
-                return refresh.answered(await self._tokens.post(form, headers, deadline=_FOREVER))
+                with refresh.at_the_server():
+                    return refresh.answered(await self._tokens.post(form, headers, deadline=_FOREVER))
 
-            return await self._exchanged(exchange, asked, served, deadline=deadline)
+            return await self._exchanged(refresh.realm_id, "POST token endpoint", served, deadline=deadline)
 
     async def _exchanged(
-        self, exchange: Exchange, asked: str, served: Callable[[], Awaitable[Response]], *, deadline: float
+        self, realm_id: RealmId, asked: str, served: Callable[[], Awaitable[Response]], *, deadline: float
     ) -> Response:
         await self._life.enter()
-        mishap = self._stage.mishap(exchange)
-        if mishap is Mishap.REFUSED:
-            raise _unanswered(exchange.realm_id, asked, "refused", sent=False)
+        if self._stage.cuts_off(realm_id):
+            raise _unanswered(realm_id, asked, "refused", sent=False)
         reply = _Reply()
-        if mishap is not Mishap.UNHEARD:
-            self._stage.group.start_soon(reply.wait_for, served)
-        event = anyio.Event() if mishap in {Mishap.LOST, Mishap.UNHEARD} else reply.came
-        if not await self._life.outlive(event, deadline=deadline):
-            raise _unanswered(exchange.realm_id, asked, "timeout", sent=True)
-        if mishap is Mishap.RESET:
-            raise _unanswered(exchange.realm_id, asked, "reset", sent=True)
+        self._stage.group.start_soon(reply.wait_for, served)
+        if not await self._life.outlive(reply.came, deadline=deadline):
+            raise _unanswered(realm_id, asked, "timeout", sent=True)
         if reply.failure is not None:
             raise reply.failure
         assert reply.response is not None, "it came"
-        self._stage.trace.add("answer", exchange.realm_id, reply.response.status, crc32(reply.response.body))
+        self._stage.trace.add("answer", realm_id, reply.response.status, crc32(reply.response.body))
         return reply.response
 
 

@@ -18,7 +18,9 @@ class PagesInHand:
 
     def came(self, request: Request, response: Response) -> None:
         """The running task got an answer. Only pages count: of other questions the answers are short."""
-        if request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params):
+        self.gone()
+        is_page = request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params)
+        if is_page and response.status == 200:
             self._bytes[asyncio.current_task()] = size = len(response.body)
             self.largest_bytes = max(self.largest_bytes, size)
             self.most_bytes = max(self.most_bytes, sum(self._bytes.values()))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import msgspec
 
@@ -22,28 +23,44 @@ class Refresh:
 
     realm_id: RealmId
     sent: str = field(repr=False)
+    generation: Callable[[RealmId], int]
+    """How often the server has replaced the realm's value."""
+    rotated: bool = False
+    """The server has replaced the value, whoever hears of it."""
     granted: str = field(default="", repr=False)
-    """The value that the server gave in its place, or the same."""
+    """The value that was answered in its place, if it can be read."""
     refused: bool = False
 
+    @contextmanager
+    def at_the_server(self) -> Iterator[None]:
+        """While the server acts, and whatever becomes of its answer."""
+        before = self.generation(self.realm_id)
+        try:
+            yield
+        finally:
+            self.rotated = self.generation(self.realm_id) != before
+
     def answered(self, response: Response) -> Response:
-        """The server has acted: what it granted is good from now on, whoever hears of it."""
-        if response.status == 200:
-            self.granted = str(msgspec.json.decode(response.body)["refresh_token"])
-        self.refused = response.status == 400
+        """What the server said, as it left the server."""
+        self.refused = response.status == HTTPStatus.BAD_REQUEST
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # it may have been broken on purpose
+            self.granted = msgspec.json.decode(response.body, type=_Granted).refresh_token
         return response
 
-    @property
-    def rotated(self) -> bool:
-        return bool(self.granted) and self.granted != self.sent
+
+class _Granted(msgspec.Struct):
+    refresh_token: str = ""
 
 
 class Refreshes:
     """All refreshes of a world. `value` is a refresh token's."""
 
-    def __init__(self, vault: MemoryTokenVault, realm_ids: Sequence[RealmId]) -> None:
+    def __init__(
+        self, vault: MemoryTokenVault, realm_ids: Sequence[RealmId], generation: Callable[[RealmId], int]
+    ) -> None:
         self._vault = vault
         self._realm_ids = realm_ids
+        self._generation = generation
         self._open: Counter[RealmId] = Counter()
         self._made: list[Refresh] = []
         self._kept: set[str] = set()
@@ -58,7 +75,7 @@ class Refreshes:
         sent = form.get("refresh_token", "")
         realm_id = self._realm_of(sent)
         self._judge(realm_id, sent)
-        refresh = Refresh(realm_id, sent)
+        refresh = Refresh(realm_id, sent, self._generation)
         self._made.append(refresh)
         self._open[realm_id] += 1
         try:
@@ -78,6 +95,11 @@ class Refreshes:
     def lost(self) -> int:
         """How many values nobody stored."""
         return sum(refresh.rotated and refresh.granted not in self._kept for refresh in self._made)
+
+    @property
+    def rotations(self) -> int:
+        """How often a value was replaced."""
+        return sum(refresh.rotated for refresh in self._made)
 
     def _judge(self, realm_id: RealmId, sent: str) -> None:
         if self._open[realm_id]:

@@ -17,7 +17,6 @@ from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.metering import MemoryMeteredLedger
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
-from backfill.rehearsal.mishap import Exchange, Mishap
 from backfill.rehearsal.refreshes import Refreshes
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
@@ -70,7 +69,7 @@ class Stage:
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.permits = MemoryPermitLedger(self.store.epoch)
         self.metered = MemoryMeteredLedger()
-        self.refreshes = Refreshes(self.vault, self.realm_ids)
+        self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
         self.healed = False
         self.clock_off = timedelta()
@@ -92,6 +91,8 @@ class Stage:
         self.breaches: list[Breach] = []
         for fault in world.faults:
             fault.open(self)
+            for injection in fault.injections():
+                self.simulator.injections.add(injection)
 
     async def rival(self) -> None:
         """Begin a process beside the command, with a run of its own, and wait for its end."""
@@ -111,11 +112,9 @@ class Stage:
         self.struck[fault.name] += 1
         self.trace.add("fault", fault.name)
 
-    def mishap(self, exchange: Exchange) -> Mishap | None:
-        """What becomes of an exchange that is about to begin."""
-        if self.healed:
-            return None
-        return next((mishap for fault in self.world.faults if (mishap := fault.mishap(self, exchange))), None)
+    def cuts_off(self, realm_id: RealmId) -> bool:
+        """Whether a connection for the realm is refused."""
+        return not self.healed and any(fault.cuts_off(self, realm_id) for fault in self.world.faults)
 
     def broken(self, oracle: str, seen: Iterable[str]) -> None:
         """An oracle saw a law broken."""
@@ -128,6 +127,8 @@ class Stage:
         self.trace.add("healed")
         for fault in self.world.faults:
             fault.heal(self)
+        for count in self.simulator.injections.clear():
+            self.struck[count.injection.mishap.kind().replace("_", " ")] += count.struck
         for realm_id in self.realm_ids:
             if realm_id not in self.troubled and self.store.parked(realm_id) is not None:
                 self.reconnect(realm_id)
@@ -149,12 +150,21 @@ class Stage:
     @property
     def may_be_refused(self) -> bool:
         """Somebody else uses up the limits, or a process that is no more."""
-        others = any(fault.refusals for fault in self.world.faults)
+        others = any(fault.refuses for fault in self.world.faults)
         return others or self.deaths + self.pauses + self.rivals > 0
+
+    def may_be_parked(self, realm_id: RealmId) -> bool:
+        """A person has to see to the realm, or Intuit said so."""
+        excused = any(fault.parks for fault in self.world.faults)
+        return excused or realm_id in self.troubled or self.refreshes.was_lost(realm_id)
 
     def our_clock(self) -> datetime:
         """The time as our machines have it."""
         return now() + self.clock_off
+
+    def _generation(self, realm_id: RealmId) -> int:
+        grant = self.simulator.oauth.grants.of(realm_id, self.simulator.oauth.apps.ready_made.client_id)
+        return 0 if grant is None else grant.generation
 
     def _consent(self, realm_id: RealmId) -> Tokens:
         held = self.simulator.credentials(realm_id)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from backfill.model import RealmId
+from backfill.simulator.injection.injection import Injection
 from backfill.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:  # faults act on the stage, and the stage holds faults
-    from backfill.rehearsal.mishap import Exchange, Mishap
     from backfill.rehearsal.stage import Stage
 
 
@@ -24,8 +26,10 @@ class Fault(ABC):
     name: ClassVar[str]
     chance: ClassVar[float]
     """Share of the worlds that have it."""
-    refusals: ClassVar[bool] = False
-    """Whether Intuit may refuse a request for it, though we kept to the limits."""
+    refuses: ClassVar[bool] = False
+    """Whether Intuit may say for it that there were too many requests, though we kept to the limits."""
+    parks: ClassVar[bool] = False
+    """Whether a realm may be parked for it that is connected all the while."""
 
     @classmethod
     @abstractmethod
@@ -42,8 +46,13 @@ class Fault(ABC):
     async def strike(self, stage: Stage) -> None:  # noqa: B027  # most kinds need few of these
         """Beside the processes, while phase one lasts; cancelled at its end."""
 
-    def mishap(self, stage: Stage, exchange: Exchange) -> Mishap | None:  # noqa: B027  # most kinds need few of these
-        """What becomes of an exchange that is about to begin; None: nothing special."""
+    def injections(self) -> Sequence[Injection]:
+        """What the simulator is told to let happen, until phase one is over. It counts by itself."""
+        return ()
+
+    def cuts_off(self, stage: Stage, realm_id: RealmId) -> bool:  # noqa: ARG002  # most kinds do not
+        """Whether a connection that a process is about to make for the realm is refused."""
+        return False
 
     def heal(self, stage: Stage) -> None:  # noqa: B027  # most kinds need few of these
         """After phase one: from now on it must not strike any more."""

@@ -20,7 +20,7 @@ class OtherApps(Fault):
 
     name: ClassVar[str] = "other apps"
     chance: ClassVar[float] = 0.2
-    refusals: ClassVar[bool] = True
+    refuses: ClassVar[bool] = True
     every_s: float
     share: float
     bursts: int

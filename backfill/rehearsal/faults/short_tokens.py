@@ -7,7 +7,6 @@ from random import Random
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from backfill.rehearsal.faults.fault import Fault
-from backfill.rehearsal.mishap import Exchange, Mishap
 from backfill.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class ShortTokens(Fault):
             refresh_ends_access_token=self.ends_access_token,
         )
 
-    def mishap(self, stage: Stage, exchange: Exchange) -> Mishap | None:
-        if exchange.lane == "token":
+    def heal(self, stage: Stage) -> None:
+        for _ in range(stage.refreshes.rotations):
             stage.injected(self)
-        return None

@@ -22,7 +22,7 @@ class OwnTrouble(Oracle):
                 continue
             if not parked.action:
                 yield f"{realm_id} is parked for {parked.code}, and nobody is told what to do"
-            if realm_id not in stage.troubled and not stage.refreshes.was_lost(realm_id):
+            if not stage.may_be_parked(realm_id):
                 yield f"{realm_id} is parked and has no trouble: {parked.code}, {parked.message}"
 
     def over(self, stage: Stage) -> Iterable[str]:
