@@ -91,14 +91,15 @@ class Life:
 
     async def _awake(self) -> None:
         """A step of the loop, at least: here the process may die; and the end of a pause."""
-        with self._waiting():
-            await anyio.lowlevel.checkpoint()
-            while anyio.current_time() < self._paused_until:  # noqa: ASYNC110  # it may be paused again meanwhile
-                await anyio.sleep_until(self._paused_until)
+        await anyio.lowlevel.checkpoint()
+        while anyio.current_time() < self._paused_until:  # it may be paused again meanwhile
+            with self._waiting(self._paused_until):
+                await anyio.sleep_forever()
+            self._look()
         self._look()
 
     @contextmanager
-    def _waiting(self, deadline: float = float("inf")) -> Iterator[anyio.CancelScope]:
+    def _waiting(self, deadline: float) -> Iterator[anyio.CancelScope]:
         with anyio.CancelScope(deadline=deadline) as wait:
             self._waits[wait] = None
             try:

@@ -49,9 +49,11 @@ FIRST_RUN, AGAIN_RUN = RunId(1), RunId(3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one world."""
+    """What came of one world. Plain values, since it comes from another process."""
 
-    world: World
+    seed: int
+    world: str
+    """In words, if a law was broken."""
     breaches: Sequence[Breach]
     struck: Mapping[str, int]
     """Fault to how often it was injected."""
@@ -75,7 +77,8 @@ def rehearse(world: World) -> Verdict:
         stages[0].broken("ends", [_in_words(error)])
     (stage,) = stages
     return Verdict(
-        world=world,
+        seed=world.seed,
+        world=world.described() if stage.breaches else "",
         breaches=tuple(stage.breaches),
         struck=dict(stage.struck),
         requests=stage.simulator.log.total().requests,
@@ -163,8 +166,9 @@ class _Rehearsal:
         with anyio.move_on_after(PHASE_TWO_S) as phase:
             for _ in range(RUNS_MOST):
                 await self.launch(run_id)
-                scans = [self.stage.store.scan_now(run_id, realm_id) for realm_id in self.stage.working_realms()]
-                if all(scan.finished for scan in scans):
+                self.stage.reconnect_parked()  # a token that got lost may be missed only now
+                readable = [realm_id for realm_id in self.stage.realm_ids if realm_id not in self.stage.troubled]
+                if all(self.stage.store.scan_now(run_id, realm_id).finished for realm_id in readable):
                     return
         if phase.cancelled_caught:
             self.stage.broken("ends", [f"a healed world was not completed in {PHASE_TWO_S / 3600:g} hours"])

@@ -129,6 +129,10 @@ class Stage:
             fault.heal(self)
         for count in self.simulator.injections.clear():
             self.struck[count.injection.mishap.kind().replace("_", " ")] += count.struck
+        self.reconnect_parked()
+
+    def reconnect_parked(self) -> None:
+        """Do what is asked for where a realm is parked, if it can be done."""
         for realm_id in self.realm_ids:
             if realm_id not in self.troubled and self.store.parked(realm_id) is not None:
                 self.reconnect(realm_id)

@@ -28,6 +28,8 @@ class Fault(ABC):
     """Share of the worlds that have it."""
     refuses: ClassVar[bool] = False
     """Whether Intuit may say for it that there were too many requests, though we kept to the limits."""
+    bunches: ClassVar[bool] = False
+    """Whether requests that have their turn may wait for it and then go together."""
     parks: ClassVar[bool] = False
     """Whether a realm may be parked for it that is connected all the while."""
 

@@ -19,6 +19,7 @@ class ShortTokens(Fault):
 
     name: ClassVar[str] = "tokens expire and rotate"
     chance: ClassVar[float] = 0.4
+    bunches: ClassVar[bool] = True
     access_life_s: float
     rotation_s: float
     old_life_s: float

@@ -21,12 +21,13 @@ class WithinLimits(Oracle):
         held = stage.pauses * limits.in_flight
         # A dead process's calls may still be worked on beside its successor's: places in flight, and the second's
         # window, begin anew with each process (see `RealmBudget.restore`).
+        bunches = any(fault.bunches for fault in stage.world.faults)
         processes = 1 + stage.deaths + stage.pauses + stage.rivals
         for realm_id, seen in stage.simulator.log.summary().items():
             for said, most, limit in (
                 ("requests in a minute", seen.most_in_minute, limits.request_permits + held),
                 ("batches in a minute", seen.most_batches_in_minute, limits.batch_permits + held),
-                ("requests in a second", seen.most_in_second, limits.starts_per_second * processes),
+                ("requests in a second", seen.most_in_second, limits.starts_per_second * (processes + bunches)),
                 ("calls in flight", seen.most_in_flight, limits.in_flight * processes),
             ):
                 if most > limit:
