@@ -55,7 +55,9 @@ class Network:
                 with refresh.at_the_server():
                     return refresh.answered(await self._tokens.post(form, headers, deadline=_FOREVER))
 
-            return await self._exchanged(refresh.realm_id, "POST token endpoint", served, deadline=deadline)
+            response = await self._exchanged(refresh.realm_id, "POST token endpoint", served, deadline=deadline)
+            refresh.heard_by = self._life
+            return response
 
     async def _exchanged(
         self, realm_id: RealmId, asked: str, served: Callable[[], Awaitable[Response]], *, deadline: float

@@ -11,6 +11,7 @@ from http import HTTPStatus
 import msgspec
 
 from backfill.model import RealmId
+from backfill.rehearsal.life import Life
 from backfill.store.memory_tokens import MemoryTokenVault
 from backfill.wire import Response
 
@@ -30,6 +31,13 @@ class Refresh:
     granted: str = field(default="", repr=False)
     """The value that was answered in its place, if it can be read."""
     refused: bool = False
+    heard_by: Life | None = None
+    """Of the process that the answer came to."""
+
+    @property
+    def got_lost(self) -> bool:
+        """The new value came to nobody who could read it, or to a process that has died since."""
+        return self.rotated and (not self.granted or self.heard_by is None or self.heard_by.over)
 
     @contextmanager
     def at_the_server(self) -> Iterator[None]:
@@ -66,7 +74,7 @@ class Refreshes:
         self._kept: set[str] = set()
         self.raced: list[RealmId] = []
         """Realms that were refreshed twice at the same time."""
-        self.thrown_away: list[RealmId] = []
+        self.outdated: list[RealmId] = []
         """Realms of which a value was sent again that had a successor, which was stored and never refused."""
 
     @contextmanager
@@ -89,12 +97,18 @@ class Refreshes:
 
     def was_lost(self, realm_id: RealmId) -> bool:
         """The server once gave a value out that nobody stored: its answer got lost, or whoever waited for it died."""
-        return any(refresh.rotated and refresh.granted not in self._kept for refresh in self._of(realm_id))
+        return any(refresh.got_lost and refresh.granted not in self._kept for refresh in self._of(realm_id))
 
     @property
     def lost(self) -> int:
         """How many values nobody stored."""
-        return sum(refresh.rotated and refresh.granted not in self._kept for refresh in self._made)
+        return sum(refresh.got_lost and refresh.granted not in self._kept for refresh in self._made)
+
+    def thrown_away(self) -> Iterator[RealmId]:
+        """Realms whose new value came to a process that lives and did not store it."""
+        for refresh in self._made:
+            if refresh.rotated and not refresh.got_lost and refresh.granted not in self._kept:
+                yield refresh.realm_id
 
     @property
     def rotations(self) -> int:
@@ -107,7 +121,7 @@ class Refreshes:
         refused = {refresh.sent for refresh in self._of(realm_id) if refresh.refused}
         heirs = {refresh.granted for refresh in self._of(realm_id) if refresh.rotated and refresh.sent == sent}
         if heirs & self._kept - refused:
-            self.thrown_away.append(realm_id)
+            self.outdated.append(realm_id)
 
     def _of(self, realm_id: RealmId) -> Iterator[Refresh]:
         return (refresh for refresh in self._made if refresh.realm_id == realm_id)

@@ -59,7 +59,7 @@ class World:
             *(f"fault {fault.name}: {_differing(fault, None) or 'no settings'}" for fault in self.faults),
         ]
         if self.again_after_s:
-            lines.append(f"read again after {self.again_after_s / 86_400:.1f} days")
+            lines.append(f"read again after {self.again_after_s / 3_600:g} hours")
         return "\n".join(f"  {line}" for line in lines)
 
 
@@ -99,7 +99,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         job=JOBS[rng.choice(list(JOBS))],
         realms=realms,
         rows_max=round(exp(rng.uniform(log(91), log(220)))),
-        page_rows=rng.choice((7, 20, 1000) if slow or tight else (20, 100, 1000)),
+        page_rows=rng.choice((5, 12, 1000)),  # larger ones hold any entity of a company so small
         readers=rng.choice((1, 3, 8)),
         realms_at_once=rng.choice((1, 2, 200)),
         memory_bytes=rng.choice((1, 10_000, ROOMY_BYTES) if slow else (50_000, ROOMY_BYTES)),

@@ -18,5 +18,7 @@ class TokensKept(Oracle):
     def over(self, stage: Stage) -> Iterable[str]:
         for realm_id in stage.refreshes.raced:
             yield f"{realm_id}: two refreshes at the same time"
-        for realm_id in stage.refreshes.thrown_away:
+        for realm_id in stage.refreshes.thrown_away():
+            yield f"{realm_id}: a new refresh token came to a process that lives, and was not stored"
+        for realm_id in stage.refreshes.outdated:
             yield f"{realm_id}: a refresh token that had been replaced, and whose successor was heard of, was sent"
