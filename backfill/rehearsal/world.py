@@ -66,7 +66,7 @@ class World:
 def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
     """The world of a seed. `only`: no other faults than these, by name; all else is drawn alike."""
     rng = Random(f"world {seed}")
-    realms = rng.choice((1, 1, 2, 3))
+    realms = rng.choice((1, 1, 1, 1, 2, 3))
     # Who reads three rows in a second and a half can never catch up with people who change thirty.
     slow = rng.random() < 0.4
     tight = rng.random() < 0.4
@@ -98,7 +98,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         seed=seed,
         job=JOBS[rng.choice(list(JOBS))],
         realms=realms,
-        rows_max=round(exp(rng.uniform(log(91), log(220)))),
+        rows_max=round(exp(rng.uniform(log(91), log(160)))),
         page_rows=rng.choice((5, 12, 1000)),  # larger ones hold any entity of a company so small
         readers=rng.choice((1, 3, 8)),
         realms_at_once=rng.choice((1, 2, 200)),
@@ -107,9 +107,9 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         limits=limits,
         costs=Costs(optimise=rng.choice(list(Optimise)), batch_counts_as=rng.choice(list(BatchCountsAs))),
         changes_per_minute=rng.choice((2, 10) if tight else (20, 60) if slow else (120, 600)),
-        changes_most=0 if rng.random() < 0.2 else round(exp(rng.uniform(0, log(150)))),
+        changes_most=0 if rng.random() < 0.2 else round(exp(rng.uniform(0, log(80)))),
         turn_s=rng.choice((1.0, 30.0)),
-        again_after_s=rng.choice((3_600.0, 40 * 86_400.0)) if rng.random() < 0.25 else 0.0,
+        again_after_s=rng.choice((3_600.0, 40 * 86_400.0)) if rng.random() < 0.12 else 0.0,
         faults=_drawn_faults(seed, realms, only),
     )
     for fault in world.faults:

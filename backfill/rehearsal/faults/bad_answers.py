@@ -39,7 +39,6 @@ MISHAPS: Sequence[Mishap] = (
     ItemsWithoutBid(),
     AnswerTooLarge(over_rows=20),
     BodyTooLarge(over_bytes=1_500),
-    Behaviour(settings={"limit_plus_one": True}),
     Behaviour(settings={"batch_shuffled": True, "id_sort": "error"}),
 )
 

@@ -21,6 +21,7 @@ class ClockJumps(Fault):
 
     name: ClassVar[str] = "clock jump"
     chance: ClassVar[float] = 0.2
+    bunches: ClassVar[bool] = True
     jumps: tuple[tuple[float, float], ...]
 
     @classmethod

@@ -42,9 +42,11 @@ class PoisonedRows(Fault):
     def open(self, stage: Stage) -> None:
         realm_id = stage.realm_ids[self.realm]
         rows = stage.simulator.fleet.company(realm_id).table(self.entity).by_created()
+        count = self.rows
         if stage.world.settings.limit_plus_one:
-            rows = rows[2:]  # what stands first before a broken row cannot be told from it, and is said to be unproven
-        ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(self.rows, len(rows))))
+            # What stands between two of them, or first before one, could not be told from them: it is said unproven.
+            rows, count = rows[2:], 1
+        ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(count, len(rows))))
         poisoned = stage.world.settings.poisoned
         assert isinstance(poisoned, dict), "made above, for this world alone"
         poisoned[realm_id, self.entity] = ids
