@@ -12,16 +12,19 @@ import anyio
 from backfill.cli.output import say
 from backfill.config import Settings
 from backfill.errors import UnavailableError
-from backfill.events import Observer
+from backfill.events import Event, Observer
+from backfill.jobs.beside import beside
 from backfill.jobs.way import Ways
 from backfill.model import Lease, Secret
 from backfill.pacing.byte_budget import RealmRoom
 from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
 from backfill.pacing.retried import READING, Retried
+from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
 from backfill.qbo.token_keeper import KeeperOptions, Vault
+from backfill.store.call_log import CallLog, CallLogOptions
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
@@ -90,12 +93,48 @@ def meters(settings: Settings, database: Database) -> Meters:
 
 
 @asynccontextmanager
+async def logged_calls(settings: Settings, database: Database, observe: Observer) -> AsyncIterator[Observer]:
+    """An observer that tells `observe` and the call log, which is written beside the block."""
+    if not settings.call_log.enabled:
+        yield observe
+        return
+    log = CallLog(
+        database,
+        now=now,
+        redact=redacted,
+        options=CallLogOptions(
+            all_bodies=settings.call_log.log_bodies == "all", retention_days=settings.call_log.retention_days
+        ),
+    )
+
+    def both(event: Event) -> None:
+        log.observe(event)
+        observe(event)
+
+    try:
+        async with beside(log.keep, name="call log"):
+            yield both
+    finally:
+        await log.settle()
+        if log.lost:
+            say(f"{log.lost:,} calls are missing in the call log: {log.trouble or 'the database was too slow for it'}.")
+        if log.bodies_left_out:
+            say(f"{log.bodies_left_out:,} bodies found no room in the call log; their calls are there without them.")
+
+
+@asynccontextmanager
 async def open_api(
     settings: Settings, database: Database, vault: Vault, observe: Observer, metered: Meters
 ) -> AsyncIterator[WayToRealm]:
-    """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up."""
+    """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up.
+
+    Whatever goes this way is in the call log.
+    """
     patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
-    async with open_http(settings.api_url, settings.token_url) as http:
+    async with (
+        logged_calls(settings, database, observe) as told,
+        open_http(settings.api_url, settings.token_url) as http,
+    ):
         ways = Ways(
             http.api,
             http.tokens,
@@ -108,7 +147,7 @@ async def open_api(
             patience=patience,
             rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
             now=now,
-            observe=observe,
+            observe=told,
         )
         try:
             yield ways.to
