@@ -17,6 +17,7 @@ from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.metering import MeteredBudget, Meters
 from backfill.pacing.retried import READING
 from backfill.qbo.token_keeper import KeeperOptions
+from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.network import Network
 from backfill.rehearsal.oracles import ORACLES
@@ -24,35 +25,34 @@ from backfill.rehearsal.oracles.oracle import Ending
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.ports import VaultBehind, behind
 from backfill.rehearsal.stage import Stage
-from backfill.rehearsal.witnessed import witnessed
 
 
 class Process:
     """`backfill extract`, say, for all realms that are not parked. `number` tells it from all others of its world."""
 
-    def __init__(self, stage: Stage, number: int, run_id: RunId, kill: Kill | None = None) -> None:
+    def __init__(self, stage: Stage, ground: Ground, number: int, run_id: RunId, kill: Kill | None = None) -> None:
         self.stage = stage
         self.run_id = run_id
         self.owner = f"process {number}"
         self._kill = kill
         self.life = Life(kill, stage.group, died=self._died)
         self.pages = PagesInHand()
-        self.store: Store = behind(witnessed(stage, stage.store.seen_by(self.owner), self.pages), self.life)
+        self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
-        ledger = behind(stage.metered, self.life)
+        ledger = behind(ground.metered, self.life)
         self._rng = Random(f"process {number} of world {world.seed}")
         self._meters = Meters(lambda app: MeteredBudget(None, ledger=ledger, app=app))
         self.ways = Ways(
             network,
             network,
-            VaultBehind(stage.vault, self.life, stage.refreshes),
+            VaultBehind(ground.vault, self.life, stage.refreshes),
             credentials=None,
-            ledger=behind(stage.permits, self.life),
+            ledger=behind(ground.permits, self.life),
             meters=self._meters,
             limits=world.limits,
-            policy=READING,
-            patience=KeeperOptions(),
+            policy=READING.scaled(world.scale),
+            patience=KeeperOptions(backoff_s=KeeperOptions().backoff_s / world.scale),
             rng=self._rng,
             now=stage.our_clock,
             observe=self.observe,
@@ -75,7 +75,12 @@ class Process:
                     store=self.store,
                     run_id=self.run_id,
                     observe=self.observe,
-                    options=FleetOptions(realms_at_once=world.realms_at_once, turn_s=world.turn_s),
+                    options=FleetOptions(
+                        realms_at_once=world.realms_at_once,
+                        turn_s=world.turn_s,
+                        lease_renewal_s=FleetOptions().lease_renewal_s / world.scale,
+                        lease_poll_s=FleetOptions().lease_poll_s / world.scale,
+                    ),
                     stopping=lambda: False,
                 )
             except BackfillError as error:

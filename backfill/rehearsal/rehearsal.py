@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from backfill.model import RunId
 from backfill.pacing.virtual_clock import VirtualClockError, run_virtual
+from backfill.rehearsal.ground import Ground, MemoryGround
 from backfill.rehearsal.life import Kill
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.process import Process
@@ -92,20 +93,24 @@ def rehearse(world: World) -> Verdict:
 
 async def _lived(world: World, stages: list[Stage]) -> float:
     async with anyio.create_task_group() as group:
-        rehearsal = _Rehearsal(world, group)
+        rehearsal = Rehearsal(world, group, MemoryGround)
         stages.append(rehearsal.stage)
         await rehearsal.run()
         group.cancel_scope.cancel()
     return anyio.current_time()
 
 
-class _Rehearsal:
-    def __init__(self, world: World, group: TaskGroup) -> None:
+class Rehearsal:
+    """The course of a world, on whatever ground and clock. `group` is the world's own: cancel it when all is over."""
+
+    def __init__(self, world: World, group: TaskGroup, ground: Callable[[Stage], Ground]) -> None:
         self.world = world
         self.stage = Stage(world, group, self.launch)
+        self._ground = ground(self.stage)
         self._begun = 0
 
     async def run(self) -> None:
+        """Phase one, phase two, the judgement; and once more after a while, if the world has it so."""
         self.stage.group.start_soon(self._people)
         with anyio.move_on_after(PHASE_ONE_S):
             async with anyio.create_task_group() as strikes:
@@ -129,7 +134,7 @@ class _Rehearsal:
     async def launch(self, run_id: RunId, kill: Kill | None = None) -> bool:
         """As `stage.Launch`. The process is the world's, and does not end with whoever waits for it."""
         self._begun += 1
-        process = Process(self.stage, self._begun, run_id, kill)
+        process = Process(self.stage, self._ground, self._begun, run_id, kill)
         ended = anyio.Event()
 
         async def live() -> None:
@@ -142,6 +147,7 @@ class _Rehearsal:
         self.stage.living[process] = None
         self.stage.group.start_soon(live)
         await ended.wait()
+        await self._ground.mirror()
         if process.failure is not None and self.stage.healed:
             self.stage.broken("ends", [f"in a healed world a command could not go on: {process.failure.message}"])
         return process.result is not None

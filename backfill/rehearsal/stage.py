@@ -13,8 +13,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from backfill.model import RealmId, RunId, Secret, Tokens
-from backfill.pacing.ledger import MemoryPermitLedger
-from backfill.pacing.metering import MemoryMeteredLedger
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.refreshes import Refreshes
@@ -67,8 +65,6 @@ class Stage:
         self.simulator = Simulator(world.settings, fleet, now=now, seed=world.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
-        self.permits = MemoryPermitLedger(self.store.epoch)
-        self.metered = MemoryMeteredLedger()
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
         self.healed = False

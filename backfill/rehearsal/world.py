@@ -45,6 +45,8 @@ class World:
     again_after_s: float
     """So long after all is proven the same realms are read once more, as after an outage. 0: they are not."""
     faults: tuple[Fault, ...]
+    scale: float = 1.0
+    """Divides leases, backoffs and their like, as `limits` and `settings` say it of theirs: for worlds in real time."""
 
     def described(self) -> str:
         """The world in words: what differs from the ordinary."""
