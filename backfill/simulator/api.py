@@ -51,7 +51,9 @@ class Api:
         """
         company = self._fleet.company(call.realm_id)
         settings = settings or self._settings
-        shelf = self._shelves.setdefault(call.realm_id, Shelf(company))
+        shelf = self._shelves.get(call.realm_id)
+        if shelf is None:
+            shelf = self._shelves[call.realm_id] = Shelf(company)
         acting = Acting(call, company, settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
         try:
             answers = self._answers[call.realm_id]
