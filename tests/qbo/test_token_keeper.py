@@ -156,21 +156,6 @@ async def test_it_is_refreshed_ten_minutes_before_it_expires_and_not_earlier() -
     assert world.intuit.used == ["R0"]
 
 
-async def test_until_it_expires_it_is_at_hand_for_requests_that_have_their_turn() -> None:
-    world = World(tokens(life_s=3600))
-    keeper = world.process()
-    assert keeper.at_hand(REALM) is None, "nobody asked for one yet"
-    await token(keeper)
-    await anyio.sleep(3590)  # it should have been refreshed nearly ten minutes ago
-    held = keeper.at_hand(REALM)
-    assert held == Secret("A0")
-    keeper.reject(REALM, held)
-    assert keeper.at_hand(REALM) is None
-    await token(keeper)
-    await anyio.sleep(3601)
-    assert keeper.at_hand(REALM) is None
-
-
 async def test_a_token_that_lives_a_minute_is_not_refreshed_at_every_call() -> None:
     world = World(tokens(life_s=-1), Intuit(life_s=60))
     keeper = world.process()
