@@ -11,7 +11,7 @@ class PagesInHand:
     """A page is in its reader's hand from its answer until that reader lands something or asks for the next."""
 
     def __init__(self) -> None:
-        self._bytes: dict[object, int] = {}
+        self._bytes: dict[asyncio.Task[object] | None, int] = {}
         self.most_bytes = 0
         self.largest_bytes = 0
         """Of a single page: one is always let in, however large."""
@@ -21,6 +21,8 @@ class PagesInHand:
         self.gone()
         is_page = request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params)
         if is_page and response.status == 200:
+            for task in [task for task in self._bytes if task is None or task.done()]:
+                del self._bytes[task]  # it was cancelled with its page
             self._bytes[asyncio.current_task()] = size = len(response.body)
             self.largest_bytes = max(self.largest_bytes, size)
             self.most_bytes = max(self.most_bytes, sum(self._bytes.values()))

@@ -41,14 +41,16 @@ class PoisonedRows(Fault):
 
     def open(self, stage: Stage) -> None:
         realm_id = stage.realm_ids[self.realm]
-        rows = stage.simulator.fleet.company(realm_id).table(self.entity).by_created()
-        count = self.rows
+        entity, count = self.entity, self.rows
+        if stage.world.settings.limit_plus_one:
+            entity = "Invoice"  # of those that share a second the order changes, and with it who stands beside whom
+        rows = stage.simulator.fleet.company(realm_id).table(entity).by_created()
         if stage.world.settings.limit_plus_one:
             # What stands between two of them, or first before one, could not be told from them: it is said unproven.
             rows, count = rows[2:], 1
         ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(count, len(rows))))
         poisoned = stage.world.settings.poisoned
         assert isinstance(poisoned, dict), "made above, for this world alone"
-        poisoned[realm_id, self.entity] = ids
+        poisoned[realm_id, entity] = ids
         for _ in ids:
             stage.injected(self)

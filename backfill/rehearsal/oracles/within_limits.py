@@ -32,5 +32,5 @@ class WithinLimits(Oracle):
             ):
                 if most > limit:
                     yield f"{realm_id}: {most} {said}, {limit} are allowed"
-            if seen.throttled and not stage.may_be_refused:
+            if seen.throttled and not (stage.may_be_refused or bunches):
                 yield f"{realm_id}: {seen.throttled} refused, and nobody else uses up its limits"
