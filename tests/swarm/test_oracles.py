@@ -149,18 +149,18 @@ def room_given_back_wakes_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS = (
-    Bug("within limits", permits_come_back_at_the_answer, seeds=30),
-    Bug("within limits", permits_do_not_survive_a_crash, seeds=60),
-    Bug("equal state", a_round_of_change_data_capture_is_not_landed, seeds=60),
-    Bug("never back", a_page_is_landed_once_more_after_the_next, seeds=60),
+    Bug("within limits", permits_come_back_at_the_answer, seeds=200),
+    Bug("within limits", permits_do_not_survive_a_crash, seeds=200),
+    Bug("equal state", a_round_of_change_data_capture_is_not_landed, seeds=200),
+    Bug("never back", a_page_is_landed_once_more_after_the_next, seeds=200),
     Bug("checkpoint behind data", the_checkpoint_is_committed_before_its_page, seeds=200),
-    Bug("complete", nobody_looks_for_what_was_deleted, seeds=60),
-    Bug("own trouble", a_lost_answer_parks_its_realm, seeds=60),
-    Bug("memory bounded", pages_are_asked_for_without_room, seeds=60),
-    Bug("tokens kept", a_refresh_takes_no_lock, seeds=60),
-    Bug("tokens kept", the_old_refresh_token_is_kept, seeds=60),
-    Bug("one owner", the_epoch_is_not_checked, seeds=60),
-    Bug("ends", room_given_back_wakes_nobody, seeds=60),
+    Bug("complete", nobody_looks_for_what_was_deleted, seeds=200),
+    Bug("own trouble", a_lost_answer_parks_its_realm, seeds=200),
+    Bug("memory bounded", pages_are_asked_for_without_room, seeds=200),
+    Bug("tokens kept", a_refresh_takes_no_lock, seeds=200),
+    Bug("tokens kept", the_old_refresh_token_is_kept, seeds=200),
+    Bug("one owner", the_epoch_is_not_checked, seeds=200),
+    Bug("ends", room_given_back_wakes_nobody, seeds=200),
 )
 
 
