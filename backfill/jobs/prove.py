@@ -53,7 +53,8 @@ async def prove_changes(
             last = attempt == _ATTEMPTS - 1
             await _look_again(work, waiting, census, state, scope_since=scope_since, walk=last)
             waiting = [entity for entity in waiting if entity not in state.saturated]
-        proofs.update(await _against_counts(work, waiting, census.taken_at, state, scope_since))
+        if waiting:
+            proofs.update(await _against_counts(work, waiting, census.taken_at, state, scope_since))
     return Proven([proofs[e.name] for e in entities if e not in state.saturated], state.saturated)
 
 

@@ -59,6 +59,30 @@ class TestHeld:
         assert await subject.store.live_ids(OTHER_REALM, "Invoice") == []
 
 
+class TestQuarantined:
+    @staticmethod
+    def nameless(*places: str) -> list[Refusal]:
+        return [Refusal("", "10000", "m", place.encode()) for place in places]
+
+    async def test_a_nameless_row_that_two_runs_met_at_two_places_is_one_row(
+        self, subject: Subject, lease: Lease
+    ) -> None:
+        """Of which no landing ever clears either: the entity could never be proven."""
+        named = Refusal("7", "10000", "m", b"")
+        await subject.land(lease, refusals=[*self.nameless("1 of those up to noon"), named])
+        await subject.store.land(
+            lease, subject.other_run, "Invoice", [], refusals=[*self.nameless("1 of those up to one o'clock"), named]
+        )
+        assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=2)
+
+    async def test_every_nameless_row_that_one_run_met_counts(self, subject: Subject, lease: Lease) -> None:
+        await subject.land(lease, refusals=self.nameless("1", "2"))
+        await subject.store.land(lease, subject.other_run, "Invoice", [], refusals=self.nameless("2", "3", "4"))
+        await subject.land(lease, entity="Bill", refusals=self.nameless("1"))
+        assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=3)
+        assert await subject.store.held(REALM, "Bill") == Held(live=0, quarantined=1)
+
+
 # Whatever comes in whatever order, both hold the same.
 
 times = st.none() | st.integers(0, 4)

@@ -25,7 +25,7 @@ def answer_of(answer: Answer) -> Doc:
     """The decoded body; empty where it is no JSON object."""
     try:
         return decode(answer.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
 
 

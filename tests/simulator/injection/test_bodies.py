@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from backfill.simulator.injection.bodies import InvalidBody, TruncatedBody
+from backfill.simulator.injection.bodies import BROKEN, InvalidBody, TruncatedBody
 from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.rows import MissingAttributes, PoisonedRow
 
 
 async def test_broken_bodies(client_of) -> None:
@@ -20,3 +21,12 @@ async def test_broken_bodies(client_of) -> None:
         assert (response.status, client.names[-1]) == (200, flaw)
         with pytest.raises((json.JSONDecodeError, UnicodeDecodeError)):
             json.loads(response.body)
+
+
+@pytest.mark.parametrize("mishap", [PoisonedRow(share=1), MissingAttributes()])
+@pytest.mark.parametrize("flaw", ["comma", "byte", "nan"])
+async def test_what_befalls_rows_leaves_a_broken_body_alone(client_of, mishap, flaw: str) -> None:
+    client = client_of(Injection(mishap), Injection(InvalidBody(flaw=flaw)))
+    answer = await client.query()
+    assert (answer.status, BROKEN[flaw][1] in answer.body) == (200, True)
+    assert client.struck == [0, 1]
