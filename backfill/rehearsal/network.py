@@ -36,14 +36,13 @@ class Network:
         statement = dict(request.params).get("query", "")
         asked = f"{request.method} {request.path}"
         self._stage.trace.add("send", request.realm_id, asked, statement, crc32(request.body))
-
-        self._pages.gone()
+        self._pages.asked(request)
 
         async def served() -> Response:
             return await self._api.send(request, deadline=_FOREVER)
 
         response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)
-        self._pages.came(request, response)
+        self._pages.came(response)
         return response
 
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:

@@ -1,32 +1,59 @@
-"""How many bytes of pages a process holds at once, counted from outside: from the answer to the landing."""
+"""How many bytes of pages a process had under way at once, counted from outside: from the question to the landing."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import accumulate, count
 
 from backfill.wire import Lane, Request, Response
 
+_Task = asyncio.Task[object] | None
+
 
 class PagesInHand:
-    """A page is in its reader's hand from its answer until that reader lands something or asks for the next."""
+    """A page is its reader's from the question until that reader lands something or asks for the next.
+
+    Not from the answer: in virtual time a page is landed the moment it comes, and two would never meet. Room is to be
+    taken for a page before it is asked for; how large it was shows when it comes.
+    """
 
     def __init__(self) -> None:
-        self._bytes: dict[asyncio.Task[object] | None, int] = {}
-        self.most_bytes = 0
+        self._moments = count()
+        self._asked_at: dict[_Task, int] = {}
+        self._came: dict[_Task, int] = {}
+        """Whose page came and is not landed yet, and its size."""
+        self._changes: list[tuple[int, int]] = []
+        """At which moment how many bytes more were under way, or fewer."""
         self.largest_bytes = 0
         """Of a single page: one is always let in, however large."""
 
-    def came(self, request: Request, response: Response) -> None:
-        """The running task got an answer. Only pages count: of other questions the answers are short."""
+    @property
+    def most_bytes(self) -> int:
+        """Of all pages under way at any moment."""
+        return max(accumulate(change for _, change in sorted(self._changes)), default=0)
+
+    def asked(self, request: Request) -> None:
+        """The running task asks. Only pages count: of other questions the answers are short."""
         self.gone()
-        is_page = request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params)
-        if is_page and response.status == 200:
-            for task in [task for task in self._bytes if task is None or task.done()]:
-                del self._bytes[task]  # it was cancelled with its page
-            self._bytes[asyncio.current_task()] = size = len(response.body)
+        for task in [task for task in self._asked_at if task is None or task.done()]:
+            self._end(task)  # it was cancelled with its page
+        if request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params):
+            self._asked_at[asyncio.current_task()] = next(self._moments)
+
+    def came(self, response: Response) -> None:
+        """The running task got its answer."""
+        task = asyncio.current_task()
+        if task in self._asked_at and response.status == 200:
+            self._came[task] = size = len(response.body)
+            self._changes.append((self._asked_at[task], size))
             self.largest_bytes = max(self.largest_bytes, size)
-            self.most_bytes = max(self.most_bytes, sum(self._bytes.values()))
 
     def gone(self) -> None:
         """The running task has no page any more."""
-        self._bytes.pop(asyncio.current_task(), None)
+        self._end(asyncio.current_task())
+
+    def _end(self, task: _Task) -> None:
+        self._asked_at.pop(task, None)
+        size = self._came.pop(task, 0)
+        if size:
+            self._changes.append((next(self._moments), -size))

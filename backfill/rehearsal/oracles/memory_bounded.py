@@ -10,7 +10,7 @@ from backfill.rehearsal.stage import Stage
 
 
 class MemoryBounded(Oracle):
-    """Counts the bytes of answers between their arrival and their landing; one page is always let in."""
+    """Counts the bytes of pages from their question to their landing; one page is always let in."""
 
     name: ClassVar[str] = "memory bounded"
     law: ClassVar[str] = "memory does not grow with the work"
@@ -19,4 +19,4 @@ class MemoryBounded(Oracle):
         # Room is taken by the mean size of rows, before the page is there: it may be short by less than a page.
         most = ending.memory_bytes + ending.pages.largest_bytes
         if ending.pages.most_bytes > most:
-            yield f"{ending.pages.most_bytes} bytes of pages were held at once, {most} may be"
+            yield f"{ending.pages.most_bytes} bytes of pages were under way at once, {most} may be"
