@@ -107,7 +107,7 @@ async def read_page(
                     if not _is_broken_row(error):
                         raise  # no answer in time, even to this little: that is no row's fault
                     place = _Place(entity, key, low, high, start_position)
-                    return await _set_aside(work, place, fault=error, sends_more=size.sends_more)
+                    return await _set_aside(work, place, fault=error)
                 size.shrink(suspect=error.disposition is Disposition.RETRY)
             else:
                 size.grow()
@@ -137,11 +137,11 @@ class _Place:
     number: int
 
 
-async def _set_aside(work: RealmWork, place: _Place, *, fault: RequestError, sends_more: bool) -> PageRead:
+async def _set_aside(work: RealmWork, place: _Place, *, fault: RequestError) -> PageRead:
     """The one row that fails: read it by its Id, which may work where the query does not, else set it aside."""
     id_ = await _identify(work, place)
     if id_ is None:
-        record = await _behind_another(work, place) if sends_more else None
+        record = await _behind_another(work, place)
         return PageRead([record], [], 1, full=True) if record else PageRead([], [], 1, full=True, unread=[fault])
     record = await _read_by_id(work, place.entity, id_)
     if record is not None:
@@ -168,7 +168,8 @@ async def _behind_another(work: RealmWork, place: _Place) -> Record | None:
     """The row at that place of a server that sends one more than it is asked for, by asking for the one before it.
 
     To such a server a question for one row fails for the broken row behind it, too, although the row itself may be
-    whole. None: nothing stands before it, or what was asked fails as well.
+    whole. Whether it is such a server may not have shown: where a walk goes on beside the row, no page has come yet.
+    None: it is not, or nothing stands before the row, or what was asked fails as well.
     """
     low, number = place.low, place.number
     if number == 1 and low is not None:
