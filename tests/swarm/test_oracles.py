@@ -1,16 +1,18 @@
 """A rehearsal that nobody has watched fail proves nothing: for each oracle, a bug that it must find.
 
-Each bug is put into the program's own code, and seeds are rehearsed until one fails. The bounds are some three times
-what was needed when this was written.
+Each bug is put into the program's own code, and seeds are rehearsed until one fails. Worlds in which it cannot show
+are passed over; within those that are left it is found many times, so that a change to how worlds are drawn moves the
+first of them and loses none.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count, islice
 from typing import Any, cast
 
 import anyio
@@ -27,8 +29,10 @@ from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.token_keeper import TokenKeeper
+from backfill.rehearsal.faults.pause import Pause
 from backfill.rehearsal.oracles import ORACLES
-from backfill.rehearsal.swarm import rehearse_seed
+from backfill.rehearsal.rehearsal import rehearse
+from backfill.rehearsal.world import ROOMY_BYTES, World, draw_world
 from backfill.store import memory_store
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryLockedTokens, MemoryTokenVault
@@ -36,11 +40,11 @@ from backfill.store.memory_tokens import MemoryLockedTokens, MemoryTokenVault
 
 @dataclass(frozen=True)
 class Bug:
-    """A defect, the oracle that must find it, and within how many seeds."""
+    """A defect, the oracle that must find it, and the worlds in which it can show."""
 
     oracle: str
     plant: Callable[[pytest.MonkeyPatch], None]
-    seeds: int
+    where: Callable[[World], bool] = lambda _world: True
 
 
 def permits_come_back_at_the_answer(patch: pytest.MonkeyPatch) -> None:
@@ -148,29 +152,45 @@ def room_given_back_wakes_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ByteBudget, "release", silent)
 
 
+def has_little_room(world: World) -> bool:
+    """For pages of whole companies, read by several at once."""
+    return world.memory_bytes < ROOMY_BYTES and world.page_rows < 1000 and world.readers > 1
+
+
+def is_overtaken(world: World) -> bool:
+    """A process is stopped, and another takes its realms meanwhile."""
+    return any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
+
+
+WORLDS = 80
+"""Of those in which a bug can show. The rarest is found in one of eight (counted), so in none of these hardly ever."""
+
 BUGS = (
-    Bug("within limits", permits_come_back_at_the_answer, seeds=200),
-    Bug("within limits", permits_do_not_survive_a_crash, seeds=200),
-    Bug("equal state", a_round_of_change_data_capture_is_not_landed, seeds=200),
-    Bug("never back", a_page_is_landed_once_more_after_the_next, seeds=200),
-    Bug("checkpoint behind data", the_checkpoint_is_committed_before_its_page, seeds=200),
-    Bug("complete", nobody_looks_for_what_was_deleted, seeds=200),
-    Bug("own trouble", a_lost_answer_parks_its_realm, seeds=200),
-    Bug("memory bounded", pages_are_asked_for_without_room, seeds=200),
-    Bug("tokens kept", a_refresh_takes_no_lock, seeds=200),
-    Bug("tokens kept", the_old_refresh_token_is_kept, seeds=200),
-    Bug("one owner", the_epoch_is_not_checked, seeds=200),
-    Bug("ends", room_given_back_wakes_nobody, seeds=200),
+    Bug("within limits", permits_come_back_at_the_answer),
+    Bug("within limits", permits_do_not_survive_a_crash),
+    Bug("equal state", a_round_of_change_data_capture_is_not_landed),
+    Bug("never back", a_page_is_landed_once_more_after_the_next),
+    Bug("checkpoint behind data", the_checkpoint_is_committed_before_its_page),
+    Bug("complete", nobody_looks_for_what_was_deleted),
+    Bug("own trouble", a_lost_answer_parks_its_realm),
+    Bug("memory bounded", pages_are_asked_for_without_room, has_little_room),
+    Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
+    Bug("tokens kept", the_old_refresh_token_is_kept),
+    Bug("one owner", the_epoch_is_not_checked, is_overtaken),
+    Bug("ends", room_given_back_wakes_nobody),
 )
+
+
+def worlds_of(bug: Bug) -> Iterator[World]:
+    """The first worlds of all seeds in which the bug can show."""
+    return islice(filter(bug.where, map(draw_world, count())), WORLDS)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)
 def test_a_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
-    failing = (
-        seed for seed in range(bug.seeds) if bug.oracle in {breach.oracle for breach in rehearse_seed(seed).breaches}
-    )
-    assert next(failing, None) is not None, f"the oracle '{bug.oracle}' saw nothing of it"
+    found = any(bug.oracle in {breach.oracle for breach in rehearse(world).breaches} for world in worlds_of(bug))
+    assert found, f"the oracle '{bug.oracle}' saw nothing of it"
 
 
 def test_every_oracle_was_watched_failing() -> None:
