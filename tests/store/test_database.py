@@ -85,6 +85,18 @@ def test_the_worlds_troubles_are_said_plainly(error: Exception, sentence: str, d
     assert caught.value.action
 
 
+def test_what_the_driver_cannot_do_once_it_lost_track_is_a_lost_connection() -> None:
+    """As when a connection is cut within a COPY: the transaction cannot be rolled back, nor the connection given back."""
+    with pytest.raises(UnavailableError, match="cannot be reached"), translated("host/books"):
+        try:
+            try:
+                raise asyncpg.InternalClientError("cannot switch to state 21; another operation (2) is in progress")
+            finally:
+                raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+        finally:
+            raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+
+
 @pytest.mark.parametrize(
     "error",
     [asyncpg.UniqueViolationError("twice"), asyncpg.PostgresSyntaxError("bad"), asyncpg.InterfaceError("misuse")],
