@@ -105,7 +105,7 @@ class Preparer:
             self._has_warned = True
             words = (
                 f"Realm {self._work.realm_id} numbers its sales forms itself (CustomTxnNumbers is off): QuickBooks "
-                "will not refuse a DocNumber that is used already. What this program writes, it writes once all the same."
+                "will not refuse a DocNumber that is used already. What this program writes, it still writes once."
             )
             self._work.observe(events.Warned(realm_id=self._work.realm_id, message=words))
 
