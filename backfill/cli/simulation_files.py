@@ -11,6 +11,7 @@ import orjson
 
 from backfill.errors import UsageError
 from backfill.simulator.core import Simulator
+from backfill.simulator.injection.notation import counted
 
 
 def write_credentials(simulator: Simulator, file: Path) -> None:
@@ -24,11 +25,12 @@ def write_report(simulator: Simulator, file: Path) -> None:
 
 
 def report(simulator: Simulator) -> dict[str, object]:
-    """The throttle log's sums: requests by lane, the most in any window, in flight, 429s, beside the limits."""
+    """The throttle log's sums: requests by lane, the most in any window, in flight, 429s; limits; what went wrong."""
     return {
         "limits": asdict(simulator.settings.limits),
         "limits_scale": simulator.settings.limits_scale,
         "all": asdict(simulator.log.total()),
+        "injections": [counted(count) for count in simulator.injections.counts()],
         "realms": {realm_id: asdict(summed) for realm_id, summed in simulator.log.summary().items()},
     }
 

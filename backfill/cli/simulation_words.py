@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 from backfill.simulator.core import Simulator
+from backfill.simulator.injection.notation import WHOM, described
 from backfill.simulator.oauth.discovery import PRODUCTION_PATH, TOKEN_PATH
+from backfill.simulator.writing.coverage import COVERAGE
+
+LINE_CHARACTERS = 100
 
 
 def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Iterator[str]:
@@ -45,3 +50,36 @@ def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Itera
         yield f"    backfill realms import {write_realms}"
         yield "    backfill extract"
     yield "  Ctrl-C stops."
+
+
+def mishap_lines() -> Iterator[str]:
+    """What can be made to go wrong, each with its settings, and how to say who, when and how often."""
+    for name, said, settings in described():
+        yield name
+        yield from wrap(said, LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+        if settings:
+            shown = " ".join(f"{setting}={_shown(value)}" for setting, value in settings.items())
+            yield from wrap(shown, LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+    yield ""
+    yield "Each may say whom it befalls, when and how often, too; a list has commas:"
+    yield from wrap(" ".join(WHOM), LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+
+
+def code_lines() -> Iterator[str]:
+    """Every fault code that Intuit documents: whether a request brings it about here, and how; any by --inject."""
+    by_request = sum(row.by_request for row in COVERAGE.values())
+    yield f"{len(COVERAGE)} codes: {by_request} come from requests, all of them by --inject 'api_fault code=...'"
+    for code, row in sorted(COVERAGE.items(), key=lambda entry: int(entry[0])):
+        yield f"{code:>6}  {'request' if row.by_request else '-':<7}  {row.how}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case tuple():
+            return ",".join(map(str, value))
+        case bool():
+            return str(value).lower()
+        case None:
+            return "off"
+        case _:
+            return str(value)

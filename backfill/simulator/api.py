@@ -43,10 +43,14 @@ class Api:
         self._answers: defaultdict[str, Replays[Answer]] = defaultdict(partial(Replays, settings))
         self._items: defaultdict[str, Replays[bytes]] = defaultdict(partial(Replays, settings))
 
-    def handle(self, call: Call) -> Answer:
-        """The whole answer to one call. Never raises for anything a client can send."""
+    def handle(self, call: Call, settings: SimulatorSettings | None = None) -> Answer:
+        """The whole answer to one call. Never raises for anything a client can send.
+
+        `settings` are others than the simulator's own, for this call.
+        """
         company = self._fleet.company(call.realm_id)
-        acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id])
+        settings = settings or self._settings
+        acting = Acting(call, company, settings, company.stamp(), self._files, self._items[call.realm_id])
         try:
             answers = self._answers[call.realm_id]
             return answers.once(_request_id(call), _content_of(call), acting.instant, lambda: _answer(acting))

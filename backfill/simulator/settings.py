@@ -25,6 +25,8 @@ WINDOW_FORMS: tuple[WindowForm, ...] = get_args(WindowForm)
 ThrottleBody = Literal["xml", "json_lower", "json_upper", "http_403_legacy", "no_body"]
 """How a refusal for too many requests looks. Only the XML form was ever recorded, once with status 403."""
 
+RetryAfter = Literal["absent", "seconds", "date"]
+"""Whether a 429 says how long to wait, and in which of the two forms that HTTP has."""
 
 Disconnected = Literal["3200", "3100", "120"]
 """How the API refuses a company whose owner disconnected the app: as unauthenticated, as not authorised, or as by a
@@ -56,11 +58,16 @@ class ServerLimits:
     """Per realm, all apps together."""
     in_flight: int | None = 10
     """Per realm and app: the older wording of the limit per second, still believed to be enforced."""
+    reports_per_minute: int | None = None
+    """Per realm. 200 in the limits text of 2017, and in none since."""
+    emails_per_day: int | None = None
+    """Per realm: 40 in Intuit's sandbox, none in production."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for a limit that would let nothing through."""
         counts = {name: getattr(self, name) for name in self.__slots__}
-        _require((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
+        rules = ((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
+        require("the simulator", rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +97,16 @@ class SimulatorSettings:
     second_refuses: bool = True
     """Whether more than the second's limit are refused, or only counted: the older wording limits calls in flight."""
     throttle_body: ThrottleBody = "xml"
-    retry_after: bool = False
-    """Undocumented: whether a 429 says how long to wait."""
+    retry_after: RetryAfter = "absent"
+    """Undocumented: whether a 429 says how long to wait, and how."""
     refused_count: bool = False
     """Undocumented: whether refused requests use up the window too."""
     other_requests_per_minute: float = 0.0
     """Traffic of other apps on each realm, evenly spaced, which uses up the realm's own limits."""
+    other_batches_per_minute: float = 0.0
+    """How many of those are batch calls."""
+    other_burst: int = 1
+    """How many of them arrive at once."""
 
     # OAuth
     access_token_life_s: float = 3600.0
@@ -165,7 +176,8 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         """Raises `UsageError` that names every setting of the throttle that makes no sense."""
-        _require(
+        require(
+            "the simulator",
             (
                 (f"window is one of {', '.join(WINDOW_FORMS)}", self.window in WINDOW_FORMS),
                 (f"second_window is one of {', '.join(WINDOW_FORMS)}", self.second_window in WINDOW_FORMS),
@@ -182,14 +194,17 @@ class SimulatorSettings:
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
                 ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
-            )
+                (
+                    "other_batches_per_minute is at least 0 and at most other_requests_per_minute",
+                    0 <= self.other_batches_per_minute <= self.other_requests_per_minute,
+                ),
+                ("other_burst is at least 1", self.other_burst >= 1),
+            ),
         )
 
 
-def _require(rules: Iterable[tuple[str, bool]]) -> None:
+def require(what: str, rules: Iterable[tuple[str, bool]]) -> None:
+    """Raises `UsageError` that names every rule that `what` breaks."""
     broken = [rule for rule, holds in rules if not holds]
     if broken:
-        raise UsageError(
-            f"the simulator cannot be so: it must hold that {'; that '.join(broken)}.",
-            action="Correct these settings of the simulator.",
-        )
+        raise UsageError(f"{what} cannot be so: it must hold that {'; that '.join(broken)}.", action=f"Correct {what}.")

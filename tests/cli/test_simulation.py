@@ -9,6 +9,10 @@ import pytest
 
 from backfill.cli.simulation import DEFAULTS, World, simulation
 from backfill.errors import UsageError
+from backfill.simulator.injection.behaviour import Behaviour
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.refusals import ErrorPage
 from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
 
 
@@ -125,3 +129,37 @@ def test_rows_are_two_numbers(rows: str) -> None:
 
 def test_no_key_means_two_things() -> None:
     assert {field.name for field in fields(World)} & {field.name for field in fields(SimulatorSettings)} == set()
+
+
+def test_what_goes_wrong_is_in_the_file_or_given(profile) -> None:
+    text = """
+        [[injections]]
+        mishap = "error_page"
+        status = 502
+        lanes = ["query"]
+        [[injections]]
+        mishap = "behaviour"
+        settings = { batch_object_cap = "off" }
+        """
+    found = simulation(profile(text), {}, ["lost_reply lanes=write every=3"])
+    assert found.injections == (
+        Injection(ErrorPage(status=502), lanes=("query",)),
+        Injection(Behaviour(settings={"batch_object_cap": None})),
+        Injection(LostReply(), lanes=("write",), every=3),
+    )
+    assert [count.injection for count in found.simulator().injections.counts()] == list(found.injections)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "said"),
+    [
+        ("injections = 1", [], "injections: each is a table of its own"),
+        ("injections = ['x']", [], "injections: each is a table of its own"),
+        ("[[injections]]\nmishap = 'lost'", ["cut_reply share=2"], "there is no mishap 'lost'"),
+        ("[[injections]]\nmishap = 'lost'", ["cut_reply share=2"], "share is at least 0 and below 1"),
+        ("realmz = 1", ["cut_reply share=2"], "has 2 faults"),
+    ],
+)
+def test_what_cannot_go_wrong_is_said_with_the_other_faults(profile, text: str, lines: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        simulation(profile(text), {}, lines)

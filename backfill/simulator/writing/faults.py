@@ -45,7 +45,7 @@ def bad_id(text: object) -> Fault:
 
 
 # Codes whose meaning is documented and whose words were not recorded: the wording is ours.
-_VALUE_FAULTS = {
+VALUE_FAULTS = {
     "2040": "Invalid String",
     "2060": "Invalid Date Format",
     "2070": "Invalid Date",
@@ -104,7 +104,7 @@ _VALUE_FAULTS = {
 
 def bad_value(code: str, element: str, detail: str) -> Fault:
     """A fault of the table above; our wording."""
-    return Fault(code, _VALUE_FAULTS[code], detail, element=element)
+    return Fault(code, VALUE_FAULTS[code], detail, element=element)
 
 
 def business(detail: str, element: str = "") -> Fault:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backfill.simulator.writing.coverage import COVERAGE
-from backfill.simulator.writing.faults import _VALUE_FAULTS
+from backfill.simulator.writing.faults import VALUE_FAULTS
 
 Provoke = Callable[[Any], str]
 """From a counter to the code that its request is refused with."""
@@ -268,7 +268,7 @@ def test_what_the_table_says_comes_from_a_request_is_walked() -> None:
 
 
 def test_no_fault_has_a_code_that_the_table_does_not_claim() -> None:
-    assert all(COVERAGE[code].by_request for code in _VALUE_FAULTS)
+    assert all(COVERAGE[code].by_request for code in VALUE_FAULTS)
 
 
 @pytest.mark.parametrize("code", [code for code in CASES if code not in {"4000", "4001", "10000"}])
