@@ -114,12 +114,12 @@ class LoadWorld:
         """Run the load; after each of `kills_after_s` seconds the process is gone, and the next one begins."""
         async with self.simulator.running():
             for after_s in kills_after_s:
-                with anyio.move_on_after(after_s):
-                    return await self._process(stopping)
+                with anyio.move_on_after(after_s) as life:
+                    return await self._process(stopping, life)
                 self._budgets.clear()
-            return await self._process(stopping)
+            return await self._process(stopping, anyio.CancelScope())
 
-    async def _process(self, stopping: Callable[[], bool]) -> FleetResult:
+    async def _process(self, stopping: Callable[[], bool], life: anyio.CancelScope) -> FleetResult:
         self._processes += 1
         # A dead process gives no lease back: the next one waits until it has run out.
         store = self.store.seen_by(f"process {self._processes}")
@@ -127,7 +127,7 @@ class LoadWorld:
         return await work_realms(
             self.realm_ids,
             process.realm,
-            store=_Killed(store),  # type: ignore[arg-type]  # a store whose leases outlive it
+            store=_Mortal(store, life),  # type: ignore[arg-type]  # a store that its process may die with
             run_id=RUN,
             observe=self.events.append,
             options=FleetOptions(),
@@ -202,19 +202,19 @@ class LoadWorld:
         }
 
 
-class _Killed:
-    """A store of a process that is killed rather than ended: it gives no lease back when it is cancelled."""
+class _Mortal:
+    """The store as a process sees it that may be killed: then it gives no lease back."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, life: anyio.CancelScope) -> None:
         self._store = store
+        self._life = life
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     async def release(self, lease: Lease) -> None:
-        """`kill -9` runs no `finally`; a process that ends by itself is not cancelled."""
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        await self._store.release(lease)
+        if not self._life.cancel_called:
+            await self._store.release(lease)
 
 
 class _Process:
@@ -235,15 +235,15 @@ class _Process:
         paced = Paced(self.once, world.budget(lease.realm_id), patience=turn.patience)
         way = Retried(paced, policy=WRITING, rng=rng, observe=world.events.append)
         limits = world.limits
-        options = LoadOptions(
-            loads=world.loads,
-            mode=world.mode,
-            settled_s=limits.abandoned_s + limits.late_arrival_s,
-            single_window=limits.request_permits - limits.batch_permits,
-            window_s=limits.window_s,
-            request_permits=limits.request_permits,
-            **world.options,
-        )
+        standard = {
+            "loads": world.loads,
+            "mode": world.mode,
+            "settled_s": limits.abandoned_s + limits.late_arrival_s,
+            "single_window": limits.request_permits - limits.batch_permits,
+            "window_s": limits.window_s,
+            "request_permits": limits.request_permits,
+        }
+        options = LoadOptions(**(standard | dict(world.options)))
         work = LoadWork(
             lease=lease,
             ask=Questions(way, lease.realm_id, call_s=CALL_S),
