@@ -127,6 +127,15 @@ class MeteredSection(_Section):
         return BatchCountsAs.CALL if self.monthly_cap is None else BatchCountsAs.ITEMS
 
 
+class CallLogSection(_Section):
+    """What is remembered of every exchange with Intuit, see `backfill calls`."""
+
+    enabled: bool = True
+    log_bodies: Literal["needed", "all"] = "needed"
+    """`needed`: bodies of writes and of failures. `all`: whole pages too, which costs time and room."""
+    retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
+
+
 class PostgresSection(_Section):
     """The embedded server, and how realms are leased."""
 
@@ -146,6 +155,7 @@ class Settings(_Section):
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
     metered: MeteredSection = MeteredSection()
+    call_log: CallLogSection = CallLogSection()
     postgres: PostgresSection = PostgresSection()
     limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """Overrides of single limits of `limits.toml`, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backfill.errors import RequestError
 from backfill.qbo.envelopes import holds_fault, parse, retry_after_s
 from backfill.qbo.fault_errors import fault_error, refusal_error, unreadable_error
 from backfill.qbo.faults import rule_of_text
@@ -23,7 +24,11 @@ class Checked:
     async def send(self, request: Request, *, deadline: float) -> Response:
         """As `Transport.send`. Raises `FaultError`, `ThrottledError` or `UnreadableError` for what is no answer."""
         response = await self._inner.send(request, deadline=deadline)
-        check(response, request)
+        try:
+            check(response, request)
+        except RequestError as error:
+            error.answer = response.body
+            raise
         return response
 
 
