@@ -91,6 +91,26 @@ ORDER BY load_id
 """
 
 
+SUMMARY = """
+SELECT realm_id, entity, operation, count(*) FROM staged_row GROUP BY realm_id, entity, operation ORDER BY 1, 2, 3
+"""
+
+MISSING = f"""
+SELECT DISTINCT need FROM staged_row, unnest(needs) AS need
+WHERE split_part(need, '/', 1) !~ '[?]'
+    AND NOT EXISTS (
+        SELECT FROM staged_row AS made WHERE made.realm_id = staged_row.realm_id AND made.operation = 'create'
+            AND need = made.entity || '/' || made.source_key
+    )
+    AND NOT EXISTS (
+        SELECT FROM backfill.load_row AS made WHERE made.realm_id = staged_row.realm_id AND made.operation = 'create'
+            AND made.entity = split_part(need, '/', 1)
+            AND made.source_key = substr(need, length(split_part(need, '/', 1)) + 2) AND made.state <> 'undone'
+    )
+ORDER BY need LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # a number of ours
+
+
 class Import:
     """One source on its way into the ledger. Nothing of it is there before `finish` returned."""
 
@@ -115,6 +135,15 @@ class Import:
             rows = await self._connection.fetch(statement, timeout=_STATEMENT_TIMEOUT_S)
             found += [ImportFault(row["line"], row["message"]) for row in rows]
         return sorted(found, key=lambda fault: fault.line)[:FAULTS_SHOWN_MAX]
+
+    async def summary(self) -> Sequence[tuple[str, str, str, int]]:
+        """Staged rows by realm, entity and operation."""
+        rows = await self._connection.fetch(SUMMARY, timeout=_STATEMENT_TIMEOUT_S)
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    async def missing(self) -> Sequence[str]:
+        """References to rows that are neither staged nor in the ledger, the first hundred."""
+        return [row["need"] for row in await self._connection.fetch(MISSING, timeout=_STATEMENT_TIMEOUT_S)]
 
     async def finish(self) -> Imported:
         """Add what is new. Raises `UsageError` if `faults` finds any."""

@@ -44,7 +44,6 @@ class LoadOptions:
     """Single writes in a window beside full batches: what 40 of them leave of 500 requests."""
     window_s: float = 60.0
     request_permits: int = 500
-    in_flight: int = 10
     call_s: float = 3600.0
     """Bound on one request with all its waits."""
 
