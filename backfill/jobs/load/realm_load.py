@@ -185,7 +185,8 @@ class RealmLoad:
         only_singles = singly and self._work.options.mode is Mode.BATCH
 
         def suits(row: LoadRow) -> bool:
-            goes_in_batch = row.operation != Operation.VOID and not self._work.options.allow_duplicate_numbers
+            allows = self._work.options.allow_duplicate_numbers and row.operation != Operation.DELETE
+            goes_in_batch = row.operation != Operation.VOID and not allows
             return not (goes_in_batch if only_singles else not singly and not goes_in_batch)
 
         return self.rows.pool.take(limit, size_bytes_max=self._work.bytes_max, suits=suits)
