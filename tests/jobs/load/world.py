@@ -25,7 +25,7 @@ from backfill.pacing.budget import RealmBudget
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.paced import Paced
 from backfill.pacing.retried import WRITING, Retried
-from backfill.qbo.auth import Authorized
+from backfill.qbo.auth import Authorized, Prepared
 from backfill.qbo.checked import Checked
 from backfill.qbo.observed import Observed
 from backfill.qbo.payloads import decode, encode
@@ -226,14 +226,14 @@ class _Process:
         self.ledger = world.ledger.seen_by(store)
         rng = random.Random(f"{world.seed}:keeper")
         endpoint = SimulatedTokenEndpoint(world.simulator)
-        keeper = TokenKeeper(world.vault, endpoint, None, now=now, rng=rng, observe=world.events.append)
-        self.once = Observed(Checked(Authorized(world.transport, keeper)), world.events.append)
+        self.keeper = TokenKeeper(world.vault, endpoint, None, now=now, rng=rng, observe=world.events.append)
+        self.once = Observed(Checked(Authorized(world.transport, self.keeper)), world.events.append)
 
     async def realm(self, lease: Lease, turn: Turn, /) -> RealmOutcome:
         world = self.world
         rng = random.Random(f"{world.seed}:{lease.realm_id}")
         paced = Paced(self.once, world.budget(lease.realm_id), patience=turn.patience)
-        way = Retried(paced, policy=WRITING, rng=rng, observe=world.events.append)
+        way = Retried(Prepared(paced, self.keeper), policy=WRITING, rng=rng, observe=world.events.append)
         limits = world.limits
         standard = {
             "loads": world.loads,
