@@ -21,15 +21,15 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 async def rows_of(database: Database, statement: str) -> AsyncIterator[Mapping[str, Any]]:
     """The rows of one SELECT as they come: JSON decoded, dates and times as texts. Raises `UsageError` for bad SQL."""
-    try:
-        async with database.control() as connection, connection.transaction(readonly=True):
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+    async with database.control() as connection, connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+        try:
             async for row in connection.cursor(statement, prefetch=_ROWS_AT_ONCE, timeout=None):
                 yield {key: _plain(value) for key, value in row.items()}
-    except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.ReadOnlySQLTransactionError) as error:
-        raise UsageError(
-            f"The query cannot be run: {error}.", action="Give one SELECT; try it with: backfill sql"
-        ) from error
+        except (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.ReadOnlySQLTransactionError) as error:
+            raise UsageError(
+                f"The query cannot be run: {error}.", action="Give one SELECT; try it with: backfill sql"
+            ) from error
 
 
 def _plain(value: Any) -> Any:
