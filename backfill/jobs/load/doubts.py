@@ -13,7 +13,7 @@ from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
 from backfill.model import Outcome, RowState, Seal, SealItem
-from backfill.qbo.operations import Operation
+from backfill.qbo.operations import SALES_FORMS, Operation
 from backfill.wire import Lane
 
 TRIES_MAX = 5
@@ -112,6 +112,7 @@ class Doubts:
             self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + 1
         same_again = (
             seal.whole
+            and self._work.numbers_kept
             and len(absent) == len(seal.items)
             and not doubt.said
             and seal.lane in self.lanes
@@ -125,7 +126,15 @@ class Doubts:
         return outcomes + [self._absent(item, doubt.said.get(item.row_id)) for item in absent]
 
     def _absent(self, item: SealItem, said: Outcome | None) -> Outcome:
-        """It is certain that the row did not take effect."""
+        """The row did not take effect; that is certain, unless what it would be found by was not kept."""
+        if not self._work.numbers_kept and item.entity in SALES_FORMS and not item.stamp and not item.object_id:
+            return Outcome(
+                item.row_id,
+                RowState.REJECTED,
+                code="unknown",
+                message="no good answer came, and this company changes the numbers by which it would be found again",
+                action="Look for it in the company; if it is not there, load retry: it gets a stamp then.",
+            )
         if said is not None and not _is_worth_another(item, said):
             return said
         if self._work.tries[item.row_id] >= TRIES_MAX:

@@ -125,9 +125,14 @@ def rank_of(what: Operation, table: Writing) -> int:
 
 
 def _object_key(entity: str, what: Operation, payload: Mapping[str, Any], own: Need) -> str:
-    """What the row changes: no two rows of one object are under way at once."""
+    """What the row changes: no two rows of one object are under way at once.
+
+    A row that makes an object has a key of its own: those that change it need it anyway, wherever they stand.
+    """
     object_id = payload.get("Id")
-    if what is Operation.CREATE or object_id is None:
+    if what is Operation.CREATE:
+        return f"new {text_of(own)}"
+    if object_id is None:
         return text_of(own)
     if isinstance(object_id, dict) and MARK in object_id:
         return text_of(needs_of(object_id)[0])

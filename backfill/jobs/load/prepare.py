@@ -95,7 +95,7 @@ class Preparer:
         stamp = ""
         if row.entity in SALES_FORMS and body.get("DocNumber") and not self._books.custom_numbers:
             self._warn()
-        if needs_stamp(table, Operation.CREATE, body):
+        if needs_stamp(table, Operation.CREATE, body) or (row.entity in SALES_FORMS and not self._work.numbers_kept):
             stamp = stamp_of(self._work.realm_id, row.entity, row.source_key)
             body = stamped(table, body, stamp)
         return Prepared(row=row, write=self._write(row, Operation.CREATE, body), stamp=stamp)

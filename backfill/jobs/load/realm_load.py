@@ -18,14 +18,14 @@ from backfill.jobs.load.doubts import STALE_TRIES_MAX, TRIES_MAX, Doubts
 from backfill.jobs.load.prepare import Prepared, Preparer, rejected
 from backfill.jobs.load.resolver import Resolver
 from backfill.jobs.load.rows import Rows
-from backfill.jobs.load.sealing import before_of, seal_of
+from backfill.jobs.load.sealing import before_of, seal_of, sent_of
 from backfill.jobs.load.sending import Answer, LostError, TooMuchError, Verdict, judge, send
-from backfill.jobs.load.versions import Versions
+from backfill.jobs.load.versions import Versions, document
 from backfill.jobs.load.work import LoadWork, Mode
 from backfill.model import LoadRow, Outcome, RowState, Seal, SealItem
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.answers import Written
-from backfill.qbo.operations import Operation
+from backfill.qbo.operations import SALES_FORMS, Operation
 from backfill.wire import Lane
 
 _LOOK_S = 1.0
@@ -51,6 +51,7 @@ class RealmLoad:
 
     def __init__(self, work: LoadWork, books: Books) -> None:
         self._work = work
+        self._books = books
         self._versions = Versions(work.ask)
         resolver = Resolver(work)
         self.rows = Rows(work, resolver)
@@ -261,6 +262,8 @@ class RealmLoad:
 
     async def _settled(self, seal: Seal, answered: Mapping[str, Answer]) -> None:
         """Each row by its own answer. What of the seal is not settled by them is in doubt."""
+        if self._work.numbers_kept and not self._books.custom_numbers:
+            self._see_numbers(seal, answered)
         verdicts = {item.row_id: judge(item, answered.get(item.b_id)) for item in seal.items}
         outcomes: list[Outcome] = []
         said: list[Outcome] = []
@@ -281,6 +284,16 @@ class RealmLoad:
                 raise answer
         if Verdict.THROTTLED in verdicts.values():
             await anyio.sleep(self._work.options.window_s)  # what one limit refused the next second would be, too
+
+    def _see_numbers(self, seal: Seal, answered: Mapping[str, Answer]) -> None:
+        """Whether the company keeps the numbers that sales forms are given: by them they are found again."""
+        sent = sent_of(seal)
+        for item in seal.items:
+            answer = answered.get(item.b_id)
+            number = sent[item.b_id].get("DocNumber")
+            if item.entity in SALES_FORMS and item.operation == Operation.CREATE and isinstance(answer, Written):
+                kept = document(answer.record).get("DocNumber")
+                self._work.numbers_kept = self._work.numbers_kept and (not number or number == kept)
 
     def _outcome(self, item: SealItem, answer: Answer, verdict: Verdict) -> Outcome:
         """What a good answer, or a fault that says that nothing was done, makes of a row."""

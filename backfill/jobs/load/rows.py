@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import anyio
 from msgspec import structs
@@ -34,6 +34,8 @@ class Rows:
         self._work = work
         self._resolver = resolver
         self._after = BEGINNING
+        self._just_ended: set[int] | None = None
+        """Rows that ended while some were fetched, which may show them as they were; None: nothing is fetched."""
         self._waits: dict[int, set[Need]] = {}
         """Row to the needs that its object meets."""
 
@@ -46,12 +48,18 @@ class Rows:
         """Fetch until so many rows are ready, or as many are held as may be, or none is left."""
         work = self._work
         while not self.exhausted and self.pool.ready() < ready and len(self.pool) < work.options.held_rows_max:
+            self._just_ended = set()
             page = await work.ledger.waiting(work.realm_id, work.options.loads, after=self._after, limit=_PAGE_ROWS)
             if len(page) < _PAGE_ROWS:
                 self.exhausted = True
             if page:
                 self._after = (page[-1].rank, page[-1].row_id)
-                await self._admit([row for row in page if row.row_id not in self.pool])
+                await self._admit([row for row in page if self._is_new(row)])
+            self._just_ended = None
+
+    def _is_new(self, row: LoadRow) -> bool:
+        """Neither held, nor ended while it was fetched."""
+        return row.row_id not in self.pool and row.row_id not in (self._just_ended or ())
 
     async def read_again(self) -> None:
         """Begin from the first waiting row: some have changed in the ledger."""
@@ -71,34 +79,31 @@ class Rows:
         refused: list[Outcome] = []
         while rows:
             found = await self._resolver.resolve(parsed(need) for row in rows for need in row.needs)
-            makers = await self._makers(found)
+            wanted = {maker for _, maker in found.pending.values() if maker not in self.pool}
+            fetched = await self._work.ledger.rows(self._work.realm_id, sorted(wanted))
+            makers = {row.row_id: row for row in fetched if self._is_new(row)}
+            if any(maker not in self.pool and maker not in makers for _, maker in found.pending.values()):
+                continue  # it has ended meanwhile, so what it made is known now
+            self._refuse_other_loads(found, makers)
+            for need, (_, maker) in found.pending.items():
+                self._waits.setdefault(maker, set()).add(need)
             for row in rows:
                 if row.row_id in self.pool:
                     continue
-                self.pool.add(row, self._missing(row, found))
-                reason = next((found.refused[n] for n in map(parsed, row.needs) if n in found.refused), "")
+                self.pool.add(row, [need for need in map(parsed, row.needs) if need in found.pending])
+                reason = next((found.refused[need] for need in map(parsed, row.needs) if need in found.refused), "")
                 if reason:
                     refused.append(rejected(row, "reference", reason, _CORRECT))
-            rows = makers
+            rows = [row for row in makers.values() if row.load_id in self._work.options.loads]
         await self.commit(refused)
 
-    async def _makers(self, found: Resolved) -> list[LoadRow]:
-        """The rows that are still to be held of those that make what is pending; the others' needs are refused."""
-        wanted = {maker for _, maker in found.pending.values() if maker not in self.pool}
-        rows = {row.row_id: row for row in await self._work.ledger.rows(self._work.realm_id, sorted(wanted))}
+    def _refuse_other_loads(self, found: Resolved, makers: Mapping[int, LoadRow]) -> None:
+        """What a row of another load is to make is not waited for: this run does not send it."""
         for need, (_, maker) in list(found.pending.items()):
-            row = rows.get(maker)
-            if maker in self.pool or (row is not None and row.load_id in self._work.options.loads):
-                self._waits.setdefault(maker, set()).add(need)
-            else:
-                load = f"load {row.load_id}, which this run does not send" if row else "a row that has just ended"
-                found.refused[need] = f"it needs {said(need)} of {load}"
+            row = makers.get(maker)
+            if row is not None and row.load_id not in self._work.options.loads:
+                found.refused[need] = f"it needs {said(need)} of load {row.load_id}, which this run does not send"
                 del found.pending[need]
-        return [row for row in rows.values() if row.load_id in self._work.options.loads]
-
-    @staticmethod
-    def _missing(row: LoadRow, found: Resolved) -> list[Need]:
-        return [need for need in map(parsed, row.needs) if need in found.pending]
 
     async def commit(self, outcomes: Iterable[Outcome]) -> None:
         """Store what became of rows; then those that waited for them go on, or end with them."""
@@ -111,7 +116,7 @@ class Rows:
             cascade: list[Outcome] = []
             for outcome in settling:
                 cascade += self._ended(outcome)
-            settling = cascade
+            settling = [outcome for outcome in cascade if outcome.row_id in self.pool]
         self.tell()
 
     def _ended(self, outcome: Outcome) -> list[Outcome]:
@@ -123,6 +128,8 @@ class Rows:
             return []
         needs = self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
         self.pool.over(row.row_id)
+        if self._just_ended is not None:
+            self._just_ended.add(row.row_id)
         if outcome.state in DONE_STATES:
             for need in needs:
                 self._resolver.know(need, outcome.object_id)

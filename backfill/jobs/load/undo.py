@@ -82,7 +82,7 @@ def _row(
         payload=raw,
         payload_hash=sha256(raw).digest(),
         needs=(),
-        object_key=f"{entity}#{payload['Id']}" if "Id" in payload else text_of(Need(entity, "", key)),
+        object_key=f"{entity}#{payload['Id']}" if "Id" in payload else f"new {text_of(Need(entity, '', key))}",
         natural_key=Need(entity, table.natural_key, str(named)).natural_key if named else "",
         rank=rank_of(operation, table),
         undoes=row_id,

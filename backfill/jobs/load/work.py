@@ -63,6 +63,8 @@ class LoadWork:
     turn: Turn
     clock_offset_s: float = 0.0
     """The server's clock minus the store's."""
+    numbers_kept: bool = True
+    """Sales forms were seen to keep the DocNumber that they are given, or nothing else was seen yet."""
     items_max: int = BATCH_ITEMS_MAX
     bytes_max: int = BATCH_BODY_BYTES_MAX
     tries: dict[int, int] = field(default_factory=dict)

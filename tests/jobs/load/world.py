@@ -72,6 +72,10 @@ class LoadWorld:
         self._budgets: dict[RealmId, RealmBudget] = {}
 
     @property
+    def run_id(self) -> RunId:
+        return RUN
+
+    @property
     def realm(self) -> RealmId:
         return self.realm_ids[0]
 
