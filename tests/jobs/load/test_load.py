@@ -201,7 +201,7 @@ class TestRefusals:
         "injection",
         [
             Injection(ApiFault(code="1040"), lanes=("batch",), times=2),
-            Injection(BodyTooLarge(over_bytes=3000), lanes=("batch",)),
+            Injection(BodyTooLarge(over_bytes=1500), lanes=("batch",)),
         ],
         ids=["1040", "413"],
     )
