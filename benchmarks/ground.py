@@ -82,7 +82,7 @@ class Ground:
         lines = [json.dumps({"realm_id": realm_id, "refresh_token": "b"}) for realm_id in realm_ids(realms)]
         realms_file.write_text("\n".join(lines))
         for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
-            prepared = run_measured(self._backfill(*arguments), self._environment())
+            prepared = run_measured(self._backfill(*arguments), self.environment())
             assert prepared.exit_code == 0, f"{arguments} ended with {prepared.exit_code}"
 
     async def extract(
@@ -95,7 +95,7 @@ class Ground:
         if first:
             await self.emptied(realms)
         chosen = [word for entity in entities for word in ("--entity", entity)]
-        loaded = await self.load(self._backfill("extract", "--json", *chosen, settings=settings), self._environment())
+        loaded = await self.load(self._backfill("extract", "--json", *chosen, settings=settings), self.environment())
         assert loaded.said["realms"]["proven"] == realms, loaded.said
         return loaded
 
@@ -121,7 +121,8 @@ class Ground:
         config.write_text(NO_LIMITS + settings)
         return [sys.executable, "-m", "backfill", *arguments, "--config", str(config)]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What a program of ours needs to know of this place."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("BACKFILL_")},
             "BACKFILL_DATABASE_URL": self.dsn,

@@ -18,16 +18,21 @@ from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.notation import read_line, read_table
-from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
 
 FILE_BYTES_MAX = 1024 * 1024
 """A profile is written by hand."""
 
-DEFAULTS: Mapping[str, object] = {"latency_s": 0.15, "jitter_s": 0.05}
+DEFAULTS: Mapping[str, object] = {
+    "latency_s": 0.15,
+    "jitter_s": 0.05,
+    # A full report takes 20 s then, and a wide one 80 s: Intuit warns that they may take the 120 s allowed.
+    "reports": {"base_s": 0.3, "cell_s": 0.000_05},
+}
 """Where the command differs from the library, which answers at once: Intuit's answers take about that long."""
 
 
-_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App}
+_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App, "reports": ReportSettings}
 """Settings that are tables themselves."""
 
 
@@ -66,7 +71,7 @@ def simulation(profile: Path | None, given: Mapping[str, object], inject: Sequen
     A key is a field of `World` or of `SimulatorSettings`: there is one name for a thing, in a file and in the code.
     Beside them a file may have `[[injections]]`; those of `inject`, a line each, come after them.
     """
-    table = dict(DEFAULTS) if profile is None else {**DEFAULTS, **_read(profile)}
+    table = dict(DEFAULTS) if profile is None else _over(DEFAULTS, _read(profile))
     table |= {name: value for name, value in given.items() if value is not None}
     worldly = {field.name for field in fields(World)}
     faults: list[str] = []
@@ -129,6 +134,16 @@ def _poisoned(table: Mapping[str, object]) -> dict[str, object]:
         return {"poisoned": {(row["realm"], row["entity"]): row["ids"] for row in rows}}
     except (KeyError, TypeError) as error:
         raise UsageError("poisoned: each of its tables needs realm, entity and ids.") from error
+
+
+def _over(defaults: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
+    """What is given, and the defaults for the rest, within tables too."""
+    table = {**defaults, **given}
+    for name, inner in defaults.items():
+        own = given.get(name)
+        if isinstance(inner, dict) and isinstance(own, dict):
+            table[name] = {**inner, **own}
+    return table
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
@@ -66,11 +67,12 @@ def mishap_lines() -> Iterator[str]:
 
 
 def code_lines() -> Iterator[str]:
-    """Every fault code that Intuit documents: whether a request brings it about here, and how; any by --inject."""
-    by_request = sum(row.by_request for row in COVERAGE.values())
-    yield f"{len(COVERAGE)} codes: {by_request} come from requests, all of them by --inject 'api_fault code=...'"
+    """Every fault code that Intuit documents: what brings it about here, and how."""
+    sources = Counter(row.by for row in COVERAGE.values())
+    yield f"{len(COVERAGE)} codes: {sources['request']} by a request, {sources['setting']} more under a setting,"
+    yield "and every one by its switch: --inject 'api_fault code=140'; in a batch --inject 'item_fault code=140'"
     for code, row in sorted(COVERAGE.items(), key=lambda entry: int(entry[0])):
-        yield f"{code:>6}  {'request' if row.by_request else '-':<7}  {row.how}"
+        yield f"{code:>6}  {row.by:<7}  {row.how}"
 
 
 def _shown(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 import anyio
@@ -37,6 +38,7 @@ from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, Reque
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
 from backfill.simulator.xml_form import in_json, in_xml
+from backfill.wire import Lane
 
 OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
 """What the gateway answers to OPTIONS: no word of other origins, so that no browser's script may call the API."""
@@ -141,10 +143,12 @@ class Simulator:
         """One call of the token endpoint. `headers` have lower-case names."""
         return await self.visit(Call("", "POST", TOKEN_PATH, headers=headers, body=urlencode(form).encode()))
 
-    async def _served(self, call: Call, back_s: float, act: Act | None = None) -> Answer:
-        """The doors, the act, the way back. `act` is another than the API's own."""
+    async def _served(
+        self, call: Call, back_s: float, act: Act | None = None, settings: SimulatorSettings | None = None
+    ) -> Answer:
+        """The doors, the act, the way back. `act` is another than the API's own, `settings` others than ours."""
         at_s = anyio.current_time()
-        admission = self._admit(call)
+        admission = self._admit(call, settings or self.settings)
         self.log.arrive(call.realm_id, call.lane.value, at_s)
         befell: list[str] = []
         try:
@@ -154,13 +158,13 @@ class Simulator:
                 self._touch(call.realm_id)
                 answer = self._acted(call) if act is None else await act(befell)
             answer = self._logged(call, admission, answer, at_s, befell)
-            await _pass(back_s)
+            await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
                 self.throttle.depart(call.realm_id, admission.app)
         return answer
 
-    def _admit(self, call: Call) -> _Admission:
+    def _admit(self, call: Call, settings: SimulatorSettings) -> _Admission:
         """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
@@ -168,7 +172,7 @@ class Simulator:
         refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=anyio.current_time())
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
-        form, retry_after = self.settings.throttle_body, self.settings.retry_after
+        form, retry_after = settings.throttle_body, settings.retry_after
         answer = refusal_answer(form, self.now(), retry_after=retry_after, wait_s=refused.wait_s)
         return _Admission(app, 0, answer, refused.limit)
 
@@ -220,7 +224,7 @@ class Simulator:
                 inside = replace(strike, befell=befell)
                 return await self.injections.befall(inside, self._act, at_gateway=False)
 
-            return await self._served(strike.call, back_s, act)
+            return await self._served(strike.call, back_s, act, strike.settings)
 
         answer = await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
         return answer if "intuit_tid" in answer.headers else self.dressed(answer)
@@ -279,7 +283,16 @@ class Simulator:
             answer = replace(answer, body=body)
         if asks_invoice_links(call):
             answer = with_invoice_links(answer, call.origin, call.realm_id)
-        return answer if call.accepts_json else in_xml(answer)
+        if not call.accepts_json:
+            answer = in_xml(answer)
+        return self._spoilt(answer) if call.lane is Lane.REPORT and answer.status == HTTPStatus.OK else answer
+
+    def _spoilt(self, answer: Answer) -> Answer:
+        """A good report, or by chance nothing of it, or half."""
+        share = self.settings.reports.spoilt
+        if not share or self._rng.random() >= share:
+            return answer
+        return replace(answer, body=answer.body[: len(answer.body) // 2] if self._rng.random() < 0.5 else b"")
 
     def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
         """The answer with all its headers, under an id of its own where none is given."""

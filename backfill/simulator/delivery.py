@@ -14,7 +14,9 @@ from backfill.simulator.envelopes import Answer, Delivery
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER, on and for no time: closing then sends RST instead of the ordinary end (socket(7))."""
 DRAIN_S = 0.05
-"""How long what was written may take to leave before the reset, which would drop what still waits in the kernel."""
+"""How long what the kernel has may take to leave: a reset drops what still waits there."""
+DRAIN_MOST_S = 10.0
+"""How long a client that does not read is waited for."""
 
 
 async def deliver(request: web.Request, answer: Answer, delivery: Delivery) -> web.StreamResponse:
@@ -37,9 +39,18 @@ async def deliver(request: web.Request, answer: Answer, delivery: Delivery) -> w
     except ConnectionError:
         return response
     if delivery.cut_after is not None:
-        await anyio.sleep(DRAIN_S)
+        await _drain(request)
         _reset(request)
     return response
+
+
+async def _drain(request: web.Request) -> None:
+    """Wait until what was written has left, so that a cut is where it was asked for."""
+    with anyio.move_on_after(DRAIN_MOST_S):
+        # A transport does not say when its buffer is empty, only how much it holds.
+        while request.transport is not None and request.transport.get_write_buffer_size():  # noqa: ASYNC110 -- as above
+            await anyio.sleep(DRAIN_S)
+    await anyio.sleep(DRAIN_S)
 
 
 def _pieces(body: bytes, delivery: Delivery) -> Iterator[bytes]:

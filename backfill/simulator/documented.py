@@ -8,24 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, REQUEST_ID_TOO_LONG, Fault
+from backfill.simulator.endpoints.refusals import BAD_FILE, BAD_METADATA, EMAIL_REQUIRED, UPLOAD_TOO_LARGE
+from backfill.simulator.faults import OBJECT_NOT_FOUND, POISONS, Fault, bad_id
 from backfill.simulator.writing.faults import (
     BAD_REQUEST_ID,
     DUPLICATE_REQUEST_ID,
     PERIOD_CLOSED,
     PERIOD_CLOSED_TO_REMOVAL,
     STALE,
+    UNEXPECTED,
     VALUE_FAULTS,
-    bad_id,
 )
 
 AUTHENTICATION, AUTHORIZATION, SERVICE, SYSTEM = "AuthenticationFault", "AuthorizationFault", "SERVICE", "SystemFault"
-
-_WAIT_DETAIL = (
-    "An unexpected error occurred while accessing or saving your data. Please wait a few minutes and try again. If the "
-    "problem persists, contact customer support."
-)
-"""The one text under 6000 that is worth another try."""
 
 
 def _gateway(code: str, name: str, status: int, detail: str, *, kind: str = SERVICE) -> Fault:
@@ -49,9 +44,9 @@ COMPANY_STATUS = Fault(
 )
 
 _FAULTS = (
-    OBJECT_NOT_FOUND, REQUEST_ID_TOO_LONG, POISONS["4002"], POISONS["10000"], BAD_REQUEST_ID, DUPLICATE_REQUEST_ID,
+    OBJECT_NOT_FOUND, POISONS["4002"], POISONS["10000"], BAD_REQUEST_ID, DUPLICATE_REQUEST_ID,
     PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, STALE, bad_id("1.5"), THROTTLED, TIMED_OUT, UNAUTHENTICATED, UNAUTHORISED,
-    COMPANY_STATUS,
+    COMPANY_STATUS, UNEXPECTED, UPLOAD_TOO_LARGE, BAD_METADATA, BAD_FILE, EMAIL_REQUIRED,
     Fault("100", "General Authentication Error", "Authentication failed", AUTHENTICATION, status=401),
     Fault("110", "OAuth Authentication Error", "OAuth token is not valid", AUTHENTICATION, status=401),
     Fault("120", "AuthorizationFailure", "AuthorizationFailure: -11014: You do not have access to this company",
@@ -64,10 +59,8 @@ _FAULTS = (
     Fault("3202", "Empty OAuth Field", "A field of the OAuth header is empty", AUTHENTICATION, status=401),
     Fault("10100", "Result Set Too Large", "The result set is too large. Ask for less", SYSTEM, status=500),
     Fault("10200", "Company Data Reset", "The company's data was reset. Read it anew", SYSTEM),
-    Fault("6000", "A business validation error has occurred while processing your request",
-          f"Business Validation Error: {_WAIT_DETAIL}", element=""),
 )  # fmt: skip
-"""Those whose words, type or status are their own. The last 6000 is the one that a client may try again."""
+"""Those whose words, type or status are their own."""
 
 _MESSAGES: Mapping[str, str] = {
     "500": "Unsupported Operation",
@@ -76,7 +69,7 @@ _MESSAGES: Mapping[str, str] = {
     "1010": "Create Failed",
     "1020": "Update Failed",
     "1040": "Batch size exceeds allowed limit",
-    "1050": "Invalid Content Type",
+    "1050": "Invalid Content-Type",
     "2000": "Unsupported object",
     "2010": "Request has invalid or unsupported property",
     "2020": "Required param missing, need to supply the required value for the API",
@@ -87,34 +80,27 @@ _MESSAGES: Mapping[str, str] = {
     "4001": "Invalid query",
     "5000": "Deprecated Field",
     "5020": "Permission Denied Error",
-    "5030": "Feature Not Supported Error",
+    "5030": "Feature Not Supported",
     "6020": "Invalid Content Length",
-    "6030": "File Too Large",
-    "6040": "Invalid Metadata Type",
-    "6041": "Invalid File",
     "6060": "Invalid Open Balance Date",
     "6070": "Amount Is Not Equal To UnitPrice * Qty",
     "6110": "Merchant Transaction Cannot Be Updated",
     "6120": "Merchant Transaction Cannot Be Deleted",
     "6140": "Duplicate Document Number Error",
     "6150": "Invalid Parent Reference",
-    "6220": "Entity Has Balance",
+    "6220": "Entity has balance",
     "6240": "Duplicate Name Exists Error",
     "6250": "Invalid Customer",
-    "6280": "Customer Has Unbilled Charges",
+    "6280": "Customer has unbilled charges",
     "6300": "Invalid Time Activity Date",
     "6350": "Time Activity Vendor Missing",
     "6360": "Time Activity Employee Missing",
-    "6370": "Invalid Hourly Rate",
     "6380": "Time Activity Item Missing",
-    "6390": "Invalid Break Time",
     "6400": "Linked To A Purchase",
-    "6420": "E-mail Address Missing",
     "6450": "Settled Transaction Cannot Be Voided",
     "6460": "Merchant Account Restriction",
     "6480": "Transaction Is Matched",
-    "6510": "Invalid Budget Account",
-    "6540": "Deposited Transaction Cannot Be Changed",
+    "6540": "Deposited Transaction cannot be changed",
 }
 """Messages of codes that are said with different details; ours where they were not recorded."""
 

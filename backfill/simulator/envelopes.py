@@ -51,7 +51,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the simulator answers, before the headers that every answer has. `code` and `rows` are for the log."""
+    """What the simulator answers, before the headers that every answer has. `code` and `rows` are for the log.
+
+    `work_s` is how long the server is at it, beside the way there and back.
+    """
 
     status: int
     body: bytes
@@ -61,6 +64,7 @@ class Answer:
     rows: int = 0
     delivery: Delivery | None = None
     """None: at once and whole."""
+    work_s: float = 0.0
 
 
 def time_text(instant: datetime) -> str:

@@ -25,7 +25,7 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     method: str
     path: str
     asked: str
-    """The statement, the entities of a CDC call, the statements of a batch."""
+    """The statement, the entities of a CDC call, the statements of a batch, the parameters of a report."""
     status: int
     code: str
     rows: int

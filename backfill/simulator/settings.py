@@ -66,8 +66,48 @@ class ServerLimits:
     def __post_init__(self) -> None:
         """Raises `UsageError` for a limit that would let nothing through."""
         counts = {name: getattr(self, name) for name in self.__slots__}
-        rules = ((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
-        require("the simulator", rules)
+        _require((f"{name} is at least 1, or off", count is None or count >= 1) for name, count in counts.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """How the service of reports behaves."""
+
+    cells: int = 400_000
+    """Most cells of a report, its headings and totals counted too; beyond them it is cut, inside a good answer."""
+    shape: Literal["old", "modern"] = "old"
+    """Who answers a call that does not ask for the preview: the service of the recordings, or that of 2026."""
+    lists: Literal["wrapped", "bare"] = "wrapped"
+    """Undocumented: whether rows, columns and cells of the modern shape stand in objects, or as lists alone."""
+    lone_subaccount: Literal["recorded", "own"] = "recorded"
+    """Where a general ledger has the Id of an account that is the only one below another, which posts nothing itself:
+    in the recording the upper one bears it."""
+    base_s: float = 0.0
+    """How long any report takes beside the latency."""
+    cell_s: float = 0.0
+    """How long each cell of a report takes, also of those that are cut off."""
+    wide_columns: int = 25
+    """From more columns than this Intuit warns of."""
+    wide_factor: float = 4.0
+    """So many times longer the cells of a wide report take. Not published."""
+    deadline_s: float = 120.0
+    """A report that takes longer is given up, and its answer is 504. Divided by `limits_scale`, as all the above."""
+    spoilt: float = 0.0
+    """Share of good answers whose body is empty, or cut."""
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for what no service can do."""
+        times = (self.base_s, self.cell_s, self.wide_factor)
+        require(
+            "the simulator",
+            (
+                ("reports.cells is at least 1,000", self.cells >= 1_000),
+                ("the times of reports are at least 0", min(times) >= 0 and max(times) < inf),
+                ("reports.deadline_s is above 0", 0 < self.deadline_s < inf),
+                ("reports.spoilt is 0 to 1", 0 <= self.spoilt <= 1),
+                ("reports.shape is old or modern", self.shape in {"old", "modern"}),
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,18 +193,30 @@ class SimulatorSettings:
     """Most objects in one batch answer; later items are cut short. None: documented, but not enforced."""
     batch_shuffled: bool = False
     """Answer the items of a batch in another order than asked, which the documentation allows."""
+    batch_items: int = 30
+    """Most items of a batch. One page of Intuit's still says 10."""
+    batch_void: Literal["both", "operation", "options", "refused"] = "both"
+    """Undocumented: how an item may void: by its operation, by optionsData of an update, or not at all."""
     cdc_object_cap: int = 1000
     cdc_max_age_days: int = 30
+    cdc_also: tuple[str, ...] = ()
+    """Entities that CDC carries beyond its documentation: TimeActivity is said to be one since 2021."""
     poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
     request_id_life_s: float = 86_400.0
     """Undocumented: how long the answer to a request id is remembered. About a day, says a single note."""
+    request_id_again: Literal["replayed", "refused", "unexpected", "executed"] = "replayed"
+    """What the same request id does with the same content: the old answer, as documented; fault 600; fault 6000 and no
+    more, as was seen of batches in 2016; or nothing, as was reported in the same year: it is done again."""
     request_id_changed: Literal["replayed", "refused", "executed"] = "replayed"
     """Undocumented: what the same request id does with another content: the old answer, fault 600, or the new one."""
     request_id_faults: bool = False
     """Undocumented: whether a refusal is remembered too, and given again."""
     poison_code: Literal["4002", "10000"] = "4002"
     """Which of the two recorded faults a poisoned page answers."""
+
+    # Reports
+    reports: ReportSettings = field(default_factory=ReportSettings)
 
     # The world around
     changes_per_minute: float = 0.0
@@ -176,8 +228,7 @@ class SimulatorSettings:
 
     def __post_init__(self) -> None:
         """Raises `UsageError` that names every setting of the throttle that makes no sense."""
-        require(
-            "the simulator",
+        _require(
             (
                 (f"window is one of {', '.join(WINDOW_FORMS)}", self.window in WINDOW_FORMS),
                 (f"second_window is one of {', '.join(WINDOW_FORMS)}", self.second_window in WINDOW_FORMS),
@@ -192,6 +243,7 @@ class SimulatorSettings:
                 ("upload_bytes and body_bytes are above 0", min(self.upload_bytes, self.body_bytes) > 0),
                 ("attachment_bytes is at least 0", self.attachment_bytes >= 0),
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
+                ("batch_items is at least 1", self.batch_items >= 1),
                 ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
                 (
@@ -199,7 +251,7 @@ class SimulatorSettings:
                     0 <= self.other_batches_per_minute <= self.other_requests_per_minute,
                 ),
                 ("other_burst is at least 1", self.other_burst >= 1),
-            ),
+            )
         )
 
 
@@ -208,3 +260,7 @@ def require(what: str, rules: Iterable[tuple[str, bool]]) -> None:
     broken = [rule for rule, holds in rules if not holds]
     if broken:
         raise UsageError(f"{what} cannot be so: it must hold that {'; that '.join(broken)}.", action=f"Correct {what}.")
+
+
+def _require(rules: Iterable[tuple[str, bool]]) -> None:
+    require("the simulator", rules)

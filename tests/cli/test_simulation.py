@@ -13,7 +13,9 @@ from backfill.simulator.injection.behaviour import Behaviour
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.injection.refusals import ErrorPage
-from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
+
+BY_DEFAULT = SimulatorSettings(**{**DEFAULTS, "reports": ReportSettings(**DEFAULTS["reports"])})
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def profile(tmp_path: Path):
 def test_without_file_and_options_it_is_the_defaults() -> None:
     found = simulation(None, {})
     assert found.world == World()
-    assert found.settings == SimulatorSettings(**DEFAULTS)
+    assert found.settings == BY_DEFAULT
 
 
 def test_a_file_may_hold_every_key(profile) -> None:
@@ -44,6 +46,9 @@ def test_a_file_may_hold_every_key(profile) -> None:
         batch_object_cap = "off"
         limits = { requests_per_minute = 100, in_flight = "off" }
         redirect_uris = ["https://a.example/b"]
+        [reports]
+        cells = 5000
+        shape = "modern"
         [[apps]]
         name = "A"
         client_id = "a"
@@ -64,6 +69,7 @@ def test_a_file_may_hold_every_key(profile) -> None:
         limits=ServerLimits(requests_per_minute=100, in_flight=None),
         redirect_uris=("https://a.example/b",),
         apps=(App(name="A", client_id="a", client_secret="b"),),
+        reports=ReportSettings(cells=5_000, shape="modern", **DEFAULTS["reports"]),
         poisoned={("7", "Invoice"): frozenset({"8", "9"})},
     )
 
@@ -72,7 +78,7 @@ def test_the_example_is_the_defaults_with_one_more_app() -> None:
     example = Path(__file__).resolve().parents[2] / "configs" / "simulator.toml"
     found = simulation(example, {})
     assert found.world == World()
-    assert replace(found.settings, apps=()) == SimulatorSettings(**DEFAULTS)
+    assert replace(found.settings, apps=()) == BY_DEFAULT
     assert [app.name for app in found.settings.apps] == ["Payroll"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import CutReply, Delay, LostReply, LostRequest, SlowReply
-from backfill.simulator.injection.refusals import ErrorPage, NoBody
+from backfill.simulator.injection.refusals import BareText, ErrorPage, NoBody
 from backfill.simulator.server import serve
 
 REALM = "9130357000000001"
@@ -77,6 +77,15 @@ async def test_a_connection_is_reset_within_the_body(simulator_of, share: float)
     assert end == "reset"
     assert f"Content-Length: {len(whole)}".encode() in head
     assert len(body) == int(len(whole) * share)
+
+
+async def test_a_large_body_is_cut_where_it_was_asked_for(simulator_of) -> None:
+    """What is written and has not left yet is not dropped by the reset."""
+    simulator = simulator_of()
+    text = BareText(text="x" * 1_000_000)
+    async with served(simulator, Injection(CutReply(share=0.999)), Injection(text)) as client:
+        came, end = await client.get()
+    assert (len(parts(came)[1]), end) == (999_000, "reset")
 
 
 async def test_a_slow_body_comes_in_pieces_and_is_whole(simulator_of) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -62,6 +62,19 @@ class Stock:
         self.on_hand = start.micros
         """In millionths of a unit; below 0 where more was sold than bought."""
         self._moved: list[Moved] = []
+
+    @classmethod
+    def of(cls, start: Start, moved: Iterable[Moved]) -> Stock:
+        """With movements that are in their order already."""
+        stock = cls(start)
+        stock._moved.extend(moved)
+        stock.on_hand += sum(one.movement.micros for one in stock._moved)
+        return stock
+
+    @property
+    def moved(self) -> Sequence[Moved]:
+        """All movements, in their order."""
+        return self._moved
 
     @property
     def value(self) -> int:

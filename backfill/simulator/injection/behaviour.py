@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from backfill.simulator.envelopes import Answer
 from backfill.simulator.injection.mishap import Mishap, Proceed, Strike
@@ -21,16 +21,26 @@ CHANGEABLE = frozenset(
         "batch_shuffled",
         "cdc_object_cap",
         "cdc_max_age_days",
+        "cdc_also",
+        "batch_items",
+        "batch_void",
+        "request_id_life_s",
+        "request_id_again",
+        "request_id_changed",
+        "request_id_faults",
+        "retry_after",
+        "throttle_body",
         "poison_code",
     }
 )
-"""Settings that are looked at anew in every call of the API."""
+"""Settings that are looked at anew in every call, those of a refusal by the throttle among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour(Mishap):
     """The service behaves as though these settings were others. Raises `UsageError` for what they cannot be."""
 
+    at_gateway: ClassVar[bool] = True
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"limit_plus_one": True}))
     """Names of `SimulatorSettings` that are looked at in every call (`CHANGEABLE`), and their values."""
 

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from backfill.errors import UsageError
+from backfill.simulator import injection as injection_package
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.behaviour import Behaviour
 from backfill.simulator.injection.injection import Injection
@@ -109,3 +110,10 @@ def test_every_mishap_is_described() -> None:
         "The connection is reset in the middle of the body, after that share of it.",
         {"share": 0.5},
     )
+
+
+def test_the_lines_of_the_documentation_can_be_read() -> None:
+    documented = re.findall(r"^    \S.*?  +(\w+ ?\S*=?.*)$", injection_package.__doc__ or "", re.MULTILINE)
+    lines = [line for line in documented if line.split()[0] in MISHAPS]
+    assert len(lines) == 19
+    assert all(read_line(line) for line in lines)
