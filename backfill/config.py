@@ -102,8 +102,8 @@ class LoadSection(_Section):
     """Places. Each holds up to 2,000 rows without their payloads, about a megabyte."""
     stop_at_rejected: Annotated[float, Field(ge=0, le=1)] = 0.1
     """A load stops when more than this share of its rows was rejected: then the mistake is in all of them."""
-    stop_after_rows: Annotated[int, Field(ge=1)] = 100
-    """Of fewer rows no share is taken."""
+    stop_of_rows: Annotated[int, Field(ge=1)] = 10_000
+    """The share is taken of at least so many rows, or of all, if they are fewer."""
     allow_duplicate_numbers: bool = False
     """Ask QuickBooks to take document numbers that are used already. Such rows go singly."""
 

@@ -157,6 +157,7 @@ def export_rejected(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON lines, as load reads them; `-` writes stdout.")],
     load: Annotated[int | None, typer.Option("--load", metavar="LOAD", help="Only of this load.")] = None,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write rejected rows to FILE, to be corrected and loaded again; their faults go beside it, to FILE.faults."""
 
@@ -166,10 +167,14 @@ def export_rejected(
         from backfill.store.ledger_status import LedgerStatus
 
         rows = LedgerStatus(database).rejected(None if load is None else LoadId(load))
-        output.say(f"{await write_rejected(rows, file):,} rejected rows.")
+        count = await write_rejected(rows, file)
+        if as_json and file != "-":
+            output.result({"rejected": count})
+        else:
+            output.say(f"{count:,} rejected rows.")
         return Exit.DONE
 
-    _run(work, config=config, as_json=False)
+    _run(work, config=config, as_json=as_json)
 
 
 @app.command()

@@ -105,11 +105,15 @@ class Loading:
 
 
 class StopRule:
-    """Stops a load whose rows are mostly wrong, before all of them have been tried."""
+    """Stops a load too many of whose rows are wrong, before all of them have been tried.
 
-    def __init__(self, share: float, after_rows: int) -> None:
+    The share is taken of at least `of_rows` (of all rows, if they are fewer): rows that need nothing come first, and the
+    wrong ones may be among them.
+    """
+
+    def __init__(self, share: float, *, of_rows: int) -> None:
         self._share = share
-        self._after_rows = after_rows
+        self._of_rows = of_rows
         self.settled = 0
         self.rejected = 0
 
@@ -119,10 +123,11 @@ class StopRule:
             self.rejected += event.rejected
 
     def reached(self) -> bool:
-        return self.settled >= self._after_rows and self.rejected > self._share * self.settled
+        return self.rejected > self._share * max(self.settled, self._of_rows)
 
     def trouble(self) -> Trouble:
-        words = f"{self.rejected:,} of {self.settled:,} rows were rejected: more than {self._share:.0%}, so it stopped"
+        of_rows = max(self.settled, self._of_rows)
+        words = f"{self.rejected:,} rows were rejected, more than {self._share:.0%} of {of_rows:,}, so the load stopped"
         return Trouble(
             RealmId(""), "", "stop_at_rejected", words,
             "See why: backfill load status. Then correct the source and give the command again.",
@@ -163,7 +168,8 @@ async def run_load(
         wait=wait,
         policy=WRITING,
     )
-    rule = StopRule(settings.load.stop_at_rejected, settings.load.stop_after_rows)
+    rows = sum((await ledger_status.states(loads)).values())
+    rule = StopRule(settings.load.stop_at_rejected, of_rows=min(rows, settings.load.stop_of_rows))
     writing = _Writing(
         settings, run, PostgresLedger(database), rule, loads, mode, allow_duplicate_numbers=allow_duplicate_numbers
     )

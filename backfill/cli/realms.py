@@ -53,6 +53,7 @@ def arm(
     realm: Annotated[str, typer.Argument(metavar="REALM", help="The realm that may be written into.")],
     disarm: Annotated[bool, typer.Option("--disarm", help="Forbid it again.")] = False,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Allow writing into a production company. Without this, load refuses."""
 
@@ -63,10 +64,13 @@ def arm(
 
         async with open_store(settings) as database:
             await Realms(database).arm(RealmId(realm), armed=not disarm)
-        output.text(f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}.")
+        if as_json:
+            output.result({"realm_id": realm, "armed": not disarm})
+        else:
+            output.text(f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}.")
         return Exit.DONE
 
-    run_command(work, config=config, as_json=False)
+    run_command(work, config=config, as_json=as_json)
 
 
 @app.command("list")

@@ -180,7 +180,7 @@ def test_rejected_rows_are_exported_corrected_and_loaded_again(writer: Backfill,
 def test_too_many_rejected_stop_the_load(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
     realm_id = books.realm_ids[0]
     config = tmp_path / "stop.toml"
-    config.write_text("[load]\nstop_at_rejected = 0.2\nstop_after_rows = 30\nmode = 'batch'\n")
+    config.write_text("[load]\nstop_at_rejected = 0.2\nstop_of_rows = 30\nmode = 'batch'\n")
     rows = [customer(realm_id, f"stop-{number}", ParentRef={"value": "987654"}) for number in range(600)]
     done = writer.run("load", written(tmp_path, rows), "--json", "--config", config)
     assert done.code == 3
