@@ -107,8 +107,8 @@ class Loading:
 class StopRule:
     """Stops a load too many of whose rows are wrong, before all of them have been tried.
 
-    The share is taken of at least `of_rows` (of all rows, if they are fewer): rows that need nothing come first, and the
-    wrong ones may be among them.
+    The share is taken of at least `of_rows` (of all rows, if they are fewer): rows that need nothing come first, and
+    the wrong ones may be among them.
     """
 
     def __init__(self, share: float, *, of_rows: int) -> None:
