@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from backfill.jobs.load.undo import Reversal, reversal_of
 from backfill.model import RealmId
 from backfill.qbo.operations import Operation
+from tests.jobs.load.world import LoadWorld
 
 BEFORE = (
     b'{"Id":"9","SyncToken":"4","MetaData":{},"domain":"QBO","Notes":"old","Balance":1.50,'
@@ -62,3 +65,41 @@ def test_what_cannot_be_taken_back_says_so() -> None:
     )
     assert "not known" in reversed_("Invoice", Operation.UPDATE).caveat
     assert "void" in reversed_("Invoice", Operation.VOID, before=BEFORE).caveat
+
+
+@pytest.mark.virtual
+async def test_deleted_and_voided_invoices_are_there_again_with_their_lines() -> None:
+    world = LoadWorld()
+    free = [doc for doc in world.objects("Invoice") if not doc.get("LinkedTxn") and doc["TotalAmt"] > 0]
+    gone, voided, changed = free[:3]
+    await world.add(
+        {"entity": "Invoice", "operation": "delete", "source_key": "d", "payload": {"Id": gone["Id"]}},
+        {"entity": "Invoice", "operation": "void", "source_key": "v", "payload": {"Id": voided["Id"]}},
+        {
+            "entity": "Invoice",
+            "operation": "update",
+            "source_key": "u",
+            "payload": {"Id": changed["Id"], "PrivateNote": "ours"},
+        },
+    )
+    await world.load()
+    assert world.states() == {"applied": 3}
+    there = {doc["Id"]: doc for doc in world.objects("Invoice")}
+    assert gone["Id"] not in there
+    assert (there[voided["Id"]]["TotalAmt"], there[changed["Id"]]["PrivateNote"]) == (0, "ours")
+    reversals = [
+        reversal_of(
+            row.row_id, row.new.realm_id, row.new.entity, Operation(row.new.operation), row.object_id or "",
+            row.before, line=number, made=(),
+        )
+        for number, row in enumerate(reversed(world.ledger.kept_rows()), start=1)
+    ]  # fmt: skip
+    world.loads += (await world.ledger.add([found.row for found in reversals if found.row is not None])).loads
+    await world.load()
+    assert world.states() == {"undone": 3, "applied": 3}, [row.outcome for row in world.ledger.kept_rows()]
+    after = world.objects("Invoice")
+    for old in (gone, voided, changed):
+        (new,) = [doc for doc in after if doc["DocNumber"] == old["DocNumber"]]
+        for name in ("TotalAmt", "Balance", "CustomerRef", "TxnDate", "PrivateNote"):
+            assert new.get(name) == old.get(name), name
+        assert [line["Amount"] for line in new["Line"]] == [line["Amount"] for line in old["Line"]]
