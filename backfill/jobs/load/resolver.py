@@ -14,8 +14,8 @@ from backfill.model import DONE_STATES, Need, RowState
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
 
-_KNOWN_MAX = 50_000
-"""Ids that are remembered, some 200 bytes each; who needs one that was forgotten looks again."""
+_KNOWN_MAX = 5_000
+"""Ids that a realm remembers, some 300 bytes each; who needs one that was forgotten looks again, in the ledger."""
 
 _ASKED_MAX = 200
 """Names in one statement: each may be of several objects, and a page holds a thousand."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from backfill.jobs.questions import Questions
 from backfill.model import Record
 from backfill.qbo import query
@@ -32,7 +34,8 @@ class Versions:
         """The object as an answer showed it."""
         while len(self._kept) >= _KEPT_MAX:
             del self._kept[next(iter(self._kept))]
-        self._kept[entity, record.id] = record
+        # A view would keep the whole answer alive.
+        self._kept[entity, record.id] = structs.replace(record, doc=bytes(record.doc))
 
     def forget(self, entity: str, object_id: str) -> None:
         self._kept.pop((entity, object_id), None)
