@@ -8,13 +8,14 @@ import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Query
-from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, ended, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, eventually, simulated
 
 MISHAPS: list[dict[str, Any]] = [
     {"mishap": "lost_reply", "lanes": ["write", "batch"], "probability": 0.05},
@@ -76,13 +77,13 @@ def story(
         inject(intuit)
         killed = 0
         for _ in range(kills):
+            until = intuit.requests() + rng.randrange(2, 10 + invoices // 30)
             with writer.started("load", file, "--json") as process:
-                try:
-                    ended(process, rng.uniform(1.5, 8))
+                assert eventually(partial(_is_due, process, intuit, until))
+                if process.poll() is not None:
                     break
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    killed += 1
+                process.kill()  # amid its requests
+                killed += 1
         for _ in range(5):  # a command whose look failed ends with 1; the next goes on
             done = writer.run("load", file, "--json", timeout_s=PATIENCE_S * 3)
             assert done.code in {0, 1}, done.stderr
@@ -115,6 +116,10 @@ def story(
         return killed
 
 
+def _is_due(process: subprocess.Popen[str], intuit: Intuit, requests: int) -> bool:
+    return process.poll() is not None or intuit.requests() >= requests
+
+
 def take_back(writer: Backfill, loads: Sequence[int]) -> None:
     """Undo loads, the newest first; what the mishaps leave unfinished is gone on with."""
     for load_id in sorted(loads, reverse=True):
@@ -127,6 +132,7 @@ def take_back(writer: Backfill, loads: Sequence[int]) -> None:
 
 def test_killed_four_times(user: Backfill, tmp_path: Path, query: Query) -> None:
     assert story(user, tmp_path, query, invoices=200, kills=4, seed=1) > 0
+    assert query("SELECT count(*) FROM backfill.seal WHERE taken_over")[0][0] > 0, "kills found requests under way"
 
 
 @pytest.mark.long
