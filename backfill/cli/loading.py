@@ -104,16 +104,20 @@ class Loading:
         return Exit.DONE if whole else Exit.UNPROVEN
 
 
+_ROWS_MIN = 100
+"""A share of fewer rows says nothing."""
+
+
 class StopRule:
     """Stops a load too many of whose rows are wrong, before all of them have been tried.
 
-    The share is taken of at least `of_rows` (of all rows, if they are fewer): rows that need nothing come first, and
-    the wrong ones may be among them.
+    The share is taken of at least `of_rows` (of all rows, if they are fewer, but never of less than a hundred): rows
+    that need nothing come first, and the wrong ones may be among them.
     """
 
     def __init__(self, share: float, *, of_rows: int) -> None:
         self._share = share
-        self._of_rows = of_rows
+        self._of_rows = max(of_rows, _ROWS_MIN)
         self.settled = 0
         self.rejected = 0
 

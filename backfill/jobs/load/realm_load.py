@@ -122,6 +122,9 @@ class RealmLoad:
         """The next seal for the lane, stored; None: there will be none any more."""
         while True:
             async with self._packing:
+                if self._is_over():
+                    self.rows.tell()
+                    return None
                 self._check_stop()
                 if self._failure is not None:
                     return None
@@ -130,10 +133,7 @@ class RealmLoad:
                 if seal is not None:
                     self._busy += 1
                     return seal
-                if self._is_over():
-                    self.rows.tell()
-                    return None
-                if self.rows.changed is not changed:
+                if self.rows.changed is not changed or self._is_over():
                     continue
             with anyio.move_on_after(_LOOK_S):
                 await changed.wait()
