@@ -77,7 +77,7 @@ def story(
         inject(intuit)
         killed = 0
         for _ in range(kills):
-            until = intuit.requests() + rng.randrange(2, 10 + invoices // 30)
+            until = intuit.requests() + rng.randrange(2, 30)
             with writer.started("load", file, "--json") as process:
                 assert eventually(partial(_is_due, process, intuit, until))
                 if process.poll() is not None:
