@@ -38,7 +38,7 @@ from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransp
 from backfill.store.memory_ledger import KeptRow, MemoryLedger
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Transport
-from tests.jobs.vault import MemoryVault
+from tests.jobs.vault import vault_of
 from tests.jobs.world import CALL_S, now
 
 RUN = RunId(1)
@@ -64,7 +64,7 @@ class LoadWorld:
         self.simulator = Simulator(self.settings, fleet, now=now, seed=self.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.ledger = MemoryLedger(self.store, now=now)
-        self.vault = MemoryVault(self.simulator, now)
+        self.vault = vault_of(self.simulator, now)
         self.transport = self.wrap(SimulatedTransport(self.simulator))
         self.events: list[events.Event] = []
         self.loads: tuple[LoadId, ...] = ()
