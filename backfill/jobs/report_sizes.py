@@ -1,0 +1,71 @@
+"""How much of a report one answer holds: learned from what came and from what did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from backfill.model import HeldReport
+from backfill.qbo.report_answers import CELLS_MAX
+
+_FILL = 0.8
+"""How full an answer is meant to be: days differ, and one that runs over costs a call for nothing."""
+
+_FIRST_GUESS_BYTES = 1024 * 1024
+"""Of a report that nothing is known of. One of half the cap's cells takes ten times as much."""
+
+_COPIES = 4
+"""An answer in hand is there as its bytes, as typed objects of about twice that, and as rows for Postgres."""
+
+
+@dataclass(slots=True)
+class Size:
+    """What one report of one company takes, as far as it is known."""
+
+    cells_a_day: float = 0.0
+    bytes_a_day: float = 0.0
+    days_max: int | None = None
+    """The longest period that did not fail for its length, whatever its cells; None: none did."""
+
+    def days(self) -> int | None:
+        """The most days to ask for at once; None: as many as are wanted."""
+        by_cells = max(1, int(CELLS_MAX * _FILL / self.cells_a_day)) if self.cells_a_day else None
+        return min((days for days in (by_cells, self.days_max) if days is not None), default=None)
+
+    def room_bytes(self, days: int) -> int:
+        """Memory to take before so many days are asked for."""
+        return int(self.bytes_a_day * days or _FIRST_GUESS_BYTES) * _COPIES
+
+    def came(self, days: int, *, cells: int, body_bytes: int) -> None:
+        """An answer came whole. The latest says most of the next: books grow."""
+        self.cells_a_day = cells / days
+        self.bytes_a_day = body_bytes / days
+
+    def was_cut(self, days: int) -> None:
+        """An answer had more cells than the cap: the next is asked for half the days, whatever was thought."""
+        self.cells_a_day = max(self.cells_a_day, CELLS_MAX * _FILL / max(1, days // 2))
+
+    def took_too_long(self, days: int) -> None:
+        """The server gave up, or sent nothing of use: cells do not tell how much it can do."""
+        self.days_max = max(1, days // 2)
+
+
+def remembered(held: Iterable[HeldReport]) -> Size:
+    """The size that the newest whole period which is held had.
+
+    Where it is in parts, their length is what worked last time; else nothing but cells bounds its length.
+    """
+    parts = [one for one in held if not one.part.cut]
+    if not parts:
+        return Size()
+    newest = max(one.part.period for one in parts)
+    parts = [one for one in parts if one.part.period == newest]
+    days = sum(one.part.dates.days for one in parts)
+    size = Size(
+        cells_a_day=sum(one.cells for one in parts) / days, bytes_a_day=sum(one.body_bytes for one in parts) / days
+    )
+    longest = max(one.part.dates.days for one in parts)
+    allowed = size.days()
+    if len(parts) > 1 and (allowed is None or allowed > 2 * longest):
+        size.days_max = longest  # cells are not what it was cut for
+    return size

@@ -1,0 +1,253 @@
+"""The client's table of reports: what each is about, how its period is said, and what its answers look like.
+
+Names and parameters are those of Intuit's API reference ("Reports"), which tells names apart by case. Written a second
+time, apart from the simulator's own table: shared beliefs would be shared mistakes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from types import MappingProxyType
+
+from backfill.errors import UsageError
+
+
+class Kind(Enum):
+    """What a report's numbers are, and so what may be done with two periods of it."""
+
+    FLOW = "flow"
+    """What happened within a period. Periods that follow one another add up."""
+    AS_OF = "as-of"
+    """What stood at a period's end. Never added up."""
+    AGING = "aging"
+    """What stood open at a date, by age. Never added up."""
+    LIST = "list"
+    """Rows to be read one by one: there is no sum to be wrong about. Periods that follow one another join up."""
+
+
+class Dates(Enum):
+    """Which parameters say the period."""
+
+    RANGE = "range"
+    """`start_date` and `end_date`."""
+    REPORT_DATE = "report_date"
+    """`report_date` alone."""
+    NONE = "none"
+    """The report is of today, whatever is asked."""
+
+
+class Subject(StrEnum):
+    """What the Id of a row's first cell is, and of a section's head: the rows in it have it from there."""
+
+    ACCOUNT = "account"
+    NAME = "name"
+    """A customer, vendor or employee."""
+    ITEM = "item"
+    OTHER = "other"
+
+
+class Basis(StrEnum):
+    """When income and expense count: as invoiced, or as paid."""
+
+    ACCRUAL = "accrual"
+    CASH = "cash"
+
+    @property
+    def word(self) -> str:
+        """As `accounting_method` wants it."""
+        return self.value.capitalize()
+
+
+SUMMARIES = (
+    "Total",
+    "Days",
+    "Week",
+    "Month",
+    "Quarter",
+    "Year",
+    "FiscalQuarter",
+    "FiscalYear",
+    "Customers",
+    "Vendors",
+    "Employees",
+    "Departments",
+    "Classes",
+    "ProductsAndServices",
+)
+"""What `summarize_column_by` knows."""
+
+IDENTITY_COLUMNS = ("tx_date", "txn_type", "doc_num", "name", "account_name")
+"""Columns that say which row it is. Where a day has to be read in several sets of columns, each set has these."""
+
+_ENTRY = ("tx_date", "txn_type", "doc_num", "name", "memo")
+_LEDGER = (*_ENTRY, "split_acc", "subt_nat_amount", "rbal_nat_amount")
+_TRANSACTIONS = ("tx_date", "txn_type", "doc_num", "is_no_post", "name", "memo", "account_name", "split_acc")
+_OPEN_ITEMS = ("tx_date", "txn_type", "doc_num")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One row of the table."""
+
+    name: str
+    kind: Kind
+    dates: Dates = Dates.RANGE
+    subject: Subject = Subject.OTHER
+    based: bool = False
+    """It knows `accounting_method`."""
+    by: bool = False
+    """It knows `summarize_column_by`."""
+    columns: tuple[str, ...] = ()
+    """What is asked for with `columns`, so that a changed default changes nothing; empty: it has no such parameter."""
+    shown: tuple[str, ...] = ()
+    """The keys of its columns, in order, for answers that do not say them."""
+    by_account: bool = False
+    """It knows the filter `account`, so that even one day of it can be read in parts without a row cut apart."""
+    totalled: bool = True
+    """Each section ends with a Summary: one that does not was cut."""
+    ties_to: str = ""
+    """The as-of report of the same books that its periods must lead up to."""
+    countries: frozenset[str] = frozenset()
+    """Where it is offered, as two letters; empty: everywhere."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the sum of consecutive periods is the period of them all."""
+        return self.kind is Kind.FLOW
+
+    def offered_in(self, country: str) -> bool:
+        """Whether a company there has it. Of a country that is not known it is found out by asking."""
+        return not (self.countries and country) or country[:2].upper() in self.countries
+
+
+def _flow(name: str, **more: object) -> Report:
+    return Report(name=name, kind=Kind.FLOW, **more)  # type: ignore[arg-type]  # the keywords are Report's own
+
+
+def _as_of(name: str, **more: object) -> Report:
+    return Report(name=name, kind=Kind.AS_OF, **more)  # type: ignore[arg-type]  # as above
+
+
+def _aging(name: str, **more: object) -> Report:
+    return Report(name=name, kind=Kind.AGING, dates=Dates.REPORT_DATE, subject=Subject.NAME, **more)  # type: ignore[arg-type]  # as above
+
+
+def _list(name: str, **more: object) -> Report:
+    return Report(name=name, kind=Kind.LIST, **more)  # type: ignore[arg-type]  # as above
+
+
+_FRANCE = frozenset({"FR"})
+_AUSTRALIA = frozenset({"AU"})
+_AGES = ("current", "1-30", "31-60", "61-90", "91+", "total")
+"""Our own keys for the five ages that QuickBooks shows unless told otherwise, where the answer has none."""
+
+_BALANCE = {"subject": Subject.NAME, "dates": Dates.REPORT_DATE, "based": True}
+_SALES = {"based": True, "by": True}
+
+_ROWS: tuple[Report, ...] = (
+    _flow(
+        "ProfitAndLoss",
+        subject=Subject.ACCOUNT,
+        based=True,
+        by=True,
+        shown=("account", "total"),
+        ties_to="BalanceSheet",
+    ),
+    _flow("ProfitAndLossDetail", subject=Subject.ACCOUNT, based=True, columns=_LEDGER, by_account=True),
+    _as_of("BalanceSheet", subject=Subject.ACCOUNT, based=True, by=True, shown=("account", "total")),
+    _flow("CashFlow", subject=Subject.ACCOUNT, by=True, shown=("account", "total")),
+    _as_of("TrialBalance", subject=Subject.ACCOUNT, based=True, shown=("account", "debit", "credit")),
+    _flow(
+        "GeneralLedger",
+        subject=Subject.ACCOUNT,
+        based=True,
+        columns=_LEDGER,
+        by_account=True,
+        ties_to="BalanceSheet",
+    ),
+    _list(
+        "JournalReport",
+        columns=(*_ENTRY, "account_name", "debt_amt", "credit_amt"),
+        totalled=False,
+    ),
+    _list("TransactionList", columns=(*_TRANSACTIONS, "subt_nat_amount"), totalled=False),
+    _list("TransactionListByCustomer", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
+    _list("TransactionListByVendor", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
+    _list("TransactionListWithSplits", columns=(*_ENTRY, "account_name", "subt_nat_amount"), totalled=False),
+    _list("AccountList", dates=Dates.NONE, subject=Subject.ACCOUNT, totalled=False),
+    _aging("AgedReceivables", shown=("customer", *_AGES)),
+    _aging("AgedReceivableDetail", columns=(*_OPEN_ITEMS, "cust_name", "due_date", "subt_amount", "subt_open_bal")),
+    _aging("AgedPayables", shown=("vendor", *_AGES)),
+    _aging(
+        "AgedPayableDetail", columns=(*_OPEN_ITEMS, "vend_name", "due_date", "past_due", "subt_amount", "subt_open_bal")
+    ),
+    _as_of("CustomerBalance", shown=("customer", "total"), **_BALANCE),
+    _as_of(
+        "CustomerBalanceDetail",
+        columns=(*_OPEN_ITEMS, "due_date", "subt_amount", "subt_open_bal", "rbal_open_bal"),
+        **_BALANCE,
+    ),
+    _flow("CustomerIncome", subject=Subject.NAME, **_SALES),
+    _flow("CustomerSales", subject=Subject.NAME, **_SALES),
+    _as_of("VendorBalance", shown=("vendor", "total"), **_BALANCE),
+    _as_of(
+        "VendorBalanceDetail",
+        columns=(*_OPEN_ITEMS, "due_date", "subt_amount", "subt_open_bal", "rbal_open_bal"),
+        **_BALANCE,
+    ),
+    _flow("VendorExpenses", subject=Subject.NAME, **_SALES),
+    _flow("ItemSales", subject=Subject.ITEM, **_SALES),
+    _flow("DepartmentSales", **_SALES),
+    _flow("ClassSales", **_SALES),
+    _as_of("InventoryValuationSummary", dates=Dates.REPORT_DATE, subject=Subject.ITEM),
+    _list("InventoryValuationDetail", subject=Subject.ITEM, totalled=False),
+    _flow("TaxSummary", based=True, totalled=False),
+    _flow("GeneralLedgerFR", subject=Subject.ACCOUNT, based=True, columns=_LEDGER, by_account=True, countries=_FRANCE),
+    _as_of("TrialBalanceFR", subject=Subject.ACCOUNT, based=True, countries=_FRANCE),
+    _list("JournalReportFR", totalled=False, countries=_FRANCE),
+    _list("FECReport", totalled=False, countries=_FRANCE),
+    _flow("BAS", totalled=False, countries=_AUSTRALIA),
+)
+
+REPORTS: Mapping[str, Report] = MappingProxyType({row.name: row for row in _ROWS})
+"""Name to report."""
+
+_BY_LOWER_NAME: Mapping[str, Report] = MappingProxyType({name.lower(): row for name, row in REPORTS.items()})
+_ALIASES: Mapping[str, str] = MappingProxyType({"accountlistdetail": "AccountList"})
+"""Names of pages of the reference that are not the name that is asked for."""
+
+
+def report(name: str) -> Report:
+    """The report of that name, in any case. Raises `UsageError`, which names the nearest ones."""
+    lower = name.lower()
+    found = _BY_LOWER_NAME.get(_ALIASES.get(lower, name).lower())
+    if found is None:
+        near = near_matches(name)
+        action = f"Did you mean {' or '.join(near)}?" if near else f"Known reports: {', '.join(REPORTS)}."
+        raise UsageError(f"There is no report called {name!r} in QuickBooks Online.", action=action)
+    return found
+
+
+def near_matches(name: str) -> tuple[str, ...]:
+    """At most three names that `name` may have been meant for, nearest first."""
+    near = difflib.get_close_matches(name.lower(), _BY_LOWER_NAME, n=3)
+    return tuple(_BY_LOWER_NAME[word].name for word in near)
+
+
+def summary(name: str) -> str:
+    """What `summarize_column_by` calls `name`: `month`, `class`, `Classes` are understood. Raises `UsageError`."""
+    words: dict[str, str] = {}
+    for word in SUMMARIES:
+        lower = word.lower()
+        singular = {"classes": "class", "productsandservices": "product", "days": "day"}.get(lower, lower.rstrip("s"))
+        words |= {lower: word, singular: word}
+    words["item"] = "ProductsAndServices"
+    found = words.get(name.lower())
+    if found is None:
+        near: Sequence[str] = difflib.get_close_matches(name.lower(), words, n=3)
+        action = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(SUMMARIES)}."
+        raise UsageError(f"Reports have no columns by {name!r}.", action=action)
+    return found
