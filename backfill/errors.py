@@ -142,6 +142,11 @@ class TooLargeError(RequestError):
 
     disposition = Disposition.SHRINK
 
+    def __init__(self, message: str, *, cells: int, **details: object) -> None:
+        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are RequestError's own
+        self.cells = cells
+        """Rows times columns of what came: about as many as are given."""
+
 
 class FaultError(RequestError):
     """Intuit answered with a fault. `code`, `detail` and `element` are Intuit's own words."""

@@ -8,6 +8,7 @@ from backfill.cli import realms
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
+from backfill.cli.reports import reports
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -23,6 +24,7 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(reports)
 app.command()(status)
 app.command()(sql)
 app.command()(migrate)

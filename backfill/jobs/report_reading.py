@@ -7,13 +7,13 @@ joined: each answer is kept whole, as the part that it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backfill import events
 from backfill.errors import Disposition, FaultError, RequestError, TooLargeError, UnprovenError, UnreadableError
 from backfill.jobs import report_periods
-from backfill.jobs.company_facts import Account
+from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.report_figures import figures
 from backfill.jobs.report_plan import Planned
 from backfill.jobs.report_ports import ReportStore
@@ -22,7 +22,7 @@ from backfill.jobs.report_sums import wrong_sums
 from backfill.jobs.work import RealmWork
 from backfill.model import Period, ReportPart
 from backfill.qbo.report_calls import Parameters, narrowed
-from backfill.qbo.reports import IDENTITY_COLUMNS
+from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
 
 _ACCOUNTS_CHARS_MAX = 1_500
 """Of a list of Ids in a URL. The cap on a URL is not documented, and edges have refused 2 to 8 kB."""
@@ -56,7 +56,7 @@ class PeriodReader:
     reports: ReportStore
     planned: Planned
     size: Size
-    accounts: Mapping[str, Account]
+    facts: CompanyFacts
 
     async def read(self, dates: Period) -> None:
         """Read and land `dates`, oldest first. Raises `UnprovenError` if a part of them cannot be read at all."""
@@ -77,7 +77,9 @@ class PeriodReader:
         """As much of `rest` as one answer holds, by what is known."""
         if not self.planned.asked.divisible:
             return rest
-        bounds = [days for days in (most, self.size.days()) if days is not None]
+        # What is dated long ago is next to nothing, however long it is: nothing known bounds it.
+        known = self.size.days() if rest.end >= report_periods.LONG_AGO else None
+        bounds = [days for days in (most, known) if days is not None]
         return report_periods.cut(rest, min([rest.days, *bounds]))[0]
 
     async def _tried(self, dates: Period) -> RequestError | None:
@@ -88,7 +90,7 @@ class PeriodReader:
             if not is_too_much(error):
                 raise
             if isinstance(error, TooLargeError):
-                self.size.was_cut(dates.days)
+                self.size.was_cut(dates.days, cells=error.cells)
             else:
                 self.size.took_too_long(dates.days)
             return error
@@ -128,7 +130,7 @@ class PeriodReader:
     def _finer(self, cut: Cut) -> Sequence[Cut]:
         """Two halves of `cut`, or nothing if it is as small as can be."""
         report = self.planned.asked.report
-        accounts = tuple(sorted(self.accounts)) if cut.accounts is None and report.by_account else cut.accounts
+        accounts = tuple(sorted(self.facts.accounts)) if cut.accounts is None and report.by_account else cut.accounts
         if accounts is not None and len(accounts) > 1:
             halves = _halves(accounts)
             short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)
@@ -147,7 +149,7 @@ class PeriodReader:
         work.check_stop()
         work.turn.check()
         async with work.room.take(self.size.room_bytes(dates.days)):
-            document = await work.ask.report(asked.report, dates, cut.narrow(asked.parameters))
+            document = await work.ask.report(asked.report, self._range(dates), cut.narrow(asked.parameters))
             part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)
             await self.reports.land_report(
                 work.lease,
@@ -169,6 +171,12 @@ class PeriodReader:
                 quarantined=0,
             )
         )
+
+    def _range(self, dates: Period) -> Period:
+        """The dates to ask for. A balance counts a year's income from the year's beginning, wherever a range begins."""
+        if self.planned.asked.report.kind is not Kind.AS_OF:
+            return dates
+        return Period(report_periods.fiscal_year_start(dates.end, self.facts.fiscal_month), dates.end)
 
     def _unreadable(self, dates: Period, cut: Cut, error: RequestError) -> UnprovenError:
         asked = self.planned.asked

@@ -24,12 +24,14 @@ class Size:
 
     cells_a_day: float = 0.0
     bytes_a_day: float = 0.0
+    cells_max: int = CELLS_MAX
+    """What one answer holds: less than is documented, if an answer was cut earlier."""
     days_max: int | None = None
     """The longest period that did not fail for its length, whatever its cells; None: none did."""
 
     def days(self) -> int | None:
         """The most days to ask for at once; None: as many as are wanted."""
-        by_cells = max(1, int(CELLS_MAX * _FILL / self.cells_a_day)) if self.cells_a_day else None
+        by_cells = max(1, int(self.cells_max * _FILL / self.cells_a_day)) if self.cells_a_day else None
         return min((days for days in (by_cells, self.days_max) if days is not None), default=None)
 
     def room_bytes(self, days: int) -> int:
@@ -41,9 +43,10 @@ class Size:
         self.cells_a_day = cells / days
         self.bytes_a_day = body_bytes / days
 
-    def was_cut(self, days: int) -> None:
-        """An answer had more cells than the cap: the next is asked for half the days, whatever was thought."""
-        self.cells_a_day = max(self.cells_a_day, CELLS_MAX * _FILL / max(1, days // 2))
+    def was_cut(self, days: int, *, cells: int) -> None:
+        """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
+        self.cells_max = max(1, min(self.cells_max, cells))
+        self.cells_a_day = max(self.cells_a_day, self.cells_max * _FILL / max(1, days // 2))
 
     def took_too_long(self, days: int) -> None:
         """The server gave up, or sent nothing of use: cells do not tell how much it can do."""

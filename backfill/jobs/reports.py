@@ -22,7 +22,7 @@ from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
 from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
 from backfill.jobs.work import RealmWork
-from backfill.model import HeldReport, Period, Proof
+from backfill.model import HeldReport, Period, Proof, Scan
 
 _REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
 """Faults of the whole realm. What stays after all retries may be this one report's: the others are asked for."""
@@ -37,13 +37,24 @@ _NOT_OFFERED = {"5020"}
 """Beside what entities say, reports have refused with 'permission denied' what a company's plan does not have."""
 
 
-async def read_reports(work: RealmWork, reports: ReportStore, options: ReportOptions) -> Sequence[Proof]:
+async def report_realm(work: RealmWork, reports: ReportStore, options: ReportOptions, scan: Scan) -> Sequence[Proof]:
+    """Read the reports of one realm to their end and store the proofs. Raises as `read_reports` does."""
+    facts = await company_facts(work)
+    if scan.started_at is None:
+        await work.store.begin_scan(work.lease, work.run_id, started_at=facts.server_time, census={}, slices=[])
+    proofs = await read_reports(work, reports, options, facts)
+    await work.store.finish_scan(work.lease, work.run_id, proofs)
+    return proofs
+
+
+async def read_reports(
+    work: RealmWork, reports: ReportStore, options: ReportOptions, facts: CompanyFacts
+) -> Sequence[Proof]:
     """Read what is missing of the realm's reports, and say of each whether it is whole and agrees.
 
     Raises `StoppedError` between two answers when asked to stop, `LeaseLostError`, and `RequestError` for what concerns
     the whole realm.
     """
-    facts = await company_facts(work)
     asked = what_to_ask(options, facts)
     held: dict[tuple[str, str], list[HeldReport]] = defaultdict(list)
     for one in await reports.held_reports(work.realm_id):
@@ -151,7 +162,7 @@ class _Job:
             reports=self._reports,
             planned=gap.planned,
             size=reading.size,
-            accounts=self._facts.accounts,
+            facts=self._facts,
         )
         try:
             await reader.read(gap.dates)

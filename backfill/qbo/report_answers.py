@@ -46,17 +46,13 @@ def decode_report(report: ReportKind, response: Response, *, request: Request) -
     inside a 200.
     """
     shape = _shape(response, request)
-    if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
-        raise _too_large("Intuit says that it has more data than it displays", response, request)
-    rows = rows_of(shape.Rows)
-    cut = _without_total(rows) if report.totalled else None
-    if cut is not None:
-        raise _too_large(f"its section {cut!r} has no total", response, request)
     found = columns(report, columns_of(shape.Columns))
+    rows = rows_of(shape.Rows)
     flat = Flattener(report, found).rows(rows)
     cells = len(flat) * len(found)
-    if cells > _SUSPECT_CELLS:
-        raise _too_large(f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}", response, request)
+    why = _why_cut(report, shape, response, cells)
+    if why:
+        raise _too_large(why, cells, response, request)
     header = shape.Header
     return ReportDocument(
         header=msgspec.json.encode(shape.Header),
@@ -69,6 +65,16 @@ def decode_report(report: ReportKind, response: Response, *, request: Request) -
         intuit_tid=response.intuit_tid,
         body=response.body,
     )
+
+
+def _why_cut(report: ReportKind, shape: Report, response: Response, cells: int) -> str:
+    """What shows that the answer is not all of the report; empty if nothing does."""
+    if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
+        return "Intuit says that it has more data than it displays"
+    open_section = _without_total(rows_of(shape.Rows)) if report.totalled else None
+    if open_section is not None:
+        return f"its section {open_section!r} has no total"
+    return f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}" if cells > _SUSPECT_CELLS else ""
 
 
 def _shape(response: Response, request: Request) -> Report:
@@ -122,7 +128,7 @@ def _sections(rows: Sequence[Row]) -> Iterator[Row]:
     return (row for row in rows if row.Header is not None or row.Rows is not None or row.Summary is not None)
 
 
-def _too_large(why: str, response: Response, request: Request) -> TooLargeError:
+def _too_large(why: str, cells: int, response: Response, request: Request) -> TooLargeError:
     asked = asked_of(request)
     return TooLargeError(
         f"Intuit's answer to {asked} for realm {request.realm_id} was cut: {why}.",
@@ -131,6 +137,7 @@ def _too_large(why: str, response: Response, request: Request) -> TooLargeError:
         action="Nothing to do: it is asked for in smaller parts.",
         status=response.status,
         code="too_large",
+        cells=cells,
         intuit_tid=response.intuit_tid,
     )
 
