@@ -33,6 +33,9 @@ FORMULAS: Sequence[tuple[str, Sequence[tuple[int, str]]]] = (
 
 _BALANCED = ("TotalAssets", "TotalLiabilitiesAndEquity")
 
+_SIDES = (("debit", "credit"), ("debt_amt", "credit_amt"))
+"""Columns of a trial balance, and of a journal."""
+
 
 def wrong_sums(document: ReportDocument) -> list[str]:
     """What does not add up, in words that name the place; at most `FAULTS_MAX`."""
@@ -76,9 +79,10 @@ class _Check:
         if all(group in self._groups for group in _BALANCED):
             assets, owed = (self._groups[group] for group in _BALANCED)
             yield from _differences("assets against liabilities and equity", assets, owed, self._columns)
-        if {"debit", "credit"} <= set(self._columns):
-            debits, credits_ = (_one(self._all, side) for side in ("debit", "credit"))
-            yield from _differences("debits against credits", debits, credits_, ["amount"])
+        for sides in _SIDES:
+            if set(sides) <= set(self._columns):
+                debits, credits_ = (_one(self._all, side) for side in sides)
+                yield from _differences("debits against credits", debits, credits_, ["amount"])
 
 
 def _nothing() -> dict[str, Decimal]:

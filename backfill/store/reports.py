@@ -29,7 +29,8 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
 
 _PART = (
-    "report, parameters, period_start, period_end, date_start, date_end, number, cut, closes, run_id, cells, body_bytes"
+    "report, parameters, period_start, period_end, date_start, date_end, number, cut, closes, run_id, cell_count,"
+    " body_bytes"
 )
 
 HELD = f"""
@@ -54,7 +55,7 @@ WHERE realm_id = $1 AND report = $2 AND parameters = $3 AND period_start = $4 AN
 INSERT = """
 INSERT INTO qbo.report (
     realm_id, report, parameters, period_start, period_end, date_start, date_end, number, cut, closes,
-    basis, currency, header, columns, server_time, intuit_tid, cells, body, body_bytes, figures, faults, run_id,
+    basis, currency, header, columns, server_time, intuit_tid, cell_count, body, body_bytes, figures, faults, run_id,
     fetched_at
 )
 VALUES (
@@ -175,12 +176,17 @@ def storable(text: str | None) -> str | None:
 
 
 def _held(row: asyncpg.Record) -> HeldReport:
-    report, parameters, period_start, period_end, start, end, number, cut, closes, run_id, cells, body_bytes, *_ = (
-        row.values()
-    )
     return HeldReport(
-        part=ReportPart(report, parameters, Period(period_start, period_end), Period(start, end), number, cut, closes),
-        run_id=run_id,
-        cells=cells,
-        body_bytes=body_bytes,
+        part=ReportPart(
+            report=row["report"],
+            parameters=row["parameters"],
+            period=Period(row["period_start"], row["period_end"]),
+            dates=Period(row["date_start"], row["date_end"]),
+            number=row["number"],
+            cut=row["cut"],
+            closes=row["closes"],
+        ),
+        run_id=row["run_id"],
+        cells=row["cell_count"],
+        body_bytes=row["body_bytes"],
     )

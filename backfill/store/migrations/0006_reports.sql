@@ -23,7 +23,7 @@ CREATE TABLE qbo.report (
     columns jsonb NOT NULL,
     server_time timestamptz,
     intuit_tid text NOT NULL,
-    cells bigint NOT NULL CHECK (cells >= 0),
+    cell_count bigint NOT NULL CHECK (cell_count >= 0),
     -- The answer as it came, in gzip, and its size before.
     body bytea NOT NULL,
     body_bytes bigint NOT NULL CHECK (body_bytes >= 0),
