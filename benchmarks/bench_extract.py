@@ -46,8 +46,8 @@ async def _bench(case: str, realms: int, rows: int, *, gzipped: bool, rounds: in
     async with ground() as empty:
         with served(empty, rows, gzipped=gzipped) as place:
             floor = Floor(place)
-            await _extract(place, realms, total)  # warm-up: pages compressed, the floor's file made
-            await floor.make_file()
+            await _extract(place, realms, total)  # warm-up: pages are compressed
+            await floor.make_file(realms, rows)
             for round_ in range(rounds):
                 results["first"].append(await _extract(place, realms, total))
                 await place.vacuum()

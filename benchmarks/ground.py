@@ -79,7 +79,7 @@ class Ground:
         """Empty tables, and so many realms registered."""
         await self.execute("DROP SCHEMA IF EXISTS qbo, backfill CASCADE")
         realms_file = self.folder / "realms.jsonl"
-        lines = [json.dumps({"realm_id": str(1000 + number), "refresh_token": "b"}) for number in range(realms)]
+        lines = [json.dumps({"realm_id": realm_id, "refresh_token": "b"}) for realm_id in realm_ids(realms)]
         realms_file.write_text("\n".join(lines))
         for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
             prepared = run_measured(self._backfill(*arguments), self._environment())
@@ -164,6 +164,11 @@ def served(place: Ground, rows: int, *, gzipped: bool = False) -> Iterator[Groun
     finally:
         server.stdin.close()
         server.wait()
+
+
+def realm_ids(realms: int) -> list[str]:
+    """The companies that are registered."""
+    return [str(1000 + number) for number in range(realms)]
 
 
 @contextmanager

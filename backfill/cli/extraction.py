@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,9 @@ from backfill.wire import Lane
 
 CALL_S = 3600.0
 """Bound on one question with all its waits: a realm whose limits others use up may keep it waiting for long."""
+
+_NEWCOMERS_POLL_S = 0.5
+"""A new realm starts within a second; one look at 5,000 realms costs Postgres some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +171,16 @@ async def run_realms(
         store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
         title = f"backfill {kind}, run {started.run_id}"
         run = _Run(settings, store, started.run_id, title, task(store), realms, wait, meters(settings, database))
-        fleet = await run.work(active, database, vault, runs)
+        come: list[RealmId] = []
+        joining = None if realm_ids else run.newcomers(runs, come)
+        fleet = await run.work(active, database, vault, runs, joining)
+        worked = {*active, *come}
         for realm in realms:
-            if realm.realm_id not in active:
+            if realm.realm_id not in worked:
                 fleet.parked.append(realm.realm_id)
                 fleet.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
-        extraction = Extraction(started.run_id, len(realms), run.tally, fleet, run.elapsed_s(), run.meters.used)
+        total = run.tally.realms_total
+        extraction = Extraction(started.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used)
         await runs.finish(started.run_id, _status(fleet), extraction.as_json())
         return extraction
 
@@ -204,7 +211,7 @@ class _Run:
             lease_renewal_s=settings.postgres.lease_s / 3,
             wait_for_lease=wait,
         )
-        self._weights = {realm.realm_id: realm.weight for realm in realms if realm.weight != 1}
+        self._weights = {realm.realm_id: realm.weight for realm in realms}
         self._turns: dict[RealmId, Turn] = {}
         self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
         self._started_at = anyio.current_time()
@@ -212,8 +219,24 @@ class _Run:
     def elapsed_s(self) -> float:
         return anyio.current_time() - self._started_at
 
+    async def newcomers(self, runs: Runs, come: list[RealmId]) -> AsyncIterator[RealmId]:
+        """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too."""
+        while True:
+            await anyio.sleep(_NEWCOMERS_POLL_S)
+            for realm_id, weight in (await runs.newcomers(self._run_id)).items():
+                if realm_id not in self._weights:
+                    self.tally.realms_total += 1
+                self._weights[realm_id] = weight
+                come.append(realm_id)
+                yield realm_id
+
     async def work(
-        self, realm_ids: Sequence[RealmId], database: Database, vault: TokenVault, runs: Runs
+        self,
+        realm_ids: Sequence[RealmId],
+        database: Database,
+        vault: TokenVault,
+        runs: Runs,
+        joining: AsyncIterator[RealmId] | None,
     ) -> FleetResult:
         progress = Progress(
             self.tally,
@@ -235,6 +258,7 @@ class _Run:
                     options=self._fleet_options,
                     stopping=stopping,
                     weights=self._weights,
+                    joining=joining,
                 )
 
             async def beat() -> None:

@@ -117,7 +117,7 @@ async def work_realms(
     """Run `job` for every realm, `realms_at_once` at a time, and by turns if there are more: see `Places`.
 
     `weights`: a realm's share where realms compete, 1 for those that are not named. `joining` brings realms that come
-    while the others are worked on; the call ends when it has ended, too.
+    while others are worked on, those that were parked and are connected again among them; it ends with the last.
     Raises `BackfillError` for what no realm can go on without (the database is gone, the month's quota is spent);
     all that was committed stays.
     """
@@ -126,8 +126,9 @@ async def work_realms(
         fleet.places.join(realm_id, weight=weights.get(realm_id, 1.0))
     async with anyio.create_task_group() as group:
         if joining is not None:
-            group.start_soon(fleet.join, joining, weights, name="realms that join")
-        await fleet.conduct(group, joining=joining is not None)
+            group.start_soon(fleet.join, joining, weights, group.cancel_scope, name="realms that join")
+        await fleet.conduct(group)
+        group.cancel_scope.cancel()  # nobody is left who could be joined
     if fleet.fatal is not None:
         raise fleet.fatal
     return fleet.result
@@ -159,28 +160,32 @@ class _Fleet:
         self._options = options
         self._stopping = stopping
         self._changed = anyio.Event()
-        self._joining = False
         self._waited_for: set[RealmId] = set()  # realms of which it was said that another process has them
 
-    async def join(self, joining: AsyncIterable[RealmId], weights: Mapping[RealmId, float]) -> None:
-        """Line up who comes later."""
-        async for realm_id in joining:
-            self.places.join(realm_id, weight=weights.get(realm_id, 1.0))
-            self._changed.set()
-        self._joining = False
-        self._changed.set()
+    async def join(
+        self, joining: AsyncIterable[RealmId], weights: Mapping[RealmId, float], scope: anyio.CancelScope
+    ) -> None:
+        """Line up who comes later. One who comes again is no longer parked. What fails here stops everything."""
+        try:
+            async for realm_id in joining:
+                if realm_id in self.result.parked:
+                    self.result.parked.remove(realm_id)
+                    self.result.troubles = [it for it in self.result.troubles if it.realm_id != realm_id]
+                self.places.join(realm_id, weight=weights.get(realm_id, 1.0))
+                self._changed.set()
+        except BackfillError as error:
+            self.fatal = self.fatal or error
+            scope.cancel()
 
-    async def conduct(self, group: TaskGroup, *, joining: bool) -> None:
+    async def conduct(self, group: TaskGroup) -> None:
         """Begin and end turns until nobody wants one any more.
 
         Looks up when something changed or is due, and each second, since a stop or a rest is not announced.
         """
-        self._joining = joining
-        while self._joining or not self.places.idle:
+        while not self.places.idle:
             now = anyio.current_time()
             if self._stopping():
                 self.result.stopped += self.places.leave_all()
-                self._joining = False
             while (turn := self.places.begin(now)) is not None:
                 group.start_soon(self._turn, turn, group.cancel_scope, name=f"realm {turn.realm_id}")
             self.places.end_turns(now)
@@ -190,8 +195,6 @@ class _Fleet:
                 await self._changed.wait()
             if look.cancelled_caught:
                 self.places.look_again()
-        if joining:
-            group.cancel_scope.cancel()  # nobody is taken any more
 
     async def _turn(self, turn: Turn, scope: anyio.CancelScope) -> None:
         """One realm's turn. What stops everything is kept in `fatal`."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.keys import CREATED, Key
@@ -49,8 +48,9 @@ def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str]
     """The step that `page`, read from `low` on, makes. None: the key cannot carry the walk past it. Pure."""
     if page.unread:
         return None
-    times = [time for record in page.records if (time := key.of(record)) is not None]
-    if len(times) < len(page.records) or any(later < earlier for earlier, later in pairwise(times)):
+    known = list(map(key.of, page.records))
+    times = [time for time in known if time is not None]
+    if len(times) < len(known) or times != sorted(times):
         return None
     if times and low is not None and times[0] < low:
         return None
@@ -58,7 +58,7 @@ def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str]
     if not times:
         return Step(fresh, low, seen, skip + page.received, dense=False)
     last = times[-1]
-    at_last = frozenset(record.id for record in page.records if key.of(record) == last)
+    at_last = frozenset(record.id for record in page.records[times.index(last) :])
     if last == low:
         return Step(fresh, low, seen | at_last, skip + page.received, dense=page.full and not page.refusals)
     return Step(fresh, last, at_last, 0, dense=page.full and times[0] == last)

@@ -19,7 +19,7 @@ from backfill.model import Record, Refusal
 from backfill.qbo.catalogue import Entity, entity_of_array_key
 from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
-from backfill.qbo.records import Header, headers_of_batch, headers_of_page, instant, read_rows
+from backfill.qbo.records import WholeHeader, headers_of_batch, headers_of_page, instant, read_rows
 from backfill.qbo.splitter import SplitError, elements, members
 from backfill.wire import Request, Response
 
@@ -170,7 +170,7 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
     return _page(entity, {entity.array_key: rows}, server_time)
 
 
-def _page(entity: Entity, parts: _Parts, server_time: datetime, headers: Sequence[Header] | None = None) -> Page:
+def _page(entity: Entity, parts: _Parts, server_time: datetime, headers: Sequence[WholeHeader] | None = None) -> Page:
     """The rows under whatever key they have, unless it is another entity's."""
     lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
     if len(lists) > 1:
@@ -234,7 +234,7 @@ def _batch_of(top: Mapping[str, bytes], response: Response, request: Request) ->
 
 
 def _batch_of_pages(
-    answered: Sequence[_BatchItem], server_time: datetime, headers: Sequence[Sequence[Header]] | None
+    answered: Sequence[_BatchItem], server_time: datetime, headers: Sequence[Sequence[WholeHeader]] | None
 ) -> BatchAnswer:
     """The ordinary batch answer: every item is the answer to a query."""
     items: dict[str, Page | Written | RequestError] = {}
@@ -265,7 +265,7 @@ def _item(
         return unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid)
 
 
-def _found(parts: _Parts, server_time: datetime, headers: Sequence[Header] | None = None) -> Page:
+def _found(parts: _Parts, server_time: datetime, headers: Sequence[WholeHeader] | None = None) -> Page:
     key = next((key for key, rows in parts.items() if not isinstance(rows, int)), None)
     if key is None:
         return Page([], [], 0, server_time, _total_count(parts))

@@ -19,6 +19,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -137,6 +138,9 @@ ON CONFLICT (realm_id, entity, key) DO UPDATE SET
     run_id = excluded.run_id, code = excluded.code, message = excluded.message, raw = excluded.raw,
     refused_at = excluded.refused_at
 """
+
+
+_BY_ID = attrgetter("id")
 
 
 class Landing:
@@ -351,7 +355,10 @@ def _layers(records: Sequence[Record]) -> list[list[Record]]:
     A statement cannot touch a row twice, so a page that repeats an Id takes several. Two pages that share
     rows take them in the same order, so that they wait for one another and never deadlock.
     """
-    layers: list[dict[str, Record]] = [{}]
+    layers = [{record.id: record for record in records}]
+    if len(layers[0]) == len(records):
+        return [sorted(records, key=_BY_ID)]
+    layers = [{}]
     for record in records:
         for layer in layers:
             if record.id not in layer:
@@ -359,7 +366,7 @@ def _layers(records: Sequence[Record]) -> list[list[Record]]:
                 break
         else:
             layers.append({record.id: record})
-    return [sorted(layer.values(), key=lambda record: record.id) for layer in layers]
+    return [sorted(layer.values(), key=_BY_ID) for layer in layers]
 
 
 def _moved(checkpoint: Checkpoint | None) -> tuple[object, ...]:

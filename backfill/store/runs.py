@@ -55,6 +55,20 @@ ADD_REALMS = """
 INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
 """
 
+# Realms that a run of all has not got yet, and those it parked that have been connected again since.
+NEWCOMERS = """
+WITH come AS (
+    SELECT realm.realm_id, realm.weight
+    FROM backfill.realm LEFT JOIN backfill.realm_run AS part ON part.realm_id = realm.realm_id AND part.run_id = $1
+    WHERE realm.state = 'active' AND (part.realm_id IS NULL OR part.state = 'parked')
+),
+added AS (
+    INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, realm_id FROM come
+    ON CONFLICT (run_id, realm_id) DO UPDATE SET state = 'pending', finished_at = NULL
+)
+SELECT realm_id, weight FROM come ORDER BY realm_id
+"""
+
 # A realm that was parked and has been imported anew is work again.
 REOPEN_REALMS = """
 UPDATE backfill.realm_run AS part SET state = 'pending', finished_at = NULL
@@ -111,6 +125,15 @@ class Runs:
                 await connection.execute(REOPEN_REALMS, run_id)
             await connection.execute(ADD_REALMS, run_id, sorted(realm_ids))
         return Started(run_id=run_id, resumed=resumed)
+
+    async def newcomers(self, run_id: RunId) -> Mapping[RealmId, float]:
+        """Realms, each with its weight, that were registered or connected again since the run looked last.
+
+        They are added to the run.
+        """
+        async with self._database.control() as connection:
+            rows = await connection.fetch(NEWCOMERS, run_id)
+        return {RealmId(row["realm_id"]): row["weight"] for row in rows}
 
     async def heartbeat(self, run_id: RunId) -> bool:
         """Say that we are at work. False: the run was taken over, so others thought us dead; leave it to them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from backfill.jobs.fleet import FleetResult, Trouble
 from backfill.model import RealmId, RunId
 from backfill.store.owners import Owner
 from tests.cli.conftest import Query
-from tests.processes import Backfill, Intuit, simulated
+from tests.gate import gated
+from tests.processes import Backfill, Intuit, ended, eventually, simulated
 
 REALM = RealmId("1")
 
@@ -156,6 +158,35 @@ def test_a_revoked_realm_is_parked_and_every_other_goes_on(user: Backfill, tmp_p
         assert gone not in {realm for realm, summed in intuit.summary().items() if summed["by_status"].get("200")}
         alone = connected.run("extract", "--json", "--realm", others[0], "--entity", "Customer")
         assert (alone.code, alone.json()["realms"]["total"]) == (0, 1)
+
+
+def test_who_is_connected_while_a_run_goes_on_is_read_by_it(user: Backfill, tmp_path: Path, query: Query) -> None:
+    """Two companies come with their first tokens, one of them parked before: its owner connects it again."""
+    with simulated(tmp_path, realms=3, rows="100:120") as intuit, gated(intuit) as gate:
+        connected = user.having(**intuit.variables)
+        known, late, parked = intuit.realm_ids
+        rows = Path(intuit.realms_file).read_text().splitlines()
+        of_realm = {json.loads(row)["realm_id"]: row for row in rows}
+        for realm_id in (known, parked):
+            assert connected.run("realms", "import", "-", stdin=of_realm[realm_id].encode()).code == 0
+        query(
+            "UPDATE backfill.realm SET state = 'parked', parked_code = 'c', parked_message = 'm', parked_action = 'a',"
+            " parked_at = now() WHERE realm_id = $1",
+            parked,
+        )
+        gate.let(1)
+        arguments = ["extract", "--json", "--entity", "Customer"]
+        with connected.having(QBO_BASE_URL=gate.url).started(*arguments) as process:
+            gate.full(process)
+            for realm_id in (late, parked):
+                assert connected.run("realms", "import", "-", stdin=of_realm[realm_id].encode()).code == 0
+            joined = "SELECT count(*) FROM backfill.realm_run"
+            assert eventually(lambda: query(joined)[0][0] == 3)
+            gate.open()
+            done = ended(process)
+        assert done.code == 0, done.stderr
+        assert done.json()["realms"] == {"total": 3, "proven": 3, "unproven": 0, "parked": 0}
+        assert query("SELECT count(DISTINCT run_id) FROM backfill.realm_run")[0][0] == 1
 
 
 def test_a_realm_that_another_process_owns_is_left_out_if_asked(

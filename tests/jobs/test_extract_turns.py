@@ -154,7 +154,7 @@ class TestOneRealmRests:
         assert took[1] <= took[0] + 3
 
     async def later(self, of: World) -> AsyncIterator[RealmId]:
-        await anyio.sleep(8)
+        await anyio.sleep(5)
         for realm_id in of.late:
             yield realm_id
 

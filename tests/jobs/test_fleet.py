@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import anyio
@@ -40,7 +40,9 @@ class Fleet:
         self.ended: dict[str, float] = {}
         self.stop_at_s = float("inf")
 
-    async def work(self, job: Job, realms: list[RealmId] | None = None) -> FleetResult:
+    async def work(
+        self, job: Job, realms: list[RealmId] | None = None, joining: AsyncIterator[RealmId] | None = None
+    ) -> FleetResult:
         async def timed(lease: Lease, _turn: Turn, /) -> RealmOutcome:
             self.began[lease.realm_id] = anyio.current_time()
             try:
@@ -56,6 +58,7 @@ class Fleet:
             observe=self.events.append,
             options=self.options,
             stopping=lambda: anyio.current_time() >= self.stop_at_s,
+            joining=joining,
         )
 
     def owners(self) -> set[str | None]:
@@ -159,6 +162,44 @@ async def test_once_asked_to_stop_no_realm_is_begun() -> None:
     assert sorted(result.proven) == ["0", "1", "2", "3"]
     assert sorted(result.stopped) == ["4", "5", "6", "7", "8", "9"]
     assert set(fleet.began) == {"0", "1", "2", "3"}
+
+
+class TestJoining:
+    async def test_who_joins_is_worked_and_the_call_ends_with_the_last(self) -> None:
+        async def newcomers() -> AsyncIterator[RealmId]:
+            await anyio.sleep(1.5)
+            yield REALMS[1]
+            await anyio.sleep(1000)
+            yield REALMS[2]
+
+        result = await (fleet := Fleet()).work(taking({"0": 2, "1": 3}), REALMS[:1], newcomers())
+        assert sorted(result.proven) == ["0", "1"]
+        assert fleet.began == {"0": 0, "1": 1.5}
+        assert anyio.current_time() == 4.5
+
+    async def test_a_parked_realm_that_is_connected_again_is_not_parked_any_more(self) -> None:
+        broken: dict[str, BackfillError] = {"1": TokenError("dead", realm_id="1", code="x", action="connect it again")}
+
+        async def newcomers() -> AsyncIterator[RealmId]:
+            await anyio.sleep(1.5)
+            broken.clear()
+            yield REALMS[1]
+
+        result = await Fleet().work(failing(broken), REALMS[:2], newcomers())
+        assert sorted(result.proven) == ["0", "1"]
+        assert (result.parked, result.troubles) == ([], [])
+
+    async def test_what_keeps_newcomers_from_being_seen_stops_everything(self) -> None:
+        async def newcomers() -> AsyncIterator[RealmId]:
+            await anyio.sleep(0.5)
+            raise UnavailableError("the database is gone")
+            yield
+
+        fleet = Fleet()
+        with pytest.raises(UnavailableError, match="database"):
+            await fleet.work(taking({}), joining=newcomers())
+        assert anyio.current_time() == 0.5
+        assert fleet.owners() == {None}
 
 
 class TestLeases:

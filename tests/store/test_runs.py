@@ -127,6 +127,21 @@ async def test_what_is_done_stays_done_and_what_was_parked_is_tried_after_a_new_
     assert await runs(database).unfinished_realms(first.run_id) == [OTHER_REALM]
 
 
+async def test_newcomers_are_those_it_does_not_have_and_those_it_parked_that_are_connected_again(
+    database: Database, realms: Realms, vault: TokenVault
+) -> None:
+    owner = dead_owner()
+    run_id = (await runs(database, owner).start("extract", SCOPE, [REALM])).run_id
+    assert await runs(database).newcomers(run_id) == {OTHER_REALM: 1.0}
+    assert await runs(database).newcomers(run_id) == {}, "it has it now"
+    store = PostgresStore(database, owner=owner)
+    await store.park(OTHER_REALM, run_id, code="c", message="m", action="a")
+    assert await runs(database).newcomers(run_id) == {}
+    await realms.import_grants([RealmGrant(OTHER_REALM, Secret("new"), weight=3)], vault, granted_at=NOW)
+    assert await runs(database).newcomers(run_id) == {OTHER_REALM: 3.0}
+    assert set(await runs(database).unfinished_realms(run_id)) == {REALM, OTHER_REALM}
+
+
 async def test_of_two_commands_at_once_one_takes_it_over(database: Database) -> None:
     await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
     outcomes: list[Started] = []
