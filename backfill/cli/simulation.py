@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from backfill.errors import UsageError
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
-from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
 
 FILE_BYTES_MAX = 1024 * 1024
 """A profile is written by hand."""
@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, object] = {"latency_s": 0.15, "jitter_s": 0.05}
 """Where the command differs from the library, which answers at once: Intuit's answers take about that long."""
 
 
-_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App}
+_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App, "reports": ReportSettings}
 """Settings that are tables themselves."""
 
 

@@ -27,6 +27,7 @@ from backfill.simulator.faults import (
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.query.answer import answer_query
 from backfill.simulator.reads import BY_PATH, read_object, read_singleton
+from backfill.simulator.reports.shelf import Shelf
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.writing.replays import Replays, checked_id
 from backfill.simulator.writing.requests import BAD_ENCODING, act, body_of, included
@@ -42,11 +43,13 @@ class Api:
         self._files = files or Files(settings)
         self._answers: defaultdict[str, Replays[Answer]] = defaultdict(partial(Replays, settings))
         self._items: defaultdict[str, Replays[bytes]] = defaultdict(partial(Replays, settings))
+        self._shelves: dict[str, Shelf] = {}
 
     def handle(self, call: Call) -> Answer:
         """The whole answer to one call. Never raises for anything a client can send."""
         company = self._fleet.company(call.realm_id)
-        acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id])
+        shelf = self._shelves.setdefault(call.realm_id, Shelf(company))
+        acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
         try:
             answers = self._answers[call.realm_id]
             return answers.once(_request_id(call), _content_of(call), acting.instant, lambda: _answer(acting))
@@ -61,6 +64,8 @@ def asked(call: Call) -> str:
             return call.params.get("query", "") if call.method == "GET" else call.body.decode(errors="replace")
         case "cdc":
             return f"{call.params.get('entities', '')} since {call.params.get('changedSince', '')}"
+        case "reports":
+            return "&".join(f"{name}={value}" for name, value in call.params.items())
         case "batch":
             try:
                 return statements(items_of(call.body))

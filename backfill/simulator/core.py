@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 
 import anyio
 from anyio.abc import TaskGroup
@@ -32,6 +33,7 @@ from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, Reque
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
 from backfill.simulator.xml_form import in_json, in_xml
+from backfill.wire import Lane
 
 OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
 """What the gateway answers to OPTIONS: no word of other origins, so that no browser's script may call the API."""
@@ -111,7 +113,7 @@ class Simulator:
         admission = self._admit(call)
         try:
             answer = self._finished(call, admission)
-            await _pass(back_s)
+            await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
                 self.throttle.depart(call.realm_id, admission.app)
@@ -193,7 +195,16 @@ class Simulator:
             answer = replace(answer, body=body)
         if asks_invoice_links(call):
             answer = with_invoice_links(answer, call.origin, call.realm_id)
-        return answer if call.accepts_json else in_xml(answer)
+        if not call.accepts_json:
+            answer = in_xml(answer)
+        return self._spoilt(answer) if call.lane is Lane.REPORT and answer.status == HTTPStatus.OK else answer
+
+    def _spoilt(self, answer: Answer) -> Answer:
+        """A good report, or by chance nothing of it, or half."""
+        share = self.settings.reports.spoilt
+        if not share or self._rng.random() >= share:
+            return answer
+        return replace(answer, body=answer.body[: len(answer.body) // 2] if self._rng.random() < 0.5 else b"")
 
     def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
         """The answer with all its headers, under an id of its own where none is given."""

@@ -30,7 +30,10 @@ QBO_VERSION = "1944.190"  # of the recordings; nothing may depend on it
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the simulator answers, before the headers that every answer has. `code` and `rows` are for the log."""
+    """What the simulator answers, before the headers that every answer has. `code` and `rows` are for the log.
+
+    `work_s` is how long the server is at it, beside the way there and back.
+    """
 
     status: int
     body: bytes
@@ -38,6 +41,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
     rows: int = 0
+    work_s: float = 0.0
 
 
 def time_text(instant: datetime) -> str:

@@ -64,6 +64,46 @@ class ServerLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """How the service of reports behaves."""
+
+    cells: int = 400_000
+    """Most cells of a report, its headings and totals counted too; beyond them it is cut, inside a good answer."""
+    shape: Literal["old", "modern"] = "old"
+    """Who answers a call that does not ask for the preview: the service of the recordings, or that of 2026."""
+    lists: Literal["wrapped", "bare"] = "wrapped"
+    """Undocumented: whether rows, columns and cells of the modern shape stand in objects, or as lists alone."""
+    lone_subaccount: Literal["recorded", "own"] = "recorded"
+    """Where a general ledger has the Id of an account that is the only one below another, which posts nothing itself:
+    in the recording the upper one bears it."""
+    base_s: float = 0.0
+    """How long any report takes beside the latency."""
+    cell_s: float = 0.0
+    """How long each cell of a report takes, also of those that are cut off."""
+    wide_columns: int = 25
+    """From more columns than this Intuit warns of."""
+    wide_factor: float = 4.0
+    """So many times longer the cells of a wide report take. Not published."""
+    deadline_s: float = 120.0
+    """A report that takes longer is given up, and its answer is 504. Divided by `limits_scale`, as all the above."""
+    spoilt: float = 0.0
+    """Share of good answers whose body is empty, or cut."""
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for what no service can do."""
+        times = (self.base_s, self.cell_s, self.wide_factor)
+        _require(
+            (
+                ("reports.cells is at least 1,000", self.cells >= 1_000),
+                ("the times of reports are at least 0", min(times) >= 0 and max(times) < inf),
+                ("reports.deadline_s is above 0", 0 < self.deadline_s < inf),
+                ("reports.spoilt is 0 to 1", 0 <= self.spoilt <= 1),
+                ("reports.shape is old or modern", self.shape in {"old", "modern"}),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
     """One simulated QuickBooks. The defaults are what is documented, or the likeliest where nothing is."""
 
@@ -154,6 +194,9 @@ class SimulatorSettings:
     """Undocumented: whether a refusal is remembered too, and given again."""
     poison_code: Literal["4002", "10000"] = "4002"
     """Which of the two recorded faults a poisoned page answers."""
+
+    # Reports
+    reports: ReportSettings = field(default_factory=ReportSettings)
 
     # The world around
     changes_per_minute: float = 0.0

@@ -58,7 +58,9 @@ def in_xml(answer: Answer) -> Answer:
     """The answer as XML, if it is JSON; a file stays what it is."""
     if not answer.content_type.startswith("application/json"):
         return answer
-    whole = "".join(_written("IntuitResponse", decode(answer.body) | {"xmlns": NAMESPACE}))
+    said = decode(answer.body)
+    root = "Report" if "ReportName" in said.get("Header", ()) else "IntuitResponse"
+    whole = "".join(_written(root, said | {"xmlns": NAMESPACE}))
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{whole}'
     return replace(answer, body=body.encode(), content_type=XML)
 
@@ -77,9 +79,14 @@ def _written(name: str, value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
         yield f"<{name}>{_text(value)}</{name}>"
         return
-    small = {key: part for key, part in value.items() if key[:1].islower() and key != "value" and part is not None}
+    is_cell = name == "ColData"  # of a report: its value is an attribute too
+    small = {
+        key: part
+        for key, part in value.items()
+        if key[:1].islower() and (key != "value" or is_cell) and part is not None
+    }
     attributes = "".join(f" {key}={quoteattr(_plain(part))}" for key, part in small.items())
-    inner = _text(value["value"]) if "value" in value else "".join(_children(value, small))
+    inner = _text(value["value"]) if "value" in value and not is_cell else "".join(_children(value, small))
     yield f"<{name}{attributes}>{inner}</{name}>"
 
 

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from backfill.simulator.books.entries import Booked, Party, Posting
+from backfill.simulator.books.entries import Booked, Party
+from backfill.simulator.books.ordered import Ordered, Posted
 from backfill.simulator.books.stock import Stock
 
 START = "InventoryStart"
 """The entity of what an item was set up with: QuickBooks shows it in reports, and not through the API."""
 
+_AFTER_THE_LINES = 10_000
+"""Where in a transaction the costs of stock begin: by Intuit's limit it has no more lines of its own."""
 
-class Posted(NamedTuple):
-    """A posting with the transaction it belongs to. They sort by day, then as entered, then as in the document."""
 
-    day: str
-    number: int
-    """The transaction's Id as a number: the order in which transactions of one day were entered."""
+class Origin(NamedTuple):
+    """Where postings come from: a transaction, or (`START` and an item's Id) the stock of an item."""
+
     entity: str
     id: str
-    posting: Posting
 
 
 class Daybook:
     """Postings by transaction, and in the order of their days.
 
-    The order is made when first asked for and kept until the next change. Costs of stock come from `stocks` each
-    time, since a purchase of long ago may have changed them.
+    Costs of stock are made anew for the items whose stock has changed, since a purchase of long ago may have changed
+    them, when next somebody asks.
     """
 
     def __init__(self, stocks: Mapping[str, Stock]) -> None:
         self._stocks = stocks
-        self._entries: dict[tuple[str, str], Booked] = {}
-        self._ordered: list[Posted] | None = None
-        self._by_account: dict[str, list[Posted]] | None = None
+        self._entries: dict[Origin, Booked] = {}
+        self._ordered: Ordered[Origin] = Ordered()
+        self._restocked: set[str] = set(stocks)
 
     def __len__(self) -> int:
         """How many transactions post anything at all by themselves."""
@@ -45,30 +43,52 @@ class Daybook:
 
     def replace(self, before: Iterable[Booked], after: Iterable[Booked]) -> None:
         """Take out what was booked and put in what is."""
-        for booked in before:
-            self._entries.pop((booked.entity, booked.id), None)
-        for booked in after:
-            if booked.effects.postings:
-                self._entries[booked.entity, booked.id] = booked
-        self.forget_order()
+        old = {Origin(booked.entity, booked.id): booked for booked in before}
+        new = {Origin(booked.entity, booked.id): booked for booked in after}
+        for origin in {**old, **new}:
+            booked = new.get(origin)
+            if booked is None or not booked.effects.postings:
+                self._entries.pop(origin, None)
+                self._ordered.put(origin, ())
+            else:
+                self._entries[origin] = booked
+                self._ordered.put(origin, _rows(booked))
+        for booked in (*old.values(), *new.values()):
+            self.restock(movement.item for movement in booked.effects.movements)
 
-    def forget_order(self) -> None:
-        """Something has changed, if only in stock."""
-        self._ordered = self._by_account = None
+    def restock(self, items: Iterable[str]) -> None:
+        """The stock of the items has changed, or has begun."""
+        self._restocked.update(items)
+
+    @property
+    def booked(self) -> Collection[Booked]:
+        """Every transaction that posts anything by itself."""
+        return self._entries.values()
+
+    def of_transaction(self, entity: str, object_id: str) -> Sequence[Posted]:
+        """What a transaction posts by itself, in its own order."""
+        return self._ordered.of(Origin(entity, object_id))
+
+    def stock_postings(self) -> Iterator[Posted]:
+        """What stock posts: what items began with, and what their movements cost."""
+        self._settle_stock()
+        for item in self._stocks:
+            yield from self._ordered.of(Origin(START, item))
 
     def postings(self, *, start: str = "", end: str = "", account: str = "") -> Sequence[Posted]:
         """In order, from day `start` to day `end`, both included (ISO; empty: without bound), of one account or all."""
-        rows = self._of_account(account) if account else self._all()
-        first = bisect_left(rows, start, key=attrgetter("day"))
-        last = bisect_right(rows, end, key=attrgetter("day")) if end else len(rows)
-        return rows[first:last]
+        self._settle_stock()
+        return self._ordered.postings(start=start, end=end, account=account)
+
+    def unsorted(self, *, start: str = "", end: str = "") -> Iterator[Posted]:
+        """The same of all accounts in no order, which is quicker where only sums are wanted."""
+        self._settle_stock()
+        return self._ordered.unsorted(start=start, end=end)
 
     def balances(self, *, as_of: str = "") -> dict[str, int]:
         """Account to cents, debit positive, at the end of day `as_of` (empty: of all). They add up to 0."""
-        sums: dict[str, int] = defaultdict(int)
-        for posted in self.postings(end=as_of):
-            sums[posted.posting.account] += posted.posting.cents
-        return {account: cents for account, cents in sums.items() if cents}
+        self._settle_stock()
+        return self._ordered.balances(as_of=as_of)
 
     def party_balances(self, account: str, *, as_of: str = "") -> dict[Party, int]:
         """Party to cents of home currency, debit positive, on one account at the end of day `as_of`."""
@@ -77,29 +97,24 @@ class Daybook:
             sums[posted.posting.party] += posted.posting.cents
         return {party: cents for party, cents in sums.items() if cents}
 
-    def _all(self) -> list[Posted]:
-        if self._ordered is None:
-            self._ordered = sorted(self._unordered(), key=_place)
-        return self._ordered
-
-    def _of_account(self, account: str) -> list[Posted]:
-        if self._by_account is None:
-            self._by_account = defaultdict(list)
-            for posted in self._all():
-                self._by_account[posted.posting.account].append(posted)
-        return self._by_account.get(account, [])
-
-    def _unordered(self) -> Iterator[Posted]:
-        for (entity, object_id), booked in self._entries.items():
-            for posting in booked.effects.postings:
-                yield Posted(booked.day, int(object_id), entity, object_id, posting)
-        for item, stock in self._stocks.items():
-            for posting in stock.start.postings:
-                yield Posted(stock.start.day, 0, START, item, posting)
-            for moved, postings in stock.costs():
-                for posting in postings:
-                    yield Posted(moved.day, moved.number, moved.entity, moved.id, posting)
+    def _settle_stock(self) -> None:
+        for item in sorted(self._restocked & self._stocks.keys()):
+            self._ordered.put(Origin(START, item), tuple(_costs(item, self._stocks[item])))
+        self._restocked.clear()
 
 
-def _place(posted: Posted) -> tuple[str, int, str, int]:
-    return posted.day, posted.number, posted.entity, posted.posting.line
+def _rows(booked: Booked) -> tuple[Posted, ...]:
+    number = int(booked.id)
+    return tuple(
+        Posted(booked.day, number, booked.entity, place, booked.id, posting)
+        for place, posting in enumerate(booked.effects.postings)
+    )
+
+
+def _costs(item: str, stock: Stock) -> Iterator[Posted]:
+    for place, posting in enumerate(stock.start.postings):
+        yield Posted(stock.start.day, 0, START, place, item, posting)
+    for moved, postings in stock.costs():
+        place = _AFTER_THE_LINES + 2 * moved.line
+        for side, posting in enumerate(postings):
+            yield Posted(moved.day, moved.number, moved.entity, place + side, moved.id, posting)

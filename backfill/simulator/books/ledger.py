@@ -54,7 +54,7 @@ class Ledger:
             self._stocks[start.item] = Stock(start)
             tally.add(start.postings)
             if self._daybook is not None:
-                self._daybook.forget_order()
+                self._daybook.restock([start.item])
         return tally.moves()
 
     def enter(self, booked: Booked) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -86,6 +86,11 @@ class Stock:
         """What stock posts by itself, movement by movement in their order; what it was set up with is not in it."""
         for moved, value in self._values():
             yield Costed(moved, _of_movement(moved.movement, value))
+
+    @property
+    def moved(self) -> Sequence[Moved]:
+        """Every movement, in the order in which they are counted."""
+        return self._moved
 
     def totals(self) -> dict[str, int]:
         """Account to the cents that stock posts on it by itself, what it was set up with included."""

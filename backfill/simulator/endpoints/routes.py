@@ -9,11 +9,13 @@ from backfill.simulator.endpoints.attachments import download, upload
 from backfill.simulator.endpoints.entitlements import entitlements
 from backfill.simulator.endpoints.forms import printed, sent
 from backfill.simulator.endpoints.rates import exchange_rate, tax_classification
+from backfill.simulator.reports.answer import report
 
 ENDPOINTS: Mapping[tuple[str, str], Handler] = {
     ("GET", "download"): download,
     ("GET", "exchangerate"): exchange_rate,
     ("GET", "entitlements"): entitlements,
+    ("GET", "reports"): report,
     ("GET", "taxclassification"): tax_classification,
     ("POST", "upload"): upload,
 }

@@ -69,3 +69,27 @@ def test_costs_of_stock_are_among_the_postings_and_so_is_what_it_began_with() ->
         ("2026-01-03", "Invoice", "cogs", 50),
     ]
     assert daybook.postings()[-1].posting.party == AMY
+
+
+def test_a_change_of_stock_costs_anew_what_was_sold_before() -> None:
+    stock = Stock(Start("pump", "2026-01-01", UNIT, 50, "stock", "equity"))
+    daybook = Daybook({"pump": stock})
+    sold = Movement("pump", -2 * UNIT, "stock", "cogs", line=0)
+    stock.add("Invoice", "5", "2026-01-03", sold)
+    daybook.replace((), [Booked("Invoice", "5", "2026-01-03", Effects((), (sold,)))])
+    assert daybook.balances()["cogs"] == 100
+    bought = Movement("pump", UNIT, "stock", "cogs", cents=70, line=0)
+    stock.add("Bill", "6", "2026-01-02", bought)
+    paid = (Posting("stock", 70, 70, line=0), Posting("ap", -70, -70))
+    daybook.replace((), [Booked("Bill", "6", "2026-01-02", Effects(paid, (bought,)))])
+    assert daybook.balances(as_of="2026-01-02") == {"equity": -50, "stock": 120, "ap": -70}
+    assert daybook.balances() == {"equity": -50, "ap": -70, "cogs": 120}
+    assert [posted.posting.cents for posted in daybook.postings(account="cogs")] == [120]
+
+
+def test_a_transaction_s_postings_stay_in_its_own_order_whatever_account_they_are_on() -> None:
+    daybook = Daybook({})
+    postings = (Posting("z", 3, 3), Posting("a", -1, -1, line=0), Posting("m", -2, -2))
+    daybook.replace((), [Booked("Invoice", "1", "2026-01-01", Effects(postings, ()))])
+    assert [posted.posting.account for posted in daybook.postings()] == ["z", "a", "m"]
+    assert [posted.posting for posted in daybook.of_transaction("Invoice", "1")] == list(postings)
