@@ -24,7 +24,7 @@ def account(account_id: str) -> str:
 def figures(report: Report, document: ReportDocument) -> Figures:
     """What `document` comes to."""
     keys = {column.key for column in document.columns}
-    if report.subject is Subject.ACCOUNT and any(key.startswith("rbal_") for key in keys):
+    if report.ledger:
         return _ledger(document, keys)
     if {"debit", "credit"} <= keys:
         return Figures(closing=_debits(document.rows))

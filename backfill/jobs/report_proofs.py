@@ -201,10 +201,10 @@ def _wrong_closings(
 def _wrong_result(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:
     """A profit and loss statement's periods since the year's beginning against the balance sheet's own net income."""
     sheets = _together(_of_companion(evidence))
-    if not evidence.asked.report.adds_up or not any(_NET_INCOME in sheet.figures.closing for sheet in sheets):
-        return  # another report, or sheets that do not tell their net income apart
-    if any(stretch.figures.opening for stretch in own):
-        return  # a ledger, which is held against the accounts
+    if not any(_NET_INCOME in sheet.figures.closing for sheet in sheets):
+        return  # of another report, or of sheets that do not tell their net income apart
+    if not any(_NET_INCOME in stretch.figures.change for stretch in own):
+        return
     for sheet in sheets:
         year = Period(report_periods.fiscal_year_start(sheet.dates.end, evidence.facts.fiscal_month), sheet.dates.end)
         tiles = report_periods.tiling(year, [stretch.dates for stretch in own])

@@ -20,8 +20,10 @@ _GENERIC = {
 
 _NUMERIC_TYPES = frozenset({"money", "rate", "percent", "numeric"})
 _NUMERIC_KEY = re.compile(r"(?:_amount|_amt|_bal|_price|_cost|_value)$|^(?:quantity|rate|debit|credit|total)$")
-_NOT_SUMMED = re.compile(r"^rbal_|rate$|_price$|_cost$|percent|^past_due$")
-"""Running balances, prices and days: numbers whose sum means nothing."""
+_SUMMED_KEY = re.compile(r"^(?!rbal_)(?:.*(?:amount|_amt|_open_bal)|debit|credit|total)$")
+"""Columns of detail reports that a total sums up: not running balances, prices, quantities on hand or days."""
+_AVERAGE_KEY = re.compile(r"avg|average|_price$|_cost$|percent")
+"""Money whose sum means nothing."""
 
 TOTAL = "total"
 """The key of the column that the others of its row add up to."""
@@ -53,7 +55,9 @@ def is_number(column: ReportColumn) -> bool:
 
 def is_summed(column: ReportColumn) -> bool:
     """Whether a section's Summary says the sum of the column."""
-    return is_number(column) and not _NOT_SUMMED.search(column.key) and column.type.lower() not in {"rate", "percent"}
+    if column.type.lower() == "money":
+        return not column.key.startswith("rbal_") and _AVERAGE_KEY.search(column.key) is None
+    return _SUMMED_KEY.search(column.key) is not None
 
 
 def _leaves(shape: Sequence[Column], heading: str) -> Iterator[tuple[Column, str]]:

@@ -108,6 +108,8 @@ class Report:
     """It knows the filter `account`, so that even one day of it can be read in parts without a row cut apart."""
     totalled: bool = True
     """Each section ends with a Summary: one that does not was cut."""
+    ledger: bool = False
+    """Its running balances begin with what each account had before: one period's end is the next one's beginning."""
     ties_to: str = ""
     """The as-of report of the same books that its periods must lead up to."""
     countries: frozenset[str] = frozenset()
@@ -156,7 +158,14 @@ _ROWS: tuple[Report, ...] = (
         shown=("account", "total"),
         ties_to="BalanceSheet",
     ),
-    _flow("ProfitAndLossDetail", subject=Subject.ACCOUNT, based=True, columns=_LEDGER, by_account=True),
+    _flow(
+        "ProfitAndLossDetail",
+        subject=Subject.ACCOUNT,
+        based=True,
+        columns=_LEDGER,
+        by_account=True,
+        ties_to="BalanceSheet",
+    ),
     _as_of("BalanceSheet", subject=Subject.ACCOUNT, based=True, by=True, shown=("account", "total")),
     _flow("CashFlow", subject=Subject.ACCOUNT, by=True, shown=("account", "total")),
     _as_of("TrialBalance", subject=Subject.ACCOUNT, based=True, shown=("account", "debit", "credit")),
@@ -166,6 +175,7 @@ _ROWS: tuple[Report, ...] = (
         based=True,
         columns=_LEDGER,
         by_account=True,
+        ledger=True,
         ties_to="BalanceSheet",
     ),
     _list(
@@ -205,7 +215,15 @@ _ROWS: tuple[Report, ...] = (
     _as_of("InventoryValuationSummary", dates=Dates.REPORT_DATE, subject=Subject.ITEM),
     _list("InventoryValuationDetail", subject=Subject.ITEM, totalled=False),
     _flow("TaxSummary", based=True, totalled=False),
-    _flow("GeneralLedgerFR", subject=Subject.ACCOUNT, based=True, columns=_LEDGER, by_account=True, countries=_FRANCE),
+    _flow(
+        "GeneralLedgerFR",
+        subject=Subject.ACCOUNT,
+        based=True,
+        columns=_LEDGER,
+        by_account=True,
+        ledger=True,
+        countries=_FRANCE,
+    ),
     _as_of("TrialBalanceFR", subject=Subject.ACCOUNT, based=True, countries=_FRANCE),
     _list("JournalReportFR", totalled=False, countries=_FRANCE),
     _list("FECReport", totalled=False, countries=_FRANCE),

@@ -59,7 +59,7 @@ def test_unknown_columns_are_an_error() -> None:
 
 def test_what_ties_to_another_ties_to_a_balance_of_the_same_books() -> None:
     tied = [row for row in REPORTS.values() if row.ties_to]
-    assert {row.name for row in tied} == {"ProfitAndLoss", "GeneralLedger"}
+    assert {row.name for row in tied} == {"ProfitAndLoss", "ProfitAndLossDetail", "GeneralLedger"}
     for row in tied:
         assert REPORTS[row.ties_to].kind is Kind.AS_OF
         assert row.adds_up
