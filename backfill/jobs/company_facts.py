@@ -73,6 +73,8 @@ class CompanyFacts:
     first_date: date
     """Nothing in the books is dated before."""
     accounts: Mapping[str, Account]
+    multicurrency: bool = False
+    """Transactions may be in other currencies than the company's own."""
 
 
 class _CompanyInfo(msgspec.Struct):
@@ -85,8 +87,13 @@ class _AccountingPrefs(msgspec.Struct):
     FirstMonthOfFiscalYear: str = ""
 
 
+class _CurrencyPrefs(msgspec.Struct):
+    MultiCurrencyEnabled: bool = False
+
+
 class _Preferences(msgspec.Struct):
     AccountingInfoPrefs: _AccountingPrefs = msgspec.field(default_factory=_AccountingPrefs)
+    CurrencyPrefs: _CurrencyPrefs = msgspec.field(default_factory=_CurrencyPrefs)
 
 
 class _Dated(msgspec.Struct):
@@ -127,6 +134,7 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
             or 1,
             first_date=min((day for day in dates if day is not None), default=today),
             accounts=await _accounts(work, answers.items[2]),
+            multicurrency=prefs.CurrencyPrefs.MultiCurrencyEnabled,
         )
 
 

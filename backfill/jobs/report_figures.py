@@ -64,7 +64,8 @@ def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal], keys: It
 
 def _ledger(document: ReportDocument, keys: set[str]) -> Figures:
     """By account: the balance before, where it is said or can be told, and what was posted."""
-    amount_key, balance_key = next((pair for pair in _LEDGER_COLUMNS if pair[0] in keys), _LEDGER_COLUMNS[-1])
+    shown = {key for row in document.rows for key in row.cells}
+    amount_key, balance_key = next((pair for pair in _LEDGER_COLUMNS if shown & set(pair)), _LEDGER_COLUMNS[-1])
     rows_of: dict[str, list[ReportRow]] = defaultdict(list)
     for row in document.rows:
         if row.type in {RowType.DATA, RowType.OPENING} and row.account_id is not None:

@@ -81,7 +81,8 @@ def what_to_ask(options: ReportOptions, facts: CompanyFacts) -> list[Asked]:
             continue
         for basis in options.bases if report.based else (None,):
             for by in options.by if report.by else ("",):
-                asked = Asked(report, parameters(report, basis=basis, by=by), basis, by)
+                words = parameters(report, basis=basis, by=by, multicurrency=facts.multicurrency)
+                asked = Asked(report, words, basis, by)
                 found.setdefault((report.name, asked.key), asked)
     for asked in list(found.values()):
         if asked.report.ties_to:

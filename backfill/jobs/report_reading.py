@@ -20,7 +20,7 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
 from backfill.jobs.work import RealmWork
-from backfill.model import Period, ReportPart
+from backfill.model import Period, ReportPart, RowType
 from backfill.qbo.report_calls import Parameters, narrowed
 from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
 
@@ -136,8 +136,9 @@ class PeriodReader:
             short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)
             found = [replace(cut, accounts=half) for half in halves]
             return found if short else [finer for half in found for finer in self._finer(half)]
-        identity = tuple(key for key in report.columns if key in IDENTITY_COLUMNS)
-        columns = report.columns if cut.columns is None else cut.columns
+        asked = dict(cut.narrow(self.planned.asked.parameters)).get("columns", "")
+        columns = tuple(asked.split(",")) if asked else ()
+        identity = tuple(key for key in columns if key in IDENTITY_COLUMNS)
         others = tuple(key for key in columns if key not in identity)
         if len(others) > 1:
             return [replace(cut, columns=(*identity, *half)) for half in _halves(others)]
@@ -160,7 +161,8 @@ class PeriodReader:
                 faults=wrong_sums(document),
             )
         if cut == Cut():
-            self.size.came(dates.days, cells=document.cells, body_bytes=len(document.body))
+            fixed = sum(row.type is not RowType.DATA for row in document.rows) * len(document.columns)
+            self.size.came(dates.days, cells=document.cells, fixed_cells=fixed, body_bytes=len(document.body))
         work.observe(
             events.PageLanded(
                 realm_id=work.realm_id,

@@ -23,6 +23,8 @@ class Size:
     """What one report of one company takes, as far as it is known."""
 
     cells_a_day: float = 0.0
+    fixed_cells: float = 0.0
+    """What an answer has however short its period is: heads, totals, and what each account had before."""
     bytes_a_day: float = 0.0
     cells_max: int = CELLS_MAX
     """What one answer holds: less than is documented, if an answer was cut earlier."""
@@ -31,22 +33,28 @@ class Size:
 
     def days(self) -> int | None:
         """The most days to ask for at once; None: as many as are wanted."""
-        by_cells = max(1, int(self.cells_max * _FILL / self.cells_a_day)) if self.cells_a_day else None
+        by_cells = max(1, int(self._room_cells / self.cells_a_day)) if self.cells_a_day else None
         return min((days for days in (by_cells, self.days_max) if days is not None), default=None)
+
+    @property
+    def _room_cells(self) -> float:
+        """What of an answer is for what happens within its period."""
+        return max(1.0, self.cells_max * _FILL - self.fixed_cells)
 
     def room_bytes(self, days: int) -> int:
         """Memory to take before so many days are asked for."""
         return int(self.bytes_a_day * days or _FIRST_GUESS_BYTES) * _COPIES
 
-    def came(self, days: int, *, cells: int, body_bytes: int) -> None:
+    def came(self, days: int, *, cells: int, fixed_cells: int, body_bytes: int) -> None:
         """An answer came whole. The latest says most of the next: books grow."""
-        self.cells_a_day = cells / days
+        self.cells_a_day = (cells - fixed_cells) / days
+        self.fixed_cells = fixed_cells
         self.bytes_a_day = body_bytes / days
 
     def was_cut(self, days: int, *, cells: int) -> None:
         """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
         self.cells_max = max(1, min(self.cells_max, cells))
-        self.cells_a_day = max(self.cells_a_day, self.cells_max * _FILL / max(1, days // 2))
+        self.cells_a_day = max(self.cells_a_day, self._room_cells / max(1, days // 2))
 
     def took_too_long(self, days: int) -> None:
         """The server gave up, or sent nothing of use: cells do not tell how much it can do."""

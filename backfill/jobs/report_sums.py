@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from backfill.model import ReportDocument, ReportRow, RowType
-from backfill.qbo.report_columns import TOTAL, is_summed
+from backfill.qbo.report_columns import TOTAL, home_key, is_summed
 from backfill.qbo.report_rows import GRAND_TOTAL
 
 FAULTS_MAX = 20
@@ -47,7 +47,7 @@ class _Check:
 
     def __init__(self, document: ReportDocument) -> None:
         self._rows = document.rows
-        self._columns = [column.key for column in document.columns if is_summed(column)]
+        self._columns = _summed(document)
         self._across = [key for key in self._columns if key != TOTAL] if TOTAL in self._columns else []
         self._sums: dict[str, dict[str, Decimal]] = defaultdict(_nothing)
         """Path to what the rows at it and below it come to."""
@@ -83,6 +83,15 @@ class _Check:
             if set(sides) <= set(self._columns):
                 debits, credits_ = (_one(self._all, side) for side in sides)
                 yield from _differences("debits against credits", debits, credits_, ["amount"])
+
+
+def _summed(document: ReportDocument) -> list[str]:
+    """The columns to add up: of an amount that is there in the company's own currency as well, only that one."""
+    keys = [column.key for column in document.columns if is_summed(column)]
+    doubled = {key for key in keys if home_key(key) != key and home_key(key) in keys}
+    if doubled and any(home_key(key) in row.cells for row in document.rows for key in doubled):
+        return [key for key in keys if key not in doubled]
+    return keys
 
 
 def _nothing() -> dict[str, Decimal]:

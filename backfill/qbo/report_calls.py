@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from backfill.model import Period, RealmId
 from backfill.qbo.query import MINOR_VERSION
+from backfill.qbo.report_columns import home_key
 from backfill.qbo.reports import Basis, Dates, Report
 from backfill.wire import Lane, Request
 
@@ -17,15 +18,20 @@ _ACCEPT: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
 """Without it the API answers in XML."""
 
 
-def parameters(report: Report, *, basis: Basis | None, by: str = "") -> Parameters:
-    """What `report` is asked beside its period. A basis or a summary that it does not know is left out."""
+def parameters(report: Report, *, basis: Basis | None, by: str = "", multicurrency: bool = False) -> Parameters:
+    """What `report` is asked beside its period. A basis or a summary that it does not know is left out.
+
+    `multicurrency`: amounts are asked for in the company's own currency as well. Which of the two a plain amount is, is
+    not documented; a column that a company does not have is answered with empty cells.
+    """
     found: dict[str, str] = {}
     if report.based and basis is not None:
         found["accounting_method"] = basis.word
     if report.by and by:
         found["summarize_column_by"] = by
     if report.columns:
-        found["columns"] = ",".join(report.columns)
+        at_home = [home_key(key) for key in report.columns if home_key(key) != key] if multicurrency else []
+        found["columns"] = ",".join([*report.columns, *at_home])
     return tuple(sorted(found.items()))
 
 

@@ -25,6 +25,8 @@ _SUMMED_KEY = re.compile(r"^(?!rbal_)(?:.*(?:amount|_amt|_open_bal)|debit|credit
 _AVERAGE_KEY = re.compile(r"avg|average|_price$|_cost$|percent")
 """Money whose sum means nothing."""
 
+_NATURAL = re.compile(r"nat_(?=amount$)")
+
 TOTAL = "total"
 """The key of the column that the others of its row add up to."""
 
@@ -58,6 +60,11 @@ def is_summed(column: ReportColumn) -> bool:
     if column.type.lower() == "money":
         return not column.key.startswith("rbal_") and _AVERAGE_KEY.search(column.key) is None
     return _SUMMED_KEY.search(column.key) is not None
+
+
+def home_key(key: str) -> str:
+    """The column that has the same amount in the company's own currency: `subt_nat_home_amount`."""
+    return _NATURAL.sub("nat_home_", key)
 
 
 def _leaves(shape: Sequence[Column], heading: str) -> Iterator[tuple[Column, str]]:
