@@ -76,6 +76,7 @@ def mismatches(evidence: Evidence) -> list[Mismatch]:
         *_wrong_sums(evidence),
         *_broken_chain(evidence, own),
         *_wrong_result(evidence, own),
+        *_wrong_balances(evidence, own),
         *_disagreeing(evidence, own),
     ]
 
@@ -216,6 +217,25 @@ def _wrong_result(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismat
         if earned != said:
             reason = f"{evidence.asked.title} of {year}: the periods earned {earned}, BalanceSheet says {said}"
             yield Mismatch(reason, [*(part.place for part in parts), sheet.place])
+
+
+def _wrong_balances(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:
+    """A trial balance's debits against the balance sheet of the same day and run."""
+    if evidence.asked.report.kind is not Kind.AS_OF:
+        return
+    sheets = {one.dates.end: one for one in _together(_of_companion(evidence))}
+    for stretch in own:
+        sheet = sheets.get(stretch.dates.end)
+        if sheet is None or sheet.part.run_id != stretch.part.run_id:
+            continue
+        for id_, one in evidence.facts.accounts.items():
+            if one.retained or one.is_of_result or not one.classification:
+                continue
+            debit = stretch.figures.closing.get(account(id_), _ZERO)
+            said = sheet.figures.closing.get(account(id_), _ZERO)
+            if said != (debit if one.is_debit else -debit):
+                reason = f"{evidence.asked.title} of {stretch.dates.end}: account {id_} is {debit} in debit"
+                yield Mismatch(f"{reason}, {sheet.part.part.report} says {said}", [stretch.place, sheet.place])
 
 
 def _disagreeing(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:

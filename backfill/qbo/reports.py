@@ -111,7 +111,7 @@ class Report:
     ledger: bool = False
     """Its running balances begin with what each account had before: one period's end is the next one's beginning."""
     ties_to: str = ""
-    """The as-of report of the same books that its periods must lead up to."""
+    """The as-of report of the same books that it must lead up to, or agree with."""
     countries: frozenset[str] = frozenset()
     """Where it is offered, as two letters; empty: everywhere."""
 
@@ -168,7 +168,13 @@ _ROWS: tuple[Report, ...] = (
     ),
     _as_of("BalanceSheet", subject=Subject.ACCOUNT, based=True, by=True, shown=("account", "total")),
     _flow("CashFlow", subject=Subject.ACCOUNT, by=True, shown=("account", "total")),
-    _as_of("TrialBalance", subject=Subject.ACCOUNT, based=True, shown=("account", "debit", "credit")),
+    _as_of(
+        "TrialBalance",
+        subject=Subject.ACCOUNT,
+        based=True,
+        shown=("account", "debit", "credit"),
+        ties_to="BalanceSheet",
+    ),
     _flow(
         "GeneralLedger",
         subject=Subject.ACCOUNT,

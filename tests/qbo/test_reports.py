@@ -59,11 +59,11 @@ def test_unknown_columns_are_an_error() -> None:
 
 def test_what_ties_to_another_ties_to_a_balance_of_the_same_books() -> None:
     tied = [row for row in REPORTS.values() if row.ties_to]
-    assert {row.name for row in tied} == {"ProfitAndLoss", "ProfitAndLossDetail", "GeneralLedger"}
+    assert {row.name for row in tied} == {"ProfitAndLoss", "ProfitAndLossDetail", "GeneralLedger", "TrialBalance"}
     for row in tied:
         assert REPORTS[row.ties_to].kind is Kind.AS_OF
-        assert row.adds_up
         assert REPORTS[row.ties_to].based == row.based
+        assert not REPORTS[row.ties_to].ties_to
 
 
 def test_balances_and_agings_never_add_up() -> None:
