@@ -19,7 +19,7 @@ from backfill.model import Record, Refusal
 from backfill.qbo.catalogue import Entity, entity_of_array_key
 from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
-from backfill.qbo.records import WholeHeader, headers_of_batch, headers_of_page, instant, read_rows
+from backfill.qbo.records import instant, read_rows
 from backfill.qbo.splitter import SplitError, elements, members
 from backfill.wire import Request, Response
 
@@ -108,7 +108,7 @@ def decode_page(entity: Entity, response: Response, *, request: Request) -> Page
     """The rows of an answer to a query, a read by Id, a singleton or a listing."""
     try:
         answer = _QUERY.decode(response.body)
-        return _page(entity, answer.QueryResponse, instant(answer.time), headers_of_page(response.body))
+        return _page(entity, answer.QueryResponse, instant(answer.time))
     except (*_REFUSED, ValueError):
         return _carefully(lambda top: _page_of(entity, top, response), response, request)
 
@@ -129,7 +129,7 @@ def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
     """The items of a batch answer; a fault of one item is an error in its place and is not raised."""
     try:
         answer = _BATCH.decode(response.body)
-        return _batch_of_pages(answer.BatchItemResponse, instant(answer.time), headers_of_batch(response.body))
+        return _batch_of_pages(answer.BatchItemResponse, instant(answer.time))
     except (*_REFUSED, ValueError):
         return _carefully(lambda top: _batch_of(top, response, request), response, request)
 
@@ -170,7 +170,7 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
     return _page(entity, {entity.array_key: rows}, server_time)
 
 
-def _page(entity: Entity, parts: _Parts, server_time: datetime, headers: Sequence[WholeHeader] | None = None) -> Page:
+def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
     """The rows under whatever key they have, unless it is another entity's."""
     lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
     if len(lists) > 1:
@@ -178,7 +178,7 @@ def _page(entity: Entity, parts: _Parts, server_time: datetime, headers: Sequenc
     key, rows = lists[0] if lists else (entity.array_key, ())
     if entity_of_array_key(key) not in {entity, None}:
         raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
-    records, refusals = read_rows(entity, rows, headers=headers, deleted_at=server_time)
+    records, refusals = read_rows(entity, rows, deleted_at=server_time)
     return Page(records, refusals, len(rows), server_time, _total_count(parts))
 
 
@@ -233,13 +233,11 @@ def _batch_of(top: Mapping[str, bytes], response: Response, request: Request) ->
     return BatchAnswer(items, server_time)
 
 
-def _batch_of_pages(
-    answered: Sequence[_BatchItem], server_time: datetime, headers: Sequence[Sequence[WholeHeader]] | None
-) -> BatchAnswer:
+def _batch_of_pages(answered: Sequence[_BatchItem], server_time: datetime) -> BatchAnswer:
     """The ordinary batch answer: every item is the answer to a query."""
     items: dict[str, Page | Written | RequestError] = {}
-    for number, item in enumerate(answered):
-        _put(items, item.b_id, _found(item.QueryResponse, server_time, None if headers is None else headers[number]))
+    for item in answered:
+        _put(items, item.b_id, _found(item.QueryResponse, server_time))
     return BatchAnswer(items, server_time)
 
 
@@ -265,14 +263,14 @@ def _item(
         return unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid)
 
 
-def _found(parts: _Parts, server_time: datetime, headers: Sequence[WholeHeader] | None = None) -> Page:
+def _found(parts: _Parts, server_time: datetime) -> Page:
     key = next((key for key, rows in parts.items() if not isinstance(rows, int)), None)
     if key is None:
         return Page([], [], 0, server_time, _total_count(parts))
     entity = entity_of_array_key(key)
     if entity is None:
         raise SplitError(f"it has rows under {key}, which is no entity's key")
-    return _page(entity, parts, server_time, headers)
+    return _page(entity, parts, server_time)
 
 
 def _written(item: Mapping[str, bytes], server_time: datetime) -> Written:

@@ -1,12 +1,13 @@
 """One object of an answer becomes a `Record`, or a `Refusal` where its header cannot be read.
 
 Only the key columns are decoded; the object's own bytes are kept as they came, so no number loses its scale.
-A page's headers are decoded in one pass over the whole of it, and row by row only where that pass refuses.
+A page's headers are decoded together from its rows' beginnings, and row by row only where one of them refuses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -65,18 +66,7 @@ class WholeHeader(msgspec.Struct, gc=False):
     SyncToken: Annotated[str, msgspec.Meta(max_length=_SYNC_TOKEN_DIGITS)]
     MetaData: _WholeMetaData
     status: None = None
-    """A row that says anything here is no ordinary one."""
-
-
-class _PageOfHeaders(msgspec.Struct, gc=False):
-    QueryResponse: dict[str, list[WholeHeader] | int]
-
-    def headers(self) -> Sequence[WholeHeader]:
-        return next((part for part in self.QueryResponse.values() if not isinstance(part, int)), ())
-
-
-class _BatchOfHeaders(msgspec.Struct, gc=False):
-    BatchItemResponse: list[_PageOfHeaders]
+    """A row that says anything here is no ordinary one. A deleted stub (which only CDC brings) says it first."""
 
 
 class _HeaderError(ValueError):
@@ -87,8 +77,7 @@ _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """All that msgspec raises for bytes from outside, and what a header is refused with here."""
 
 _HEADER = msgspec.json.Decoder(Header)
-_PAGE_OF_HEADERS = msgspec.json.Decoder(_PageOfHeaders)
-_BATCH_OF_HEADERS = msgspec.json.Decoder(_BatchOfHeaders)
+_WHOLE_HEADERS = msgspec.json.Decoder(list[WholeHeader])
 _RATE_HEADER = msgspec.json.Decoder(_RateHeader)
 _WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -101,39 +90,17 @@ def instant(text: str) -> datetime:
     return _in_utc(parsed)
 
 
-def headers_of_page(body: bytes) -> Sequence[WholeHeader] | None:
-    """The headers of all rows of a query's answer, in order; None where some row's is not whole."""
-    try:
-        return _PAGE_OF_HEADERS.decode(body).headers()
-    except _BROKEN:
-        return None
-
-
-def headers_of_batch(body: bytes) -> Sequence[Sequence[WholeHeader]] | None:
-    """The same for each item of a batch's answer, if all items are answers to queries."""
-    try:
-        return [item.headers() for item in _BATCH_OF_HEADERS.decode(body).BatchItemResponse]
-    except _BROKEN:
-        return None
-
-
 def read_rows(
-    entity: Entity,
-    rows: Sequence[msgspec.Raw | bytes],
-    *,
-    headers: Sequence[WholeHeader] | None = None,
-    deleted_at: datetime | None = None,
+    entity: Entity, rows: Sequence[msgspec.Raw | bytes], *, deleted_at: datetime | None = None
 ) -> tuple[list[Record], list[Refusal]]:
     """All rows of one answer. `deleted_at` dates a deleted stub that does not say when it was deleted.
 
-    `headers` are those of the rows, if they were decoded already. The documents are the rows as they are given:
-    a view keeps the whole answer alive.
+    The documents are the rows as they are given: a view keeps the whole answer alive. A `msgspec.Raw` is known to be
+    JSON, since msgspec cut it out of a whole that is; bytes may be anything, and are read to their end.
     """
-    if headers is not None and entity.reading is Reading.SCAN:
-        try:
-            return _whole_records(headers, rows), []
-        except (ValueError, OverflowError):  # by one of them, and which it is shows when they are read singly
-            return read_rows(entity, rows, deleted_at=deleted_at)
+    if entity.reading is Reading.SCAN and all(isinstance(row, msgspec.Raw) for row in rows):
+        with suppress(*_BROKEN, OverflowError):  # by one of them, and which it is shows when they are read singly
+            return _whole_records(rows), []
     read = _READERS[entity.reading]
     records: list[Record] = []
     refusals: list[Refusal] = []
@@ -145,13 +112,13 @@ def read_rows(
     return records, refusals
 
 
-def _whole_records(headers: Sequence[WholeHeader], rows: Sequence[msgspec.Raw | bytes]) -> list[Record]:
+def _whole_records(rows: Sequence[msgspec.Raw | bytes]) -> list[Record]:
     """The hot path: one call for a page, and nothing checked again that decoding has checked.
 
-    Raises `ValueError` for a SyncToken that is no number, `OverflowError` for a time that UTC cannot say.
+    Raises what is in `_BROKEN`, and `OverflowError` for a time that UTC cannot say.
     """
     records: list[Record] = []
-    for header, row in zip(headers, rows, strict=True):
+    for header, row in zip(_whole_headers(rows), rows, strict=True):
         if not header.SyncToken.isdecimal():
             raise _HeaderError("its SyncToken is not a number")
         times = header.MetaData
@@ -161,6 +128,20 @@ def _whole_records(headers: Sequence[WholeHeader], rows: Sequence[msgspec.Raw | 
         updated_at = created_at if unchanged else times.LastUpdatedTime.astimezone(UTC)
         records.append(Record(header.Id, int(header.SyncToken), created_at, updated_at, row))
     return records
+
+
+def _whole_headers(rows: Sequence[msgspec.Raw | bytes]) -> Sequence[WholeHeader]:
+    """The headers, from the rows' beginnings: in Intuit's order MetaData is the last of them, long before the lines.
+
+    Each row is cut behind its first MetaData and closed, and all are decoded as one array: a sixth of the bytes. A cut
+    that is not where it should be, within something deeper or within a string, leaves a bracket or a quote open, which
+    no other beginning closes (behind its first quote each has a letter), and the array does not decode.
+    """
+    beginnings: list[bytes] = []
+    for row in rows:
+        whole = bytes(row)
+        beginnings.append(whole[: whole.find(b"}", whole.find(b'"MetaData":{')) + 1])
+    return _WHOLE_HEADERS.decode(b"[" + b"},".join(beginnings) + b"}]") if rows else ()
 
 
 def _plain(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:

@@ -46,7 +46,7 @@ LEFTOVER_TIMEOUT_S = 30
 """How long a server without supervisor may take to end, once it is stopped hard, before it is given up."""
 
 MIB = 2**20
-SHARED_BUFFERS_LIMIT_MIB = 512
+SHARED_BUFFERS_LIMIT_MIB = 2048
 """Measured best for landing, if it is at most a quarter of the memory (Postgres's own advice)."""
 
 SYNCFS_MAJOR = 17
