@@ -3,7 +3,7 @@
     python -m benchmarks.show_reports
 
 Runs the reports' job on the virtual clock over simulated companies, nine under Intuit's own cap of cells, and a tenth
-whose last months' ledger needs a call for each day or two, for which the simulator's cap is lowered. Each general ledger
+whose ledger of the last months needs a call for each day or two, for which the simulator's cap is lowered. Each ledger
 is compared with the company's own postings. The fewest calls that the cap allows are, for each report and period, its
 cells by the cap, rounded up; the ratio to that is the figure.
 """

@@ -102,10 +102,13 @@ class Questions:
             )
         return Items([found[number] for number in range(len(statements))], min(times), max(times))
 
-    async def report(self, report: Report, dates: Period, parameters: Parameters) -> ReportDocument:
+    async def report(
+        self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False
+    ) -> ReportDocument:
         """One report of one period. Raises `RequestError`: with SHRINK for what is more than one answer holds."""
         request = report_calls.call(self._realm_id, report, dates, parameters)
-        return await self._ask(request, lambda response: decode_report(report, response, request=request))
+        way = self._hasty if hasty else self._transport
+        return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
 
     async def _batch(self, statements: dict[str, str]) -> BatchAnswer:
         request = calls.batch(self._realm_id, statements)

@@ -25,7 +25,7 @@ class ReportOptions:
     by: Sequence[str] = ("",)
     """What `summarize_column_by` is asked for, one after the other; empty: one total."""
     first: date | None = None
-    """None: from the company's first transaction."""
+    """None: from the company's first transaction. What is asked for by name is read again though it is held."""
     last: date | None = None
     """None: to the day of the run."""
     period_months: int = report_periods.MONTHS

@@ -66,7 +66,7 @@ async def read_reports(
     job = _Job(work, reports, options, facts, readings)
     with work.turn.breakable():
         await job.read(job.missing(held))
-    return await job.prove()
+        return await job.prove()
 
 
 @dataclass(slots=True)
@@ -107,16 +107,15 @@ class _Job:
         self._readings = readings
 
     def missing(self, held: dict[tuple[str, str], list[HeldReport]]) -> list[_Gap]:
-        """What is not held yet; and the last periods, unless this run has read them already."""
+        """What is not held yet; and the last periods, or all of dates that were asked for by name, once in a run."""
         found = []
         for reading in self._readings:
             parts = held[reading.asked.report.name, reading.asked.key]
-            trailing = {planned.period for planned in reading.planned[-self._options.trailing_periods :]}
-            if not self._options.trailing_periods:
-                trailing = set()
+            kept = 0 if self._options.first is not None else len(reading.planned) - self._options.trailing_periods
+            again = {planned.period for planned in reading.planned[max(0, kept) :]}
             for planned in reading.planned:
-                again = planned.period in trailing
-                dates = open_dates(planned, parts, read_again=again, run_id=self._work.run_id)
+                read_again = planned.period in again
+                dates = open_dates(planned, parts, read_again=read_again, run_id=self._work.run_id)
                 found += [_Gap(reading, planned, part) for part in dates]
         return found
 

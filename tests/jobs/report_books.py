@@ -19,7 +19,6 @@ from backfill.simulator.settings import ReportSettings, SimulatorSettings
 from backfill.store.memory_reports import LandedReport, MemoryReports
 from tests.jobs.world import World
 
-
 Line = tuple[str, str, str, Decimal]
 """Day, transaction, account, and the amount in the account's own sign."""
 

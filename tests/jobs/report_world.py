@@ -89,10 +89,11 @@ class ReportWorld:
             scan = await self.store.scan(RunId(run), REALM)
             room = RealmRoom(ByteBudget(self.memory_bytes), REALM, weight=1.0, patience=turn.patience)
             paced = Paced(Checked(self.company), self._budget, patience=turn.patience, resting=nullcontext)
+            way = Retried(paced, policy=READING, rng=random.Random(1))
             work = RealmWork(
                 lease=lease,
                 run_id=RunId(run),
-                ask=Questions(Retried(paced, policy=READING, rng=random.Random(1)), REALM, call_s=3600),
+                ask=Questions(way, REALM, call_s=3600, hasty=way.hasty()),
                 store=self.store,
                 room=room,
                 observe=self.events.append,

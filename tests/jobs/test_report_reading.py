@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from backfill.errors import UnansweredError
 from backfill.model import RowType
 from backfill.wire import Request, Response
 from tests.jobs.ledger_company import LedgerCompany, Transaction, timed_out, transaction
@@ -174,3 +175,50 @@ async def test_a_body_that_is_of_no_use_is_asked_for_again_and_then_in_halves(bo
     assert {one.held.part.dates.days <= 91 for one in world.landed("ProfitAndLoss")} == {True}
     total = sum(one.held.figures.change.get("NetIncome", Decimal(0)) for one in world.landed("ProfitAndLoss"))
     assert total == company.net_income(date(2026, 11, 20), date(2026, 1, 1))
+
+
+async def test_silence_is_taken_for_too_much_and_asked_for_in_halves() -> None:
+    """The server works for two minutes and says nothing: it is not asked the same six times over."""
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+    silent: list[dict[str, str]] = []
+
+    def slow(request: Request) -> None:
+        call = dict(request.params)
+        if request.path == "/reports/ProfitAndLoss" and days_of(call) > 100:
+            silent.append(call)
+            raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
+
+    company.before = slow
+    assert (await world.read(asking("ProfitAndLoss"))).troubles == []
+    assert len(silent) <= 2
+    assert {one.held.part.dates.days <= 91 for one in world.landed("ProfitAndLoss")} == {True}
+
+
+async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading() -> None:
+    company = LedgerCompany(history("2020-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+
+    def silent(request: Request) -> None:
+        if request.path.startswith("/reports/"):
+            raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
+
+    company.before = silent
+    result = await world.read(asking("ProfitAndLoss", readers=1))
+    assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("", "timeout")]
+    assert len(world.calls) == 4
+
+
+async def test_a_broken_connection_is_retried_as_any_other() -> None:
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+    broken = [1, 2, 3]
+
+    def reset(request: Request) -> None:
+        if request.path == "/reports/ProfitAndLoss" and broken:
+            broken.pop()
+            raise UnansweredError("reset", realm_id=request.realm_id, code="reset")
+
+    company.before = reset
+    assert (await world.read(asking("ProfitAndLoss"))).troubles == []
+    assert {one.held.part.dates == one.held.part.period for one in world.landed("ProfitAndLoss")[:1]} == {True}

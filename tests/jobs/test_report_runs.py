@@ -34,6 +34,18 @@ async def test_a_second_run_reads_the_last_two_periods_and_no_other() -> None:
     assert len(world.calls) == before + 6
 
 
+async def test_dates_that_are_asked_for_by_name_are_read_again_once_in_a_run() -> None:
+    world = ReportWorld(LedgerCompany(history(*FOUR_YEARS)))
+    named = asking("ProfitAndLoss", first=date(2023, 1, 1))
+    for run in (1, 2, 2):
+        before = len(world.calls)
+        assert (await world.read(named, run=run)).troubles == []
+    assert len(world.calls) == before, "the third time it went on with the second"
+    ends = [call["end_date"] for call in world.calls if call["report"] == "ProfitAndLoss"]
+    assert sorted(ends) == sorted(2 * sorted(set(ends)))
+    assert len(set(ends)) == 8
+
+
 async def test_another_day_takes_the_place_of_the_open_period() -> None:
     world = ReportWorld(LedgerCompany(history(*FOUR_YEARS)))
     await world.read(asking("BalanceSheet", "GeneralLedger", last=date(2026, 10, 1)))
