@@ -246,6 +246,22 @@ class LedgerCompany:
             section("LIABILITIES", "TotalLiabilitiesAndEquity", [liabilities, equities], total(owed) + total(equity)),
         ]
 
+    def _TrialBalance(self, _start: date, end: date, _params: Mapping[str, str]) -> Report:  # noqa: N802  # as above
+        rows, sums = [], [ZERO, ZERO]
+        for id_, (name, kind, _) in ACCOUNTS.items():
+            result = kind in {"Revenue", "Expense"}
+            balance = SIGN[kind] * self.balance(id_, end, self.year_start(end) if result else date.min)
+            if id_ == "2":
+                balance -= self.net_income(date.fromordinal(self.year_start(end).toordinal() - 1), date.min)
+            sides = [max(balance, ZERO), max(-balance, ZERO)]
+            sums = [one + other for one, other in zip(sums, sides, strict=True)]
+            rows.append({"ColData": [(name, id_), *[(side or "", None) for side in sides]]})
+        total = {"Summary": [("TOTAL", None), *[(one, None) for one in sums]], "group": "GrandTotal"}
+        return [(key, "Money" if key != "account" else "Account", None) for key in ("account", "debit", "credit")], [
+            *rows,
+            total,
+        ]
+
     def _TransactionList(self, start: date, end: date, params: Mapping[str, str]) -> Report:  # noqa: N802  # as above
         keys = params["columns"].split(",")
         rows = [

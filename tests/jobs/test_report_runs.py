@@ -204,6 +204,25 @@ async def test_income_that_is_not_the_balance_sheets_is_found() -> None:
     assert "ProfitAndLoss accrual of 2024-01-01..2024-06-30: the periods earned" in reason
 
 
+async def test_a_trial_balance_that_is_not_the_balance_sheets_is_found() -> None:
+    company = LedgerCompany(history(*FOUR_YEARS))
+
+    def change(body: Any) -> None:
+        rows = body["Rows"]["Row"]
+        for row in (rows[0]["ColData"], rows[-1]["Summary"]["ColData"]):
+            more(row[1])
+        more(rows[-1]["Summary"]["ColData"][2])
+        more(next(row for row in rows if row["ColData"][2]["value"])["ColData"][2])
+
+    world = ReportWorld(company)
+    assert (await world.read(asking("TrialBalance"))).troubles == []
+    tampered("TrialBalance", "2026-11-20", change, company)
+    await world.read(asking("TrialBalance"), run=2)
+    reason = world.proof("TrialBalance accrual").reason
+    assert "TrialBalance accrual of 2026-11-20: account 35 is" in reason
+    assert "BalanceSheet says" in reason
+
+
 async def test_months_that_do_not_come_to_the_total_are_found() -> None:
     company = LedgerCompany(history(*FOUR_YEARS))
 
