@@ -130,6 +130,15 @@ class MeteredSection(_Section):
         return BatchCountsAs.CALL if self.monthly_cap is None else BatchCountsAs.ITEMS
 
 
+class CallLogSection(_Section):
+    """What is remembered of every exchange with Intuit, see `backfill calls`."""
+
+    enabled: bool = True
+    log_bodies: Literal["needed", "all"] = "needed"
+    """`needed`: bodies of writes and of failures. `all`: whole pages too, which costs time and room."""
+    retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
+
+
 class ReportsSection(_Section):
     """Which reports are read, and how."""
 
@@ -198,6 +207,7 @@ class Settings(_Section):
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
     metered: MeteredSection = MeteredSection()
+    call_log: CallLogSection = CallLogSection()
     reports: ReportsSection = ReportsSection()
     postgres: PostgresSection = PostgresSection()
     limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}

@@ -122,6 +122,8 @@ class RequestError(BackfillError):
         """Intuit's fault code without leading zeros, or a word of ours such as `timeout`."""
         self.intuit_tid = intuit_tid
         """Intuit's own id of the exchange, which its support asks for; empty where none came."""
+        self.answer = b""
+        """The answer's body, as far as one came: for the call log, never for a message."""
 
 
 class UnansweredError(RequestError):

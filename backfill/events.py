@@ -19,19 +19,37 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     realm_id: RealmId
 
 
-class RequestAnswered(Event, frozen=True, kw_only=True):
-    """One exchange with the API ended, well or badly. Emitted once per attempt by the HTTP edge's wrapper."""
+class Answered(Event, frozen=True, kw_only=True):
+    """One exchange ended, well or badly."""
 
-    lane: str
-    method: str
-    path: str
+    attempt: int = 1
+    """1: the first time that this was asked."""
     status: int | None
     """None: no whole answer came."""
     code: str
     """Fault code, a word of ours (`timeout`, `reset`), or empty."""
     intuit_tid: str
-    body_bytes: int
     duration_s: float
+
+
+class RequestAnswered(Answered, frozen=True, kw_only=True):
+    """One exchange with the API ended. Emitted once per attempt by the HTTP edge's wrapper.
+
+    Bodies are for an observer to look at: whoever keeps one keeps a page of megabytes alive.
+    """
+
+    lane: str
+    method: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    body_bytes: int
+    request_body: bytes = b""
+    body: bytes = b""
+    """The answer, as far as one came."""
+
+
+class TokenAnswered(Answered, frozen=True, kw_only=True):
+    """One exchange with the token endpoint ended. What was said in it is secret, and not told."""
 
 
 class Throttled(Event, frozen=True, kw_only=True):
@@ -51,9 +69,13 @@ class Retrying(Event, frozen=True, kw_only=True):
 
 
 class TokenRefreshed(Event, frozen=True, kw_only=True):
-    """A new access token was stored; `rotated` if the refresh token's value changed with it."""
+    """A new access token was stored; `rotated` if the refresh token's value changed with it.
+
+    `gap_s` passed between the endpoint's answer and our commit: a crash within it loses the new pair.
+    """
 
     rotated: bool
+    gap_s: float
 
 
 class RealmStarted(Event, frozen=True, kw_only=True):

@@ -179,6 +179,10 @@ class Tokens(msgspec.Struct, frozen=True):
     refreshed_at: datetime
     client_id: Secret | None
     client_secret: Secret | None
+    refresh_expires_at: datetime | None = None
+    """When the refresh token dies of disuse, as Intuit said at the last refresh."""
+    consent_expires_at: datetime | None = None
+    """When the consent ends for good, as Intuit last said."""
 
 
 class Period(msgspec.Struct, frozen=True, order=True):

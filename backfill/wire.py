@@ -37,6 +37,8 @@ class Request:
     """Query parameters in order, not yet URL-encoded."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    attempt: int = 1
+    """How often this is sent, this time included. Not sent itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,18 +82,20 @@ class Ground:
         lines = [json.dumps({"realm_id": realm_id, "refresh_token": "b"}) for realm_id in realm_ids(realms)]
         realms_file.write_text("\n".join(lines))
         for arguments in (["migrate"], ["realms", "import", str(realms_file)]):
-            prepared = run_measured(self._backfill(*arguments), self._environment())
+            prepared = run_measured(self._backfill(*arguments), self.environment())
             assert prepared.exit_code == 0, f"{arguments} ended with {prepared.exit_code}"
 
-    async def extract(self, realms: int, entities: Sequence[str] = ENTITIES, *, first: bool = True) -> Loaded:
+    async def extract(
+        self, realms: int, entities: Sequence[str] = ENTITIES, *, first: bool = True, settings: str = ""
+    ) -> Loaded:
         """A first load by `backfill extract` into an empty database, with default settings but for the limits.
 
-        Not `first`: into the database as it is.
+        Not `first`: into the database as it is. `settings` are more lines of the configuration.
         """
         if first:
             await self.emptied(realms)
         chosen = [word for entity in entities for word in ("--entity", entity)]
-        loaded = await self.load(self._backfill("extract", "--json", *chosen), self._environment())
+        loaded = await self.load(self._backfill("extract", "--json", *chosen, settings=settings), self.environment())
         assert loaded.said["realms"]["proven"] == realms, loaded.said
         return loaded
 
@@ -114,12 +116,13 @@ class Ground:
         finally:
             await connection.close()
 
-    def _backfill(self, *arguments: str) -> list[str]:
+    def _backfill(self, *arguments: str, settings: str = "") -> list[str]:
         config = self.folder / "no-limits.toml"
-        config.write_text(NO_LIMITS)
+        config.write_text(NO_LIMITS + settings)
         return [sys.executable, "-m", "backfill", *arguments, "--config", str(config)]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What a program of ours needs to know of this place."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("BACKFILL_")},
             "BACKFILL_DATABASE_URL": self.dsn,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import realms
+from backfill.cli import keys, realms
+from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
@@ -26,8 +27,10 @@ app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(reports)
 app.command()(status)
+app.command()(calls)
 app.command()(sql)
 app.command()(migrate)
+app.add_typer(keys.app, name="keys")
 
 
 def run() -> None:

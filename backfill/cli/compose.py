@@ -13,7 +13,8 @@ import anyio
 from backfill.cli.output import say
 from backfill.config import Settings
 from backfill.errors import UnavailableError
-from backfill.events import Observer
+from backfill.events import Event, Observer
+from backfill.jobs.beside import beside
 from backfill.model import Lease, Secret, Tokens
 from backfill.pacing.budget import RealmBudget
 from backfill.pacing.byte_budget import RealmRoom
@@ -25,10 +26,12 @@ from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried
 from backfill.qbo.auth import Authorized, Prepared
 from backfill.qbo.checked import Checked
+from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
 from backfill.qbo.observed import Observed
 from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
+from backfill.store.call_log import CallLog, CallLogOptions
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
@@ -100,10 +103,43 @@ def meters(settings: Settings, database: Database) -> Meters:
 
 
 @asynccontextmanager
+async def logged_calls(settings: Settings, database: Database, observe: Observer) -> AsyncIterator[Observer]:
+    """An observer that tells `observe` and the call log, which is written beside the block."""
+    if not settings.call_log.enabled:
+        yield observe
+        return
+    log = CallLog(
+        database,
+        now=now,
+        redact=redacted,
+        options=CallLogOptions(
+            all_bodies=settings.call_log.log_bodies == "all", retention_days=settings.call_log.retention_days
+        ),
+    )
+
+    def both(event: Event) -> None:
+        log.observe(event)
+        observe(event)
+
+    try:
+        async with beside(log.keep, name="call log"):
+            yield both
+    finally:
+        await log.settle()
+        if log.lost:
+            say(f"{log.lost:,} calls are missing in the call log: {log.trouble or 'the database was too slow for it'}.")
+        if log.bodies_left_out:
+            say(f"{log.bodies_left_out:,} bodies found no room in the call log; their calls are there without them.")
+
+
+@asynccontextmanager
 async def open_api(
     settings: Settings, database: Database, vault: Vault, observe: Observer, metered: Meters
 ) -> AsyncIterator[WayToRealm]:
-    """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up."""
+    """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up.
+
+    Whatever goes this way is in the call log.
+    """
     limits = settings.pacing_limits()
     policy = READING.scaled(settings.limits_scale)
     patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
@@ -112,12 +148,15 @@ async def open_api(
     breaker = QuotaBreaker()
     ledger = PostgresPermitLedger(database, HeldPermits)
     credentials = _credentials(settings)
-    async with open_http(settings.api_url, settings.token_url) as http:
-        keeper = TokenKeeper(vault, http.tokens, credentials, now=now, rng=rng, observe=observe, options=patience)
-        once = Observed(Checked(Authorized(http.api, keeper)), observe)
+    async with (
+        logged_calls(settings, database, observe) as told,
+        open_http(settings.api_url, settings.token_url) as http,
+    ):
+        keeper = TokenKeeper(vault, http.tokens, credentials, now=now, rng=rng, observe=told, options=patience)
+        once = Observed(Checked(Authorized(http.api, keeper)), told)
 
         budgets = KeptBudgets(
-            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker, ledger=ledger),
+            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=told, breaker=breaker, ledger=ledger),
             ledger,
         )
 
@@ -126,7 +165,7 @@ async def open_api(
             app = app_of(await vault.read(lease.realm_id), credentials)
             async with budgets.of(lease) as budget:
                 paced = Paced(once, budget, metered=metered.of(app), patience=room.patience, resting=room.resting)
-                yield Retried(Prepared(paced, keeper), policy=policy, rng=rng, observe=observe)
+                yield Retried(Prepared(paced, keeper), policy=policy, rng=rng, observe=told)
 
         try:
             yield way

@@ -41,7 +41,11 @@ def extract(
         from backfill.cli.extraction import run_extraction
 
         extraction = await run_extraction(
-            settings, realm_ids=realm or [], entities=entity or [], since=parse_since(since), wait=not no_wait
+            settings,
+            realm_ids=realm or [],
+            entities=entity or [],
+            since=parse_moment("--since", since),
+            wait=not no_wait,
         )
         if as_json:
             output.result(extraction.as_json())
@@ -60,8 +64,8 @@ def exit_code(extraction: Extraction) -> Exit:
     return Exit.DONE if whole and not extraction.tally.quarantined else Exit.UNPROVEN
 
 
-def parse_since(text: str | None) -> datetime | None:
-    """A date (midnight UTC) or an ISO time with its zone. Raises `UsageError`."""
+def parse_moment(option: str, text: str | None) -> datetime | None:
+    """A date (midnight UTC) or an ISO time with its zone. Raises `UsageError`, which names the option."""
     from backfill.errors import UsageError
 
     if text is None:
@@ -74,4 +78,4 @@ def parse_since(text: str | None) -> datetime | None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass  # said below, as for a time without a zone
-    raise UsageError(f"--since {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")
+    raise UsageError(f"{option} {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")

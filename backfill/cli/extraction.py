@@ -91,6 +91,9 @@ class Extraction:
             f"Run {self.run_id}: {proven} in {self.wall_s:.1f} s.",
             f"  {rows}, {tally.quarantined:,} quarantined; {requests:,} requests, {tally.throttled} throttled.",
         ]
+        if tally.refreshed:
+            gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
+            lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")
         for name, realms in (
             ("parked", fleet.parked),
             ("unproven", fleet.unproven),

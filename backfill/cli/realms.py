@@ -50,23 +50,34 @@ def import_(
 
 @app.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show the registered companies, and what each that is parked waits for."""
+    """Show the registered companies, when their tokens end, and what each that is parked waits for."""
 
     async def work(settings: Settings) -> Exit:
         from msgspec import to_builtins
 
-        from backfill.cli.compose import open_store
+        from backfill.cli.compose import now, open_store
+        from backfill.qbo.expiries import TokenDates, expiry
         from backfill.store.realms import Realms
 
         async with open_store(settings) as database:
             realms = await Realms(database).list()
+            dates = [TokenDates(**row) for row in await Realms(database).token_dates()]
+        ends = {each.realm_id: expiry(each, now()) for each in dates}
         if as_json:
-            output.result({"realms": [to_builtins(realm) for realm in realms]})
+            tokens = {realm_id: to_builtins(end) for realm_id, end in ends.items()}
+            output.result(
+                {"realms": [{**to_builtins(realm), "tokens": tokens.get(realm.realm_id)} for realm in realms]}
+            )
         elif not realms:
             output.text("No realms are registered. Import some: backfill realms import FILE")
         else:
+            output.text(f"{'realm':<22} {'state':<8} {'unused':<10} {'consent':<10}  name (tokens last until, at most)")
             for realm in realms:
-                output.text(f"{realm.realm_id:<22} {realm.state:<8} {realm.name}")
+                end = ends.get(realm.realm_id)
+                until = "no tokens" if end is None else f"{end.unused_until:%Y-%m-%d} {end.consent_until:%Y-%m-%d}"
+                output.text(f"{realm.realm_id:<22} {realm.state:<8} {until:<21}  {realm.name}")
+                if end is not None and end.message:
+                    output.text(f"    Its tokens: {end.message}.\n    What to do: {end.action}")
                 if realm.parked_reason:
                     output.text(f"    {realm.parked_reason}\n    What to do: {realm.parked_action}")
         return Exit.DONE

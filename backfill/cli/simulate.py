@@ -79,8 +79,18 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="URI", help="Where the ready-made app's users may be sent back to, beside this machine."),
     ] = None,
+    inject: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LINE", help='Let something go wrong: "lost_reply lanes=write probability=0.02". See --mishaps.'
+        ),
+    ] = None,
     control: Annotated[
-        bool, typer.Option("--control", help="Serve /control/...: state, log, faults at run time.")
+        bool, typer.Option("--control", help="Serve /control/...: state, log, injections at run time.")
+    ] = False,
+    mishaps: Annotated[bool, typer.Option("--mishaps", help="Say what can be made to go wrong, and stop.")] = False,
+    codes: Annotated[
+        bool, typer.Option("--codes", help="Say which of Intuit's fault codes come from what, and stop.")
     ] = False,
     until_stdin_closes: Annotated[
         bool, typer.Option("--until-stdin-closes", hidden=True, help="Stop when whoever started us is gone.")
@@ -96,6 +106,12 @@ def simulate(
     ] = None,
 ) -> None:
     """Serve simulated companies, and all that Intuit serves around them, on this machine until stopped."""
+    if mishaps or codes:
+        from backfill.cli.simulation_words import code_lines, mishap_lines
+
+        for line in [*(mishap_lines() if mishaps else ()), *(code_lines() if codes else ())]:
+            output.text(line)
+        return
     given = {
         "port": port,
         "realms": realms,
@@ -118,7 +134,7 @@ def simulate(
     async def work() -> Exit:
         from backfill.cli.simulation import simulation
 
-        asked = simulation(profile, given)
+        asked = simulation(profile, given, inject or ())
         await _serve(asked.simulator(), asked.world.port, write_realms, report, until_stdin_closes)
         return Exit.DONE
 

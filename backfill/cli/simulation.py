@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,19 @@ from pydantic import TypeAdapter, ValidationError
 from backfill.errors import UsageError
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.notation import read_line, read_table
 from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
 
 FILE_BYTES_MAX = 1024 * 1024
 """A profile is written by hand."""
 
-DEFAULTS: Mapping[str, object] = {"latency_s": 0.15, "jitter_s": 0.05}
+DEFAULTS: Mapping[str, object] = {
+    "latency_s": 0.15,
+    "jitter_s": 0.05,
+    # A full report takes 20 s then, and a wide one 80 s: Intuit warns that they may take the 120 s allowed.
+    "reports": {"base_s": 0.3, "cell_s": 0.000_05},
+}
 """Where the command differs from the library, which answers at once: Intuit's answers take about that long."""
 
 
@@ -44,30 +52,37 @@ class Simulation:
 
     world: World
     settings: SimulatorSettings
+    injections: tuple[Injection, ...] = ()
+    """What goes wrong from the start."""
 
     def simulator(self) -> Simulator:
         """The simulator, with no company seeded yet. Raises `UsageError` for an impossible world."""
         least, most = _rows(self.world.rows)
         fleet = Fleet(realms=self.world.realms, seed=self.world.seed, now=_now, rows_min=least, rows_max=most)
-        return Simulator(self.settings, fleet, now=_now, seed=self.world.seed)
+        simulator = Simulator(self.settings, fleet, now=_now, seed=self.world.seed)
+        for injection in self.injections:
+            simulator.injections.add(injection)
+        return simulator
 
 
-def simulation(profile: Path | None, given: Mapping[str, object]) -> Simulation:
+def simulation(profile: Path | None, given: Mapping[str, object], inject: Sequence[str] = ()) -> Simulation:
     """The file's keys, and over them what was `given` (None: it was not). Raises `UsageError` naming every fault.
 
     A key is a field of `World` or of `SimulatorSettings`: there is one name for a thing, in a file and in the code.
+    Beside them a file may have `[[injections]]`; those of `inject`, a line each, come after them.
     """
-    table = dict(DEFAULTS) if profile is None else {**DEFAULTS, **_read(profile)}
+    table = dict(DEFAULTS) if profile is None else _over(DEFAULTS, _read(profile))
     table |= {name: value for name, value in given.items() if value is not None}
     worldly = {field.name for field in fields(World)}
     faults: list[str] = []
+    injections = tuple(_injections(table.pop("injections", []), inject, faults))
     world = _checked(World, {name: table.pop(name) for name in list(table) if name in worldly}, faults)
     settings = _checked(SimulatorSettings, {**table, **_poisoned(table)}, faults)
     if faults or world is None or settings is None:
         source = "The simulation" if profile is None else f"The profile {profile}"
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise UsageError("\n".join([f"{source} has {count}:", *(f"  {line}" for line in faults)]))
-    return Simulation(world=world, settings=settings)
+    return Simulation(world=world, settings=settings, injections=injections)
 
 
 def _checked(kind: type[Any], table: Mapping[str, object], faults: list[str]) -> Any:
@@ -98,6 +113,18 @@ def _unknown(kind: type[Any], table: Mapping[str, object], path: tuple[str, ...]
                 yield from _unknown(inner, part, here)
 
 
+def _injections(tables: object, lines: Sequence[str], faults: list[str]) -> Iterator[Injection]:
+    """Those of the file, then those of the command; what is wrong with one is added to the faults."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        faults.append("injections: each is a table of its own, headed [[injections]]")
+        tables = []
+    for read in (*(partial(read_table, table) for table in tables), *(partial(read_line, line) for line in lines)):
+        try:
+            yield read()
+        except UsageError as error:
+            faults.append("; ".join(part for part in (error.message, error.action) if part))
+
+
 def _poisoned(table: Mapping[str, object]) -> dict[str, object]:
     """`[[poisoned]] realm = "...", entity = "Invoice", ids = ["1"]` as the settings have it, whose keys are pairs."""
     rows = table.get("poisoned", [])
@@ -107,6 +134,16 @@ def _poisoned(table: Mapping[str, object]) -> dict[str, object]:
         return {"poisoned": {(row["realm"], row["entity"]): row["ids"] for row in rows}}
     except (KeyError, TypeError) as error:
         raise UsageError("poisoned: each of its tables needs realm, entity and ids.") from error
+
+
+def _over(defaults: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
+    """What is given, and the defaults for the rest, within tables too."""
+    table = {**defaults, **given}
+    for name, inner in defaults.items():
+        own = given.get(name)
+        if isinstance(inner, dict) and isinstance(own, dict):
+            table[name] = {**inner, **own}
+    return table
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
-from backfill.errors import UsageError
+from backfill.cli.private_file import private_file
 from backfill.simulator.core import Simulator
+from backfill.simulator.injection.notation import counted
 
 
 def write_credentials(simulator: Simulator, file: Path) -> None:
     """A JSON line per realm, as `realms import` reads it, that nobody else can read. Raises `UsageError`."""
-    _write(file, _credential_rows(simulator))
+    with private_file(file) as target:
+        target.writelines(_credential_rows(simulator))
 
 
 def write_report(simulator: Simulator, file: Path) -> None:
     """What reached the server, of each realm and in all. Raises `UsageError`."""
-    _write(file, [orjson.dumps(report(simulator), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)])
+    with private_file(file) as target:
+        target.write(orjson.dumps(report(simulator), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def report(simulator: Simulator) -> dict[str, object]:
-    """The throttle log's sums: requests by lane, the most in any window, in flight, 429s, beside the limits."""
+    """The throttle log's sums: requests by lane, the most in any window, in flight, 429s; limits; what went wrong."""
     return {
         "limits": asdict(simulator.settings.limits),
         "limits_scale": simulator.settings.limits_scale,
         "all": asdict(simulator.log.total()),
+        "injections": [counted(count) for count in simulator.injections.counts()],
         "realms": {realm_id: asdict(summed) for realm_id, summed in simulator.log.summary().items()},
     }
 
@@ -44,18 +47,3 @@ def _credential_rows(simulator: Simulator) -> Iterator[bytes]:
             "client_secret": held.client_secret,
         }
         yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _write(file: Path, lines: Iterable[bytes]) -> None:
-    """The file appears whole, with mode 0600 from the first moment."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".simulation-")
-        draft = Path(name)
-        try:
-            with open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor, not a path
-                target.writelines(lines)
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error

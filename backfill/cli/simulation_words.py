@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 from backfill.simulator.core import Simulator
+from backfill.simulator.injection.notation import WHOM, described
 from backfill.simulator.oauth.discovery import PRODUCTION_PATH, TOKEN_PATH
+from backfill.simulator.writing.coverage import COVERAGE
+
+LINE_CHARACTERS = 100
 
 
 def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Iterator[str]:
@@ -45,3 +51,37 @@ def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Itera
         yield f"    backfill realms import {write_realms}"
         yield "    backfill extract"
     yield "  Ctrl-C stops."
+
+
+def mishap_lines() -> Iterator[str]:
+    """What can be made to go wrong, each with its settings, and how to say who, when and how often."""
+    for name, said, settings in described():
+        yield name
+        yield from wrap(said, LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+        if settings:
+            shown = " ".join(f"{setting}={_shown(value)}" for setting, value in settings.items())
+            yield from wrap(shown, LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+    yield ""
+    yield "Each may say whom it befalls, when and how often, too; a list has commas:"
+    yield from wrap(" ".join(WHOM), LINE_CHARACTERS, initial_indent="    ", subsequent_indent="    ")
+
+
+def code_lines() -> Iterator[str]:
+    """Every fault code that Intuit documents: what brings it about here, and how."""
+    sources = Counter(row.by for row in COVERAGE.values())
+    yield f"{len(COVERAGE)} codes: {sources['request']} by a request, {sources['setting']} more under a setting,"
+    yield "and every one by its switch: --inject 'api_fault code=140'; in a batch --inject 'item_fault code=140'"
+    for code, row in sorted(COVERAGE.items(), key=lambda entry: int(entry[0])):
+        yield f"{code:>6}  {row.by:<7}  {row.how}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case tuple():
+            return ",".join(map(str, value))
+        case bool():
+            return str(value).lower()
+        case None:
+            return "off"
+        case _:
+            return str(value)

@@ -15,6 +15,7 @@ from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.config import Settings
+    from backfill.qbo.expiries import Expiry
     from backfill.store.metered import MeteredRow
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
 
@@ -37,8 +38,9 @@ def status(
     async def work(settings: Settings) -> Exit:
         from msgspec import to_builtins
 
-        from backfill.cli.compose import open_store
+        from backfill.cli.compose import now, open_store
         from backfill.cli.extraction import select_realms
+        from backfill.qbo.expiries import TokenDates, expiry
         from backfill.store.metered import MeteredCounts
         from backfill.store.realms import Realms
         from backfill.store.status import Status
@@ -55,8 +57,15 @@ def status(
                 runs = await stored.runs(limit=RUNS_SHOWN)
                 progress = await stored.progress(runs[0].run_id) if runs else []
                 months = await MeteredCounts(database).months(limit=MONTHS_SHOWN)
-                shown = {"runs": [_run_fields(run) for run in runs], "realms": progress, "metered": months}
-                words = itertools.chain(_run_words(runs, progress), _metered_words(months, settings))
+                ends = [expiry(TokenDates(**row), now()) for row in await Realms(database).token_dates()]
+                ending = sorted((end for end in ends if end.message), key=lambda end: (end.urgency, end.realm_id))
+                shown = {
+                    "runs": [_run_fields(run) for run in runs],
+                    "realms": progress,
+                    "metered": months,
+                    "tokens_ending": ending,
+                }
+                words = itertools.chain(_run_words(runs, progress), _metered_words(months, settings), _ending(ending))
         if as_json:
             output.result(to_builtins(shown))
         else:
@@ -114,6 +123,17 @@ def _metered_words(months: Sequence[MeteredRow], settings: Settings) -> Iterator
             used = row.items if settings.metered.counted_as == "items" else row.calls
             capped = f"; {used:,} of the cap of {cap:,}" if cap is not None else ""
             yield f"  app {row.app or '(none)'}: {row.calls:,} calls, {row.items:,} with batches as their items{capped}"
+
+
+def _ending(ending: Sequence[Expiry]) -> Iterator[str]:
+    """The companies that will be lost unless somebody does something."""
+    if ending:
+        yield ""
+        yield "Tokens that end soon, or have ended:"
+    for end in ending[:REALMS_SHOWN]:
+        yield f"  {end.realm_id:<20}  {end.message}\n      What to do: {end.action}"
+    if len(ending) > REALMS_SHOWN:
+        yield f"  and {len(ending) - REALMS_SHOWN} more: backfill status --json"
 
 
 def _realm_words(realm_id: str, proofs: Sequence[ProofRow], quarantine: Sequence[QuarantineRow]) -> Iterator[str]:

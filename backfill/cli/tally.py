@@ -32,6 +32,10 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
     retries: int = 0
+    refreshed: int = 0
+    rotated: int = 0
+    longest_gap_s: float = 0.0
+    """The longest time between a new refresh token's arrival and its commit."""
     counted: dict[str, int] = field(default_factory=dict)
     """Realm to the rows its census counted."""
     rows_of: Counter[str] = field(default_factory=Counter)
@@ -100,6 +104,12 @@ class Tally:
     @observe.register
     def _(self, _event: events.Retrying) -> None:
         self.retries += 1
+
+    @observe.register
+    def _(self, event: events.TokenRefreshed) -> None:
+        self.refreshed += 1
+        self.rotated += event.rotated
+        self.longest_gap_s = max(self.longest_gap_s, event.gap_s)
 
     @observe.register
     def _(self, event: events.CensusTaken) -> None:

@@ -109,6 +109,7 @@ class Retried:
                     reason=last.code or last.disposition.value,
                 )
             )
+            request = replace(request, attempt=tries.made + 1)
             if last.disposition is Disposition.REFRESH and self._refresh is not None:
                 await self._refresh(request, last)
             if wait_s:

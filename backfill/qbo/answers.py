@@ -100,6 +100,9 @@ _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _NEITHER = -1
 
+_ROWS_MAX = 10_000
+"""Of one entity in one answer. At most a thousand are asked for; listings, which have no pages, have dozens."""
+
 _Parts = Mapping[str, Sequence[msgspec.Raw | bytes] | int]
 """The same as `_Rows`, whichever way it was cut."""
 
@@ -178,6 +181,8 @@ def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
     key, rows = lists[0] if lists else (entity.array_key, ())
     if entity_of_array_key(key) not in {entity, None}:
         raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
+    if len(rows) > _ROWS_MAX:
+        raise SplitError(f"it has {len(rows)} rows, which nobody asked for")
     records, refusals = read_rows(entity, rows, deleted_at=server_time)
     return Page(records, refusals, len(rows), server_time, _total_count(parts))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backfill.errors import RequestError
 from backfill.qbo.envelopes import holds_fault, parse, retry_after_s
 from backfill.qbo.fault_errors import fault_error, refusal_error, unreadable_error
 from backfill.qbo.faults import rule_of_text
@@ -13,6 +14,12 @@ _HEAD_BYTES = 512
 null siblings stand before it (60 bytes in the recordings). A page of 2 MB is therefore not searched, let alone decoded.
 What this overlooks, the decoders find: they miss the QueryResponse."""
 
+_LARGE_BYTES = 4 * 1024 * 1024
+"""Twice a page of a thousand invoices. Only what is larger is looked through: that takes a quarter of decoding it."""
+_BYTES_PER_COMMA_MIN = 12
+"""Intuit's documents have a comma to 24 bytes. What has one to two or three is made of nothing but pieces, each of
+which would take fifty times its bytes to decode."""
+
 
 class Checked:
     """Raises for all but a 2xx answer that looks like what was asked for."""
@@ -23,7 +30,11 @@ class Checked:
     async def send(self, request: Request, *, deadline: float) -> Response:
         """As `Transport.send`. Raises `FaultError`, `ThrottledError` or `UnreadableError` for what is no answer."""
         response = await self._inner.send(request, deadline=deadline)
-        check(response, request)
+        try:
+            check(response, request)
+        except RequestError as error:
+            error.answer = response.body
+            raise
         return response
 
 
@@ -42,6 +53,10 @@ def check(response: Response, request: Request) -> None:
     head, tail = response.body[:_HEAD_BYTES].lstrip(), response.body[-_HEAD_BYTES:].rstrip()
     if not (head.startswith((b"{", b"[")) and tail.endswith((b"}", b"]"))):
         _refuse_non_json(response, request)
+    size = len(response.body)
+    if size > _LARGE_BYTES and response.body.count(b",") > size // _BYTES_PER_COMMA_MIN:
+        why = f"its {size} bytes are nothing but small pieces"
+        raise unreadable_error(why, request, status=response.status, intuit_tid=response.intuit_tid)
     if b'"Fault"' in head or b'"fault"' in head:
         _refuse_fault(response, request)
 

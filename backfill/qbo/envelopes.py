@@ -26,8 +26,12 @@ _FAULTS_MAX = 30
 _DEPTH_MAX = 4
 """`CDCResponse[0].Fault` is the deepest place where a fault was seen."""
 
-_SECRETS = re.compile(r"(?i)(token[^:\n]{0,40}:\s*)\S+|\beyJ[\w.\-]{10,}|\bAB\d{2}\w{20,}")
-"""A recorded 3200 quotes the access token: "Token expired: ...". Access tokens begin eyJ, refresh tokens AB11."""
+_SECRETS = re.compile(
+    r'(\\?"(?:access_token|refresh_token|id_token|client_secret|\w*TempDownloadUri)\\?"\s*:\s*\\?")[^"\\]*'
+    r'|(?i:(token[^:"\n]{0,40}:\s*"?)[^\s"]+|\beyJ[\w.\-]{10,}|\bAB\d{2}\w{20,})'
+)
+"""A recorded 3200 quotes the access token: "Token expired: ...". Access tokens begin eyJ, refresh tokens AB11. Links of
+attachments grant access. A member such as `"SyncToken":"0"` is none: its colon comes after a quote."""
 _TITLE = re.compile(r"(?is)<title>\s*([^<]{1,200})")
 _CODE_IN_MESSAGE = re.compile(r"(?i)errorCode=0*(\d+)")
 
@@ -94,7 +98,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def redacted(text: str) -> str:
     """`text` without anything that looks like a token, and without characters that no log or database takes."""
     clean = text.encode("utf-8", "replace").decode().replace("\x00", "")
-    return _SECRETS.sub(lambda found: f"{found[1] or ''}***", clean)
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2] or ''}***", clean)
 
 
 def _json(body: bytes) -> object:

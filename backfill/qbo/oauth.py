@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ _TOKEN_CHARS_MAX = 16_384
 """Intuit documents up to 4096 characters for an access token; four times that is not a token."""
 _LIFE_MAX_S = 366 * 86_400.0
 """A year; an access token lives an hour. More is a broken answer, and dates end somewhere."""
+_CONSENT_LIFE_MAX_S = 10 * 366 * 86_400.0
+"""Twice the five years that Intuit announces; what is longer says nothing."""
 _AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
 
 
@@ -39,13 +42,19 @@ class Granted:
     refresh_token: Secret
     refresh_expires_in_s: float | None
     """Seconds until the refresh token dies of disuse (about 100 days); None where it is not said."""
+    consent_expires_in_s: float | None = None
+    """Seconds until the consent ends however much it is used (five years); None where it is not said."""
+    status: int = 200
+    intuit_tid: str = ""
 
 
 class _Grant(msgspec.Struct):
     access_token: str
     refresh_token: str
     expires_in: float
-    x_refresh_token_expires_in: float | None = None
+    # Hints, which may be anything: the tokens beside them are good all the same, and nobody else has them.
+    x_refresh_token_expires_in: Any = None
+    x_refresh_token_hard_expires_in: Any = None
 
 
 class _Refusal(msgspec.Struct):
@@ -98,6 +107,8 @@ async def refresh(
     headers = {
         "Accept": "application/json",
         "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+        # Asks for the day on which the consent ends for good; found in Intuit's own SDKs.
+        "x-include-refresh-token-hard-expires-in": "true",
     }
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
     try:
@@ -130,8 +141,20 @@ def _granted(response: Response, realm_id: RealmId) -> Granted:
         access_token=Secret(grant.access_token),
         expires_in_s=grant.expires_in,
         refresh_token=Secret(grant.refresh_token),
-        refresh_expires_in_s=grant.x_refresh_token_expires_in,
+        refresh_expires_in_s=_life_s(grant.x_refresh_token_expires_in),
+        consent_expires_in_s=_life_s(grant.x_refresh_token_hard_expires_in),
+        status=response.status,
+        intuit_tid=response.intuit_tid,
     )
+
+
+def _life_s(hint: object) -> float | None:
+    """Seconds until a later day, or None where it cannot be that."""
+    try:
+        seconds = msgspec.convert(hint, type=float, strict=False)
+    except msgspec.ValidationError:
+        return None
+    return seconds if 0 < seconds <= _CONSENT_LIFE_MAX_S else None
 
 
 def _unreadable(response: Response, realm_id: RealmId) -> UnreadableError:

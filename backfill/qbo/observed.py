@@ -22,41 +22,31 @@ class Observed:
         try:
             response = await self._inner.send(request, deadline=deadline)
         except RequestError as error:
-            self._tell(request, started_at, status=error.status, code=error.code, intuit_tid=error.intuit_tid)
+            self._tell(request, started_at, error.status, error.code, error.intuit_tid, error.answer)
             raise
         except anyio.get_cancelled_exc_class():
-            self._tell(request, started_at, status=None, code="cancelled", intuit_tid="")
+            self._tell(request, started_at, None, "cancelled", "", b"")
             raise
-        self._tell(
-            request,
-            started_at,
-            status=response.status,
-            code="",
-            intuit_tid=response.intuit_tid,
-            body_bytes=len(response.body),
-        )
+        self._tell(request, started_at, response.status, "", response.intuit_tid, response.body)
         return response
 
     def _tell(
-        self,
-        request: Request,
-        started_at: float,
-        *,
-        status: int | None,
-        code: str,
-        intuit_tid: str,
-        body_bytes: int = 0,
+        self, request: Request, started_at: float, status: int | None, code: str, intuit_tid: str, body: bytes
     ) -> None:
         self._observe(
             RequestAnswered(
                 realm_id=request.realm_id,
-                lane=request.lane.value,
-                method=request.method,
-                path=request.path,
+                attempt=request.attempt,
                 status=status,
                 code=code,
                 intuit_tid=intuit_tid,
-                body_bytes=body_bytes,
                 duration_s=anyio.current_time() - started_at,
+                lane=request.lane.value,
+                method=request.method,
+                path=request.path,
+                params=request.params,
+                body_bytes=len(body),
+                request_body=request.body,
+                body=body,
             )
         )

@@ -72,6 +72,8 @@ def _parts(raw: bytes, opening: bytes, closing: bytes) -> list[bytes]:
         piece = _PIECE.match(raw, position + 1, end)
         assert piece is not None, "the pattern matches nothing at least"
         parts.append(piece[0].strip())
+        if not parts[-1] and len(parts) > 1:
+            raise SplitError("there is nothing between two commas")  # said at once: there may be millions of them
         position = piece.end()
         if position < end and raw[position : position + 1] != b",":
             raise SplitError("a string or a bracket does not close")

@@ -18,7 +18,7 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from backfill.errors import Disposition, RequestError, TokenError, UnansweredError
-from backfill.events import Observer, TokenRefreshed
+from backfill.events import Observer, TokenAnswered, TokenRefreshed
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.oauth import Credentials, Granted, refresh
 from backfill.wire import TokenEndpoint
@@ -181,14 +181,14 @@ class TokenKeeper:
         await self._pace.acquire()
         for attempt in range(1, self._options.attempts):
             try:
-                return await self._refreshed_once(realm_id)
+                return await self._refreshed_once(realm_id, attempt)
             except RequestError as error:
                 if error.disposition is not Disposition.RETRY:
                     raise
             await anyio.sleep(self._rng.uniform(0, self._options.backoff_s * 2 ** (attempt - 1)))
-        return await self._refreshed_once(realm_id)
+        return await self._refreshed_once(realm_id, self._options.attempts)
 
-    async def _refreshed_once(self, realm_id: RealmId) -> Tokens:
+    async def _refreshed_once(self, realm_id: RealmId, attempt: int) -> Tokens:
         """Try the stored refresh token; if it is refused, what is stored by then; at last the previous one."""
         tried: list[Secret] = []
         refused: TokenError | None = None
@@ -200,7 +200,7 @@ class TokenKeeper:
                 if candidate is None:
                     break
                 try:
-                    return await self._exchange(realm_id, locked, candidate)
+                    return await self._exchange(realm_id, locked, candidate, attempt)
                 except TokenError as error:
                     if error.code != "invalid_grant":
                         raise
@@ -209,21 +209,47 @@ class TokenKeeper:
         assert refused is not None, "the stored refresh token is always a candidate"
         raise refused
 
-    async def _exchange(self, realm_id: RealmId, locked: LockedTokens, candidate: Secret) -> Tokens:
+    async def _exchange(self, realm_id: RealmId, locked: LockedTokens, candidate: Secret, attempt: int) -> Tokens:
         """Exchange and commit. Not to be cancelled: a pair that was granted and not stored is a realm lost."""
         current = locked.current
         credentials = self._credentials_of(realm_id, current)
-        deadline = anyio.current_time() + self._options.exchange_s
         with anyio.move_on_after(self._options.exchange_s + _COMMIT_S, shield=True):
-            granted = await refresh(self._endpoint, realm_id, candidate, credentials, deadline=deadline)
+            granted = await self._asked(realm_id, candidate, credentials, attempt)
+            granted_at = anyio.current_time()
             new = self._renewed(current, granted, candidate)
             await locked.store(new)
+            gap_s = anyio.current_time() - granted_at
             rotated = granted.refresh_token != candidate
-            self._observe(TokenRefreshed(realm_id=realm_id, rotated=rotated))
+            self._observe(TokenRefreshed(realm_id=realm_id, rotated=rotated, gap_s=gap_s))
             return new
         raise UnansweredError(
             f"The new tokens of realm {realm_id} could not be stored in time.", realm_id=realm_id, code="timeout"
         )
+
+    async def _asked(self, realm_id: RealmId, candidate: Secret, credentials: Credentials, attempt: int) -> Granted:
+        """One exchange with the endpoint, told to the observer however it ends."""
+        asked_at = anyio.current_time()
+        deadline = asked_at + self._options.exchange_s
+
+        def tell(status: int | None, code: str, intuit_tid: str) -> None:
+            self._observe(
+                TokenAnswered(
+                    realm_id=realm_id,
+                    attempt=attempt,
+                    status=status,
+                    code=code,
+                    intuit_tid=intuit_tid,
+                    duration_s=anyio.current_time() - asked_at,
+                )
+            )
+
+        try:
+            granted = await refresh(self._endpoint, realm_id, candidate, credentials, deadline=deadline)
+        except RequestError as error:
+            tell(error.status, error.code, error.intuit_tid)
+            raise
+        tell(granted.status, "", granted.intuit_tid)
+        return granted
 
     def _renewed(self, current: Tokens, granted: Granted, candidate: Secret) -> Tokens:
         now = self._now()
@@ -236,6 +262,8 @@ class TokenKeeper:
             refreshed_at=now,
             client_id=current.client_id,
             client_secret=current.client_secret,
+            refresh_expires_at=_later(now, granted.refresh_expires_in_s),
+            consent_expires_at=_later(now, granted.consent_expires_in_s) or current.consent_expires_at,
         )
 
     def _credentials_of(self, realm_id: RealmId, tokens: Tokens) -> Credentials:
@@ -250,6 +278,10 @@ class TokenKeeper:
             disposition=Disposition.STOP,
             code="no_credentials",
         )
+
+
+def _later(now: datetime, seconds: float | None) -> datetime | None:
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
 def _candidate(tokens: Tokens, tried: list[Secret]) -> Secret | None:

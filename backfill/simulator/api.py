@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import partial
 
 from backfill.simulator.acting import Acting, Content, Handler
 from backfill.simulator.batch import answer_batch, items_of, statements
@@ -41,18 +40,25 @@ class Api:
         self._settings = settings
         self._fleet = fleet
         self._files = files or Files(settings)
-        self._answers: defaultdict[str, Replays[Answer]] = defaultdict(partial(Replays, settings))
-        self._items: defaultdict[str, Replays[bytes]] = defaultdict(partial(Replays, settings))
+        self._answers: defaultdict[str, Replays[Answer]] = defaultdict(Replays)
+        self._items: defaultdict[str, Replays[bytes]] = defaultdict(Replays)
         self._shelves: dict[str, Shelf] = {}
 
-    def handle(self, call: Call) -> Answer:
-        """The whole answer to one call. Never raises for anything a client can send."""
+    def handle(self, call: Call, settings: SimulatorSettings | None = None) -> Answer:
+        """The whole answer to one call. Never raises for anything a client can send.
+
+        `settings` are others than the simulator's own, for this call.
+        """
         company = self._fleet.company(call.realm_id)
-        shelf = self._shelves.setdefault(call.realm_id, Shelf(company))
-        acting = Acting(call, company, self._settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
+        settings = settings or self._settings
+        shelf = self._shelves.get(call.realm_id)
+        if shelf is None:
+            shelf = self._shelves[call.realm_id] = Shelf(company)
+        acting = Acting(call, company, settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
         try:
             answers = self._answers[call.realm_id]
-            return answers.once(_request_id(call), _content_of(call), acting.instant, lambda: _answer(acting))
+            request_id, content = _request_id(call), _content_of(call)
+            return answers.once(request_id, content, acting.instant, lambda: _answer(acting), settings)
         except FaultedError as error:
             return fault_answer(error.fault, acting.instant, json=call.accepts_json)
 
@@ -145,7 +151,7 @@ def _cdc(acting: Acting) -> Content:
 
 def _batch(acting: Acting) -> Content:
     found = answer_batch(
-        items_of(acting.call.body),
+        items_of(acting.call.body, acting.settings.batch_items),
         acting.company,
         acting.settings,
         acting.instant,

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -28,6 +29,7 @@ from backfill.simulator.writing.replays import Replays
 from backfill.simulator.writing.requests import BY_KEY, act, included
 
 MOST_ITEMS = 30
+"""Of a batch, unless the settings say another number."""
 REQUEST_ID_CHARACTERS = 50
 """Of a request id; a batch joins its own with each item's bId."""
 
@@ -61,7 +63,7 @@ class BatchAnswer:
     rows: int
 
 
-def items_of(body: bytes) -> list[Item]:
+def items_of(body: bytes, most: int = MOST_ITEMS) -> list[Item]:
     """The items of a request's body. Raises `FaultedError` for one that is no batch, or too big a one."""
     try:
         items = decode(body).get("BatchItemRequest")
@@ -69,8 +71,8 @@ def items_of(body: bytes) -> list[Item]:
         raise FaultedError(bad_body(str(error))) from error
     if not isinstance(items, list) or not items:
         raise FaultedError(required("BatchItemRequest"))
-    if len(items) > MOST_ITEMS:
-        raise FaultedError(batch_too_big(len(items), MOST_ITEMS))
+    if len(items) > most:
+        raise FaultedError(batch_too_big(len(items), most))
     if not all(isinstance(item, dict) for item in items):
         raise FaultedError(bad_body("BatchItemRequest"))
     return items
@@ -116,7 +118,8 @@ def _settled(item: Item, context: Context, *, request_id: str) -> Outcome:
         if kind is not None:
             return KINDS[kind](item, context)
         item_id = f"{request_id}{item.get('bId', '')}" if request_id else ""
-        written = context.replays.once(item_id, encode(item), context.instant, lambda: _written(item, context))
+        act = partial(_written, item, context)
+        written = context.replays.once(item_id, encode(item), context.instant, act, context.settings)
         return Outcome(written)
     except FaultedError as error:
         return Outcome(b'"Fault":' + fault_object(error.fault))
@@ -151,8 +154,11 @@ def _written(item: Item, context: Context) -> bytes:
     body = item[key]
     if not isinstance(body, dict):
         raise FaultedError(required(key))
-    options = f"{item.get('optionsData') or ''},{item.get('include') or ''}"
-    return act(context.company, BY_KEY[key], operation, body, included(options))
+    options = included(f"{item.get('optionsData') or ''},{item.get('include') or ''}")
+    forms = {"operation": operation.lower() == "void", "options": "void" in options}
+    if any(asked and context.settings.batch_void not in {"both", form} for form, asked in forms.items()):
+        raise FaultedError(unsupported("void"))
+    return act(context.company, BY_KEY[key], operation, body, options)
 
 
 KINDS: Mapping[str, Callable[[Item, Context], Outcome]] = {"Query": _query, "CDCQuery": _cdc_query}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from backfill.wire import Lane
+
+Kind = Literal["", "batch", "report", "email"]
+"""A kind of call that limits count for themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,19 @@ class Call:
         if lane is not None:
             return lane
         return Lane.WRITE if self.method == "POST" else Lane.QUERY
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to limits that count one kind of call."""
+        match self.segments:
+            case ["batch", *_]:
+                return "batch"
+            case ["reports", *_]:
+                return "report"
+            case [_, _, "send"]:
+                return "email"
+            case _:
+                return ""
 
     @property
     def accepts_json(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from backfill.simulator.query.answer import QueryAnswer, query_response, refuse_
 from backfill.simulator.query.statement import Literal, LiteralKind
 from backfill.simulator.query.values import instant_of
 from backfill.simulator.settings import SimulatorSettings
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 _BY_NAME = {name.lower(): traits for name, traits in TRAITS.items()}
 
@@ -36,7 +37,7 @@ def answer_cdc(
 
     What exceeds the cap is left out without a word, deleted stubs before live objects. Raises `FaultedError`.
     """
-    asked = _entities(entities)
+    asked = _entities(entities, settings)
     since = _since(changed_since, settings, instant)
     changes = [_changes(traits, since, company) for traits in asked]
     for change in changes:
@@ -52,14 +53,15 @@ def answer_cdc(
     return QueryAnswer(b'[{"QueryResponse":[%b]}]' % body, settings.cdc_object_cap - left)
 
 
-def _entities(entities: str) -> list[EntityTraits]:
+def _entities(entities: str, settings: SimulatorSettings) -> list[EntityTraits]:
+    also = {name.lower() for name in settings.cdc_also}
     names = [name.strip() for name in entities.split(",") if name.strip()]
     if not names:
         raise FaultedError(required("entities"))
     found: list[EntityTraits] = []
     for name in names:
         traits = _BY_NAME.get(name.lower())
-        if traits is None or not traits.in_cdc:
+        if traits is None or not (traits.in_cdc or name.lower() in also):
             raise FaultedError(cdc_refused(name))
         found.append(traits)
     return found
@@ -78,12 +80,9 @@ def _since(text: str, settings: SimulatorSettings, instant: datetime) -> float:
 
 def _changes(traits: EntityTraits, since: float, company: Company) -> _Changes:
     view = company.table(traits.name).by_updated()
-    first = len(view)
-    # From the newest back: what changed is few, the table may be large, and a bisection would save nothing.
-    while first > 0 and view[first - 1].updated >= since:
-        first -= 1
+    first = bisect_left(view, since, key=attrgetter("updated"))
     deleted = [(object_id, at) for object_id, at in company.deleted_since(traits.name, int(since)) if at >= since]
-    return _Changes(traits, sorted(view[first:], key=attrgetter("updated")), deleted)
+    return _Changes(traits, view[first:], deleted)
 
 
 def _element(change: _Changes, company: Company) -> bytes:

@@ -13,13 +13,13 @@ from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.changes import voided
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, cents, decode, money
-from backfill.simulator.seed.books import Books
+from backfill.simulator.seed.books import Books, Party
 from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.draw import between
 from backfill.simulator.seed.ledger import deposit
 from backfill.simulator.seed.purchases import bill_payment
 from backfill.simulator.seed.sales import OpenItem, payment
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 
 class Clerk:
@@ -47,13 +47,13 @@ class Clerk:
 
     def pay(self, row: StoredObject, day: str, amount: int) -> StoredObject:
         """A Payment of `amount` cents for an open Invoice."""
-        party = self.books.parties[decode(row.doc)["CustomerRef"]["value"]]
+        party = self._party("Customer", decode(row.doc)["CustomerRef"]["value"])
         paid = payment(self.books, self._rng, day, party, [OpenItem(row.id, "Invoice", amount)])
         return self._create("Payment", self._at_todays_rate(paid))
 
     def pay_bill(self, row: StoredObject, day: str, amount: int) -> StoredObject:
         """A BillPayment of `amount` cents for an open Bill."""
-        vendor = self.books.parties[decode(row.doc)["VendorRef"]["value"]]
+        vendor = self._party("Vendor", decode(row.doc)["VendorRef"]["value"])
         paid = bill_payment(self.books, self._rng, day, vendor, [OpenItem(row.id, "Bill", amount)])
         return self._create("BillPayment", self._at_todays_rate(paid))
 
@@ -82,6 +82,16 @@ class Clerk:
         """Delete for good; what it paid or deposited is open again."""
         self.company.delete(entity, row.id)
         self._settle(entity, decode(row.doc), None)
+
+    def _party(self, entity: str, object_id: str) -> Party:
+        """One of the people, met for the first time or not."""
+        if object_id not in self.books.parties:
+            row = self.company.table(entity).get(object_id)
+            assert row is not None, f"{entity} {object_id} is cited, and people cannot be deleted"
+            self.books.learn(entity, object_id, decode(row.doc))
+            if not row.active:
+                self.books.forget(entity, object_id)
+        return self.books.parties[object_id]
 
     def _create(self, entity: str, doc: Doc) -> StoredObject:
         row = self.company.create(entity, doc)

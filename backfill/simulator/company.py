@@ -15,7 +15,10 @@ from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.clock import HybridClock, PacificZone
 from backfill.simulator.documents import Doc, encode
 from backfill.simulator.journal import JOURNAL_LIMIT, Change, Journal
-from backfill.simulator.table import StoredObject, Table
+from backfill.simulator.sown.history import HistoryOf
+from backfill.simulator.sown.layout import Layout
+from backfill.simulator.stored import StoredObject
+from backfill.simulator.table import Base, Table
 
 # Recorded Ids of these two are past what a float can hold; all others begin at 1.
 _FIRST_IDS = {"Class": 5_000_000_000_000_142_240, "Attachable": 5_000_000_000_000_503_624}
@@ -26,7 +29,10 @@ class UnknownObjectError(UsageError):
 
 
 class Company:
-    """The books of one realm. Every change is one instant of its own and can be undone in retrospect."""
+    """The books of one realm. Every change is one instant of its own and can be undone in retrospect.
+
+    `history` gives what they begin with, whenever it is needed; without one they begin empty.
+    """
 
     def __init__(
         self,
@@ -39,6 +45,7 @@ class Company:
         now: Callable[[], datetime],
         zone: PacificZone | None = None,
         journal_limit: int = JOURNAL_LIMIT,
+        history: HistoryOf | None = None,
     ) -> None:
         self.realm_id = realm_id
         self.name = name
@@ -51,9 +58,10 @@ class Company:
         self._zone = zone or PacificZone()
         self._clock = HybridClock(now)
         self._journal = Journal(realm_id, journal_limit)
-        self._tables = {entity: Table() for entity in TRAITS}
+        self._layout = history().layout if history else Layout()
+        self._tables = {entity: Table(_base(history, entity)) if history else Table() for entity in TRAITS}
         self._last_numbers: dict[str, int] = {}
-        self._next_ids = {traits.id_space: _FIRST_IDS.get(traits.id_space, 1) for traits in TRAITS.values()}
+        self._next_ids = {space: self._layout.next_id(space, first) for space, first in first_ids().items()}
 
     @property
     def rows(self) -> int:
@@ -65,8 +73,17 @@ class Company:
         """How many changes were made since seeding."""
         return len(self._journal)
 
+    @property
+    def is_as_sown(self) -> bool:
+        """Whether it is still what it began with, so that it could be forgotten and sown again."""
+        return not any(table.is_changed for table in self._tables.values())
+
     def table(self, entity: str) -> Table:
         return self._tables[entity]
+
+    def last_sown_number(self, entity: str) -> int:
+        """The last DocNumber that the sown history used of the entity's; 1000 where it used none."""
+        return self._layout.last_number(entity)
 
     def stamp(self) -> datetime:
         """The next instant of this company: aware UTC, whole milliseconds, strictly increasing.
@@ -74,6 +91,15 @@ class Company:
         Every answer's `time` and every change has its own, so "as it stood at that `time`" is exact.
         """
         return self._clock.stamp()
+
+    @property
+    def last_stated(self) -> datetime:
+        """The last instant that was stamped."""
+        return self._clock.last
+
+    def not_before(self, instant: datetime) -> None:
+        """Stamp only later instants: those up to this one were stated by the same company earlier."""
+        self._clock.not_before(instant)
 
     def offset_text(self, epoch_s: int) -> str:
         """Epoch seconds as MetaData shows them: `2020-09-29T05:58:07-07:00`."""
@@ -101,11 +127,11 @@ class Company:
         return number
 
     def load(self, entity: str, row: StoredObject) -> None:
-        """Put a row of the seeded history in, past the journal: it is there at every instant."""
+        """Put a row in past the journal: it is there at every instant."""
         self._tables[entity].put(row)
 
     def bury(self, entity: str, object_id: str, at: int) -> None:
-        """A deletion of the seeded history: a tombstone of that epoch second, past the journal."""
+        """A deletion past the journal: a tombstone of that epoch second."""
         self._tables[entity].bury(object_id, at)
 
     def create(self, entity: str, doc: Mapping[str, object]) -> StoredObject:
@@ -171,20 +197,8 @@ class Company:
         updated: int,
         sync_token: int = 0,
     ) -> StoredObject:
-        """The stored form of a document: with domain, Id, SyncToken and MetaData, encoded. Changes nothing."""
-        traits = TRAITS[entity]
-        times = {"CreateTime": self.offset_text(created), "LastUpdatedTime": self.offset_text(updated)}
-        head: Doc = {"domain": "QBO", "sparse": False, "Id": object_id, "SyncToken": str(sync_token), "MetaData": times}
-        if not traits.has_id:
-            del head["Id"], head["sparse"], times["CreateTime"]
-        if traits.wrapped:
-            ((kind, inner),) = doc.items()
-            assert isinstance(inner, Mapping)
-            whole: Doc = {kind: _headed(head, inner)}
-        else:
-            whole = _headed(head, doc)
-        active = bool(doc.get("Active", True))
-        return StoredObject(object_id, sync_token, created, updated, active, encode(whole))
+        """As `sealed` of the module, with this company's times."""
+        return sealed(entity, object_id, doc, created=created, updated=updated, sync_token=sync_token, zone=self._zone)
 
     def _put(self, entity: str, at: datetime, before: bytes | None, row: StoredObject) -> StoredObject:
         self._journal.record(Change(at, entity, row.id, before))
@@ -198,6 +212,37 @@ class Company:
         return row
 
 
+def first_ids() -> dict[str, int]:
+    """Space of Ids to the first that a company uses."""
+    return {traits.id_space: _FIRST_IDS.get(traits.id_space, 1) for traits in TRAITS.values()}
+
+
+def sealed(
+    entity: str,
+    object_id: str,
+    doc: Mapping[str, object],
+    *,
+    created: int,
+    updated: int,
+    sync_token: int,
+    zone: PacificZone,
+) -> StoredObject:
+    """The stored form of a document: with domain, Id, SyncToken and MetaData, encoded. Changes nothing."""
+    traits = TRAITS[entity]
+    times = {"CreateTime": zone.text(created), "LastUpdatedTime": zone.text(updated)}
+    head: Doc = {"domain": "QBO", "sparse": False, "Id": object_id, "SyncToken": str(sync_token), "MetaData": times}
+    if not traits.has_id:
+        del head["Id"], head["sparse"], times["CreateTime"]
+    if traits.wrapped:
+        ((kind, inner),) = doc.items()
+        assert isinstance(inner, Mapping)
+        whole: Doc = {kind: _headed(head, inner)}
+    else:
+        whole = _headed(head, doc)
+    active = bool(doc.get("Active", True))
+    return StoredObject(object_id, sync_token, created, updated, active, encode(whole))
+
+
 def rate_key(doc: Mapping[str, object]) -> str:
     """The key of an ExchangeRate, which has no Id: `EUR:2024-01-31`."""
     return f"{doc['SourceCurrencyCode']}:{doc['AsOfDate']}"
@@ -206,3 +251,7 @@ def rate_key(doc: Mapping[str, object]) -> str:
 def _headed(head: Doc, doc: Mapping[str, object]) -> Doc:
     """`doc` with the server's own attributes first; whatever it says of them itself does not count."""
     return {**head, **{key: value for key, value in doc.items() if key not in head}}
+
+
+def _base(history: HistoryOf, entity: str) -> Callable[[], Base]:
+    return lambda: history().table(entity)

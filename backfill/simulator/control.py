@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from backfill.errors import UsageError
 from backfill.simulator.core import Simulator
+from backfill.simulator.injection.notation import counted, described, read_table
 
 JSON = "application/json"
 
@@ -18,13 +20,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_control(app: web.Application, simulator: Simulator) -> None:
-    """Serve `/control/state`, `/log`, `/summary`, `/act` and `/revoke`."""
+    """Serve `/control/state`, `/log`, `/summary`, `/act`, `/revoke`, `/injections` and `/mishaps`."""
     control = _Control(simulator)
     app.router.add_get("/control/state", control.state)
     app.router.add_get("/control/log", control.log)
     app.router.add_get("/control/summary", control.summary)
     app.router.add_post("/control/act", control.act)
     app.router.add_post("/control/revoke", control.revoke)
+    app.router.add_get("/control/injections", control.injections)
+    app.router.add_post("/control/injections", control.inject)
+    app.router.add_delete("/control/injections", control.heal)
+    app.router.add_get("/control/mishaps", control.mishaps)
 
 
 class _Control:
@@ -74,6 +80,36 @@ class _Control:
         realm_id = self._realm(request)
         self._simulator.oauth.revoke(realm_id)
         return _json({"realm": realm_id, "revoked": True})
+
+    async def injections(self, request: web.Request) -> web.Response:  # noqa: ARG002 -- a handler's signature
+        """What goes wrong: each injection, how many calls it matched, and how often it struck."""
+        return _json(list(map(counted, self._simulator.injections.counts())))
+
+    async def inject(self, request: web.Request) -> web.Response:
+        """A JSON object, or an array of them, each an injection as `notation` has it; all of them or none are added."""
+        try:
+            body = msgspec.json.decode(await request.read(), type=dict[str, Any] | list[dict[str, Any]])
+            added = [read_table(table) for table in (body if isinstance(body, list) else [body])]
+            ids = [self._simulator.injections.add(injection) for injection in added]
+        except msgspec.MsgspecError as error:
+            raise web.HTTPBadRequest(text=f"the body is not an injection: {error}") from error
+        except UsageError as error:
+            raise web.HTTPBadRequest(text=f"{error.message}; {error.action}") from error
+        return _json({"ids": ids})
+
+    async def heal(self, request: web.Request) -> web.Response:
+        """`?id=`: that injection ends; without it all do. What each did."""
+        given = request.query.get("id")
+        if given is None:
+            return _json(list(map(counted, self._simulator.injections.clear())))
+        try:
+            return _json([counted(self._simulator.injections.remove(int(given)))])
+        except (UsageError, ValueError) as error:
+            raise web.HTTPNotFound(text=f"there is no injection {given}") from error
+
+    async def mishaps(self, request: web.Request) -> web.Response:  # noqa: ARG002 -- a handler's signature
+        """What can be made to go wrong: name to what it is, and its settings with their defaults."""
+        return _json({name: {"what": said, "settings": settings} for name, said, settings in described()})
 
     def _realm(self, request: web.Request) -> str:
         realm_id = request.query.get("realm", "")

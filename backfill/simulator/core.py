@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import anyio
 from anyio.abc import TaskGroup
@@ -26,8 +27,12 @@ from backfill.simulator.envelopes import (
 )
 from backfill.simulator.faults import Fault, FaultedError
 from backfill.simulator.fleet import Fleet
-from backfill.simulator.front import Front
+from backfill.simulator.front import Front, form_of
+from backfill.simulator.injection.injections import Injections
+from backfill.simulator.injection.mishap import Strike
+from backfill.simulator.injection.subject import Subject
 from backfill.simulator.oauth.authority import Credentials, OAuth, TokenState
+from backfill.simulator.oauth.discovery import TOKEN_PATH
 from backfill.simulator.people import People
 from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, RequestLog
 from backfill.simulator.settings import SimulatorSettings
@@ -42,6 +47,10 @@ USER_GONE = Fault("120", "AuthorizationFailure", TokenState.USER_GONE.value, typ
 """The user who connected the company lost access to it. It was seen with status 400, too."""
 
 
+Act = Callable[[list[str]], Awaitable[Answer]]
+"""Acts in the API's place, and names in the list what befell the call on the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Admission:
     """What the doors said: the app, its calls in flight, and the refusal, if it is one."""
@@ -49,6 +58,8 @@ class _Admission:
     app: str
     in_flight: int
     refusal: Answer | None
+    limit: str = ""
+    """For which the throttle refused."""
 
 
 class Simulator:
@@ -67,6 +78,7 @@ class Simulator:
         self._front = Front(self.oauth, fleet, self._files, now=now)
         self.throttle = Throttle(settings)
         self.log = RequestLog(settings.log_entries, limits_scale=settings.limits_scale)
+        self.injections = Injections(seed=seed)
         self._seed = seed
         self._rng = random.Random(f"{seed}:answers")
         self._people: dict[str, People] = {}
@@ -110,41 +122,59 @@ class Simulator:
             call = replace(call, method="GET")
         there_s, back_s = self._delays()
         await _pass(there_s)
-        admission = self._admit(call)
+        if self.injections:
+            return await self._befallen(call, back_s)
+        return await self._served(call, back_s)
+
+    async def visit(self, call: Call) -> Answer:
+        """One call outside `/v3/company`, `path` being the whole one: consent, tokens, keys, files; not throttled."""
+        there_s, back_s = self._delays()
+        await _pass(there_s)
+        if call.method == "OPTIONS":
+            answer = OPTIONS
+        elif self.injections:
+            answer = await self._befallen_in_front(call)
+        else:
+            answer = self._front.answer(call)
+        await _pass(back_s)
+        return self.dressed(answer)
+
+    async def token(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """One call of the token endpoint. `headers` have lower-case names."""
+        return await self.visit(Call("", "POST", TOKEN_PATH, headers=headers, body=urlencode(form).encode()))
+
+    async def _served(
+        self, call: Call, back_s: float, act: Act | None = None, settings: SimulatorSettings | None = None
+    ) -> Answer:
+        """The doors, the act, the way back. `act` is another than the API's own, `settings` others than ours."""
+        at_s = anyio.current_time()
+        admission = self._admit(call, settings or self.settings)
+        self.log.arrive(call.realm_id, call.lane.value, at_s)
+        befell: list[str] = []
         try:
-            answer = self._finished(call, admission)
+            if admission.refusal is not None:
+                answer = admission.refusal
+            else:
+                self._touch(call.realm_id)
+                answer = self._acted(call) if act is None else await act(befell)
+            answer = self._logged(call, admission, answer, at_s, befell)
             await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
                 self.throttle.depart(call.realm_id, admission.app)
         return answer
 
-    async def visit(self, call: Call) -> Answer:
-        """One call outside `/v3/company`, `path` being the whole one: consent, tokens, keys, files; not throttled."""
-        there_s, back_s = self._delays()
-        await _pass(there_s)
-        answer = self.dressed(OPTIONS if call.method == "OPTIONS" else self._front.answer(call))
-        await _pass(back_s)
-        return answer
-
-    async def token(self, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """One call of the token endpoint. `headers` have lower-case names."""
-        there_s, back_s = self._delays()
-        await _pass(there_s)
-        answer = self.dressed(self.oauth.post(form, headers))
-        await _pass(back_s)
-        return answer
-
-    def _admit(self, call: Call) -> _Admission:
+    def _admit(self, call: Call, settings: SimulatorSettings) -> _Admission:
         """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
             return _Admission(app, 0, self._stranger(call, state, token))
-        refused = self.throttle.arrive(call.realm_id, app, batch=call.segments[0] == "batch", at=anyio.current_time())
+        refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=anyio.current_time())
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
-        wait_s = refused.wait_s if self.settings.retry_after else None
-        return _Admission(app, 0, refusal_answer(self.settings.throttle_body, self.now(), retry_after_s=wait_s))
+        form, retry_after = settings.throttle_body, settings.retry_after
+        answer = refusal_answer(form, self.now(), retry_after=retry_after, wait_s=refused.wait_s)
+        return _Admission(app, 0, answer, refused.limit)
 
     def _stranger(self, call: Call, state: TokenState, token: str) -> Answer:
         """What the gateway answers to a call whose token is not good for it."""
@@ -160,15 +190,12 @@ class Simulator:
             case _:
                 return unauthenticated(state.value, now, json=json)
 
-    def _finished(self, call: Call, admission: _Admission) -> Answer:
-        """Act, unless refused; then dress the answer and write it down."""
-        if admission.refusal is None:
-            self._touch(call.realm_id)
-        answer = admission.refusal or self._acted(call)
+    def _logged(self, call: Call, admission: _Admission, answer: Answer, at_s: float, befell: Sequence[str]) -> Answer:
+        """The answer dressed, and written down."""
         tid = self._tid()
         self.log.add(
             LogEntry(
-                at_s=anyio.current_time(),
+                at_s=at_s,
                 now=self.now().isoformat(),
                 realm_id=call.realm_id,
                 lane=call.lane.value,
@@ -180,14 +207,75 @@ class Simulator:
                 rows=answer.rows,
                 intuit_tid=tid,
                 in_flight=admission.in_flight,
+                limit=admission.limit,
+                injected=" ".join(befell),
             )
         )
         return self.dressed(answer, tid=tid)
 
-    def _acted(self, call: Call) -> Answer:
+    async def _befallen(self, call: Call, back_s: float) -> Answer:
+        """A call of the API past what is injected: some before the doors, some where the service acts."""
+        app = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)[1]
+        subject = Subject(call, realm_id=call.realm_id, app=app)
+
+        async def enter(strike: Strike) -> Answer:
+            async def act(befell: list[str]) -> Answer:
+                befell.extend(strike.befell)
+                inside = replace(strike, befell=befell)
+                return await self.injections.befall(inside, self._act, at_gateway=False)
+
+            return await self._served(strike.call, back_s, act, strike.settings)
+
+        answer = await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
+        return answer if "intuit_tid" in answer.headers else self.dressed(answer)
+
+    async def _befallen_in_front(self, call: Call) -> Answer:
+        """A call outside the API past what is injected; there are no doors."""
+        realm_id, app = self.oauth.sender(form_of(call), call.headers) if call.path == TOKEN_PATH else ("", "")
+        subject = Subject(call, realm_id=realm_id, app=app)
+
+        async def act(strike: Strike) -> Answer:
+            return self._front.answer(strike.call)
+
+        async def enter(strike: Strike) -> Answer:
+            return await self.injections.befall(strike, act, at_gateway=False)
+
+        return await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
+
+    def _strike(self, subject: Subject) -> Strike:
+        return Strike(
+            call=subject.call,
+            subject=subject,
+            settings=self.settings,
+            now=self.now,
+            rng=self._rng,
+            oauth=self.oauth,
+            throttle=self.throttle,
+            befell=[],
+        )
+
+    async def _act(self, strike: Strike) -> Answer:
+        return self._acted(strike.call, strike.settings)
+
+    async def _apart(self, serve: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Serve in the simulator's own group while it runs, where it goes on when the client gives up."""
+        if self._group is None:
+            return await serve()
+        answers: list[Answer] = []
+        done = anyio.Event()
+
+        async def run() -> None:
+            answers.append(await serve())
+            done.set()
+
+        self._group.start_soon(run)
+        await done.wait()
+        return answers[0]
+
+    def _acted(self, call: Call, settings: SimulatorSettings | None = None) -> Answer:
         """The API's answer, which speaks JSON, in the language of the call, with links that work now."""
         try:
-            answer = self.api.handle(in_json(call))
+            answer = self.api.handle(in_json(call), settings)
         except FaultedError as error:
             answer = fault_answer(error.fault, self.now())
         if shows_files(call):

@@ -29,6 +29,27 @@ QBO_VERSION = "1944.190"  # of the recordings; nothing may depend on it
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer reaches its client, where that is not at once and whole."""
+
+    cut_after: int | None = None
+    """The connection is reset after so many bytes of the body; None: never."""
+    headless: bool = False
+    """It is reset before a single byte, the status line included."""
+    piece_bytes: int = 0
+    """The body comes in pieces of so many bytes; 0: in one."""
+    pause_s: float = 0.0
+    """Before each piece."""
+
+    def duration_s(self, body_bytes: int) -> float:
+        """How long the delivery of a body takes, as far as it gets."""
+        if self.headless or not self.piece_bytes:
+            return 0.0
+        sent = body_bytes if self.cut_after is None else min(body_bytes, self.cut_after)
+        return -(-sent // self.piece_bytes) * self.pause_s
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the simulator answers, before the headers that every answer has. `code` and `rows` are for the log.
 
@@ -41,6 +62,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     code: str = ""
     rows: int = 0
+    delivery: Delivery | None = None
+    """None: at once and whole."""
     work_s: float = 0.0
 
 

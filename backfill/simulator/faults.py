@@ -75,6 +75,13 @@ OBJECT_NOT_FOUND = Fault("610", "Object Not Found", GONE_DETAIL, element="")
 """Missing, deleted: always 400, never 404."""
 
 
+def bad_id(text: object) -> Fault:
+    """2030: recorded with the element `Id`, and without a time."""
+    return Fault(
+        "2030", "Invalid ID", f"Id should be a valid number. Supplied value:{text}", element="Id", is_timed=False
+    )
+
+
 def unsupported(operation: str) -> Fault:
     """500: an operation, path or entity that the API does not have."""
     return Fault("500", "Unsupported Operation", f"Operation {operation} is not supported.")

@@ -19,7 +19,7 @@ from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.draw import between, chance, pick
 from backfill.simulator.seed.reader import read_books
 from backfill.simulator.seed.words import NOTES
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 _TRIES = 8  # rows looked at for one that the change is possible on, before another change is tried
 _BACK_DATED = 0.25
@@ -210,7 +210,7 @@ class People:
     def _retire_or_revive(self) -> bool:
         entity = pick(self._rng, _RETIRABLE)
         row = self._row(entity)
-        if row is None or sum(other.active for other in self._company.table(entity).all()) < 2:
+        if row is None or len(self._company.table(entity).all(active=True)) < 2:
             return False
         doc = decode(row.doc)
         if row.active:

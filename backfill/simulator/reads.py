@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backfill.simulator.catalogue import TRAITS, EntityTraits
 from backfill.simulator.company import Company
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 BY_PATH: Mapping[str, EntityTraits] = {traits.path: traits for traits in TRAITS.values()}
 

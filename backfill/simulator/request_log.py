@@ -25,13 +25,17 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     method: str
     path: str
     asked: str
-    """The statement, the entities of a CDC call, the statements of a batch."""
+    """The statement, the entities of a CDC call, the statements of a batch, the parameters of a report."""
     status: int
     code: str
     rows: int
     intuit_tid: str
     in_flight: int
     """Calls of the same app on the realm being served then, this one included; 0 if it was refused."""
+    limit: str = ""
+    """The limit for which the throttle refused it."""
+    injected: str = ""
+    """The mishaps that befell it, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class RealmSummary:
     most_batches_in_minute: int
     most_in_flight: int
     throttled: int
+    """Answers that said so, injected ones included."""
+    refused_by: dict[str, int]
+    """By the limit for which the throttle refused: these alone are about how the client keeps the limits."""
+    injected: dict[str, int]
+    """By the name of a mishap that befell them."""
     rows: int
 
 
@@ -80,17 +89,25 @@ class _Tally:
     by_status: Counter[str] = field(default_factory=Counter)
     most_in_flight: int = 0
     throttled: int = 0
+    refused_by: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     rows: int = 0
 
+    def arrive(self, lane: str, at_s: float) -> None:
+        self.in_minute.add(at_s)
+        self.in_second.add(at_s)
+        if lane == "batch":
+            self.batches_in_minute.add(at_s)
+        self.by_lane[lane] += 1
+
     def add(self, entry: LogEntry) -> None:
-        self.in_minute.add(entry.at_s)
-        self.in_second.add(entry.at_s)
-        if entry.lane == "batch":
-            self.batches_in_minute.add(entry.at_s)
-        self.by_lane[entry.lane] += 1
         self.by_status[str(entry.status)] += 1
         self.most_in_flight = max(self.most_in_flight, entry.in_flight)
         self.throttled += entry.code == "3001"
+        if entry.limit:
+            self.refused_by[entry.limit] += 1
+        if entry.injected:
+            self.injected.update(entry.injected.split(" "))
         self.rows += entry.rows
 
     def summed(self) -> RealmSummary:
@@ -103,6 +120,8 @@ class _Tally:
             most_batches_in_minute=self.batches_in_minute.most,
             most_in_flight=self.most_in_flight,
             throttled=self.throttled,
+            refused_by=dict(self.refused_by),
+            injected=dict(self.injected),
             rows=self.rows,
         )
 
@@ -110,7 +129,8 @@ class _Tally:
 class RequestLog:
     """Counts every request, and keeps the newest `entries` of them; `dropped` says how many are kept no more.
 
-    Arrivals are added in their order. Held beside the entries: a minute's arrivals, whatever the run's length.
+    A request is noted when it arrives, in the order of arrival, and again with what became of it. Held beside the
+    entries: a minute's arrivals, whatever the run's length.
     """
 
     def __init__(self, entries: int, *, limits_scale: float = 1.0) -> None:
@@ -125,17 +145,25 @@ class RequestLog:
     def dropped(self) -> int:
         return self._added - len(self._entries)
 
+    def arrive(self, realm_id: str, lane: str, at_s: float) -> None:
+        """A request reaches the service. `at_s` never goes back."""
+        self._all.arrive(lane, at_s)
+        self._of(realm_id).arrive(lane, at_s)
+
     def add(self, entry: LogEntry) -> None:
+        """What became of a request that arrived."""
         self._added += 1
         self._entries.append(entry)
         self._all.add(entry)
-        realm_id = entry.realm_id
+        self._of(entry.realm_id).add(entry)
+
+    def _of(self, realm_id: str) -> _Tally:
         if realm_id not in self._tallies and len(self._tallies) >= REALMS_MOST:
             realm_id = OTHERS
         tally = self._tallies.get(realm_id)
         if tally is None:
             tally = self._tallies[realm_id] = self._tally()
-        tally.add(entry)
+        return tally
 
     def entries(self, realm_id: str | None = None) -> Sequence[LogEntry]:
         """In the order of acting; of one realm or of all."""

@@ -14,6 +14,7 @@ from backfill.errors import UnavailableError, UsageError
 from backfill.simulator.call import Call
 from backfill.simulator.control import add_control
 from backfill.simulator.core import Simulator
+from backfill.simulator.delivery import deliver
 from backfill.simulator.envelopes import Answer, html_page
 
 UPLOAD = "/upload"
@@ -94,13 +95,18 @@ class _Face:
         call = await self._call(request, "", request.path)
         if isinstance(call, Answer):
             return self._page(request, call)
-        return self._response(request, await self._simulator.visit(call))
+        return await self._answered(request, await self._simulator.visit(call))
 
     async def _exchanged(self, request: web.Request, path: str) -> web.StreamResponse:
         call = await self._call(request, request.match_info["realm_id"], path)
         if isinstance(call, Answer):
             return self._page(request, call)
-        return self._response(request, await self._simulator.exchange(call))
+        return await self._answered(request, await self._simulator.exchange(call))
+
+    async def _answered(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        if answer.delivery is None:
+            return self._response(request, answer)
+        return await deliver(request, answer, answer.delivery)
 
     async def _call(self, request: web.Request, realm_id: str, path: str) -> Call | Answer:
         """The request as a call, or the page by which a server in front refuses it, which knows no companies."""

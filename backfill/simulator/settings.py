@@ -25,6 +25,8 @@ WINDOW_FORMS: tuple[WindowForm, ...] = get_args(WindowForm)
 ThrottleBody = Literal["xml", "json_lower", "json_upper", "http_403_legacy", "no_body"]
 """How a refusal for too many requests looks. Only the XML form was ever recorded, once with status 403."""
 
+RetryAfter = Literal["absent", "seconds", "date"]
+"""Whether a 429 says how long to wait, and in which of the two forms that HTTP has."""
 
 Disconnected = Literal["3200", "3100", "120"]
 """How the API refuses a company whose owner disconnected the app: as unauthenticated, as not authorised, or as by a
@@ -56,6 +58,10 @@ class ServerLimits:
     """Per realm, all apps together."""
     in_flight: int | None = 10
     """Per realm and app: the older wording of the limit per second, still believed to be enforced."""
+    reports_per_minute: int | None = None
+    """Per realm. 200 in the limits text of 2017, and in none since."""
+    emails_per_day: int | None = None
+    """Per realm: 40 in Intuit's sandbox, none in production."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for a limit that would let nothing through."""
@@ -92,14 +98,15 @@ class ReportSettings:
     def __post_init__(self) -> None:
         """Raises `UsageError` for what no service can do."""
         times = (self.base_s, self.cell_s, self.wide_factor)
-        _require(
+        require(
+            "the simulator",
             (
                 ("reports.cells is at least 1,000", self.cells >= 1_000),
                 ("the times of reports are at least 0", min(times) >= 0 and max(times) < inf),
                 ("reports.deadline_s is above 0", 0 < self.deadline_s < inf),
                 ("reports.spoilt is 0 to 1", 0 <= self.spoilt <= 1),
                 ("reports.shape is old or modern", self.shape in {"old", "modern"}),
-            )
+            ),
         )
 
 
@@ -130,12 +137,16 @@ class SimulatorSettings:
     second_refuses: bool = True
     """Whether more than the second's limit are refused, or only counted: the older wording limits calls in flight."""
     throttle_body: ThrottleBody = "xml"
-    retry_after: bool = False
-    """Undocumented: whether a 429 says how long to wait."""
+    retry_after: RetryAfter = "absent"
+    """Undocumented: whether a 429 says how long to wait, and how."""
     refused_count: bool = False
     """Undocumented: whether refused requests use up the window too."""
     other_requests_per_minute: float = 0.0
     """Traffic of other apps on each realm, evenly spaced, which uses up the realm's own limits."""
+    other_batches_per_minute: float = 0.0
+    """How many of those are batch calls."""
+    other_burst: int = 1
+    """How many of them arrive at once."""
 
     # OAuth
     access_token_life_s: float = 3600.0
@@ -182,12 +193,21 @@ class SimulatorSettings:
     """Most objects in one batch answer; later items are cut short. None: documented, but not enforced."""
     batch_shuffled: bool = False
     """Answer the items of a batch in another order than asked, which the documentation allows."""
+    batch_items: int = 30
+    """Most items of a batch. One page of Intuit's still says 10."""
+    batch_void: Literal["both", "operation", "options", "refused"] = "both"
+    """Undocumented: how an item may void: by its operation, by optionsData of an update, or not at all."""
     cdc_object_cap: int = 1000
     cdc_max_age_days: int = 30
+    cdc_also: tuple[str, ...] = ()
+    """Entities that CDC carries beyond its documentation: TimeActivity is said to be one since 2021."""
     poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
     request_id_life_s: float = 86_400.0
     """Undocumented: how long the answer to a request id is remembered. About a day, says a single note."""
+    request_id_again: Literal["replayed", "refused", "unexpected", "executed"] = "replayed"
+    """What the same request id does with the same content: the old answer, as documented; fault 600; fault 6000 and no
+    more, as was seen of batches in 2016; or nothing, as was reported in the same year: it is done again."""
     request_id_changed: Literal["replayed", "refused", "executed"] = "replayed"
     """Undocumented: what the same request id does with another content: the old answer, fault 600, or the new one."""
     request_id_faults: bool = False
@@ -223,16 +243,24 @@ class SimulatorSettings:
                 ("upload_bytes and body_bytes are above 0", min(self.upload_bytes, self.body_bytes) > 0),
                 ("attachment_bytes is at least 0", self.attachment_bytes >= 0),
                 ("each app has a client_id of its own", len({app.client_id for app in self.apps}) == len(self.apps)),
+                ("batch_items is at least 1", self.batch_items >= 1),
                 ("request_id_life_s is above 0", self.request_id_life_s > 0),
                 ("other_requests_per_minute is at least 0", 0 <= self.other_requests_per_minute < inf),
+                (
+                    "other_batches_per_minute is at least 0 and at most other_requests_per_minute",
+                    0 <= self.other_batches_per_minute <= self.other_requests_per_minute,
+                ),
+                ("other_burst is at least 1", self.other_burst >= 1),
             )
         )
 
 
-def _require(rules: Iterable[tuple[str, bool]]) -> None:
+def require(what: str, rules: Iterable[tuple[str, bool]]) -> None:
+    """Raises `UsageError` that names every rule that `what` breaks."""
     broken = [rule for rule, holds in rules if not holds]
     if broken:
-        raise UsageError(
-            f"the simulator cannot be so: it must hold that {'; that '.join(broken)}.",
-            action="Correct these settings of the simulator.",
-        )
+        raise UsageError(f"{what} cannot be so: it must hold that {'; that '.join(broken)}.", action=f"Correct {what}.")
+
+
+def _require(rules: Iterable[tuple[str, bool]]) -> None:
+    require("the simulator", rules)

@@ -9,15 +9,26 @@ import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+from backfill.simulator.call import Kind
+from backfill.simulator.documented import THROTTLED
 from backfill.simulator.envelopes import JSON_FAULT, XML, Answer, fault_answer, gateway_fault, xml_fault
-from backfill.simulator.faults import Fault
-from backfill.simulator.settings import MINUTE_S, SECOND_S, SimulatorSettings, ThrottleBody
+from backfill.simulator.settings import MINUTE_S, SECOND_S, RetryAfter, SimulatorSettings, ThrottleBody
 from backfill.simulator.windows import Bucket, FixedWindow, SlidingWindow, Window
 
 IN_FLIGHT = "in_flight"
 PER_SECOND = "requests_per_second"
+PER_DAY = "emails_per_day"
+DAY_S = 86_400.0
+COUNTED: Mapping[str, Kind] = {
+    "batches_per_minute": "batch",
+    "realm_batches_per_minute": "batch",
+    "reports_per_minute": "report",
+    "emails_per_day": "email",
+}
+"""The limits that count one kind of call; every other one counts all."""
 IN_FLIGHT_WAIT_S = 1.0
 """What Retry-After says when too many calls are in flight: nobody knows when one will end."""
 
@@ -61,8 +72,8 @@ class _Realm:
     """What is counted over all apps of a realm."""
 
     counters: _Counters
-    others_at: float | None = None
-    """When the last request of another app arrived."""
+    others_at: dict[str, float] = field(default_factory=dict)
+    """By the limit: when the last arrivals of other apps were counted."""
 
 
 @dataclass(slots=True)
@@ -82,11 +93,14 @@ class Throttle:
         self._realms: dict[str, _Realm] = {}
         self._apps: dict[tuple[str, str], _App] = {}
 
-    def arrive(self, realm_id: str, app: str, *, batch: bool, at: float) -> Refusal | None:
-        """Count an arrival. None: it is served and in flight until `depart`; otherwise it is refused."""
+    def arrive(self, realm_id: str, app: str, *, at: float, batch: bool = False, kind: Kind = "") -> Refusal | None:
+        """Count an arrival. None: it is served and in flight until `depart`; otherwise it is refused.
+
+        `kind` is that of a call which has limits of its own; `batch` is one of them.
+        """
         realm, own = self._of(realm_id, app)
         self._other_apps(realm, at)
-        counters = dict(_counting(realm.counters | own.counters, batch=batch))
+        counters = dict(_counting(realm.counters | own.counters, "batch" if batch else kind))
         refusal = max(self._refusals(counters, own, at), key=lambda refusal: refusal.wait_s, default=None)
         if refusal is None or self._settings.refused_count:
             for counter in counters.values():
@@ -137,6 +151,8 @@ class Throttle:
             shared = {
                 "requests_per_minute": limits.requests_per_minute,
                 "realm_batches_per_minute": limits.realm_batches_per_minute,
+                "reports_per_minute": limits.reports_per_minute,
+                "emails_per_day": limits.emails_per_day,
             }
             realm = self._realms[realm_id] = _Realm(self._counters(realm_id, shared))
         own = self._apps.get((realm_id, app))
@@ -151,6 +167,7 @@ class Throttle:
     def _window(self, realm_id: str, name: str, limit: int) -> Window:
         settings = self._settings
         form, length_s = (settings.second_window, SECOND_S) if name == PER_SECOND else (settings.window, MINUTE_S)
+        length_s = DAY_S if name == PER_DAY else length_s
         offset_s = settings.window_offset_s
         if settings.window_offset_seed is not None:  # a realm's own, and the same for all its limits
             offset_s = random.Random(f"{settings.window_offset_seed}:window:{realm_id}").uniform(0, MINUTE_S)
@@ -164,41 +181,40 @@ class Throttle:
                 return Bucket(limit, length_s)
 
     def _other_apps(self, realm: _Realm, at: float) -> None:
-        """Let the evenly spaced requests of other apps arrive that were due since the last look."""
-        per_minute = self._settings.other_requests_per_minute
-        requests = realm.counters.get("requests_per_minute")
-        if per_minute <= 0 or requests is None:
-            return
+        """Let the requests of other apps arrive that were due since the last look, batch calls among them."""
+        rates = {
+            "requests_per_minute": self._settings.other_requests_per_minute,
+            "realm_batches_per_minute": self._settings.other_batches_per_minute,
+        }
+        for name, per_minute in rates.items():
+            counter = realm.counters.get(name)
+            if per_minute > 0 and counter is not None:
+                last = realm.others_at.get(name, -math.inf)
+                realm.others_at[name] = self._let_arrive(counter.window, per_minute, last, at)
+
+    def _let_arrive(self, window: Window, per_minute: float, last: float, at: float) -> float:
+        """Count so many a minute, in bursts evenly spaced, until `at`; when the last burst was."""
         window_s = MINUTE_S / self._settings.limits_scale
-        spacing_s = window_s / per_minute
-        # What is older than the window cannot count any more.
-        last = at - window_s if realm.others_at is None else realm.others_at
-        last = max(last, at - window_s - spacing_s)
+        burst = self._settings.other_burst
+        spacing_s = window_s * burst / per_minute
+        # What is older than the window cannot count any more, but for the burst that began it.
+        last = max(last, at - window_s - spacing_s) if last > -math.inf else at - max(window_s, spacing_s)
         while last + spacing_s <= at:
             last += spacing_s
-            requests.window.count(last)
-        realm.others_at = last
+            window.count(last, burst)
+        return last
 
 
-def _counting(counters: _Counters, *, batch: bool) -> Iterator[tuple[str, _Counter]]:
-    """The counters that a request counts in: the batches' only for a batch call."""
-    return (entry for entry in counters.items() if batch or "batches" not in entry[0])
+def _counting(counters: _Counters, kind: Kind) -> Iterator[tuple[str, _Counter]]:
+    """The counters that a request counts in: the batches' only for a batch call, and so on."""
+    return (entry for entry in counters.items() if COUNTED.get(entry[0], kind) == kind)
 
 
-THROTTLED = Fault(
-    "3001",
-    "message=ThrottleExceeded; errorCode=003001; statusCode=429",
-    "The request limit was reached.  Try again later",
-    type="SERVICE",
-    status=429,
-)
 _LEGACY = replace(THROTTLED, message="message=ThrottleExceeded; errorCode=003001; statusCode=403", status=403)
 
 
-def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after_s: float | None) -> Answer:
+def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after: RetryAfter, wait_s: float) -> Answer:
     """The answer to a refused request, in one of the forms that were seen or are believed in."""
-    # Whole seconds, since the header knows no others, and never 0: that would mean "at once".
-    headers = {} if retry_after_s is None else {"retry-after": str(max(1, math.ceil(retry_after_s)))}
     match form:
         case "xml":
             answer = Answer(429, xml_fault(THROTTLED, instant), XML)
@@ -210,4 +226,16 @@ def refusal_answer(form: ThrottleBody, instant: datetime, *, retry_after_s: floa
             answer = fault_answer(THROTTLED, instant)
         case _:
             answer = Answer(429, b"", JSON_FAULT)
-    return replace(answer, headers=headers, code=THROTTLED.code)
+    return replace(answer, headers=_retry_after(retry_after, instant, wait_s), code=THROTTLED.code)
+
+
+def _retry_after(form: RetryAfter, instant: datetime, wait_s: float) -> dict[str, str]:
+    """Whole seconds, since the header knows no others, and never 0: that would mean "at once"."""
+    wait_s = max(1, math.ceil(wait_s))
+    match form:
+        case "absent":
+            return {}
+        case "seconds":
+            return {"retry-after": str(wait_s)}
+        case "date":
+            return {"retry-after": format_datetime(instant.astimezone(UTC) + timedelta(seconds=wait_s), usegmt=True)}

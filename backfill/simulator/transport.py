@@ -9,7 +9,7 @@ import anyio
 from backfill.errors import UnansweredError
 from backfill.simulator.call import Call
 from backfill.simulator.core import Simulator
-from backfill.simulator.envelopes import Answer
+from backfill.simulator.envelopes import Answer, Delivery
 from backfill.wire import Request, Response
 
 
@@ -48,14 +48,25 @@ class SimulatedTokenEndpoint:
 async def _answered(exchange: Awaitable[Answer], deadline: float, realm_id: str, what: str) -> Response:
     with anyio.CancelScope(deadline=deadline):
         answer = await exchange
-        return Response(status=answer.status, headers=answer.headers, body=answer.body)
-    raise UnansweredError(
-        f"no answer to {what} of realm {realm_id} before the deadline",
-        realm_id=realm_id,
-        asked=what,
-        code="timeout",
-        action="send it again, after looking whether it took effect",
-    )
+        if answer.delivery is None:
+            return Response(status=answer.status, headers=answer.headers, body=answer.body)
+        return await _delivered(answer, answer.delivery, realm_id, what)
+    raise _unanswered(f"no answer to {what} of realm {realm_id} before the deadline", "timeout", realm_id, what)
+
+
+async def _delivered(answer: Answer, delivery: Delivery, realm_id: str, what: str) -> Response:
+    """What a connection would bring of an answer that comes slowly, or not whole."""
+    await anyio.sleep(delivery.duration_s(len(answer.body)))
+    if delivery.headless:
+        raise _unanswered(f"the connection was reset before {what} was answered", "reset", realm_id, what)
+    if delivery.cut_after is not None:
+        raise _unanswered(f"the connection was reset within the answer to {what}", "cut", realm_id, what)
+    return Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _unanswered(message: str, code: str, realm_id: str, what: str) -> UnansweredError:
+    action = "send it again, after looking whether it took effect"
+    return UnansweredError(message, realm_id=realm_id, asked=what, code=code, action=action)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

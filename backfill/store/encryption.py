@@ -10,7 +10,8 @@ import binascii
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -36,7 +37,7 @@ class Keyring:
         for key in keys:
             if len(key) != KEY_BYTES:
                 raise _unusable(f"an encryption key has {KEY_BYTES} bytes, not {len(key)}")
-            key_id = hashlib.sha256(b"backfill key id" + key).digest()[:KEY_ID_BYTES]
+            key_id = _key_id(key)
             if key_id in self._ciphers:
                 raise _unusable("two encryption keys are the same, or have the same one-byte name")
             self._ciphers[key_id] = AESGCM(key)
@@ -70,6 +71,11 @@ class Keyring:
     def is_current(self, stored: bytes) -> bool:
         """Whether the value was made with the first key."""
         return stored[:KEY_ID_BYTES] == self._first
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The keys' names in hexadecimal, as stored values begin with; the one that encrypts first."""
+        return [self._first.hex(), *(key_id.hex() for key_id in self._ciphers if key_id != self._first)]
 
 
 def keyring_from_text(text: Secret) -> Keyring:
@@ -105,21 +111,66 @@ def create_key_file(path: Path) -> bool:
         return False
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # mode 0600 from the first moment
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
-                file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-                file.flush()
-                os.fsync(descriptor)  # what is encrypted with it must never outlive it
+        with _draft(path, [os.urandom(KEY_BYTES)]) as draft:
             try:
                 os.link(draft, path)  # fails where a rename would replace another command's key
             except FileExistsError:
                 return False
-        finally:
-            Path(draft).unlink()
     except OSError as error:
         raise _unusable(f"the key file {path} cannot be made: {error.strerror}") from error
     return True
+
+
+def add_key(path: Path) -> bool:
+    """Put a fresh key in front of the one in the file. False if there are several already: that was done before.
+
+    Raises UnavailableError where the file cannot be used. The file is whole at every moment.
+    """
+    keys = _keys_in(path)
+    if len(keys) > 1:
+        return False
+    fresh = next(key for key in iter(lambda: os.urandom(KEY_BYTES), b"") if _key_id(key) != _key_id(keys[0]))
+    _replace(path, [fresh, *keys])
+    return True
+
+
+def keep_first_key(path: Path) -> int:
+    """Take all keys but the first out of the file, and return how many those were."""
+    first, *others = _keys_in(path)
+    if others:
+        _replace(path, [first])
+    return len(others)
+
+
+def _keys_in(path: Path) -> list[bytes]:
+    keyring_from_file(path)  # raises for all that is wrong with it
+    return [base64.b64decode(word) for word in path.read_text(encoding="ascii").replace(",", " ").split()]
+
+
+def _replace(path: Path, keys: Iterable[bytes]) -> None:
+    try:
+        with _draft(path, keys) as draft:
+            Path(draft).replace(path)
+    except OSError as error:
+        raise _unusable(f"the key file {path} cannot be changed: {error.strerror}") from error
+
+
+@contextmanager
+def _draft(path: Path, keys: Iterable[bytes]) -> Iterator[str]:
+    """A file beside `path` with the keys, safe on the disk, and gone at the end unless it was moved."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # mode 0600 from the first moment
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor, not a path
+            file.writelines(base64.b64encode(key) + b"\n" for key in keys)
+            file.flush()
+            os.fsync(descriptor)  # what is encrypted with it must never outlive it
+        yield draft
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"backfill key id" + key).digest()[:KEY_ID_BYTES]
 
 
 def _associated(bound_to: tuple[str, str]) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -20,6 +21,12 @@ SELECT
     coalesce(parked_message, '') AS parked_reason, coalesce(parked_action, '') AS parked_action
 FROM backfill.realm
 WHERE $1::text IS NULL OR realm_id = $1
+ORDER BY realm_id
+"""
+
+EXPIRIES = """
+SELECT realm_id, refreshed_at, imported_at, refresh_expires_at, consent_expires_at
+FROM backfill.token JOIN backfill.realm USING (realm_id)
 ORDER BY realm_id
 """
 
@@ -89,6 +96,11 @@ class Realms:
             rows = await connection.fetch(LIST, None)
         return [Realm(*row.values()) for row in rows]
 
+    async def token_dates(self) -> Sequence[Mapping[str, Any]]:
+        """What is known of the ends of each company's tokens: the fields of `qbo.expiries.TokenDates`."""
+        async with self._database.control() as connection:
+            return [dict(row) for row in await connection.fetch(EXPIRIES)]
+
     async def get(self, realm_id: RealmId) -> Realm:
         """One company. Raises UsageError if it is not registered."""
         async with self._database.control() as connection:
@@ -105,6 +117,14 @@ class Realms:
             )
         if not found:
             raise unknown_realm(realm_id)
+
+    async def worked_on(self) -> Sequence[tuple[RealmId, str]]:
+        """The companies that some command works on now, each with its owner."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(
+                "SELECT realm_id, owner FROM backfill.realm WHERE lease_until > clock_timestamp() ORDER BY realm_id"
+            )
+        return [(RealmId(row["realm_id"]), row["owner"]) for row in rows]
 
     async def armed(self) -> frozenset[RealmId]:
         """The companies that may be written into."""

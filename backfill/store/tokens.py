@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import asyncpg
-import msgspec
 
 from backfill.errors import Disposition, TokenError, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
@@ -50,6 +49,8 @@ COLUMNS = (
     "refreshed_at",
     "client_id",
     "client_secret",
+    "refresh_expires_at",
+    "consent_expires_at",
 )
 """The columns of backfill.token, named as the fields of `Tokens`, in the order of the statement's values."""
 SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"))
@@ -57,8 +58,16 @@ SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"
 READ = f"SELECT {', '.join(COLUMNS)} FROM backfill.token WHERE realm_id = $1"  # noqa: S608  # columns of ours
 
 STORE = f"""
-INSERT INTO backfill.token (realm_id, {", ".join(COLUMNS)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO backfill.token (realm_id, {", ".join(COLUMNS)})
+VALUES ($1, {", ".join(f"${number}" for number, _ in enumerate(COLUMNS, start=2))})
 ON CONFLICT (realm_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
+"""  # noqa: S608  # columns of ours
+
+
+KEYS_USED = f"""
+SELECT encode(substring(value FROM 1 FOR 1), 'hex') AS key_id, count(DISTINCT realm_id) AS realms
+FROM backfill.token CROSS JOIN unnest(ARRAY[{", ".join(SECRET_COLUMNS)}]) AS value
+WHERE value IS NOT NULL GROUP BY 1 ORDER BY 1
 """  # noqa: S608  # columns of ours
 
 
@@ -115,6 +124,11 @@ class TokenVault:
                 changed += 1
         return changed
 
+    async def keys_used(self) -> dict[str, int]:
+        """Names of keys, in hexadecimal, to how many realms have something encrypted with them."""
+        async with self._database.control() as connection:
+            return {row["key_id"]: row["realms"] for row in await connection.fetch(KEYS_USED)}
+
 
 class LockedTokens:
     """A realm's tokens while nobody else may refresh them."""
@@ -138,15 +152,14 @@ class LockedTokens:
         self._stored = False
 
     async def store(self, new: Tokens) -> None:
-        """Commit the new tokens, durably, before returning; the refresh value they replace is kept beside them.
+        """Commit the new tokens, durably, before returning.
 
         That ends the lock. Cancellation waits, and a lost connection is replaced: nobody but us has these tokens.
         Raises UnavailableError if the database stays away, or if others replaced the tokens after the lock was lost.
         """
         assert not self._stored, "the lock ended with the first store"
-        kept = msgspec.structs.replace(new, previous_refresh_token=self.current.refresh_token)
         with anyio.move_on_after(STORE_TIMEOUT_S, shield=True) as patience:
-            await self._store(kept)
+            await self._store(new)
             self._stored = True
         if patience.cancelled_caught:
             raise self._not_stored(f"within {STORE_TIMEOUT_S:.0f} s")

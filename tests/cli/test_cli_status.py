@@ -9,7 +9,7 @@ from tests.processes import Backfill, Intuit
 def test_status_before_and_after_a_run(connected: Backfill, intuit: Intuit) -> None:
     before = connected.run("status")
     assert (before.code, before.stdout) == (0, "Nothing was run yet. Begin: backfill extract\n")
-    assert connected.run("status", "--json").json() == {"runs": [], "realms": [], "metered": []}
+    assert connected.run("status", "--json").json() == {"runs": [], "realms": [], "metered": [], "tokens_ending": []}
     realm_id = intuit.realm_ids[0]
     unread = connected.run("status", "--realm", realm_id)
     assert unread.stdout == f"Nothing of realm {realm_id} is proven yet. Begin: backfill extract --realm {realm_id}\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill.cli.extract import exit_code, parse_since
+from backfill.cli.extract import exit_code, parse_moment
 from backfill.cli.extraction import Extraction
 from backfill.cli.output import Exit
 from backfill.cli.tally import Tally
@@ -244,10 +244,10 @@ def test_a_result_in_words_names_the_first_of_many() -> None:
 
 
 def test_since_is_a_day_or_a_moment() -> None:
-    assert parse_since(None) is None
-    assert parse_since("2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
-    assert parse_since("2026-01-31T08:00:00Z") == datetime(2026, 1, 31, 8, tzinfo=UTC)
-    assert parse_since("2026-01-31T08:00:00-08:00") == datetime(2026, 1, 31, 16, tzinfo=UTC)
+    assert parse_moment("--since", None) is None
+    assert parse_moment("--since", "2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
+    assert parse_moment("--since", "2026-01-31T08:00:00Z") == datetime(2026, 1, 31, 8, tzinfo=UTC)
+    assert parse_moment("--since", "2026-01-31T08:00:00-08:00") == datetime(2026, 1, 31, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_since_is_a_day_or_a_moment() -> None:
 )
 def test_since_without_a_zone_or_a_meaning_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="give a date such as 2026-01-31"):
-        parse_since(text)
+        parse_moment("--since", text)

@@ -76,3 +76,25 @@ def test_tokens_are_encrypted_at_rest_with_the_key_made_once(user: Backfill, int
     stored = b"".join(value for row in query("SELECT * FROM backfill.token") for value in row if type(value) is bytes)
     assert len(stored) > 500
     assert not [secret for secret in intuit.secrets if secret.encode() in stored]
+
+
+def test_the_days_on_which_tokens_end_are_shown_and_warned_of(
+    connected: Backfill, intuit: Intuit, query: Query
+) -> None:
+    assert connected.run("extract", "--entity", "Vendor").code == 0
+    listed = connected.run("realms", "list", "--json").json()["realms"]
+    assert all(realm["tokens"]["unused_said"] and realm["tokens"]["consent_said"] for realm in listed), "by Intuit"
+    assert {realm["tokens"]["urgency"] for realm in listed} == {"fine"}
+    assert connected.run("status", "--json").json()["tokens_ending"] == []
+
+    soon, over = intuit.realm_ids[:2]
+    end = "UPDATE backfill.token SET refresh_expires_at = now() + $2::integer * interval '1 day' WHERE realm_id = $1"
+    query(end, soon, 8)
+    query(end, over, -1)
+    for shown in (connected.run("realms", "list").stdout, connected.run("status").stdout):
+        assert "the refresh token dies of disuse on" in shown
+        assert f"What to do: Use it: backfill extract --realm {soon}" in shown
+        assert "the refresh token died of disuse on" in shown
+        assert "give the app consent again" in shown
+    ending = connected.run("status", "--json").json()["tokens_ending"]
+    assert [(end["realm_id"], end["urgency"]) for end in ending] == [(over, "over"), (soon, "soon")]

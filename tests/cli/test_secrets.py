@@ -9,6 +9,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,36 @@ def password_dsn(postgres_server: PostgresServer, dsn: str, query: Query) -> Ite
     name = name_of(dsn)
     query(f"CREATE ROLE owner_{name} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
     yield dsn.replace("postgres@", f"owner_{name}:{PASSWORD}@", 1)
+    query(f"REASSIGN OWNED BY owner_{name} TO postgres")  # the day's table of calls
     query(f"DROP ROLE owner_{name}")
+
+
+LOUD = """
+import logging
+logging.basicConfig(level=1)
+logging.Logger.setLevel = lambda self, level: None  # nobody turns it down again
+"""
+"""Run by the interpreter before anything else: every library logs all that it has to say."""
+
+
+def loud(user: Backfill, folder: Path) -> Backfill:
+    """The same user with every log at its highest level, on stderr, and the event loop's own debugging."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(LOUD)
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    return replace(user, variables={**user.variables, "PYTHONPATH": path, "PYTHONASYNCIODEBUG": "1"})
+
+
+def everything_stored(query: Query) -> tuple[set[str], str]:
+    """The tables that hold anything, and all of it as text."""
+    names = query(
+        "SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables WHERE schemaname IN ('qbo', 'backfill')"
+    )
+    rows = {row["name"]: query(f"SELECT t::text FROM {row['name']} AS t") for row in names}
+    rows["backfill.call"] = query("SELECT t::text FROM backfill.call AS t")
+    text = "\n".join(row[0] for found in rows.values() for row in found)
+    return {name for name, found in rows.items() if found}, text
 
 
 @contextmanager
@@ -60,16 +90,16 @@ def watched_processes() -> Iterator[set[str]]:
 
 
 def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str, query: Query) -> None:
-    key = base64.b64encode(os.urandom(32)).decode()
+    key, newer = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
     with simulated(tmp_path, realms=3, rows="100:120") as intuit:
-        connected = user.having(
+        connected = loud(user, tmp_path).having(
             **intuit.variables,
             DATABASE_URL=password_dsn,
             ENCRYPTION_KEY=key,
             CLIENT_ID="the-app",
             CLIENT_SECRET=CLIENT_SECRET,
         )
-        planted = {*intuit.secrets, PASSWORD, CLIENT_SECRET, key}
+        planted = {*intuit.secrets, PASSWORD, CLIENT_SECRET, key, newer}
         rows = [json.loads(line) for line in intuit.realms_file.read_text().splitlines()]
         # The first realm is the configured app's, whose secret this Intuit does not know; the second is revoked.
         del rows[0]["client_id"], rows[0]["client_secret"]
@@ -90,6 +120,14 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
                 connected.run("status", "--json"),
                 connected.run("status"),
                 connected.run("sql", "SELECT * FROM backfill.token"),
+                connected.run("calls", "--limit", "1000", "--json"),
+                connected.run("calls", "--limit", "1000"),
+                connected.run("calls", "--export", "calls.csv"),
+                connected.run("calls", "--export", "calls.jsonl", "--format", "jsonl"),
+                connected.run("keys", "list"),
+                connected.having(ENCRYPTION_KEY=f"{newer},{key}").run("keys", "rotate", "--json"),
+                connected.having(ENCRYPTION_KEY=f"{key},{newer}").run("keys", "rotate"),
+                connected.run("keys", "retire"),
                 connected.run("migrate", "--json"),
                 connected.having(OAUTH_TOKEN_URL="http://127.0.0.1:1").run("extract", "--realm", rows[0]["realm_id"]),
                 connected.having(ENCRYPTION_KEY=key[:-4]).run("extract"),
@@ -100,7 +138,31 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
                 assert eventually(lambda: any("psql" in line for line in arguments)), "the processes are seen"
                 assert eventually(lambda: bool(query(WAKE, SLEEP)))
                 said.append(ended(sleeping))
-        assert [outcome.code for outcome in said] == [2, 2, 0, 0, 1, 1, 0, 0, 0, 0, 1, 3, 2, 3, 3]
+        assert [outcome.code for outcome in said] == [
+            2,
+            2,
+            0,
+            0,
+            1,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            2,
+            0,
+            1,
+            3,
+            2,
+            3,
+            3,
+        ]
         errors = {error["realm_id"]: error["code"] for error in said[4].json()["errors"]}
         assert errors == {intuit.realm_ids[0]: "invalid_client", intuit.realm_ids[1]: "invalid_grant"}
         keyring = Keyring([base64.b64decode(key)])
@@ -108,9 +170,19 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
             "SELECT realm_id, access_token FROM backfill.token WHERE access_token IS NOT NULL"
         ):
             planted.add(keyring.decrypt(granted, bound_to=(realm_id, "access_token")).reveal())
-        assert len(planted) == len(intuit.secrets) + 4, "one realm's token was refreshed"
+        assert len(planted) == len(intuit.secrets) + 5, "one realm's token was refreshed"
         everything = "\n".join(f"{outcome.stdout}\n{outcome.stderr}" for outcome in said)
         assert [secret for secret in planted if secret in everything] == []
         assert [line for line in arguments if any(secret in line for secret in planted)] == []
-        kept = "\n".join(str(tuple(row)) for row in query("SELECT * FROM backfill.run"))
+        assert "DEBUG" in everything, "the libraries were at their loudest"
+        tables, kept = everything_stored(query)
+        assert {"backfill.call", "backfill.token", "backfill.run", "qbo.customer"} <= tables
         assert [secret for secret in planted if secret in kept] == []
+        assert [secret for secret in planted if secret.encode().hex() in kept] == [], "nor as bytes"
+        # The simulated Intuit shows its credentials to whoever starts it.
+        own = {"realms.jsonl", "mixed.jsonl", "simulator.log"}
+        left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in own]
+        files = {path.name: path.read_bytes() for path in left}
+        assert {"calls.csv", "calls.jsonl"} <= files.keys()
+        told = [name for name, content in files.items() if any(secret.encode() in content for secret in planted)]
+        assert told == []

@@ -28,7 +28,7 @@ def serving(user: Backfill, *options: str, **popen: object) -> Iterator[tuple[su
         yield process, process.stdout.readline().strip()
 
 
-def refused(address: str) -> int:
+def refused(address: str | urllib.request.Request) -> int:
     with pytest.raises(urllib.error.HTTPError) as caught:
         OPENER.open(address, timeout=PATIENCE_S)
     with caught.value as error:
@@ -115,6 +115,34 @@ def test_the_report_says_what_was_asked(user: Backfill, number: signal.Signals) 
     assert (summed["most_in_flight"], summed["throttled"]) == (1, 0)
     assert summed["most_in_minute"] == 4
     assert report["limits"]["requests_per_minute"] == 500
+
+
+def test_what_is_told_to_go_wrong_goes_wrong_and_the_report_says_how_often(user: Backfill) -> None:
+    lines = ("--inject", "api_fault code=150 operations=read times=2", "--inject", "lost_reply lanes=write")
+    with serving(user, "--write-realms", "realms.jsonl", "--report", "report.json", *lines) as (process, url):
+        row = json.loads((user.home / "realms.jsonl").read_text().splitlines()[0])
+        address = f"{url}/v3/company/{row['realm_id']}/customer/1"
+        headers = {"Authorization": f"Bearer {row['access_token']}", "Accept": "application/json"}
+        assert [refused(urllib.request.Request(address, headers=headers)) for _ in range(2)] == [503, 503]
+        process.send_signal(signal.SIGTERM)
+        assert ended(process).code == 0
+    report = json.loads((user.home / "report.json").read_text())
+    assert report["all"]["injected"] == {"api_fault": 2}
+    assert [(row["mishap"], row["matched"], row["struck"]) for row in report["injections"]] == [
+        ("api_fault", 2, 2),
+        ("lost_reply", 0, 0),
+    ]
+    outcome = user.run("simulate", *SMALL, "--inject", "lost_replay")
+    assert (outcome.code, outcome.stdout) == (2, "")
+    assert "there is no mishap 'lost_replay'; give lost_reply" in outcome.stderr
+
+
+def test_what_can_go_wrong_and_which_codes_there_are_is_printed(user: Backfill) -> None:
+    said = user.run("simulate", "--mishaps", "--codes")
+    assert said.code == 0
+    assert {"lost_reply", "    after_commit=true hold_s=0.0"} <= set(said.stdout.splitlines())
+    assert "    realms apps methods paths lanes" in said.stdout
+    assert "  5010  request  an old SyncToken" in said.stdout
 
 
 def test_a_report_that_cannot_be_written_is_said_at_once(user: Backfill) -> None:

@@ -9,7 +9,13 @@ import pytest
 
 from backfill.cli.simulation import DEFAULTS, World, simulation
 from backfill.errors import UsageError
-from backfill.simulator.settings import App, ServerLimits, SimulatorSettings
+from backfill.simulator.injection.behaviour import Behaviour
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.refusals import ErrorPage
+from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
+
+BY_DEFAULT = SimulatorSettings(**{**DEFAULTS, "reports": ReportSettings(**DEFAULTS["reports"])})
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def profile(tmp_path: Path):
 def test_without_file_and_options_it_is_the_defaults() -> None:
     found = simulation(None, {})
     assert found.world == World()
-    assert found.settings == SimulatorSettings(**DEFAULTS)
+    assert found.settings == BY_DEFAULT
 
 
 def test_a_file_may_hold_every_key(profile) -> None:
@@ -40,6 +46,9 @@ def test_a_file_may_hold_every_key(profile) -> None:
         batch_object_cap = "off"
         limits = { requests_per_minute = 100, in_flight = "off" }
         redirect_uris = ["https://a.example/b"]
+        [reports]
+        cells = 5000
+        shape = "modern"
         [[apps]]
         name = "A"
         client_id = "a"
@@ -60,6 +69,7 @@ def test_a_file_may_hold_every_key(profile) -> None:
         limits=ServerLimits(requests_per_minute=100, in_flight=None),
         redirect_uris=("https://a.example/b",),
         apps=(App(name="A", client_id="a", client_secret="b"),),
+        reports=ReportSettings(cells=5_000, shape="modern", **DEFAULTS["reports"]),
         poisoned={("7", "Invoice"): frozenset({"8", "9"})},
     )
 
@@ -68,7 +78,7 @@ def test_the_example_is_the_defaults_with_one_more_app() -> None:
     example = Path(__file__).resolve().parents[2] / "configs" / "simulator.toml"
     found = simulation(example, {})
     assert found.world == World()
-    assert replace(found.settings, apps=()) == SimulatorSettings(**DEFAULTS)
+    assert replace(found.settings, apps=()) == BY_DEFAULT
     assert [app.name for app in found.settings.apps] == ["Payroll"]
 
 
@@ -125,3 +135,37 @@ def test_rows_are_two_numbers(rows: str) -> None:
 
 def test_no_key_means_two_things() -> None:
     assert {field.name for field in fields(World)} & {field.name for field in fields(SimulatorSettings)} == set()
+
+
+def test_what_goes_wrong_is_in_the_file_or_given(profile) -> None:
+    text = """
+        [[injections]]
+        mishap = "error_page"
+        status = 502
+        lanes = ["query"]
+        [[injections]]
+        mishap = "behaviour"
+        settings = { batch_object_cap = "off" }
+        """
+    found = simulation(profile(text), {}, ["lost_reply lanes=write every=3"])
+    assert found.injections == (
+        Injection(ErrorPage(status=502), lanes=("query",)),
+        Injection(Behaviour(settings={"batch_object_cap": None})),
+        Injection(LostReply(), lanes=("write",), every=3),
+    )
+    assert [count.injection for count in found.simulator().injections.counts()] == list(found.injections)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "said"),
+    [
+        ("injections = 1", [], "injections: each is a table of its own"),
+        ("injections = ['x']", [], "injections: each is a table of its own"),
+        ("[[injections]]\nmishap = 'lost'", ["cut_reply share=2"], "there is no mishap 'lost'"),
+        ("[[injections]]\nmishap = 'lost'", ["cut_reply share=2"], "share is at least 0 and below 1"),
+        ("realmz = 1", ["cut_reply share=2"], "has 2 faults"),
+    ],
+)
+def test_what_cannot_go_wrong_is_said_with_the_other_faults(profile, text: str, lines: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        simulation(profile(text), {}, lines)

@@ -112,3 +112,9 @@ def test_a_realm_whose_turn_is_over_is_neither_running_nor_finished() -> None:
     tally.observe(events.RealmStarted(realm_id=REALM, resumed=True))
     tally.observe(events.RealmFinished(realm_id=REALM, proven=True))
     assert (len(tally.running), tally.finished) == (0, 1)
+
+
+def test_refreshes_and_the_longest_time_that_a_new_token_was_not_yet_committed(tally: Tally) -> None:
+    for rotated, gap_s in ((True, 0.02), (False, 0.5), (True, 0.1)):
+        tally.observe(events.TokenRefreshed(realm_id=REALM, rotated=rotated, gap_s=gap_s))
+    assert (tally.refreshed, tally.rotated, tally.longest_gap_s) == (3, 2, 0.5)

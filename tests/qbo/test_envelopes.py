@@ -127,6 +127,11 @@ def test_a_body_of_megabytes_is_not_parsed() -> None:
         ("got eyJlbmMiOiJBMTI4.abc-DEF_123 instead", "got *** instead"),
         ("value AB11587654321098765432109876 was", "value *** was"),
         ("Object Not Found", "Object Not Found"),
+        ('{"Id":"1","SyncToken":"0","Line":[]}', '{"Id":"1","SyncToken":"0","Line":[]}'),
+        ('{"access_token":"opaque","expires_in":3600}', '{"access_token":"***","expires_in":3600}'),
+        (r'{"Detail":"{\"refresh_token\": \"opaque\"}"}', r'{"Detail":"{\"refresh_token\": \"***\"}"}'),
+        ('"TempDownloadUri":"https://s3/x?sig=1","Size":3', '"TempDownloadUri":"***","Size":3'),
+        ('{"Detail":"Token expired: opaque"}', '{"Detail":"Token expired: ***"}'),
         ("nul \x00 and \ud800", "nul  and ?"),
     ],
 )

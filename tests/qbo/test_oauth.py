@@ -54,6 +54,7 @@ async def test_a_new_pair() -> None:
         expires_in_s=3600,
         refresh_token=Secret("AB11SECRET"),
         refresh_expires_in_s=8_726_400,
+        intuit_tid="1-5f",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -11,6 +12,7 @@ from backfill.errors import FaultError, UnansweredError
 from backfill.events import Event, RequestAnswered
 from backfill.model import RealmId
 from backfill.qbo import calls
+from backfill.qbo.checked import Checked
 from backfill.qbo.observed import Observed
 from backfill.wire import Request, Response
 
@@ -52,13 +54,27 @@ async def test_an_answer_is_told_with_its_time_and_size() -> None:
             lane="query",
             method="GET",
             path="/query",
+            params=(("query", "SELECT * FROM Customer"), ("minorversion", "75")),
             status=200,
             code="",
             intuit_tid="1-5f",
             body_bytes=2,
+            body=b"{}",
             duration_s=2.5,
         )
     ]
+
+
+@pytest.mark.virtual
+async def test_a_fault_is_told_with_what_was_said_and_sent_and_how_often() -> None:
+    events: list[Event] = []
+    asked = replace(calls.batch(RealmId("4620816365"), {"1": "SELECT * FROM Customer"}), attempt=3)
+    said = Response(status=503, headers={"intuit_tid": "1-5f"}, body=b"<html>busy</html>")
+    with pytest.raises(FaultError):
+        await Observed(Checked(Slow(lambda: said, 1)), events.append).send(asked, deadline=1000)
+    (event,) = events
+    assert isinstance(event, RequestAnswered)
+    assert (event.attempt, event.request_body, event.body, event.body_bytes) == (3, asked.body, said.body, 17)
 
 
 @pytest.mark.virtual

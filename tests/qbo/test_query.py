@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
+from backfill.simulator.query.parser import parse
 
 INVOICE, CUSTOMER = CATALOGUE["Invoice"], CATALOGUE["Customer"]
 NINE = datetime(2026, 1, 31, 9, 0, 0, tzinfo=UTC)
@@ -33,6 +34,13 @@ def test_any_string_survives_quoting(value: str) -> None:
 @given(st.text(alphabet="'\\a"))
 def test_quotes_and_backslashes_survive_in_any_mixture(value: str) -> None:
     assert unquoted(query.quote(value)) == value
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5))
+def test_the_simulators_parser_reads_back_any_strings(values: list[str]) -> None:
+    """It shares nothing with what wrote them (law 8)."""
+    condition, *_ = parse(query.by_ids(CUSTOMER, values)).where
+    assert [literal.text for literal in condition.values] == values
 
 
 def test_a_count_includes_inactive_rows_of_a_list() -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from backfill.errors import Disposition, FaultError, TokenError, UnansweredError, UnavailableError
-from backfill.events import Event, TokenRefreshed
+from backfill.events import Event, TokenAnswered, TokenRefreshed
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.oauth import Credentials
 from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper
@@ -190,25 +190,29 @@ async def test_the_new_pair_is_committed_before_anybody_can_use_it() -> None:
 
 async def test_what_is_stored_is_the_whole_new_pair_with_the_value_before() -> None:
     world = World(tokens(life_s=0, previous="R-1"))
+    world.vault.store_s = 0.25
     await token(world.process())
     stored = world.vault.rows[REALM]
     assert stored == Tokens(
         access_token=Secret("A1"),
-        access_expires_at=now() + timedelta(seconds=3600),
+        access_expires_at=now() + timedelta(seconds=3600 - 0.25),
         refresh_token=Secret("R1"),
         previous_refresh_token=Secret("R0"),
-        refreshed_at=now(),
+        refreshed_at=now() - timedelta(seconds=0.25),
         client_id=None,
         client_secret=None,
     )
-    assert world.events == [TokenRefreshed(realm_id=REALM, rotated=True)]
+    assert world.events == [
+        TokenAnswered(realm_id=REALM, status=200, code="", intuit_tid="", duration_s=pytest.approx(1)),
+        TokenRefreshed(realm_id=REALM, rotated=True, gap_s=0.25),
+    ]
 
 
 async def test_a_value_that_was_not_rotated_keeps_its_predecessor() -> None:
     world = World(tokens(life_s=0, previous="R-1"), Intuit("R0", rotates=False))
     await token(world.process())
     assert world.vault.rows[REALM].previous_refresh_token == Secret("R-1")
-    assert world.events == [TokenRefreshed(realm_id=REALM, rotated=False)]
+    assert world.events[-1] == TokenRefreshed(realm_id=REALM, rotated=False, gap_s=0.0)
 
 
 async def test_a_pair_that_could_not_be_stored_is_not_used() -> None:

@@ -20,8 +20,9 @@ class Control:
         self.simulator = simulator
         self.session = session
 
-    async def __call__(self, method: str, path: str, **params: str) -> tuple[int, object]:
-        async with self.session.request(method, f"/control/{path}", params=params) as response:
+    async def __call__(self, method: str, path: str, body: object = None, **params: str) -> tuple[int, object]:
+        sent = None if body is None else json.dumps(body)
+        async with self.session.request(method, f"/control/{path}", params=params, data=sent) as response:
             text = await response.text()
             return response.status, json.loads(text) if response.status == 200 else text
 
@@ -90,3 +91,50 @@ async def test_people_act_at_once(controlled, monkeypatch) -> None:
         assert (await control("POST", "act", realm=REALM, count="3"))[0] == 200
         assert acted == [3]
         assert (await control("POST", "act", realm=REALM, count="-3"))[0] == 400
+
+
+async def test_things_go_wrong_while_they_are_switched_on(controlled) -> None:
+    async with controlled() as control:
+        lost = {"mishap": "error_page", "status": 502, "lanes": "query", "times": 1}
+        fault = {"mishap": "api_fault", "code": "140", "entities": ["Bill"]}
+        assert await control("POST", "injections", [lost, fault]) == (200, {"ids": [1, 2]})
+        assert await control("POST", "injections", {"mishap": "slow_reply"}) == (200, {"ids": [3]})
+        assert (await control("DELETE", "injections", id="3"))[1] == [
+            {"id": 3, "matched": 0, "struck": 0, "mishap": "slow_reply"}
+        ]
+        with pytest.raises(aiohttp.ContentTypeError):
+            await query(control, "SELECT * FROM Bill")
+        assert (await query(control, "SELECT * FROM Bill"))["Fault"]["Error"][0]["code"] == "140"
+        assert "QueryResponse" in await query(control, "SELECT * FROM Invoice")
+        found = (await control("GET", "injections"))[1]
+        assert found == [
+            {"id": 1, "matched": 3, "struck": 1, "mishap": "error_page", "status": 502, "lanes": ["query"], "times": 1},
+            {"id": 2, "matched": 1, "struck": 1, "mishap": "api_fault", "code": "140", "entities": ["Bill"]},
+        ]
+        assert (await control("DELETE", "injections"))[1] == found
+        assert (await control("GET", "injections"))[1] == []
+        assert "QueryResponse" in await query(control, "SELECT * FROM Bill")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"mishap": "nothing"}, "there is no mishap 'nothing'"),
+        ([{"mishap": "lost_reply"}, {"mishap": "lost_reply", "lane": "write"}], "lost_reply has no lane; give"),
+        ("lost_reply", "the body is not an injection"),
+    ],
+)
+async def test_what_is_no_injection_is_said_and_nothing_is_switched_on(controlled, body: object, said: str) -> None:
+    async with controlled() as control:
+        status, text = await control("POST", "injections", body)
+        assert (status, said in text) == (400, True)
+        assert control.simulator.injections.counts() == []
+        for missing in ("1", "x"):
+            assert (await control("DELETE", "injections", id=missing))[0] == 404
+
+
+async def test_what_can_go_wrong_is_listed(controlled) -> None:
+    async with controlled() as control:
+        found = (await control("GET", "mishaps"))[1]
+        assert found["cut_reply"]["settings"] == {"share": 0.5}
+        assert found["cut_reply"]["what"].startswith("The connection is reset")

@@ -108,7 +108,8 @@ async def test_head_is_get_and_options_need_no_token(simulator_of) -> None:
 
 
 async def test_too_many_requests_are_refused_in_the_form_of_the_settings(simulator_of) -> None:
-    simulator = simulator_of(limits=ServerLimits(requests_per_second=2), throttle_body="json_upper", retry_after=True)
+    limits = ServerLimits(requests_per_second=2)
+    simulator = simulator_of(limits=limits, throttle_body="json_upper", retry_after="seconds")
     answers = [await simulator.exchange(call(simulator)) for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].headers["retry-after"] == "1"
@@ -274,3 +275,20 @@ async def test_every_row_of_every_answer_is_the_state_at_its_time_while_people_w
         )
         assert json.loads(counted.body)["QueryResponse"] == {"totalCount": len(company.table(name))}
     assert shown >= 400
+
+
+@pytest.mark.parametrize(
+    ("limit", "method", "path"),
+    [
+        ("batches_per_minute", "POST", "/batch"),
+        ("reports_per_minute", "GET", "/reports/ProfitAndLoss"),
+        ("emails_per_day", "POST", "/invoice/1/send"),
+    ],
+)
+async def test_a_kind_of_call_is_counted_by_its_own_limit(simulator_of, limit: str, method: str, path: str) -> None:
+    simulator = simulator_of(limits=ServerLimits(**{limit: 1}))
+    asked = replace(call(simulator, path=path), method=method)
+    assert [(await simulator.exchange(asked)).status == 429 for _ in range(2)] == [False, True]
+    assert (await simulator.exchange(call(simulator))).status == 200
+    summed = simulator.log.summary()[REALM]
+    assert (summed.throttled, summed.refused_by) == (1, {limit: 1})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -16,11 +17,13 @@ from backfill.simulator.fleet import Fleet, UnknownRealmError
 from backfill.simulator.seed.profile import SMALLEST
 
 
-def _fleet(seed: int = 7, *, realms: int = 60, hour: int = 12, rows: tuple[int, int] = (100, 3_000)) -> Fleet:
+def _fleet(
+    seed: int = 7, *, realms: int = 60, hour: int = 12, rows: tuple[int, int] = (100, 3_000), **held: int
+) -> Fleet:
     def now() -> datetime:
         return datetime(2026, 11, 20, hour, tzinfo=UTC)
 
-    return Fleet(realms=realms, seed=seed, now=now, rows_min=rows[0], rows_max=rows[1])
+    return Fleet(realms=realms, seed=seed, now=now, rows_min=rows[0], rows_max=rows[1], **held)
 
 
 def _digest(company: Company) -> str:
@@ -46,15 +49,17 @@ from random import Random
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.people import People
 now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-fleet = Fleet(realms=1, seed=7, now=lambda: now, rows_min=500, rows_max=500)
-company = fleet.company(fleet.realm_ids[0])
-People(company, Random(1), changes_per_minute=1).act(200)
-print(zlib.crc32(repr(company.state_at(company.stamp())).encode()))
+for rows, changes in ((500, 200), (4_000, 40)):
+    fleet = Fleet(realms=1, seed=7, now=lambda: now, rows_min=rows, rows_max=rows)
+    company = fleet.company(fleet.realm_ids[0])
+    print(zlib.crc32(repr(company.state_at(company.stamp())).encode()))
+    People(company, Random(1), changes_per_minute=1).act(changes)
+    print(zlib.crc32(repr(company.state_at(company.stamp())).encode()))
 """
 
 
 def test_another_process_gives_the_same_bytes() -> None:
-    """Python orders sets of text differently in each process; nothing here may depend on it."""
+    """Python orders sets of text differently in each process; nothing may depend on it, in copies neither."""
     digests = {
         subprocess.run(
             [sys.executable, "-c", _DIGEST_ELSEWHERE],
@@ -66,6 +71,38 @@ def test_another_process_gives_the_same_bytes() -> None:
         for seed in ("1", "2", "3")
     }
     assert len(digests) == 1
+    assert len(set(digests.pop().split())) == 4
+
+
+def test_what_was_forgotten_is_sown_again_and_what_was_changed_is_kept() -> None:
+    """Memory for two companies at most: each question to another realm forgets one."""
+    small = _fleet(rows=(1_500, 1_500), rows_held=1_200, companies_held=2)
+    realms = small.realm_ids[:6]
+    digests = {realm: _digest(small.company(realm)) for realm in realms}
+    changed = small.company(realms[0])
+    first = changed.table("Invoice").all()[0]
+    changed.replace("Invoice", first.id, {"DocNumber": "changed"})
+    before = _digest(changed)
+    del changed
+    for _ in range(2):
+        assert [_digest(small.company(realm)) for realm in realms[1:]] == [digests[realm] for realm in realms[1:]]
+    assert _digest(small.company(realms[0])) == before != digests[realms[0]]
+    assert small.held.histories <= 2
+    assert small.held.companies <= 3, "the changed one and two others"
+
+
+def test_a_company_in_use_is_not_made_twice_and_no_instant_is_stated_twice() -> None:
+    world = _fleet(rows=(100, 100), rows_held=100, companies_held=1)
+    in_use, others = world.company(world.realm_ids[0]), world.realm_ids[1:4]
+    for realm in others:
+        world.company(realm)
+    assert world.company(world.realm_ids[0]) is in_use
+    stated = max(in_use.stamp() for _ in range(5_000))  # time stands still: the instants run ahead of it
+    del in_use
+    for realm in others:
+        world.company(realm)
+    gc.collect()
+    assert world.company(world.realm_ids[0]).stamp() > stated
 
 
 def test_another_seed_gives_another_world() -> None:

@@ -179,6 +179,15 @@ def test_printing_and_sending(qb: Any) -> None:
     assert Invoice.get(invoice.Id, qb=qb).EmailStatus == "EmailSent"
 
 
+def test_reports(qb: Any) -> None:
+    asked = {"start_date": "2024-01-01", "end_date": "2024-12-31", "accounting_method": "Cash"}
+    report = qb.get_report("ProfitAndLoss", asked)
+    assert report["Header"]["ReportBasis"] == "Cash"
+    assert report["Rows"]["Row"][-1]["group"] == "NetIncome"
+    with pytest.raises(QuickbooksException, match="Permission Denied"):
+        qb.get_report("BAS")
+
+
 @pytest.fixture
 def sdk(intuit: Intuit, app: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
     """The other SDK with the third company's ready-made refresh token."""

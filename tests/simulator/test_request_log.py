@@ -15,6 +15,13 @@ def entry(at_s: float, **changes: object) -> LogEntry:
     return LogEntry(**(fields | changes))
 
 
+def add(log: RequestLog, at_s: float, **changes: object) -> None:
+    """A request arrives, and is answered at once."""
+    answered = entry(at_s, **changes)
+    log.arrive(answered.realm_id, answered.lane, at_s)
+    log.add(answered)
+
+
 def test_the_most_in_any_window_is_what_brute_force_finds() -> None:
     rng = random.Random(2)
     for _ in range(50):
@@ -26,10 +33,10 @@ def test_the_most_in_any_window_is_what_brute_force_finds() -> None:
 def test_summary_per_realm() -> None:
     log = RequestLog(100)
     for at_s in (0, 0.5, 59.9, 60):
-        log.add(entry(at_s))
-    log.add(entry(61, lane="batch", in_flight=7))
-    log.add(entry(62, lane="batch", status=429, code="3001", rows=0, in_flight=0))
-    log.add(entry(1, realm_id="s"))
+        add(log, at_s)
+    add(log, 61, lane="batch", in_flight=7)
+    add(log, 62, lane="batch", status=429, code="3001", rows=0, in_flight=0)
+    add(log, 1, realm_id="s")
     summed = log.summary()
     assert set(summed) == {"r", "s"}
     found = summed["r"]
@@ -43,14 +50,14 @@ def test_summary_per_realm() -> None:
 def test_windows_of_the_summary_are_scaled_as_the_limits_are() -> None:
     log = RequestLog(100, limits_scale=60)
     for at_s in (0.0, 0.5, 1.0):
-        log.add(entry(at_s))
+        add(log, at_s)
     assert log.summary()["r"].most_in_minute == 2
 
 
 def test_the_log_forgets_the_oldest_and_says_how_many() -> None:
     log = RequestLog(3)
     for at_s in range(5):
-        log.add(entry(at_s))
+        add(log, at_s)
     assert [kept.at_s for kept in log.entries()] == [2, 3, 4]
     assert log.dropped == 2
     assert log.entries("nobody") == []
@@ -60,7 +67,7 @@ def test_the_log_forgets_the_oldest_and_says_how_many() -> None:
 def test_all_realms_together_have_windows_of_their_own() -> None:
     log = RequestLog(1)
     for at_s, realm_id in ((0, "r"), (0.5, "s"), (0.9, "r"), (1.2, "s")):
-        log.add(entry(at_s, realm_id=realm_id))
+        add(log, at_s, realm_id=realm_id)
     assert [log.summary()[realm_id].most_in_second for realm_id in ("r", "s")] == [2, 2]
     assert (log.total().most_in_second, log.total().requests) == (3, 4)
 
@@ -69,5 +76,5 @@ def test_made_up_realms_do_not_pile_up(monkeypatch) -> None:
     monkeypatch.setattr("backfill.simulator.request_log.REALMS_MOST", 2)
     log = RequestLog(10)
     for realm_id in ("a", "b", "c", "d", "a"):
-        log.add(entry(0, realm_id=realm_id))
+        add(log, 0, realm_id=realm_id)
     assert {realm_id: summed.requests for realm_id, summed in log.summary().items()} == {"a": 2, "b": 1, "": 2}

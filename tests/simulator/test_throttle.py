@@ -7,7 +7,8 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -208,6 +209,8 @@ def test_every_limit_tells_the_most_it_saw_and_how_often_it_was_full() -> None:
         ({"window_offset_s": 1.0, "window_offset_seed": 1}, "exclude each other"),
         ({"limits_scale": 0.0}, "limits_scale is above 0"),
         ({"other_requests_per_minute": -1.0}, "other_requests_per_minute is at least 0"),
+        ({"other_batches_per_minute": 1.0}, "other_batches_per_minute is at least 0 and at most other_requests"),
+        ({"other_burst": 0}, "other_burst is at least 1"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(change: dict[str, Any], named: str) -> None:
@@ -254,6 +257,35 @@ def test_other_apps_use_up_the_realms_minute() -> None:
     judged = throttle(ServerLimits(in_flight=None), other_requests_per_minute=490)
     served = sum(judged.arrive("r", "a", batch=False, at=1000 + second) is None for second in range(60))
     assert 8 <= served <= 12
+
+
+def test_other_apps_send_batches_too() -> None:
+    limits = replace(NO_LIMITS, requests_per_minute=500, realm_batches_per_minute=120)
+    judged = throttle(limits, other_requests_per_minute=200, other_batches_per_minute=110)
+    served = sum(judged.arrive("r", "a", batch=True, at=1000 + second) is None for second in range(60))
+    assert 8 <= served <= 12
+    assert judged.arrive("r", "a", at=1060) is None, "what is no batch has room"
+
+
+def test_other_apps_may_come_in_bursts() -> None:
+    judged = throttle(replace(NO_LIMITS, requests_per_minute=100), other_requests_per_minute=50, other_burst=100)
+    served = [judged.arrive("r", "a", at=1000.0 + second) is None for second in range(240)]
+    assert 0 < served.count(True) < 240
+    assert served.count(False) == pytest.approx(120, abs=10), "it fills every second minute"
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind", "length_s"), [("reports_per_minute", "report", 60), ("emails_per_day", "email", 86_400)]
+)
+def test_some_kinds_of_calls_have_limits_of_their_own(limit: str, kind: Any, length_s: float) -> None:
+    judged = throttle(replace(NO_LIMITS, **{limit: 2}))
+    assert [judged.arrive("r", app, kind=kind, at=0) is None for app in "aba"] == [True, True, False]
+    assert judged.arrive("r", "a", at=0) is None
+    assert judged.arrive("r", "a", kind=kind, at=length_s - 1) is not None
+    assert judged.arrive("r", "a", kind=kind, at=length_s) is None
+
+
+def test_other_apps_traffic_of_the_moment() -> None:
     judged = throttle(ServerLimits())
     judged.inject("r", 499, at=0.0, batches=120)
     assert judged.arrive("r", "a", batch=True, at=1.0) is not None
@@ -267,7 +299,7 @@ def test_a_limit_of_none_is_off() -> None:
 
 
 def test_the_xml_form_is_the_recorded_one_whatever_was_asked_for() -> None:
-    answer = refusal_answer("xml", NOW, retry_after_s=None)
+    answer = refusal_answer("xml", NOW, retry_after="absent", wait_s=1)
     assert (answer.status, answer.headers, answer.code) == (429, {}, "3001")
     assert answer.body == (
         b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -276,21 +308,28 @@ def test_the_xml_form_is_the_recorded_one_whatever_was_asked_for() -> None:
         b"<Message>message=ThrottleExceeded; errorCode=003001; statusCode=429</Message>"
         b"<Detail>The request limit was reached.  Try again later</Detail></Error></Fault></IntuitResponse>"
     )
-    legacy = refusal_answer("http_403_legacy", NOW, retry_after_s=None)
+    legacy = refusal_answer("http_403_legacy", NOW, retry_after="absent", wait_s=1)
     assert legacy.status == 403
     assert "statusCode=403" in "".join(ET.fromstring(legacy.body).itertext())
 
 
 def test_the_json_forms() -> None:
-    lower = json.loads(refusal_answer("json_lower", NOW, retry_after_s=None).body)
+    lower = json.loads(refusal_answer("json_lower", NOW, retry_after="absent", wait_s=1).body)
     assert lower["fault"]["error"][0]["code"] == "3001"
     assert lower["fault"]["type"] == "SERVICE"
     assert lower["time"] == round(NOW.timestamp() * 1000)
-    upper = json.loads(refusal_answer("json_upper", NOW, retry_after_s=None).body)
+    upper = json.loads(refusal_answer("json_upper", NOW, retry_after="absent", wait_s=1).body)
     assert upper["Fault"]["Error"][0]["code"] == "3001"
-    assert refusal_answer("no_body", NOW, retry_after_s=None).body == b""
+    assert refusal_answer("no_body", NOW, retry_after="absent", wait_s=1).body == b""
 
 
 @pytest.mark.parametrize(("wait_s", "header"), [(0.2, "1"), (1.0, "1"), (50.1, "51")])
 def test_retry_after_is_whole_seconds_and_never_none(wait_s: float, header: str) -> None:
-    assert refusal_answer("xml", NOW, retry_after_s=wait_s).headers == {"retry-after": header}
+    answer = refusal_answer("xml", NOW, retry_after="seconds", wait_s=wait_s)
+    assert answer.headers == {"retry-after": header}
+
+
+def test_retry_after_may_be_a_date() -> None:
+    answer = refusal_answer("no_body", NOW, retry_after="date", wait_s=59.5)
+    assert parsedate_to_datetime(answer.headers["retry-after"]) == NOW.replace(microsecond=0) + timedelta(minutes=1)
+    assert answer.headers["retry-after"].endswith(" GMT")

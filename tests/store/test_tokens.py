@@ -34,7 +34,11 @@ async def _registered(realms: Realms, vault: TokenVault) -> None:
 
 def refreshed(tokens: Tokens, number: int) -> Tokens:
     return msgspec.structs.replace(
-        tokens, refresh_token=Secret(f"refresh-{number}"), access_token=Secret(f"access-{number}"), refreshed_at=NOW
+        tokens,
+        refresh_token=Secret(f"refresh-{number}"),
+        previous_refresh_token=tokens.refresh_token,
+        access_token=Secret(f"access-{number}"),
+        refreshed_at=NOW,
     )
 
 

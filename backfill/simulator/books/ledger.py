@@ -6,7 +6,7 @@ and daybook are what the stored transactions give, kept up to date by what each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from backfill.simulator.books.daybook import Daybook
@@ -27,12 +27,20 @@ class Transaction(NamedTuple):
 
 
 class Ledger:
-    """The books of one company. `transactions` is called once, when the daybook is first asked for."""
+    """The books of one company. `transactions` is called once, when the daybook is first asked for.
 
-    def __init__(self, lists: Lists, transactions: Callable[[], Iterable[Transaction]]) -> None:
+    `stocks` are those that a history has set up already, whose postings are in the balances it began with.
+    """
+
+    def __init__(
+        self,
+        lists: Lists,
+        transactions: Callable[[], Iterable[Transaction]],
+        stocks: MutableMapping[str, Stock] | None = None,
+    ) -> None:
         self.lists = lists
         self._transactions = transactions
-        self._stocks: dict[str, Stock] = {}
+        self._stocks: MutableMapping[str, Stock] = {} if stocks is None else stocks
         self._daybook: Daybook | None = None
 
     @property

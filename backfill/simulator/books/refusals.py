@@ -149,6 +149,45 @@ def owes(change: Change) -> Fault | None:
     return Fault("6220", "Entity has balance", f"{name} has a balance and cannot be made inactive", element="")
 
 
+def unbilled(change: Change) -> Fault | None:
+    """6280 for making a customer inactive whom time or costs are still to be charged to."""
+    before, after = change.before, change.after
+    if before is None or after is None or before.get("Active") is False or after.get("Active") is not False:
+        return None
+    for entity in _CHARGED:
+        for row in change.company.table(entity).all():
+            # The word is looked for before the object is decoded: few have it.
+            if b'"Billable"' in row.doc and _is_charged_to(str(before["Id"]), decode(row.doc)):
+                detail = f"Customer {before['Id']} has unbilled charges: {entity} {row.id}"
+                return Fault("6280", "Customer has unbilled charges", detail, element="")
+    return None
+
+
+def _is_charged_to(customer: str, doc: Doc) -> bool:
+    details = [part for line in doc.get("Line", ()) for part in line.values() if isinstance(part, dict)]
+    return any(
+        part.get("BillableStatus") == "Billable" and reference(part, "CustomerRef") == customer
+        for part in (doc, *details)
+    )
+
+
+def processed(change: Change) -> Fault | None:
+    """6450, 6120, 6110 for voiding, deleting or changing what a card was charged for through QuickBooks."""
+    before, after = change.before, change.after
+    card = (before or {}).get("CreditCardPayment") or {}
+    charge, response = card.get("CreditChargeInfo") or {}, card.get("CreditChargeResponse") or {}
+    if before is None or not (charge.get("ProcessPayment") and response.get("CCTransId")):
+        return None
+    what = f"The card of {change.entity} {before['Id']} was charged as {response['CCTransId']}"
+    if after is None:
+        return Fault("6120", "Merchant Transaction Cannot Be Deleted", f"{what}: it cannot be deleted", element="")
+    if change.undoes:
+        return Fault("6450", "Settled Transaction Cannot Be Voided", f"{what}: it cannot be voided", element="")
+    if all(after.get(key) == before.get(key) for key in ("TotalAmt", "CreditCardPayment", "CustomerRef")):
+        return None
+    return Fault("6110", "Merchant Transaction Cannot Be Updated", f"{what}: it cannot be changed", element="")
+
+
 def _unlinkable(kind: str, object_id: str) -> Fault:
     detail = f"Transaction {kind} {object_id} cannot be linked"
     return Fault("620", "Transaction Id cannot be linked", detail, element="LinkedTxn")
@@ -181,6 +220,9 @@ _PARTY = MappingProxyType(
     }
 )
 
+_CHARGED = ("TimeActivity", "Bill", "Purchase", "VendorCredit")
+"""What can be charged on to a customer."""
+
 _PAYING = frozenset({"Payment", "BillPayment"})
 
 _OPEN: tuple[Check, ...] = (settled, below_paid)
@@ -190,12 +232,12 @@ CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
         "Bill": _OPEN,
         "BillPayment": (not_their_own, overpays),
         "CreditMemo": _OPEN,
-        "Customer": (owes,),
+        "Customer": (owes, unbilled),
         "Deposit": (not_waiting,),
         "Invoice": _OPEN,
-        "Payment": (deposited, not_their_own, overpays),
-        "RefundReceipt": (deposited,),
-        "SalesReceipt": (deposited,),
+        "Payment": (processed, deposited, not_their_own, overpays),
+        "RefundReceipt": (processed, deposited),
+        "SalesReceipt": (processed, deposited),
         "Vendor": (owes,),
         "VendorCredit": _OPEN,
     }

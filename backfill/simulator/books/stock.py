@@ -63,6 +63,19 @@ class Stock:
         """In millionths of a unit; below 0 where more was sold than bought."""
         self._moved: list[Moved] = []
 
+    @classmethod
+    def of(cls, start: Start, moved: Iterable[Moved]) -> Stock:
+        """With movements that are in their order already."""
+        stock = cls(start)
+        stock._moved.extend(moved)
+        stock.on_hand += sum(one.movement.micros for one in stock._moved)
+        return stock
+
+    @property
+    def moved(self) -> Sequence[Moved]:
+        """All movements, in their order."""
+        return self._moved
+
     @property
     def value(self) -> int:
         """Cents: what is on the asset account for it."""
@@ -86,11 +99,6 @@ class Stock:
         """What stock posts by itself, movement by movement in their order; what it was set up with is not in it."""
         for moved, value in self._values():
             yield Costed(moved, _of_movement(moved.movement, value))
-
-    @property
-    def moved(self) -> Sequence[Moved]:
-        """Every movement, in the order in which they are counted."""
-        return self._moved
 
     def totals(self) -> dict[str, int]:
         """Account to the cents that stock posts on it by itself, what it was set up with included."""

@@ -8,7 +8,7 @@ from typing import Any
 from backfill.simulator.books.lists import NO_ITEM, AccountFacts, ItemFacts, Rate, RoleIndex, account_facts, item_facts
 from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 
 class StoredLists:

@@ -15,7 +15,7 @@ from backfill.simulator.endpoints.refusals import EMAIL_REQUIRED, bad_email
 from backfill.simulator.envelopes import Answer
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, unsupported
 from backfill.simulator.reads import BY_PATH
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 PDF = "application/pdf"
 PRINTED = frozenset({"CreditMemo", "Estimate", "Invoice", "Payment", "PurchaseOrder", "RefundReceipt", "SalesReceipt"})

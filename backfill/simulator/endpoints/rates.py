@@ -10,7 +10,7 @@ from backfill.simulator.endpoints.refusals import bad_number
 from backfill.simulator.faults import FaultedError, bad_date, no_resource
 from backfill.simulator.query.answer import query_response
 from backfill.simulator.reads import BY_PATH, read_object, read_rate
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 
 def exchange_rate(acting: Acting) -> Content:

@@ -93,6 +93,22 @@ class OAuth:
             return TokenState.MALFORMED, "", token
         return self._worth(claims, realm_id), claims.app, token
 
+    def sender(self, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
+        """Whose tokens a call of the token endpoint is about: realm and client id, each empty where it does not say."""
+        app = self._app(form, headers)
+        claims = self._signer.refresh_claims(form.get("refresh_token", ""))
+        code = self._codes.get(form.get("code", ""))
+        about = claims.realm if claims is not None else "" if code is None else code.realm_id
+        return about, "" if app is None else app.client_id
+
+    def rotate(self, realm_id: str, client_id: str) -> bool:
+        """A refresh by another worker of the app, of any age of the value. False where there is no consent to use."""
+        grant = self.grants.of(realm_id, client_id)
+        if grant is None or grant.ended:
+            return False
+        self.grants.rotated(grant, at=self._now().timestamp())
+        return True
+
     def code(self, app: App, realm_id: str, scopes: tuple[str, ...], *, redirect_uri: str, nonce: str = "") -> str:
         """A code for the user's consent, to be exchanged once by the same app within minutes."""
         now = self._now().timestamp()

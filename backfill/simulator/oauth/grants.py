@@ -97,7 +97,11 @@ class Grants:
     def refreshed(self, grant: Grant, *, generation: int, at: float) -> None:
         """Rotate the value if it has come of age, and end the access tokens before it if that is set."""
         if generation == grant.generation and at - grant.issued >= self._settings.refresh_rotation_s:
-            grant.generation += 1
-            grant.issued = grant.rotated = at
+            self.rotated(grant, at=at)
         if self._settings.refresh_ends_access_token:
             grant.oldest_serial = grant.serial + 1
+
+    def rotated(self, grant: Grant, *, at: float) -> None:
+        """Another value takes the current one's place."""
+        grant.generation += 1
+        grant.issued = grant.rotated = at

@@ -16,7 +16,7 @@ from backfill.simulator.query.evaluate import count, page
 from backfill.simulator.query.parser import parse
 from backfill.simulator.query.plan import Plan, plan
 from backfill.simulator.settings import SimulatorSettings
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 _RAW_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -16,7 +16,8 @@ from backfill.simulator.documents import Doc, decode
 from backfill.simulator.query.plan import Plan, SortKey, TimeColumn, TimeCondition
 from backfill.simulator.query.statement import Operator
 from backfill.simulator.query.values import leaves, sort_key
-from backfill.simulator.table import StoredObject, Table
+from backfill.simulator.stored import StoredObject
+from backfill.simulator.table import Table
 
 Rows = Sequence[StoredObject]
 
@@ -36,6 +37,9 @@ def count(asked: Plan, table: Table) -> int:
 def page(asked: Plan, table: Table, *, salt: int) -> Rows:
     """The rows of the page asked for. `salt` decides the order among equals; it changes with the company's state."""
     order = asked.order or _default_order(asked)
+    if _is_by_name(asked, order) and table.base.is_copied:
+        view = table.by_name(active=_only(asked.active))
+        return view[asked.start - 1 : asked.start - 1 + asked.limit]
     column = order[0].column if len(order) == 1 else None
     time_column = None if column == "id" else column
     rows, sorted_by = _passing(asked, table, time_column)
@@ -54,17 +58,26 @@ def _default_order(asked: Plan) -> tuple[SortKey, ...]:
     return (SortKey(("MetaData", "LastUpdatedTime"), "updated", descending=True),)
 
 
+def _is_by_name(asked: Plan, order: tuple[SortKey, ...]) -> bool:
+    """Whether a list is asked for by name, and nothing of it but whether rows are active."""
+    by_name = order == (SortKey((asked.traits.name_key,), None, descending=False),)
+    some = asked.ids is not None or asked.times or asked.documents or asked.active == frozenset()
+    return by_name and not some
+
+
+def _only(active: frozenset[bool] | None) -> bool | None:
+    """The only kind of rows that is asked for; None: both."""
+    return next(iter(active)) if active is not None and len(active) == 1 else None
+
+
 def _passing(asked: Plan, table: Table, wanted: TimeColumn | None) -> tuple[Rows, TimeColumn | None]:
     """The rows that pass every condition, and the time they are sorted by, if any (`wanted` where it can be)."""
+    if asked.active is not None and not asked.active:
+        return (), None
     view, sorted_by, bounds = _source(asked, table, wanted)
     rest = tuple(condition for condition in asked.times if condition not in bounds)
-    active = asked.active
-    if rest or active is not None:
-        view = [
-            row
-            for row in view
-            if (active is None or row.active in active) and all(condition.holds(row) for condition in rest)
-        ]
+    if rest:
+        view = [row for row in view if all(condition.holds(row) for condition in rest)]
     if asked.documents:
         view = [row for row in view if _document_passes(asked, row)]
     return view, sorted_by
@@ -73,15 +86,16 @@ def _passing(asked: Plan, table: Table, wanted: TimeColumn | None) -> tuple[Rows
 def _source(
     asked: Plan, table: Table, wanted: TimeColumn | None
 ) -> tuple[Rows, TimeColumn | None, tuple[TimeCondition, ...]]:
-    """Where to look: the rows, what they are sorted by, and the conditions they already satisfy."""
+    """Where to look: the rows, what they are sorted by, and the conditions on times they already satisfy."""
+    active = _only(asked.active)
     if asked.ids is not None:
         found = [row for object_id in sorted(asked.ids) if (row := table.get(object_id)) is not None]
-        return found, None, ()
+        return [row for row in found if active is None or row.active is active], None, ()
     bounded = {condition.column for condition in asked.times if condition.operator in _BISECTED}
     column = wanted if wanted in bounded or not bounded else min(bounded)
     if column is None:
-        return table.all(), None, ()
-    view = table.by_created() if column == "created" else table.by_updated()
+        return table.all(active=active), None, ()
+    view = table.by_created(active=active) if column == "created" else table.by_updated(active=active)
     bounds = tuple(c for c in asked.times if c.column == column and c.operator in _BISECTED)
     low, high = 0, len(view)
     for condition in bounds:

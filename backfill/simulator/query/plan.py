@@ -13,7 +13,7 @@ from backfill.simulator.query.properties import resolved
 from backfill.simulator.query.statement import Condition, LiteralKind, Operator, Statement
 from backfill.simulator.query.values import ORDERED, instant_of, matcher
 from backfill.simulator.settings import SimulatorSettings
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 TimeColumn = Literal["created", "updated"]
 

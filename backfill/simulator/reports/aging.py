@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 
-from backfill.simulator.reports.detail import Entry, Table
+from backfill.simulator.reports.detail import Table
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import Cell, Column, Draft, Node, column, data, section, total
 from backfill.simulator.reports.open_items import PAYABLE, RECEIVABLE, OpenItem, Side, by_party, open_items
 from backfill.simulator.reports.parties import party_rows

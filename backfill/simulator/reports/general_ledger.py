@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from backfill.simulator.books.ordered import Posted
 from backfill.simulator.reports.accounts import nested
-from backfill.simulator.reports.detail import Entry, Table
+from backfill.simulator.reports.detail import Table, with_balances
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import Cell, Draft, Node, Section, below, data, section
 from backfill.simulator.reports.splits import Splits
 
@@ -46,7 +47,8 @@ def _drafted(inquiry: Inquiry, columns: Sequence[str]) -> Draft:
     span = inquiry.asked.span
     opening = inquiry.standing(span.start - timedelta(days=1), span.start) if span.start else {}
     moved: dict[str, list[Posted]] = {}
-    for posted in inquiry.postings():
+    # Account after account, each in order: no order of all is needed.
+    for posted in inquiry.unsorted(start=inquiry.asked.start, end=inquiry.asked.end):
         moved.setdefault(posted.posting.account, []).append(posted)
     table = Table(inquiry, columns)
     tree = nested(inquiry, opening.keys() | moved.keys())
@@ -85,15 +87,6 @@ def _entries(ledger: _Ledger, key: str, opening: int) -> list[Entry]:
         for posted in ledger.moved.get(key, ())
     ]
     return with_balances(ledger.table.sorted(found), opening)
-
-
-def with_balances(entries: Sequence[Entry], opening: int = 0) -> list[Entry]:
-    """The entries, each with what they have come to by then."""
-    balance, found = opening, []
-    for entry in entries:
-        balance += entry.cents
-        found.append(entry._replace(balance=balance))
-    return found
 
 
 def _lend_id(made: Section) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from backfill.simulator.books.ordered import Posted
-from backfill.simulator.reports.detail import Entry, Table
+from backfill.simulator.reports.detail import Table
 from backfill.simulator.reports.inquiry import Inquiry, amount
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import EMPTY, Cell, Draft, Node, column, data, section, total
 
 COLUMNS = ("tx_date", "txn_type", "doc_num", "name", "memo", "account_name", "debt_amt", "credit_amt")

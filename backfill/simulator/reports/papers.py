@@ -13,7 +13,7 @@ from backfill.simulator.books.lists import reference
 from backfill.simulator.books.postings import date_of
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, cents, decode
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 REMEMBERED = 50_000
 """Documents and names of one company that are kept read, some tens of MB; beyond that all are read anew."""

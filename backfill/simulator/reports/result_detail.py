@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from backfill.simulator.books.ordered import Posted
 from backfill.simulator.reports.accounts import nested
-from backfill.simulator.reports.detail import Entry, Table
-from backfill.simulator.reports.general_ledger import with_balances
+from backfill.simulator.reports.detail import Table, with_balances
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import Cell, Draft, Node, data, section, total
 from backfill.simulator.reports.result import ALWAYS, NET_INCOME, SECTIONS, TOTALS
 from backfill.simulator.reports.splits import Splits

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backfill.simulator.books.daybook import Daybook
 from backfill.simulator.books.ordered import Posted
-from backfill.simulator.reports.detail import NO_SPLIT, SPLIT
+from backfill.simulator.reports.keys import NO_SPLIT, SPLIT
 
 
 class Splits:

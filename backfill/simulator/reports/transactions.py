@@ -11,8 +11,9 @@ from backfill.simulator.books.daybook import START
 from backfill.simulator.books.entries import Posting
 from backfill.simulator.books.ordered import Posted
 from backfill.simulator.reports.dates import UNITS, Span, title
-from backfill.simulator.reports.detail import Entry, Table
+from backfill.simulator.reports.detail import Table
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.keys import Entry
 from backfill.simulator.reports.nodes import Cell, Draft, Node, data, section, total
 from backfill.simulator.reports.splits import Splits
 

@@ -75,15 +75,21 @@ def _contact(books: Books, rng: Random, name: str, person: tuple[str, str] | Non
     return doc
 
 
+_ALWAYS_JOBS = (2, 3)
+"""The customers of these numbers, from 0, are jobs of the one before: every company has several levels."""
+
+
 def customer(books: Books, rng: Random, _day: str) -> Doc:
     """A Customer; about a fifth are jobs of another one, up to the five levels QuickBooks allows."""
     person = (pick(rng, GIVEN), pick(rng, FAMILY)) if chance(rng, 0.5) else None
     name = books.unique(" ".join(person) if person else _business(books, rng))
     doc = _contact(books, rng, name, person)
     parent = pick(rng, books.customers) if books.customers and chance(rng, 0.25) else None
+    if len(books.customers) in _ALWAYS_JOBS:
+        parent = books.customers[-1]
     currency = books.profile.home
     if parent and parent.level < 4:
-        name = books.unique(f"{parent.name} {pick(rng, PROJECTS)}")
+        name = books.unique(f"{parent.reference['name']} {pick(rng, PROJECTS)}")
         currency = parent.currency
         doc |= {"DisplayName": name, "PrintOnCheckName": name, "ParentRef": parent.reference, "Level": parent.level + 1}
     elif books.profile.foreign and chance(rng, 0.3):
@@ -146,12 +152,23 @@ def employee(books: Books, rng: Random, day: str) -> Doc:
 
 # The first rows of a company's items have one of each type, in an order in which they can refer to one another.
 _ITEM_TYPES = ("Service", "NonInventory", "Inventory", "Category", "Group")
+_LATER_ITEM_TYPES = (*_ITEM_TYPES, *("Service",) * 5)
+
+
+def _item_type(number: int) -> str:
+    """Of the item of that number, from 0: every other is a service. So it is known before any is made."""
+    return _LATER_ITEM_TYPES[number % len(_LATER_ITEM_TYPES)]
+
+
+def is_stocked(number: int) -> bool:
+    """Whether the item of that number is kept in stock."""
+    return _item_type(number) == "Inventory"
 
 
 def item(books: Books, rng: Random, day: str) -> Doc:
     """An Item of one of the five types; the price has up to seven places, as the reference allows."""
     number = int(books.number("Item")) - 1001
-    kind = _ITEM_TYPES[number] if number < len(_ITEM_TYPES) else pick(rng, ("Service",) * 5 + _ITEM_TYPES)
+    kind = _item_type(number)
     name = pick(rng, PRODUCTS) if number >= len(PRODUCTS) else PRODUCTS[number]
     if number >= len(PRODUCTS):
         name = f"{name} {number}"

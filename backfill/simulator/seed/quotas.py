@@ -31,7 +31,7 @@ LISTS: Mapping[str, Share] = {
     "TaxClassification": Share(2, 3, 12),
     "JournalCode": Share(2, 2, 6),
     "CompanyCurrency": Share(0, 3, 3),
-    "ExchangeRate": Share(3, 3, 468),  # three currencies, weekly, for the last three years: no more are kept
+    "ExchangeRate": Share(3, 3, 156),  # three currencies, weekly, for the last year: no more are kept
     "CustomerType": Share(2, 1, 5),
     "Class": Share(2, 1, 40),
     "Department": Share(1, 1, 15),
@@ -75,34 +75,23 @@ def quotas(profile: Profile) -> dict[str, int]:
         for entity, share in LISTS.items()
         if profile.uses(entity)
     }
+    return counts | spread(profile, profile.rows - sum(counts.values()))
+
+
+def spread(profile: Profile, rows: int) -> dict[str, int]:
+    """So many transactions by entity, one at least of each that the company uses."""
     kinds = {entity: weight for entity, weight in TRANSACTIONS.items() if profile.uses(entity)}
-    left = profile.rows - sum(counts.values()) - len(kinds)
-    assert left >= 0, "SMALLEST is too small for the lists"
+    left = rows - len(kinds)
+    assert left >= 0, "too few rows for one of each"
     total = sum(kinds.values())
-    counts |= {entity: 1 + int(left * weight / total) for entity, weight in kinds.items()}
-    counts["Invoice"] += profile.rows - sum(counts.values())
+    counts = {entity: 1 + int(left * weight / total) for entity, weight in kinds.items()}
+    counts["Invoice"] += rows - sum(counts.values())
     return counts
 
 
 class Import(NamedTuple):
-    """A group of rows that came in together, from other software: all with one CreateTime."""
+    """A group of rows that came in together, from other software, when the company began: all with one CreateTime."""
 
     entity: str
     rows: int
-    at: float
-    """When, as a part of the company's history between 0 and 1."""
-
-
-def imports(counts: Mapping[str, int]) -> tuple[Import, ...]:
-    """The bulk imports of a company of that many rows.
-
-    From 5,000 rows on one is larger than a page of a query (1,000 rows), which no window of time can divide;
-    the largest companies have a second one, of another entity.
-    """
-    rows = sum(counts.values())
-    found = [Import("Customer", counts["Customer"] // 5, 0.0)]
-    if rows >= 5_000:
-        found.append(Import("Invoice", 1_001 + counts["Invoice"] // 20, 0.3))
-    if counts["Purchase"] >= 1_500:
-        found.append(Import("Purchase", 1_001 + counts["Purchase"] // 50, 0.55))
-    return tuple(found)
+    """Of the core's."""

@@ -12,7 +12,11 @@ _SAMPLED = 20  # documents of each kind that a new attachment may belong to
 
 
 def read_books(company: Company) -> Books:
-    """What transactions of the company may cite now: its active lists, and where its numbering stands."""
+    """What transactions of the company may cite now: its active lists, and where its numbering stands.
+
+    Of a large company they are those of the core (`sown`): the names of all others end in a number that no new name
+    ends in.
+    """
     codes = [decode(row.doc)["Code"] for row in company.table("CompanyCurrency").all()]
     profile = Profile(
         realm_id=company.realm_id,
@@ -32,7 +36,7 @@ def read_books(company: Company) -> Books:
             for row in table.all()[:_SAMPLED]:
                 books.remember(entity, row.id)
         elif traits.has_id and not traits.is_transaction:
-            for row in table.all():
+            for row in table.known():
                 books.learn(entity, row.id, decode(row.doc))
                 if not row.active:
                     books.forget(entity, row.id)

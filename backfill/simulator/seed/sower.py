@@ -1,8 +1,13 @@
-"""Seeds a company: ten years of history, the same bytes for the same seed, realm and day."""
+"""Sows what a company begins with: ten years of history, the same bytes for the same seed, realm and day.
+
+Of a large company only the core is sown (`seed.plan`), for as many years as leave its copies (`sown`) the rest of
+the ten. What is shared sums up over all copies here already: each posts on the shared accounts what the core does.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from random import Random
 
@@ -10,14 +15,13 @@ from backfill.simulator.books.balances import account_balances
 from backfill.simulator.books.entries import UNIT, Party, micros, quantity
 from backfill.simulator.books.ledger import Ledger, Transaction
 from backfill.simulator.books.lists import SownLists
-from backfill.simulator.books.opening import start_of, transactions
+from backfill.simulator.books.opening import start_of
 from backfill.simulator.books.postings import POSTINGS
-from backfill.simulator.books.stored_lists import StoredLists
 from backfill.simulator.books.tally import Tally
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
-from backfill.simulator.company import Company, rate_key
+from backfill.simulator.company import first_ids, rate_key, sealed
 from backfill.simulator.documents import Doc, cents, money
 from backfill.simulator.seed import purchases, sales, taxes
 from backfill.simulator.seed.books import Books
@@ -27,11 +31,14 @@ from backfill.simulator.seed.chart import CHART, account
 from backfill.simulator.seed.drafts import Draft, OpenItems
 from backfill.simulator.seed.draw import between, chance, pick
 from backfill.simulator.seed.ledger import deposit, reimburse_charge
+from backfill.simulator.seed.plan import imports, plan
 from backfill.simulator.seed.profile import Profile
-from backfill.simulator.seed.quotas import imports, quotas
 from backfill.simulator.seed.sales import OpenItem
 from backfill.simulator.seed.timeline import DAY_S, HISTORY_S, timeline
-from backfill.simulator.table import StoredObject
+from backfill.simulator.sown.history import History
+from backfill.simulator.sown.layout import BACK_DATED_DAYS, FIRST_NUMBER, Layout
+from backfill.simulator.sown.rows import SownRows
+from backfill.simulator.stored import StoredObject
 
 # Open documents wait here, decoded, to be paid; beyond this the oldest are never paid. Bounds memory while seeding.
 _OPEN_LIMIT = 2_000
@@ -43,7 +50,10 @@ _DELETED = 0.008  # objects that once were, for each that is
 _INACTIVE = 0.04
 _BAD_DEBT = 0.05  # of invoices and bills are never paid
 _BACK_DATED = 0.05  # entered long after their date
-_ALWAYS_INACTIVE = 5  # the row of this number of each list, so that every company but the smallest has inactive rows
+# The row of this number of its entity, so that every company but the smallest has such rows.
+_ALWAYS_INACTIVE = 5
+_ALWAYS_VOIDED = 7
+_ALWAYS_DELETED = 9  # after it
 
 _CAN_BE_INACTIVE = frozenset({"Class", "Customer", "Department", "Employee", "Item", "PaymentMethod", "Term", "Vendor"})
 _OPENING = (
@@ -54,44 +64,55 @@ _OPENING = (
 
 
 class Sower:
-    """Seeds one company, once."""
+    """Sows one company, once."""
 
-    def __init__(self, company: Company, profile: Profile, *, today: date, rng: Random, zone: PacificZone) -> None:
-        self._company = company
+    def __init__(self, profile: Profile, *, today: date, rng: Random, zone: PacificZone) -> None:
         self._profile = profile
+        self._plan = plan(profile)
         self._rng = rng
         self._zone = zone
-        self._end_s = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
-        self._start_s = self._end_s - HISTORY_S
+        self._today_s = int(datetime(today.year, today.month, today.day, tzinfo=UTC).timestamp())
+        self._end_s = self._today_s - self._plan.later_s
+        """Of the core's own time."""
+        self._start_s = self._today_s - HISTORY_S
+        # The lists of the first day; a day later begins what others enter.
+        self._opened_s = self._start_s + DAY_S
         self._books = Books(profile)
-        self._lists = SownLists(company.home_currency)
-        self._ledger = Ledger(self._lists, lambda: transactions(company))
+        self._lists = SownLists(profile.home.code)
+        self._ledger = Ledger(self._lists, lambda: ())
         self._tally = Tally(self._lists)
         self._accounts: dict[str, Draft] = {}
         self._items: dict[str, Draft] = {}
+        self._first_ids = first_ids()
+        self._next_ids = dict(self._first_ids)
         self._rows: dict[str, list[StoredObject | Draft]] = {entity: [] for entity in TRAITS}
+        self._buried: dict[str, dict[str, int]] = {entity: {} for entity in TRAITS}
         self._invoices = OpenItems(_OPEN_LIMIT)
         self._bills = OpenItems(_OPEN_LIMIT)
         self._undeposited: deque[Draft] = deque()
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
 
-    def sow(self) -> None:
-        counts = quotas(self._profile)
+    def sow(self) -> History:
+        """The whole history."""
+        counts = self._plan.counts
         self._open_books(counts)
         made = {entity: len(rows) for entity, rows in self._rows.items()}
         left = {entity: count - made[entity] for entity, count in counts.items()}
-        groups = imports(counts)
-        # A day after the start, for the lists of the first day; a day before the end, so that "now" is later than all.
-        span = {"start_s": self._start_s + DAY_S, "end_s": self._end_s - DAY_S}
-        for entity, created, imported in timeline(left, groups, **span, rng=self._rng):
+        # A day before the end, so that "now" is later than all.
+        span = {"start_s": self._opened_s, "end_s": self._end_s - DAY_S}
+        for entity, created, imported in timeline(left, imports(self._plan), **span, rng=self._rng):
             self._enter(entity, created, imported=imported)
-            if chance(self._rng, _DELETED) and TRAITS[entity].deletable:
+            if TRAITS[entity].deletable and self._happens(_DELETED, entity, _ALWAYS_DELETED):
                 self._bury(entity, created)
+        extra = [
+            self._add("Estimate", self._build("Estimate", span["end_s"]), span["end_s"]).id
+            for _ in range(self._plan.extra)
+        ]
         self._balance()
-        self._store()
+        return self._history(frozenset(extra))
 
-    def _open_books(self, counts: dict[str, int]) -> None:
+    def _open_books(self, counts: Mapping[str, int]) -> None:
         """The first day: settings, chart, taxes and small lists, and the first of the larger lists."""
         start = self._start_s
         for entity in ("CompanyInfo", "Preferences"):
@@ -107,8 +128,8 @@ class Sower:
             for _ in range(count):
                 self._add(entity, self._build(entity, start), start)
         for number in range(counts.get("ExchangeRate", 0)):
-            # Weekly for each of the currencies, newest first; rates are kept for three years.
-            published = self._end_s - DAY_S * (1 + 7 * (number // len(self._profile.foreign)))
+            # Weekly for each of the currencies, newest first; rates are kept for a year.
+            published = self._today_s - DAY_S * (1 + 7 * (number // len(self._profile.foreign)))
             doc = self._build("ExchangeRate", published)
             self._add("ExchangeRate", doc, published, object_id=rate_key(doc))
 
@@ -155,7 +176,7 @@ class Sower:
     def _charge(self, entity: str, created: int, dated: int) -> None:
         """An Invoice or Bill: it waits to be paid, unless it is voided or never will be."""
         doc = self._build(entity, dated)
-        if entity == "Invoice" and chance(self._rng, _VOIDED):
+        if entity == "Invoice" and self._happens(_VOIDED, entity, _ALWAYS_VOIDED):
             self._add(entity, voided(doc), created, token=1)
             return
         draft = self._add(entity, doc, created, hold=True)
@@ -234,9 +255,11 @@ class Sower:
         booked = self._ledger.booked(Transaction(draft.entity, draft.id, draft.doc))
         self._ledger.enter(booked)
         self._tally.add(booked.effects.postings)
+        # An account was last touched by the last copy; all but that is the core's own.
+        last = draft.created + (self._plan.later_s if draft.created > self._opened_s else 0)
         for posting in booked.effects.postings:
             account = self._accounts[posting.account]
-            account.updated = max(account.updated, draft.created)
+            account.updated = max(account.updated, last)
             party = self._parties.get(posting.party.id)
             if party:
                 party.updated = max(party.updated, draft.created)
@@ -245,12 +268,16 @@ class Sower:
             item.updated = max(item.updated, draft.created)
             self._books.watch(movement.item, self._ledger.stocks[movement.item].on_hand // UNIT)
 
+    def _happens(self, probability: float, entity: str, always: int) -> bool:
+        """By chance, and always once the entity has so many rows."""
+        return chance(self._rng, probability) or len(self._rows[entity]) == always
+
     def _dated(self, created: int, *, imported: bool) -> int:
         """The instant on whose day a transaction entered at `created` is dated."""
         if imported:
-            return created - int(self._rng.random() * (created - self._start_s))
+            return created - between(self._rng, BACK_DATED_DAYS + 3, 2 * BACK_DATED_DAYS) * DAY_S
         if chance(self._rng, _BACK_DATED):
-            return created - between(self._rng, 21, 700) * DAY_S
+            return created - between(self._rng, 21, BACK_DATED_DAYS) * DAY_S
         return created - (between(self._rng, 1, 20) * DAY_S if chance(self._rng, 0.15) else 0)
 
     def _add(
@@ -259,11 +286,12 @@ class Sower:
         """Enter a row, with later edits and deactivation by chance. Held ones are stored when they are settled."""
         rng, updated = self._rng, created
         rows = self._rows[entity]
-        object_id = object_id or self._company.next_id(entity)
+        object_id = object_id or self._next_id(entity)
         if rng.random() < _EDITED:
             token += between(rng, 1, 3)
         if token:
-            updated = min(self._end_s - 1, created + 1 + int(rng.expovariate(1 / (20 * DAY_S))))
+            end = self._today_s if entity == "ExchangeRate" else self._end_s
+            updated = min(end - 1, created + 1 + int(rng.expovariate(1 / (20 * DAY_S))))
         draft = Draft(entity, len(rows), object_id, doc, created, updated, token)
         if TRAITS[entity].has_doc_number:
             self._books.remember(entity, object_id)
@@ -306,19 +334,26 @@ class Sower:
 
     def _bury(self, entity: str, created: int) -> None:
         deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
-        self._company.bury(entity, self._company.next_id(entity), deleted)
+        self._buried[entity][self._next_id(entity)] = deleted
+
+    def _next_id(self, entity: str) -> str:
+        """Use up the next Id of the entity's sequence."""
+        space = TRAITS[entity].id_space
+        self._next_ids[space] += 1
+        return str(self._next_ids[space] - 1)
 
     def _settle(self, draft: Draft) -> None:
         self._rows[draft.entity][draft.slot] = self._sealed(draft)
 
     def _sealed(self, draft: Draft) -> StoredObject:
-        return self._company.sealed(
+        return sealed(
             draft.entity,
             draft.id,
             draft.doc,
             created=draft.created,
             updated=draft.updated,
             sync_token=draft.token,
+            zone=self._zone,
         )
 
     def _balance(self) -> None:
@@ -337,13 +372,31 @@ class Sower:
                 if "ParentRef" in draft.doc:
                     below[draft.doc["ParentRef"]["value"]] += below[draft.id]
         accounts = [facts for object_id in self._accounts if (facts := self._lists.account(object_id))]
-        shown = account_balances(accounts, self._lists.home, moves.accounts)
+        copies = self._plan.copies
+        sums = {account: (home * copies, own * copies) for account, (home, own) in moves.accounts.items()}
+        shown = account_balances(accounts, self._lists.home, sums)
         for object_id, draft in self._accounts.items():
             draft.doc |= {key: money(amount) for key, amount in shown[object_id].items()}
 
-    def _store(self) -> None:
-        for entity, rows in self._rows.items():
-            for row in rows:
-                self._company.load(entity, self._sealed(row) if isinstance(row, Draft) else row)
-        self._ledger.lists = StoredLists(self._company)
-        self._company.ledger = self._ledger
+    def _history(self, extra: frozenset[str]) -> History:
+        layout = Layout(
+            copies=self._plan.copies,
+            step_s=self._plan.step_s,
+            opened_s=self._opened_s,
+            first_ids=self._first_ids,
+            id_steps={space: after - self._first_ids[space] for space, after in self._next_ids.items()},
+            number_steps={entity: last - FIRST_NUMBER + 1 for entity, last in self._books.numbers.items()},
+            stocked=frozenset(self._items),
+        )
+        tables = {
+            entity: SownRows(
+                entity,
+                layout,
+                [self._sealed(row) if isinstance(row, Draft) else row for row in rows],
+                buried=self._buried[entity],
+                single=extra if entity == "Estimate" else frozenset(),
+                offset_text=self._zone.text,
+            )
+            for entity, rows in self._rows.items()
+        }
+        return History(layout, tables, self._ledger.stocks)

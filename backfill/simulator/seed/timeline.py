@@ -21,23 +21,21 @@ def timeline(
 ) -> Iterator[tuple[str, int, bool]]:
     """(entity, CreateTime in epoch seconds, whether imported) of every row, in the order of CreateTime.
 
-    The rows of an import are taken from the entity's count. All lies between `start_s` and `end_s`.
+    The imports come first, all at `start_s`, and are taken from the entities' counts; everything else lies after
+    `start_s` and before `end_s`.
     """
     left = dict(counts)
     for group in imports:
         left[group.entity] -= group.rows
+        yield from ((group.entity, start_s, True) for _ in range(group.rows))
     kinds = [entity for entity, count in left.items() for _ in range(count)]
     rng.shuffle(kinds)
-    waiting = sorted(imports, key=lambda group: group.at, reverse=True)
     step_s = (end_s - start_s) / max(1, len(kinds))
-    second, burst = start_s, 0
+    second, burst = start_s + 1, 0
     for number, entity in enumerate(kinds):
         if burst:
             burst -= 1
         else:
             second = max(second, start_s + int((number + rng.random()) * step_s))
             burst = between(rng, 3, 40) if chance(rng, _BURST) else 0
-        while waiting and waiting[-1].at * len(kinds) <= number:
-            group = waiting.pop()
-            yield from ((group.entity, second, True) for _ in range(group.rows))
         yield entity, second, False

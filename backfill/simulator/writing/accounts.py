@@ -9,7 +9,7 @@ import msgspec
 
 from backfill.simulator.documents import Doc
 from backfill.simulator.faults import Fault
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.faults import SYSTEM_ACCOUNT, bad_value
 

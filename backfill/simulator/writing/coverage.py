@@ -1,28 +1,37 @@
 """Which of Intuit's documented fault codes the simulator can produce, and how.
 
-A test walks this table: every code that is said to come from a request is provoked by one, and no other code is.
+A test walks this table: every code that is said to come from a request is provoked by one, and every one that is said
+to come from a setting by one under that setting. What neither brings about can be told to happen: a client can be met
+with every code (`injection.refusals.ApiFault`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Source = Literal["request", "setting", "switch"]
+"""What brings a code about: a request alone; one under a setting that is not the default; nothing but its switch."""
 
 
 class Coverage(NamedTuple):
-    """One code: whether a request can provoke it here, and by what; or why none can."""
+    """One code: what brings it about here, and how; or why nothing but the switch does."""
 
-    by_request: bool
+    by: Source
     how: str
 
 
 def _by_request(**rows: str) -> dict[str, Coverage]:
-    return {code.removeprefix("f"): Coverage(by_request=True, how=how) for code, how in rows.items()}
+    return {code.removeprefix("f"): Coverage("request", how) for code, how in rows.items()}
 
 
-def _otherwise(codes: str, how: str) -> dict[str, Coverage]:
-    return dict.fromkeys(codes.split(), Coverage(by_request=False, how=how))
+def _by_setting(**rows: str) -> dict[str, Coverage]:
+    return {code.removeprefix("f"): Coverage("setting", how) for code, how in rows.items()}
+
+
+def _by_switch(codes: str, how: str) -> dict[str, Coverage]:
+    return dict.fromkeys(codes.split(), Coverage("switch", how))
 
 
 COVERAGE: Mapping[str, Coverage] = MappingProxyType(
@@ -34,6 +43,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f800="making inactive what others stand below",
         f900="an object below itself",
         f1040="more than 30 items in a batch",
+        f1050="an upload that is no multipart body",
         f2000="an unknown object in a batch, an entity that change data capture does not carry",
         f2010="a property that the object does not have, a body that is no JSON object",
         f2020="without a required property, an Id or a SyncToken",
@@ -67,16 +77,24 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f2500="a reference to an Id there is not",
         f2600="a time activity with hours and with times",
         f3000="a custom field without a number",
+        f3001="more requests than a limit allows",
+        f3100="a token of another company, or without the scope",
+        f3200="no token, one that is none, an expired or a revoked one",
         f4000="a statement that is not of the language",
         f4001="a statement that asks for what is not there",
         f5010="an old SyncToken",
         f5030="an exchange rate in a company of one currency",
         f6000="rules of the business: a foreign currency, names on receivable lines, what is paid already",
         f6010="an account type there is not, or a detail type of another one",
+        f6030="an upload above its limit",
+        f6040="metadata of a file that are no object",
+        f6041="a file of a type that is not supported",
         f6050="an attachment to an object of no known kind",
         f6080="a person without any name",
         f6090="a discount by percent without the percentage",
         f6100="a line's tax code in the US other than TAX and NON",
+        f6110="changing what a card was charged for",
+        f6120="deleting what a card was charged for",
         f6130="BillWithParent without a parent",
         f6140="a number used twice, where the company minds",
         f6160="a line's code as the transaction's",
@@ -88,35 +106,43 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f6230="CustomSalesTax without the tax",
         f6240="a name used twice",
         f6270="stock without the day from which it is counted",
+        f6280="making a customer inactive who has time or costs to be charged",
         f6290="a time activity that ends before it begins",
         f6310="a time activity of nobody",
         f6320="a time activity with a beginning and no end",
         f6330="billable time of no customer",
         f6340="a time activity of more hours than a year has",
+        f6370="a negative HourlyRate",
+        f6390="a break that is longer than the time activity",
+        f6420="sending a form that has no address",
         f6430="an account of the wrong type on a transaction",
         f6440="a line without the detail of its DetailType",
+        f6450="voiding what a card was charged for",
         f6470="a tax rate above 100 percent",
         f6490="a budget that ends before it begins",
         f6500="a line of a budget without its account",
+        f6510="a budget of an account that is none of profit and loss",
         f6520="stock without its quantity",
         f6530="the number of a card",
         f6540="changing a payment that was deposited",
         f10000="a minorversion that is no number",
     )
-    | _otherwise("3200 3100 120", "the gateway, by the token: expired, revoked, of another company")
-    | _otherwise("3001", "the throttle")
-    | _otherwise("4002", "a stored row that is poisoned, by a setting; 10000 too")
-    | _otherwise("6020 6030 6040 6041 6420", "the endpoints: uploads and e-mail")
-    | _otherwise("6002 130 140 150 6190 10200", "switches of the simulator's faults, where it has them; no request")
-    | _otherwise("100 110 3201 3202", "forms of authentication that the API no longer has")
-    | _otherwise("600", "a requestid used for another content, where the setting says that this is refused")
-    | _otherwise("630 1000 1010 1020 10100", "catch-alls that no documented request provokes")
-    | _otherwise("1050", "a content type is not looked at: real clients send several")
-    | _otherwise("2180 6070 6150", "the service takes what was sent, or corrects it: UnitPrice times Qty wins")
-    | _otherwise("5000", "no property is refused for being deprecated")
-    | _otherwise("5020", "there is one user, who may do everything")
-    | _otherwise("6060", "opening balances are not taken with an account or a name")
-    | _otherwise("6110 6120 6450 6460", "there are no merchant transactions")
-    | _otherwise("6250 6280 6300 6350 6360 6370 6380 6390 6400 6480 6510", "rules of features that are not simulated")
+    | _by_setting(
+        f120="`disconnected`, after the company's owner has disconnected the app",
+        f600="`request_id_changed` or `request_id_again`: a requestid that was used already",
+        f4002="`poisoned`: a page with a stored row that cannot be read",
+    )
+    | _by_switch("100 110 3201 3202", "forms of authentication that the API no longer has")
+    | _by_switch("130 140 150 6190 10200", "states of a company that no request brings about")
+    | _by_switch("6002", "nothing takes two minutes here")
+    | _by_switch("630 1000 1010 1020", "catch-alls that no documented request provokes")
+    | _by_switch("2180 6070 6150", "the service takes what was sent, or corrects it: UnitPrice times Qty wins")
+    | _by_switch("5000", "no property is refused for being deprecated")
+    | _by_switch("5020", "there is one user, who may do everything")
+    | _by_switch("6020", "files may be empty")
+    | _by_switch("6060", "opening balances are not taken with an account or a name")
+    | _by_switch("6250 6300 6350 6360 6380", "their rules are not published: 6310 and 6330 stand for those of names")
+    | _by_switch("6400 6460 6480", "there are no bank feeds and no merchant accounts")
+    | _by_switch("10100", "no answer is too large: pages and CDC are cut")
 )
 """Every code of Intuit's table."""

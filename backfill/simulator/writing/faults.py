@@ -37,15 +37,8 @@ def bad_length(name: str, longest: int, supplied: int) -> Fault:
     )
 
 
-def bad_id(text: object) -> Fault:
-    """2030: recorded with the element `Id`, and without a time."""
-    return Fault(
-        "2030", "Invalid ID", f"Id should be a valid number. Supplied value:{text}", element="Id", is_timed=False
-    )
-
-
 # Codes whose meaning is documented and whose words were not recorded: the wording is ours.
-_VALUE_FAULTS = {
+VALUE_FAULTS = {
     "2040": "Invalid String",
     "2060": "Invalid Date Format",
     "2070": "Invalid Date",
@@ -79,11 +72,14 @@ _VALUE_FAULTS = {
     "6320": "Time Activity Duration Missing",
     "6330": "Time Activity Customer Missing",
     "6340": "Time Activity Hours Out Of Range",
+    "6370": "Invalid Hourly Rate",
+    "6390": "Invalid Break Time",
     "6430": "Invalid Account Type For Transaction",
     "6440": "Invalid Line Detail",
     "6470": "Invalid Tax Rate",
     "6490": "Invalid Budget Period",
     "6500": "Invalid Budget Detail",
+    "6510": "Invalid Budget Account",
     "6520": "Quantity On Hand Missing",
     "6530": "Card Number Not Allowed",
     "700": "Invalid Parent",
@@ -104,7 +100,7 @@ _VALUE_FAULTS = {
 
 def bad_value(code: str, element: str, detail: str) -> Fault:
     """A fault of the table above; our wording."""
-    return Fault(code, _VALUE_FAULTS[code], detail, element=element)
+    return Fault(code, VALUE_FAULTS[code], detail, element=element)
 
 
 def business(detail: str, element: str = "") -> Fault:
@@ -174,6 +170,12 @@ DUPLICATE_REQUEST_ID = Fault(
     element="requestid",
 )
 """Our wording of the detail."""
+
+UNEXPECTED = business(
+    "An unexpected error occurred while accessing or saving your data. Please wait a few minutes and try again. If the "
+    "problem persists, contact customer support."
+)
+"""The one text under 6000 that is worth another try; also what a batch that came again was answered in 2016."""
 
 PERIOD_CLOSED_TO_REMOVAL = Fault(
     "6200",

@@ -14,7 +14,7 @@ from backfill.simulator.changes import DELETED_SUFFIX
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.faults import Fault
-from backfill.simulator.table import KeyOf, StoredObject
+from backfill.simulator.stored import KeyOf, StoredObject
 from backfill.simulator.writing.desk import Desk, headless
 from backfill.simulator.writing.faults import bad_value, duplicate_name
 

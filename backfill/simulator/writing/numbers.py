@@ -9,7 +9,7 @@ import msgspec
 
 from backfill.simulator.documents import Doc
 from backfill.simulator.faults import Fault
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.faults import duplicate_number
 
@@ -82,5 +82,6 @@ def clash(desk: Desk, doc: Doc) -> Fault | None:
 
 
 def _last_used(desk: Desk, sequence: tuple[str, ...]) -> int:
-    numbers = (by_number(row) for entity in sequence for row in desk.company.table(entity).all())
-    return max((int(text) for text in numbers if text.isdecimal() and len(text) <= _MOST_DIGITS), default=1000)
+    sown = max(desk.company.last_sown_number(entity) for entity in sequence)
+    numbers = (by_number(row) for entity in sequence for row in desk.company.table(entity).changed())
+    return max([sown, *(int(text) for text in numbers if text.isdecimal() and len(text) <= _MOST_DIGITS)])

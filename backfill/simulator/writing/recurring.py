@@ -28,6 +28,9 @@ NAME = "RecurringTransaction"
 _OF_EVENTS = ("DocNumber", "DueDate", "LinkedTxn", "Balance")
 """What a template does not have: these come with each transaction that is made of it."""
 
+_HEAD = frozenset({"Id", "SyncToken", "sparse"})
+"""What a delete sends of a template, with or without the wrapper."""
+
 
 def write_recurring(company: Company, operation: str, body: Mapping[str, Any]) -> bytes:
     """One write of a template; the member of the answer. Raises `FaultedError`.
@@ -86,7 +89,9 @@ def _unwrapped(company: Company, body: Mapping[str, Any]) -> tuple[str, Mapping[
     row = company.table(NAME).get(str(body.get("Id", "")))
     if row is not None:
         return next(iter(decode(row.doc))), body
-    unknown = next((name for name in body if name != "Id"), "")
+    if body.get("Id") and body.keys() <= _HEAD:
+        opened(Desk(company, NAME, ""), body)  # which says what is wrong with it
+    unknown = next((name for name in body if name not in _HEAD), "")
     raise FaultedError(unknown_field(unknown, NAME, RECURRING_KINDS) if unknown else required("RecurringInfo"))
 
 

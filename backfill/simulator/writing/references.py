@@ -9,7 +9,7 @@ from typing import Any
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError
 from backfill.simulator.seed.profile import CURRENCIES
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.faults import bad_reference, bad_value, business
 from backfill.simulator.writing.schema.notation import Property, Shape

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from backfill.simulator.faults import FaultedError
 from backfill.simulator.settings import SimulatorSettings
-from backfill.simulator.writing.faults import BAD_REQUEST_ID, DUPLICATE_REQUEST_ID
+from backfill.simulator.writing.faults import BAD_REQUEST_ID, DUPLICATE_REQUEST_ID, UNEXPECTED
 
 MOST_CHARACTERS = 50
 """Of a request id; a batch joins its own with each item's bId."""
@@ -37,38 +37,45 @@ class Replays(Generic[Reply]):
     undocumented: the settings say it.
     """
 
-    def __init__(self, settings: SimulatorSettings | None = None, remembered: int = REMEMBERED) -> None:
-        settings = settings or SimulatorSettings()
-        self._life = timedelta(seconds=settings.request_id_life_s)
-        self._changed = settings.request_id_changed
-        self._faults = settings.request_id_faults
+    def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
         self._answers: OrderedDict[str, _Remembered[Reply]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def once(self, request_id: str, content: bytes, at: datetime, act: Callable[[], Reply]) -> Reply:
+    def once(
+        self, request_id: str, content: bytes, at: datetime, act: Callable[[], Reply], settings: SimulatorSettings
+    ) -> Reply:
         """What `act` returns, which for an id that is known is not called. "" is no id.
 
-        `content` is what is asked, `at` when. Raises what `act` raises, and 600 where another content is refused.
+        `content` is what is asked, `at` when. Raises what `act` raises, and where the settings say that what comes
+        again is refused.
         """
         if not request_id:
             return act()
         known = self._answers.get(request_id)
-        if known is not None and at - known.at < self._life:
-            if known.content == content or self._changed == "replayed":
+        if known is None or at - known.at >= timedelta(seconds=settings.request_id_life_s):
+            return self._first(request_id, content, at, act, remember_faults=settings.request_id_faults)
+        does = settings.request_id_again if known.content == content else settings.request_id_changed
+        match does:
+            case "replayed":
                 return _given(known.outcome)
-            if self._changed == "refused":
+            case "refused":
                 raise FaultedError(DUPLICATE_REQUEST_ID)
-        return self._first(request_id, content, at, act)
+            case "unexpected":
+                raise FaultedError(UNEXPECTED)
+            case "executed":
+                return self._first(request_id, content, at, act, remember_faults=settings.request_id_faults)
 
-    def _first(self, request_id: str, content: bytes, at: datetime, act: Callable[[], Reply]) -> Reply:
+    def _first(
+        self, request_id: str, content: bytes, at: datetime, act: Callable[[], Reply], *, remember_faults: bool
+    ) -> Reply:
         outcome: Reply | FaultedError
         try:
             outcome = act()
         except FaultedError as error:
-            if not self._faults:
+            if not remember_faults:
                 raise
             outcome = error
         self._answers.pop(request_id, None)

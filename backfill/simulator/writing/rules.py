@@ -11,7 +11,7 @@ from backfill.simulator.books.links import ENTITY_OF
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.faults import Fault, required
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing import accounts, names, numbers
 from backfill.simulator.writing.desk import Desk
 from backfill.simulator.writing.faults import PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, bad_value, business
@@ -22,6 +22,8 @@ from backfill.simulator.writing.taxes import AMERICAN_CODES
 Rule = Callable[[Desk, Doc], Fault | None]
 """From the completed object to what it is refused with; None: it may be so."""
 
+_PLANNED = frozenset({"Revenue", "Expense"})
+"""What accounts of profit and loss are classified as: budgets are of these."""
 _MOST_HOURS = 8760
 """Of one time activity: a year's, as Intuit's reference has it."""
 
@@ -211,11 +213,15 @@ def _untimely(_desk: Desk, doc: Doc) -> Fault | None:
         return bad_value("6310", who, f"A time activity of {doc['NameOf']} needs {who}")
     if doc["BillableStatus"] == "Billable" and "CustomerRef" not in doc:
         return bad_value("6330", "CustomerRef", "Time that is to be charged needs a customer")
+    if doc.get("HourlyRate", 0) < 0:
+        return bad_value("6370", "HourlyRate", f"HourlyRate may not be negative: {doc['HourlyRate']}")
     return _wrong_duration(doc)
 
 
 def _wrong_duration(doc: Doc) -> Fault | None:
-    """6320 without a beginning or an end, 2600 for both ways, 6290 for an end that is too early, 6340 for too long."""
+    """6320 without a beginning or an end, 2600 for both ways, 6290 for an end that is too early, 6340 for too long,
+    6390 for a break that is longer than all.
+    """
     started, ended = doc.get("StartTime"), doc.get("EndTime")
     if bool(started) != bool(ended):
         return bad_value("6320", "EndTime", "StartTime and EndTime belong together")
@@ -225,7 +231,17 @@ def _wrong_duration(doc: Doc) -> Fault | None:
         return bad_value("6290", "EndTime", "EndTime is before StartTime")
     if not 0 <= doc.get("Hours", 0) <= _MOST_HOURS or not 0 <= doc.get("Minutes", 0) < 60:
         return bad_value("6340", "Hours", f"Hours are 0 to {_MOST_HOURS}, and minutes 0 to 59")
+    rested_s = _seconds(doc, "Break")
+    worked_s = (_instant(doc["EndTime"]) - _instant(started)).total_seconds() if started else _seconds(doc, "")
+    if rested_s < 0 or rested_s > worked_s:
+        return bad_value("6390", "BreakHours", "The break is longer than the time activity")
     return None
+
+
+def _seconds(doc: Doc, of: str) -> int:
+    """Hours, minutes and seconds of the work, or of the break."""
+    hours, minutes, seconds = (int(doc.get(f"{of}{unit}") or 0) for unit in ("Hours", "Minutes", "Seconds"))
+    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _instant(text: str) -> datetime:
@@ -234,12 +250,17 @@ def _instant(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _unplanned(_desk: Desk, doc: Doc) -> Fault | None:
-    """6490 for a budget that ends before it begins, 6500 for a line of no account."""
+def _unplanned(desk: Desk, doc: Doc) -> Fault | None:
+    """6490 for a budget that ends before it begins, 6500 for a line of no account, 6510 for one that earns nothing."""
     if doc["EndDate"] < doc["StartDate"]:
         return bad_value("6490", "EndDate", "A budget ends after it begins")
     if any("AccountRef" not in line for line in doc["BudgetDetail"]):
         return bad_value("6500", "BudgetDetail", "Each line of a budget needs its account")
+    for line in doc["BudgetDetail"]:
+        account = desk.lookup("Account", line["AccountRef"]) or {}
+        if account.get("Classification") not in _PLANNED:
+            detail = f"Account {line['AccountRef']['value']} is none of profit and loss"
+            return bad_value("6510", "AccountRef", detail)
     return None
 
 

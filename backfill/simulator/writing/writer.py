@@ -11,12 +11,12 @@ from backfill.simulator.catalogue import TRAITS, EntityTraits
 from backfill.simulator.changes import DELETED_SUFFIX, deactivated, voided
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, decode, encode
-from backfill.simulator.faults import OBJECT_NOT_FOUND, Fault, FaultedError, required, unsupported
-from backfill.simulator.table import StoredObject
+from backfill.simulator.faults import OBJECT_NOT_FOUND, Fault, FaultedError, bad_id, required, unsupported
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing import rules
 from backfill.simulator.writing.completion import completed
 from backfill.simulator.writing.desk import Desk, headless
-from backfill.simulator.writing.faults import STALE, bad_id
+from backfill.simulator.writing.faults import STALE
 from backfill.simulator.writing.names import rename_below
 from backfill.simulator.writing.references import resolved
 from backfill.simulator.writing.schema.table import ENTITY_SHAPES, REQUIRED

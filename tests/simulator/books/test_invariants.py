@@ -16,7 +16,7 @@ from backfill.simulator.documents import Doc, cents, decode, encode, money
 from backfill.simulator.faults import FaultedError
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.people import People
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.writer import write
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -261,6 +261,14 @@ def _walk(company: Company, audit: Audit, *, seed: int, steps: int, audited: int
 @pytest.mark.parametrize("number", [MANY_CURRENCIES, PLAIN, FRANCE, BRITAIN])
 def test_the_books_balance_after_every_change(number: int, audit: Audit) -> None:
     _walk(_company(number, 300), audit, seed=number, steps=150, audited=10)
+
+
+@pytest.mark.parametrize("number", [MANY_CURRENCIES, FRANCE])
+def test_the_books_of_a_company_of_copies_balance_too(number: int, audit: Audit) -> None:
+    """Changes fall on the core and on its copies, whose stock is made when it is first asked for."""
+    company = _company(number, 1_600)
+    assert company.table("Invoice").base.is_copied
+    _walk(company, audit, seed=number, steps=60, audited=20)
 
 
 @pytest.mark.long

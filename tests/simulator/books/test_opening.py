@@ -9,7 +9,7 @@ from backfill.simulator.books.opening import ledger_of, make_missing, recount, t
 from backfill.simulator.company import Company
 from backfill.simulator.documents import cents, decode, encode
 from backfill.simulator.fleet import Fleet
-from backfill.simulator.table import StoredObject
+from backfill.simulator.stored import StoredObject
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

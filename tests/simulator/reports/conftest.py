@@ -127,16 +127,16 @@ class Reporter:
         fleet = SimpleNamespace(realm_ids=(company.realm_id,), company=lambda _: company)
         self.api = Api(SimulatorSettings(reports=ReportSettings(**settings)), fleet)
 
-    def answer(self, name: str, **params: str) -> Answer:
+    def answer(self, name: str, /, **params: str) -> Answer:
         given = {key.rstrip("_"): value for key, value in params.items()}
         return self.api.handle(Call(self.company.realm_id, "GET", f"/reports/{name}", given, JSON))
 
-    def ask(self, name: str, **params: str) -> Read:
+    def ask(self, name: str, /, **params: str) -> Read:
         answer = self.answer(name, **params)
         assert answer.status == 200, answer.body
         return Read(json.loads(answer.body))
 
-    def code(self, name: str, **params: str) -> str:
+    def code(self, name: str, /, **params: str) -> str:
         """The code of the fault that is answered."""
         answer = self.answer(name, **params)
         assert answer.status == 400, answer.body

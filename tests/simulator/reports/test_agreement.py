@@ -71,6 +71,6 @@ def test_all_of_time_comes_to_the_account_s_own_balance(reporter_of) -> None:
     sheet = reporter.ask("BalanceSheet", date_macro="All").by_id()
     for row in reporter.company.table("Account").all():
         doc = decode(row.doc)
-        if doc["CurrentBalance"] and doc["AccountType"] not in {"Equity"}:
+        if doc["CurrentBalance"] and doc["AccountType"] != "Equity":
             sign = 1 if doc["Classification"] == "Asset" else -1
             assert sheet[row.id] == [sign * doc["CurrentBalance"]], doc["Name"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
 from backfill.simulator.fleet import Fleet
 
@@ -38,9 +40,16 @@ def _recorded(name: str, entity: str) -> list[dict[str, Any]]:
     return queried + [body[entity] for body in bodies if entity in body and "status" not in body[entity]]
 
 
+@cache
+def _companies() -> list[Company]:
+    """Several: what few objects have, one company's may all lack."""
+    today = datetime(2026, 11, 20, tzinfo=UTC)
+    fleets = [Fleet(realms=2, seed=seed, now=lambda: today, rows_min=2_000, rows_max=2_000) for seed in range(3, 15)]
+    return [fleet.company(fleet.realm_ids[1]) for fleet in fleets]
+
+
 def _seeded(entity: str) -> list[dict[str, Any]]:
-    fleet = Fleet(realms=2, seed=3, now=lambda: datetime(2026, 11, 20, tzinfo=UTC), rows_min=5_000, rows_max=5_000)
-    return [decode(row.doc) for row in fleet.company(fleet.realm_ids[1]).table(entity).all()]
+    return [decode(row.doc) for company in _companies() for row in company.table(entity).all()]
 
 
 def _paths(value: Any, prefix: str = "") -> set[str]:

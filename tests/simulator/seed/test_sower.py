@@ -157,6 +157,7 @@ def test_jobs_hang_below_their_customers() -> None:
     jobs = [doc for doc in _docs(PLAIN, 6_000)["Customer"] if doc["Job"]]
     assert max(doc["Level"] for doc in jobs) >= 2
     assert all(doc["Level"] <= 4 for doc in jobs)
+    assert not any(":" in doc["DisplayName"] for doc in jobs), "which QuickBooks refuses"
     for doc in jobs:
         above = doc["ParentRef"]["name"]
         assert f"{above}:{doc['DisplayName']}" in f":{doc['FullyQualifiedName']}" or doc["Active"] is False

@@ -29,6 +29,8 @@ class Counter:
         self.company: Company = fleet.company(realm_id)
         self.api = Api(SimulatorSettings(), fleet)
         self._numbers = itertools.count(1)
+        self.currencies = map("".join, itertools.product("XYZ", "KLMNOPQRST", "KLMNOPQRST"))
+        """Codes that the company does not have."""
 
     def call(self, method: str, path: str, body: Any = None, **params: str) -> tuple[int, dict[str, Any]]:
         sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -167,7 +169,7 @@ SAMPLES: dict[str, Callable[[Counter], dict[str, Any]]] = {
         ],
     },
     "Class": lambda c: {"Name": c.new_name("Class")},
-    "CompanyCurrency": lambda c: {"Code": "SEK"},
+    "CompanyCurrency": lambda c: {"Code": next(c.currencies)},
     "CreditCardPayment": lambda c: {
         "Amount": 30,
         "BankAccountRef": _bank(c),
@@ -197,7 +199,7 @@ SAMPLES: dict[str, Callable[[Counter], dict[str, Any]]] = {
     "RefundReceipt": lambda c: {**_sale(c), "DepositToAccountRef": _bank(c)},
     "SalesReceipt": _sale,
     "TaxAgency": lambda c: {"DisplayName": c.new_name("Agency")},
-    "Term": lambda c: {"Name": c.new_name("Net"), "DueDays": 7},
+    "Term": lambda c: {"Name": c.new_name("Within"), "DueDays": 7},
     "TimeActivity": lambda c: {"NameOf": "Employee", "EmployeeRef": c.ref("Employee"), "Hours": 2},
     "Transfer": lambda c: {"Amount": 10, "FromAccountRef": _bank(c), "ToAccountRef": _savings(c)},
     "Vendor": lambda c: {"DisplayName": c.new_name("Vendor")},

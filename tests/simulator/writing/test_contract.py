@@ -95,8 +95,7 @@ def test_delete_answers_a_stub_and_twice_is_610(counter, entity: str) -> None:
     stub = {"domain": "QBO", "status": "Deleted", "Id": made["Id"]}
     assert inner(entity, answer[TRAITS[entity].array_key]) == stub
     assert counter.call("GET", f"/{path(entity)}/{made['Id']}")[1]["Fault"]["Error"][0]["code"] == "610"
-    if not TRAITS[entity].wrapped:  # of a wrapper's Id nobody knows any more what it was
-        assert counter.fault(path(entity), body, operation="delete")["code"] == "610"
+    assert counter.fault(path(entity), body, operation="delete")["code"] == "610"
 
 
 @pytest.mark.parametrize("entity", VOIDABLE)

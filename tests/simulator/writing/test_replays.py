@@ -11,6 +11,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.writing.replays import Replays
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PLAIN = SimulatorSettings()
 
 
 def test_the_same_id_gets_the_same_answer_and_acts_once(counter) -> None:
@@ -66,24 +67,26 @@ def test_items_of_a_batch_are_repeated_by_id_and_bid(counter) -> None:
 def test_the_oldest_answers_are_forgotten() -> None:
     replays: Replays[int] = Replays(remembered=2)
     calls = iter(range(10))
-    answers = [replays.once(name, b"", NOON, lambda: next(calls)) for name in ("a", "b", "a", "c", "b", "a")]
+    answers = [replays.once(name, b"", NOON, lambda: next(calls), PLAIN) for name in ("a", "b", "a", "c", "b", "a")]
     assert answers == [0, 1, 0, 2, 1, 3]
     assert len(replays) == 2
 
 
 def test_an_answer_is_remembered_for_its_life() -> None:
-    replays: Replays[int] = Replays(SimulatorSettings(request_id_life_s=60))
+    replays: Replays[int] = Replays()
+    settings = SimulatorSettings(request_id_life_s=60)
     calls = iter(range(10))
     moments = [NOON + timedelta(seconds=seconds) for seconds in (0, 59, 60, 61)]
-    assert [replays.once("a", b"", at, lambda: next(calls)) for at in moments] == [0, 0, 1, 1]
+    assert [replays.once("a", b"", at, lambda: next(calls), settings) for at in moments] == [0, 0, 1, 1]
 
 
 def test_another_content_gets_the_old_answer_a_fault_or_its_own() -> None:
     def second(changed: str) -> int:
-        replays: Replays[int] = Replays(SimulatorSettings(request_id_changed=changed))
-        replays.once("a", b"first", NOON, lambda: 1)
-        assert replays.once("a", b"first", NOON, lambda: 2) == 1
-        return replays.once("a", b"second", NOON, lambda: 3)
+        replays: Replays[int] = Replays()
+        settings = SimulatorSettings(request_id_changed=changed)
+        replays.once("a", b"first", NOON, lambda: 1, settings)
+        assert replays.once("a", b"first", NOON, lambda: 2, settings) == 1
+        return replays.once("a", b"second", NOON, lambda: 3, settings)
 
     assert (second("replayed"), second("executed")) == (1, 3)
     with pytest.raises(FaultedError, match="600"):
@@ -92,15 +95,31 @@ def test_another_content_gets_the_old_answer_a_fault_or_its_own() -> None:
 
 @pytest.mark.parametrize("remembered", [True, False])
 def test_a_refusal_is_remembered_where_the_settings_say_so(remembered: bool) -> None:
-    replays: Replays[int] = Replays(SimulatorSettings(request_id_faults=remembered))
+    replays: Replays[int] = Replays()
+    settings = SimulatorSettings(request_id_faults=remembered)
 
     def refuse() -> int:
         raise FaultedError(OBJECT_NOT_FOUND)
 
     with pytest.raises(FaultedError):
-        replays.once("a", b"", NOON, refuse)
+        replays.once("a", b"", NOON, refuse, settings)
     if remembered:
         with pytest.raises(FaultedError, match="610"):
-            replays.once("a", b"", NOON, lambda: 1)
+            replays.once("a", b"", NOON, lambda: 1, settings)
     else:
-        assert replays.once("a", b"", NOON, lambda: 1) == 1
+        assert replays.once("a", b"", NOON, lambda: 1, settings) == 1
+
+
+@pytest.mark.parametrize(("again", "code"), [("refused", "600"), ("unexpected", "6000")])
+def test_the_same_again_may_be_refused(again: str, code: str) -> None:
+    settings = SimulatorSettings(request_id_again=again)
+    replays: Replays[int] = Replays()
+    assert replays.once("a", b"", NOON, lambda: 1, settings) == 1
+    with pytest.raises(FaultedError, match=code):
+        replays.once("a", b"", NOON, lambda: 2, settings)
+
+
+def test_the_same_again_may_be_done_again() -> None:
+    settings = SimulatorSettings(request_id_again="executed")
+    replays: Replays[int] = Replays()
+    assert [replays.once("a", b"", NOON, lambda made=made: made, settings) for made in (1, 2)] == [1, 2]

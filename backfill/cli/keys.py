@@ -1,0 +1,152 @@
+"""`backfill keys`: the keys that encrypt tokens at rest, and how an old one is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption, JsonOption
+from backfill.cli.output import Exit
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
+    from backfill.store.database import Database
+    from backfill.store.encryption import Keyring
+
+app = typer.Typer(no_args_is_help=True, help="The keys that encrypt tokens in the database.")
+
+OnlineOption = Annotated[
+    bool, typer.Option("--online", help="Though commands are running: they all have the new key already.")
+]
+
+
+@app.command()
+def rotate(online: OnlineOption = False, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Encrypt all tokens anew with the first key. May be interrupted at any time, and run again.
+
+    Keys in a file: a new one is made and put in front. Keys in BACKFILL_ENCRYPTION_KEY: put the new one in front of the
+    old, separated by a comma, and run this. Both are valid until `keys retire`.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.compose import keyring, open_store
+        from backfill.store.encryption import add_key
+        from backfill.store.tokens import TokenVault
+
+        async with open_store(settings) as database:
+            keyring(settings)  # makes the file of a user who never had one, and says what is wrong with it
+            if not online:
+                await _nobody_works(database)
+            if settings.encryption_key is None:
+                with _alone(settings):
+                    made = add_key(settings.key_file)
+                if made:
+                    output.say(f"Put a new key in front, in {settings.key_file}. Back it up apart from the database.")
+            ring = keyring(settings)
+            vault = TokenVault(database, ring)
+            changed = await vault.rotate_keys()
+            used = await vault.keys_used()
+        _result(ring, used, {"changed": changed}, f"The tokens of {_realms(changed)} were encrypted anew.", as_json)
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the names of the keys given, and how many companies' tokens each encrypts. Never the keys."""
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.compose import keyring, open_store
+        from backfill.store.tokens import TokenVault
+
+        async with open_store(settings) as database:
+            ring = keyring(settings)
+            used = await TokenVault(database, ring).keys_used()
+        _result(ring, used, {}, "", as_json)
+        return Exit.DONE if used.keys() <= set(ring.key_ids) else Exit.UNPROVEN
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command()
+def retire(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take the old keys out of the key file, once nothing is encrypted with them and no command is running."""
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.compose import keyring, open_store
+        from backfill.errors import UsageError
+        from backfill.store.encryption import keep_first_key
+        from backfill.store.tokens import TokenVault
+
+        if settings.encryption_key is not None:
+            raise UsageError(
+                "The keys are in BACKFILL_ENCRYPTION_KEY.",
+                action="See with `backfill keys list` that the old one is not used any more, then take it out there.",
+            )
+        async with open_store(settings) as database:
+            await _nobody_works(database)
+            with _alone(settings):
+                ring = keyring(settings)
+                used = await TokenVault(database, ring).keys_used()
+                if used.keys() - ring.key_ids[:1]:
+                    raise UsageError("Some tokens are encrypted with an old key.", action="Run: backfill keys rotate")
+                retired = keep_first_key(settings.key_file)
+            ring = keyring(settings)
+        _result(ring, used, {"retired": retired}, f"Old keys taken out: {retired}.", as_json)
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+async def _nobody_works(database: Database) -> None:
+    """A command that was started with the old key alone could not read new tokens, nor others what it writes."""
+    from backfill.errors import UnavailableError
+    from backfill.store.realms import Realms
+
+    working = await Realms(database).worked_on()
+    if working:
+        realm_id, owner = working[0]
+        raise UnavailableError(
+            f"{_realms(len(working))} {'is' if len(working) == 1 else 'are'} being worked on: {realm_id} by {owner}.",
+            action="Wait until no command runs. Or give the new key to every command first, behind the old one, in"
+            " BACKFILL_ENCRYPTION_KEY, start them anew, then put it in front and run: backfill keys rotate --online",
+        )
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One command at a time changes the key file. Raises `UnavailableError` if another does."""
+    from backfill.errors import UnavailableError
+    from backfill.store.server_files import FileLock
+
+    lock = FileLock.taken(settings.key_file.with_name(f"{settings.key_file.name}.lock"))
+    if lock is None:
+        raise UnavailableError("Another command changes the keys just now.", action="Run this again later.")
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _result(ring: Keyring, used: dict[str, int], more: dict[str, int], said: str, as_json: bool) -> None:
+    keys = {key_id: used.get(key_id, 0) for key_id in (*ring.key_ids, *sorted(used.keys() - set(ring.key_ids)))}
+    if as_json:
+        given = set(ring.key_ids)
+        listed = [{"key_id": name, "realms": realms, "given": name in given} for name, realms in keys.items()]
+        output.result({**more, "keys": listed})
+        return
+    lines = [said] if said else []
+    for number, (key_id, realms) in enumerate(keys.items()):
+        role = "encrypts" if number == 0 else "only decrypts" if key_id in ring.key_ids else "IS MISSING"
+        lines.append(f"key {key_id}: {role}; {_realms(realms)} encrypted with it")
+    output.text("\n".join(lines))
+
+
+def _realms(number: int) -> str:
+    return f"{number} realm{'' if number == 1 else 's'}"

@@ -1,0 +1,30 @@
+"""A file that nobody else can read, and that appears whole or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from backfill.errors import UsageError
+
+
+@contextmanager
+def private_file(file: Path) -> Iterator[BinaryIO]:
+    """Open for writing what is `file`, mode 0600 from the first moment, once the block has ended well.
+
+    Raises `UsageError` where it cannot be written.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".draft-")
+        draft = Path(name)
+        try:
+            with open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor, not a path
+                yield target
+            draft.replace(file)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
