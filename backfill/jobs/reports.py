@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -16,6 +16,7 @@ from backfill import events
 from backfill.errors import BackfillError, Disposition, FaultError, StoppedError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.report_begin import first_day
 from backfill.jobs.report_plan import Asked, Planned, ReportOptions, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
@@ -55,6 +56,8 @@ async def read_reports(
     Raises `StoppedError` between two answers when asked to stop, `LeaseLostError`, and `RequestError` for what concerns
     the whole realm.
     """
+    if options.first is None:
+        facts = replace(facts, first_date=await first_day(work, facts, months=options.period_months))
     asked = what_to_ask(options, facts)
     held: dict[tuple[str, str], list[HeldReport]] = defaultdict(list)
     for one in await reports.held_reports(work.realm_id):

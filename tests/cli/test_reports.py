@@ -21,19 +21,20 @@ def test_named_reports_land_whole_and_a_second_run_reads_the_last_periods(
 ) -> None:
     asked = ("reports", "--json", "--report", "generalledger", "--report", "ProfitAndLoss", "--basis", "accrual")
     done = connected.run(*asked)
-    assert done.code == 0, done.stderr
+    assert done.code == 0, done.stdout
     result = done.json()
     assert result["realms"] == {"total": 3, "proven": 3, "unproven": 0, "parked": 0}
     parts = query("SELECT realm_id, report, date_start, date_end, run_id FROM qbo.report")
     reports = Counter(row["report"] for row in parts)
     assert reports["GeneralLedger"] == reports["ProfitAndLoss"] > 50
     assert reports["BalanceSheet"] == 3, "the last of each company, to prove the others by"
-    assert result["requests"]["report"] == len(parts)
+    looks = result["requests"]["report"] - len(parts)
+    assert 3 <= looks < 30, "where the books of each begin"
     assert result["requests"]["batch"] == 3
     assert result["rows"]["landed"] == query("SELECT count(*) FROM qbo.report_row")[0][0] > 1_000
     again = connected.run(*asked)
     assert again.code == 0, again.stderr
-    assert again.json()["requests"]["report"] == 3 * 5, "two periods of each, and the balance sheet"
+    assert again.json()["requests"]["report"] - looks == 3 * 5, "two periods of each, and the balance sheet"
     assert len(query("SELECT FROM qbo.report")) == len(parts)
 
 

@@ -73,12 +73,15 @@ class ReportWorld:
 
     @property
     def calls(self) -> list[dict[str, str]]:
-        """What was asked of the reports: name and parameters."""
-        return [
+        """What was asked of the reports: name and parameters, without the looks at where the books begin."""
+        days = [one.day for one in self.company.transactions]
+        first = min(days, default=SERVER_TIME.date()).isoformat()
+        asked = [
             {"report": request.path.removeprefix("/reports/"), **dict(request.params)}
             for request in self.company.asked
             if request.path.startswith("/reports/")
         ]
+        return [call for call in asked if call["report"] != "BalanceSheet" or call["end_date"] >= first]
 
     async def read(
         self, options: ReportOptions, *, run: int = 1, stopping: Callable[[], bool] = lambda: False
