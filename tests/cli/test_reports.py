@@ -13,7 +13,7 @@ from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.qbo.reports import REPORTS, Basis
 from tests.cli.conftest import Query
-from tests.processes import Backfill, Intuit
+from tests.processes import Backfill, Intuit, eventually
 
 
 def test_named_reports_land_whole_and_a_second_run_reads_the_last_periods(
@@ -36,6 +36,27 @@ def test_named_reports_land_whole_and_a_second_run_reads_the_last_periods(
     assert again.code == 0, again.stderr
     assert again.json()["requests"]["report"] - looks == 3 * 5, "two periods of each, and the balance sheet"
     assert len(query("SELECT FROM qbo.report")) == len(parts)
+
+
+def test_a_killed_process_is_gone_on_from_where_it_was(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    """Law 4: a report and its checkpoint are one transaction. What was committed is never asked for again."""
+    names = ("GeneralLedger", "ProfitAndLoss", "JournalReport", "TransactionList")
+    asked = ["reports", "--realm", intuit.realm_ids[0], *(word for name in names for word in ("--report", name))]
+    with connected.started(*asked) as process:
+        assert eventually(lambda: len(query("SELECT FROM qbo.report")) > 5)
+        process.kill()
+        process.wait()
+    committed = {row["report_id"] for row in query("SELECT report_id FROM qbo.report")}
+    done = connected.run(*asked, "--json")
+    assert done.code == 0, done.stderr
+    assert "Going on with run 1" in done.stderr
+    held = {row["report_id"] for row in query("SELECT report_id FROM qbo.report")}
+    assert committed <= held
+    assert len(committed) < len(held)
+    looks = 1 + len(held) - len(committed)
+    assert looks <= done.json()["requests"]["report"] <= looks + 10
+    whole = "SELECT FROM qbo.report WHERE NOT EXISTS (SELECT FROM qbo.report_row WHERE report_id = report.report_id)"
+    assert len(query(f"{whole} AND body_bytes > 2000")) == 0, "no report without its rows"
 
 
 def test_a_ledger_adds_up_in_sql_as_the_balance_sheet_says(connected: Backfill, intuit: Intuit, query: Query) -> None:
