@@ -14,8 +14,8 @@ _FILL = 0.8
 _FIRST_GUESS_BYTES = 1024 * 1024
 """Of a report that nothing is known of. One of half the cap's cells takes ten times as much."""
 
-_COPIES = 4
-"""An answer in hand is there as its bytes, as typed objects of about twice that, and as rows for Postgres."""
+_COPIES = 8
+"""Measured at its peak: a ledger of 12.6 MB and 48,000 rows takes 92 MB, as bytes, as typed objects, and as rows."""
 
 
 @dataclass(slots=True)
