@@ -94,7 +94,7 @@ class PeriodReader:
             return rest
         # What is dated long ago is next to nothing, however long it is: nothing known bounds it.
         known = self.size.days() if rest.end >= report_periods.LONG_AGO else None
-        bounds = [days for days in (most, known) if days is not None]
+        bounds = [days for days in (most, known, self.planned.asked.days_max) if days is not None]
         return report_periods.cut(rest, min([rest.days, *bounds]))[0]
 
     async def _tried(self, dates: Period) -> RequestError | None:

@@ -24,6 +24,7 @@ from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
 from backfill.jobs.work import RealmWork
 from backfill.model import HeldReport, Period, Proof, Scan
+from backfill.qbo.reports import Report
 
 _REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
 """Faults of the whole realm. What stays after all retries may be this one report's: the others are asked for."""
@@ -185,6 +186,8 @@ class _Job:
                 break
             await self.read(gaps)
         proofs = [self._proof(reading, some) for reading, some in found if not reading.asked.last_only or some]
+        country = self._facts.country
+        proofs += [_not_there(report, country) for report in self._options.reports if not report.offered_in(country)]
         for proof in proofs:
             self._work.observe(
                 events.EntityProven(
@@ -237,6 +240,11 @@ class _Job:
             watermark=self._facts.server_time,
             reason="; ".join(reasons[:_REASONS_MAX]) + more,
         )
+
+
+def _not_there(report: Report, country: str) -> Proof:
+    """The proof of a report that companies of the country do not have: it is not asked for."""
+    return Proof(report.name, True, f"not offered in {country}", 0, 0, 0, None)
 
 
 def _unread(asked: Asked, refusal: FaultError) -> Proof:

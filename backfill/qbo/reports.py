@@ -80,6 +80,9 @@ SUMMARIES = (
 )
 """What `summarize_column_by` knows."""
 
+DAY_COLUMNS_MAX = 100
+"""Of more days the newer service makes one column called "Others" ("Reports API changes", 2026-03-30)."""
+
 IDENTITY_COLUMNS = ("tx_date", "txn_type", "doc_num", "name", "account_name")
 """Columns that say which row it is. Where a day has to be read in several sets of columns, each set has these."""
 
