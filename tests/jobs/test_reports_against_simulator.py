@@ -6,13 +6,14 @@ The simulator makes its reports from its own books, by code that shares nothing 
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from backfill.jobs.fleet import FleetResult
 from backfill.model import ReportRow, RowType
-from backfill.qbo.reports import REPORTS, Basis
+from backfill.qbo.reports import REPORTS, SUMMARIES, Basis
 from backfill.simulator.settings import ReportSettings
 from tests.jobs.report_books import Books, posted, said
 from tests.jobs.report_world import asking
@@ -57,6 +58,19 @@ async def test_every_report_of_any_company_is_whole_and_proven(shape: str) -> No
 async def test_the_books_of_any_company_are_whole_and_proven(shape: str) -> None:
     books = Books(SHAPES[shape], realms=4)
     whole(books, await books.read(asking(*LEDGERS)))
+
+
+@pytest.mark.parametrize("shape", ["old", "bare lists"])
+async def test_columns_of_every_kind_come_to_the_same(shape: str) -> None:
+    """Months, classes, customers, days: each row's columns come to its total, and that to the report without them."""
+    books = Books(SHAPES[shape], rows=200)
+    by = ("", *(name for name in SUMMARIES if name != "Total"))
+    options = asking("ProfitAndLoss", "BalanceSheet", "CustomerSales", by=by, first=date(2025, 7, 1))
+    assert said(await books.read(options)) == []
+    held = books.landed(books.world.realm, "ProfitAndLoss")
+    assert len({one.held.part.parameters for one in held}) == len(SUMMARIES)
+    months = next(one for one in held if "=Month" in one.held.part.parameters)
+    assert [str(column.starts) for column in months.document.columns[1:3]] == ["2025-07-01", "2025-08-01"]
 
 
 async def test_both_services_land_the_same_amounts() -> None:
