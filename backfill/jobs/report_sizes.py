@@ -54,7 +54,7 @@ class Size:
     def was_cut(self, days: int, *, cells: int) -> None:
         """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
         self.cells_max = max(1, min(self.cells_max, cells))
-        self.cells_a_day = max(self.cells_a_day, self._room_cells / max(1, days // 2))
+        self.cells_a_day = self._room_cells / max(1, days // 2)
 
     def took_too_long(self, days: int) -> None:
         """The server gave up, or sent nothing of use: cells do not tell how much it can do."""
