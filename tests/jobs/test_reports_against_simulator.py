@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from decimal import Decimal
+from itertools import count
 
 import pytest
 
@@ -15,8 +16,10 @@ from backfill.jobs.fleet import FleetResult
 from backfill.model import ReportRow, RowType
 from backfill.qbo.reports import REPORTS, SUMMARIES, Basis
 from backfill.simulator.settings import ReportSettings
+from backfill.wire import Request, Response
 from tests.jobs.report_books import Books, posted, said
 from tests.jobs.report_world import asking
+from tests.jobs.world import Tap
 
 pytestmark = pytest.mark.virtual
 
@@ -110,7 +113,15 @@ async def test_a_company_of_many_postings_under_a_small_cap(cells: int) -> None:
 
 
 async def test_a_service_that_is_slow_and_spoils_answers() -> None:
-    books = Books(ReportSettings(base_s=0.5, cell_s=0.05, spoilt=0.05), rows=300)
+    numbers = count(1)
+
+    def spoilt(request: Request, _statement: str) -> Response | None:
+        """Each fifteenth report has no body, inside a good answer."""
+        of_reports = request.path.startswith("/reports/")
+        return Response(status=200, body=b"") if of_reports and next(numbers) % 15 == 0 else None
+
+    settings = ReportSettings(base_s=0.5, cell_s=0.05)
+    books = Books(settings, rows=300, wrap=lambda inner: Tap(inner, before=spoilt))
     whole(books, await books.read(asking("GeneralLedger", "ProfitAndLoss")))
     assert any(one.held.part.dates != one.held.part.period for one in books.landed(books.world.realm, "GeneralLedger"))
 
