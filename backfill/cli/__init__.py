@@ -9,6 +9,7 @@ from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
+from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
@@ -26,6 +27,7 @@ app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(reports)
+app.command()(rehearse)
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

@@ -22,6 +22,7 @@ from backfill.simulator.reports.catalogue import REPORTS
 from backfill.simulator.settings import ReportSettings, ServerLimits, SimulatorSettings
 from backfill.simulator.transport import SimulatedTransport
 from backfill.wire import Lane, Request
+from tests.simulator.reports.conftest import realm_of
 
 NOW = datetime(2026, 11, 20, 18, tzinfo=UTC)
 NAMESPACE = "{http://schema.intuit.com/finance/v3}"
@@ -33,11 +34,11 @@ class Client:
     """Asks one company of a fleet of three for reports, through all that a request passes."""
 
     def __init__(self, number: int = PLAIN, *, limits_scale: float = 1.0, **settings: Any) -> None:
-        fleet = Fleet(realms=3, seed=21, now=lambda: NOW, rows_min=600, rows_max=600)
+        fleet = Fleet(realms=8, seed=21, now=lambda: NOW, rows_min=600, rows_max=600)
         limits = ServerLimits(requests_per_second=None, requests_per_minute=None)
         made = SimulatorSettings(limits=limits, limits_scale=limits_scale, reports=ReportSettings(**settings))
         self.simulator = Simulator(made, fleet, now=lambda: NOW, seed=3)
-        self.realm_id = fleet.realm_ids[number]
+        self.realm_id = realm_of(fleet, number)
 
     async def answer(self, name: str, *, accept: str = "application/json", **params: str) -> Answer:
         token = self.simulator.credentials(self.realm_id).access_token
