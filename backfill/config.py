@@ -24,11 +24,14 @@ from pydantic_core import ErrorDetails
 from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
 from backfill.jobs.load.work import LoadOptions, Mode
+from backfill.jobs.report_plan import TRAILING_PERIODS, ReportOptions
 from backfill.model import LoadId
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.catalogue import entity as find_entity
+from backfill.qbo.reports import REPORTS, Basis, summary
+from backfill.qbo.reports import report as find_report
 from backfill.qbo.urls import API_URLS, TOKEN_URL, checked_url, is_intuits
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -153,6 +156,55 @@ class CallLogSection(_Section):
     retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
 
 
+class ReportsSection(_Section):
+    """Which reports are read, and how."""
+
+    names: tuple[str, ...] = ()
+    """Those that `extract` reads as well; none unless they are named. `backfill reports` without names reads these, or
+    all that there are."""
+    basis: Literal["accrual", "cash", "both"] = "both"
+    by: tuple[str, ...] = ()
+    """Columns to read beside the totals: month, class, customer, ..."""
+    period_months: Literal[1, 2, 3, 4, 6, 12] = 6
+    trailing_periods: Annotated[int, Field(ge=0, le=1000)] = TRAILING_PERIODS
+    newest_first: bool = False
+    readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 4
+
+    @field_validator("names")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(find_report(name).name for name in value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+    @field_validator("by")
+    @classmethod
+    def _summaries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(summary(name) for name in value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+    def options(self) -> ReportOptions | None:
+        """What to read of every realm; None where no report is named."""
+        if not self.names:
+            return None
+        return ReportOptions(
+            reports=tuple(REPORTS[name] for name in self.names),
+            bases=tuple(Basis) if self.basis == "both" else (Basis(self.basis),),
+            by=("", *self.by),
+            period_months=self.period_months,
+            trailing_periods=self.trailing_periods,
+            newest_first=self.newest_first,
+            readers=self.readers_per_realm,
+        )
+
+    def scope(self) -> Mapping[str, object]:
+        """What tells one run from another that reads something else."""
+        return self.model_dump(mode="json", include={"names", "basis", "by", "period_months"})
+
+
 class PostgresSection(_Section):
     """The embedded server, and how realms are leased."""
 
@@ -174,6 +226,7 @@ class Settings(_Section):
     load: LoadSection = LoadSection()
     metered: MeteredSection = MeteredSection()
     call_log: CallLogSection = CallLogSection()
+    reports: ReportsSection = ReportsSection()
     postgres: PostgresSection = PostgresSection()
     limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """Overrides of single limits of `limits.toml`, by name."""

@@ -10,6 +10,7 @@ from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
 from backfill.cli.rehearse import rehearse
+from backfill.cli.reports import reports
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -25,6 +26,7 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(reports)
 app.add_typer(load.app, name="load")
 app.command()(rehearse)
 app.command()(status)

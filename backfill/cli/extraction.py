@@ -1,9 +1,9 @@
-"""One run of extract, put together: the store, the way to Intuit, the jobs, progress, and the result."""
+"""One run over realms, put together: the store, the way to Intuit, the jobs, progress, and the result."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,14 +17,15 @@ from backfill.cli.output import say
 from backfill.cli.tally import Tally
 from backfill.config import Settings
 from backfill.errors import UsageError
+from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
 from backfill.jobs.questions import Questions
+from backfill.jobs.reports import read_reports
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease, Realm, RealmId, RunId
+from backfill.model import Lease, Proof, Realm, RealmId, RunId, Scan
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
-from backfill.qbo.catalogue import Entity
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
@@ -39,7 +40,7 @@ _NEWCOMERS_POLL_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """How a run of extract ended."""
+    """How a run ended."""
 
     run_id: RunId
     realms_total: int
@@ -104,6 +105,10 @@ class Extraction:
         return "\n".join(lines)
 
 
+Task = Callable[[RealmWork, Scan], Awaitable[Sequence[Proof]]]
+"""What is done for one realm: from how far it is, to what is proven of it."""
+
+
 async def run_extraction(
     settings: Settings,
     *,
@@ -114,6 +119,41 @@ async def run_extraction(
 ) -> Extraction:
     """Read the realms (none named: all) and return how it went. Raises `BackfillError`."""
     chosen = [find_entity(name) for name in (entities or settings.extract.entities)]
+    # Who names entities, or asks for what is new, does not mean the reports.
+    reports = None if entities or since else settings.reports.options()
+    options = ExtractOptions(
+        entities=chosen, since=since, readers=settings.extract.readers_per_realm, costs=settings.costs
+    )
+
+    def task(store: PostgresStore) -> Task:
+        async def extract(work: RealmWork, scan: Scan) -> Sequence[Proof]:
+            beside = [] if reports is None else await read_reports(work, store, reports, await company_facts(work))
+            return await extract_realm(work, options, scan, beside=beside)
+
+        return extract
+
+    scope: dict[str, object] = {
+        "entities": sorted({entity.name for entity in chosen}),
+        "since": since.isoformat() if since else None,
+    }
+    if reports is not None:
+        scope["reports"] = settings.reports.scope()
+    return await run_realms(settings, "extract", scope, realm_ids=realm_ids, wait=wait, task=task)
+
+
+async def run_realms(
+    settings: Settings,
+    kind: str,
+    scope: Mapping[str, object],
+    *,
+    realm_ids: Sequence[str],
+    wait: bool,
+    task: Callable[[PostgresStore], Task],
+) -> Extraction:
+    """Do a task for the realms (none named: all), going on with a run of the same kind and scope that was not finished.
+
+    Raises `BackfillError`.
+    """
     settings.pacing_limits()  # said before anything is begun, if they are wrong
     async with open_store(settings) as database:
         vault = TokenVault(database, keyring(settings))
@@ -121,12 +161,7 @@ async def run_extraction(
         active = [realm.realm_id for realm in realms if realm.state == "active" or realm_ids]
         owner = Owner.current()
         runs = Runs(database, owner=owner, silence_s=settings.postgres.lease_s)
-        scope = {
-            "realms": sorted(realm_ids) or "all",
-            "entities": sorted({entity.name for entity in chosen}),
-            "since": since.isoformat() if since else None,
-        }
-        started = await runs.start("extract", scope, active)
+        started = await runs.start(kind, {"realms": sorted(realm_ids) or "all", **scope}, active)
         if started.resumed:
             say(f"Going on with run {started.run_id}, which was not finished.")
         store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
@@ -136,14 +171,14 @@ async def run_extraction(
             started.run_id,
             realms,
             meters(settings, database),
-            title="backfill extract",
+            title=f"backfill {kind}",
             realms_at_once=settings.extract.realms_at_once,
             wait=wait,
         )
         come: list[RealmId] = []
         fleet = await run.work(
             active,
-            _Reading(settings, store, run, chosen, since).turn,
+            _Reading(settings, store, run, task(store)).turn,
             database=database,
             vault=vault,
             runs=runs,
@@ -180,15 +215,12 @@ class _Reading:
         settings: Settings,
         store: PostgresStore,
         run: FleetRun,
-        entities: Sequence[Entity],
-        since: datetime | None,
+        task: Task,
     ) -> None:
         self._settings = settings
         self._store = store
         self._run = run
-        self._options = ExtractOptions(
-            entities=entities, since=since, readers=settings.extract.readers_per_realm, costs=settings.costs
-        )
+        self._task = task
         self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
@@ -210,7 +242,7 @@ class _Reading:
                 now=now,
                 page_rows=self._settings.extract.page_rows,
             )
-            proofs = await extract_realm(work, self._options, scan)
+            proofs = await self._task(work, scan)
         return outcome_of(lease.realm_id, proofs)
 
 

@@ -86,7 +86,7 @@ def test_the_worlds_troubles_are_said_plainly(error: Exception, sentence: str, d
 
 
 def test_what_the_driver_cannot_do_once_it_lost_track_is_a_lost_connection() -> None:
-    """As when a connection is cut within a COPY: what was begun cannot be rolled back, nor the connection given back."""
+    """As when it is cut within a COPY: what was begun cannot be rolled back, nor the connection given back."""
     error = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
     error.__context__ = asyncpg.InterfaceError("the same, of the rollback")
     error.__context__.__context__ = asyncpg.InternalClientError("cannot switch to state 21")
