@@ -25,7 +25,7 @@ from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
 from backfill.jobs.load.work import LoadOptions, Mode
 from backfill.jobs.report_plan import TRAILING_PERIODS, ReportOptions
-from backfill.model import LoadId
+from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE

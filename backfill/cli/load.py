@@ -17,7 +17,7 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.cli.loading import Loading
     from backfill.config import Settings
-    from backfill.model import LoadId
+    from backfill.load_model import LoadId
     from backfill.store.database import Database
 
 
@@ -106,7 +106,7 @@ def status(load: LoadArgument = None, config: ConfigOption = None, as_json: Json
     """Show the loads, why rows were rejected, and what could not be excluded."""
 
     async def work(database: Database, _settings: Settings) -> Exit:
-        from backfill.model import LoadId
+        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
@@ -131,7 +131,7 @@ def retry(
 
     async def work(database: Database, settings: Settings) -> Exit:
         from backfill.cli.loading import required_loads, run_load
-        from backfill.model import LoadId
+        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
@@ -163,7 +163,7 @@ def export_rejected(
 
     async def work(database: Database, _settings: Settings) -> Exit:
         from backfill.cli.load_export import write_rejected
-        from backfill.model import LoadId
+        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
         rows = LedgerStatus(database).rejected(None if load is None else LoadId(load))
@@ -189,7 +189,7 @@ def undo(
 
     async def work(database: Database, settings: Settings) -> Exit:
         from backfill.cli.load_undo import list_reversals, undo_load
-        from backfill.model import LoadId
+        from backfill.load_model import LoadId
 
         chosen: LoadId = LoadId(load)
         if dry_run:

@@ -15,7 +15,7 @@ from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.load.intake import Defaults, row_of
 from backfill.jobs.load.work import Mode
-from backfill.model import Imported, NewRow
+from backfill.load_model import Imported, NewRow
 from backfill.qbo.payloads import PayloadFault
 from backfill.store.database import Database
 from backfill.store.ledger_import import FAULTS_SHOWN_MAX, Import, Imports

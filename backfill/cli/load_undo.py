@@ -10,7 +10,7 @@ from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.jobs.load.undo import Reversal, reversal_of
 from backfill.jobs.load.work import Mode
-from backfill.model import Imported, LoadId, NewRow
+from backfill.load_model import Imported, LoadId, NewRow
 from backfill.qbo.operations import Operation
 from backfill.store.database import Database
 from backfill.store.ledger_import import Imports

@@ -20,7 +20,8 @@ from backfill.jobs.load.load import load_realm
 from backfill.jobs.load.work import LoadWork, Mode
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
-from backfill.model import Imported, Lease, LoadId, Realm, RealmId, RunId
+from backfill.load_model import Imported, LoadId
+from backfill.model import Lease, Realm, RealmId, RunId
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.retried import WRITING
 from backfill.store.database import Database

@@ -16,9 +16,9 @@ from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.report_periods import LONG_AGO, fiscal_year_start, planned
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.work import RealmWork
-from backfill.model import Period
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
+from backfill.report_model import Period
 
 _BEFORE_ALL = date(1900, 1, 1)
 """For books that say that they began before `LONG_AGO`: all of that is one period anyway."""

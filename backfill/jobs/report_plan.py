@@ -8,9 +8,10 @@ from datetime import date
 
 from backfill.jobs import report_periods
 from backfill.jobs.company_facts import CompanyFacts
-from backfill.model import ALWAYS, HeldReport, Period, RunId
+from backfill.model import RunId
 from backfill.qbo.report_calls import Parameters, parameters, said
 from backfill.qbo.reports import DAY_COLUMNS_MAX, REPORTS, Basis, Dates, Kind, Report
+from backfill.report_model import ALWAYS, HeldReport, Period
 
 TRAILING_PERIODS = 2
 """The period that is not over, and the one before: books are edited for some months."""

@@ -21,8 +21,9 @@ from backfill.jobs import report_periods
 from backfill.jobs.company_facts import Account, CompanyFacts
 from backfill.jobs.report_figures import account, added, differing, together
 from backfill.jobs.report_plan import Asked, Planned, companion
-from backfill.model import Figures, HeldReport, Period, RunId
+from backfill.model import RunId
 from backfill.qbo.reports import Kind
+from backfill.report_model import Figures, HeldReport, Period
 
 _ZERO = Decimal(0)
 _NET_INCOME = "NetIncome"

@@ -28,9 +28,9 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
 from backfill.jobs.work import RealmWork
-from backfill.model import Period, ReportDocument, ReportPart, RowType
 from backfill.qbo.report_calls import Parameters, narrowed
 from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
+from backfill.report_model import Period, ReportDocument, ReportPart, RowType
 
 _ACCOUNTS_CHARS_MAX = 1_500
 """Of a list of Ids in a URL. The cap on a URL is not documented, and edges have refused 2 to 8 kB."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from backfill.model import HeldReport
 from backfill.qbo.report_answers import CELLS_MAX
+from backfill.report_model import HeldReport
 
 _FILL = 0.8
 """How full an answer is meant to be: days differ, and one that runs over costs a call for nothing."""

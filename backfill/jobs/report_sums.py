@@ -11,9 +11,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import TypeAlias
 
-from backfill.model import ReportDocument, ReportRow, RowType
 from backfill.qbo.report_columns import TOTAL, home_key, is_summed
 from backfill.qbo.report_rows import GRAND_TOTAL
+from backfill.report_model import ReportDocument, ReportRow, RowType
 
 FAULTS_MAX = 20
 """Of one report. Who is told of twenty looks at the report."""

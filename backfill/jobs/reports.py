@@ -23,8 +23,9 @@ from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
 from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
 from backfill.jobs.work import RealmWork
-from backfill.model import HeldReport, Period, Proof, Scan
+from backfill.model import Proof, Scan
 from backfill.qbo.reports import Report
+from backfill.report_model import HeldReport, Period
 
 _REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
 """Faults of the whole realm. What stays after all retries may be this one report's: the others are asked for."""

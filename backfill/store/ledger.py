@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from backfill.model import Before, Holder, Lease, LoadId, LoadRow, Need, Outcome, RealmId, RowState, Seal, SealItem
+from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, RowState, Seal, SealItem
+from backfill.model import Lease, RealmId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.landing import FENCE

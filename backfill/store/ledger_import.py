@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from backfill.errors import UsageError
-from backfill.model import Imported, ImportFault, LoadId, NewRow
+from backfill.load_model import Imported, ImportFault, LoadId, NewRow
 from backfill.store.database import Database
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from backfill.errors import UsageError
-from backfill.model import LoadId, RealmId
+from backfill.load_model import LoadId
+from backfill.model import RealmId
 from backfill.store.database import Database
 
 LOADS = """

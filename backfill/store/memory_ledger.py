@@ -14,22 +14,21 @@ import anyio.lowlevel
 import orjson
 from msgspec import structs
 
-from backfill.model import (
+from backfill.load_model import (
     DONE_STATES,
     Before,
     Holder,
     Imported,
-    Lease,
     LoadId,
     LoadRow,
     Need,
     NewRow,
     Outcome,
-    RealmId,
     RowState,
     Seal,
     SealItem,
 )
+from backfill.model import Lease, RealmId
 from backfill.store.memory_store import MemoryStore
 
 

@@ -8,21 +8,18 @@ from datetime import datetime
 from backfill.model import (
     Checkpoint,
     Expected,
-    Figures,
     Held,
-    HeldReport,
     Landed,
     Lease,
     Proof,
     RealmId,
     Record,
     Refusal,
-    ReportDocument,
-    ReportPart,
     RunId,
     Scan,
     Slice,
 )
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportPart
 from backfill.store.database import Database
 from backfill.store.landing import Landing
 from backfill.store.leases import DEFAULT_LEASE_S, Leases

@@ -20,7 +20,7 @@ from backfill.jobs.report_plan import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease, Proof, RealmId, RowType, RunId
+from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.pacing.budget import RealmBudget
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.limits import load_limits
@@ -28,6 +28,7 @@ from backfill.pacing.paced import Paced
 from backfill.pacing.retried import READING, Retried
 from backfill.qbo.checked import Checked
 from backfill.qbo.reports import Basis, report
+from backfill.report_model import RowType
 from backfill.store.memory_reports import LandedReport, MemoryReports
 from backfill.store.memory_store import MemoryStore
 from tests.jobs.ledger_company import SERVER_TIME, LedgerCompany, Transaction

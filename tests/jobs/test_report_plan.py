@@ -9,8 +9,9 @@ import pytest
 
 from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.report_plan import Planned, open_dates, plan, what_to_ask
-from backfill.model import ALWAYS, HeldReport, Period, ReportPart, RunId
+from backfill.model import RunId
 from backfill.qbo.reports import Basis
+from backfill.report_model import ALWAYS, HeldReport, Period, ReportPart
 from tests.jobs.report_world import asking
 
 TODAY = date(2026, 11, 20)

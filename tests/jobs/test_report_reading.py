@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from backfill.errors import UnansweredError
-from backfill.model import RowType
+from backfill.report_model import RowType
 from backfill.wire import Request, Response
 from tests.jobs.ledger_company import LedgerCompany, Transaction, timed_out, transaction
 from tests.jobs.report_world import ReportWorld, asking, history, postings

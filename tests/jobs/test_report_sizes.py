@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from backfill.jobs.report_sizes import Size, remembered
-from backfill.model import HeldReport, Period, ReportPart, RunId
+from backfill.model import RunId
 from backfill.qbo.report_answers import CELLS_MAX
+from backfill.report_model import HeldReport, Period, ReportPart
 
 HALF = Period(date(2026, 1, 1), date(2026, 6, 30))
 

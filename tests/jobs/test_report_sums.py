@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from backfill.jobs.report_sums import FAULTS_MAX, wrong_sums
-from backfill.model import ReportColumn, ReportDocument, ReportRow, RowType
+from backfill.report_model import ReportColumn, ReportDocument, ReportRow, RowType
 
 MONEY = (ReportColumn("account", "Account"), ReportColumn("total", "Money"))
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from backfill.model import ReportPart, ReportRow
 from backfill.qbo.reports import Basis
+from backfill.report_model import ReportPart, ReportRow
 from backfill.wire import Request
 from tests.jobs.ledger_company import ACCOUNTS, SIGN, LedgerCompany, transaction
 from tests.jobs.report_world import REALM, ReportWorld, asking, history, postings

@@ -13,8 +13,8 @@ from itertools import count
 import pytest
 
 from backfill.jobs.fleet import FleetResult
-from backfill.model import ReportRow, RowType
 from backfill.qbo.reports import REPORTS, SUMMARIES, Basis
+from backfill.report_model import ReportRow, RowType
 from backfill.simulator.settings import ReportSettings
 from backfill.wire import Request, Response
 from tests.jobs.report_books import Books, posted, said

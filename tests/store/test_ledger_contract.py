@@ -13,20 +13,8 @@ from msgspec import structs
 
 from backfill.errors import LeaseLostError
 from backfill.jobs.load.ports import BEGINNING, Ledger
-from backfill.model import (
-    Before,
-    Holder,
-    Imported,
-    Lease,
-    LoadId,
-    Need,
-    NewRow,
-    Outcome,
-    RealmId,
-    RowState,
-    Seal,
-    SealItem,
-)
+from backfill.load_model import Before, Holder, Imported, LoadId, Need, NewRow, Outcome, RowState, Seal, SealItem
+from backfill.model import Lease, RealmId
 from backfill.store.database import Database
 from backfill.store.ledger import PostgresLedger
 from backfill.store.ledger_import import Imports

@@ -9,7 +9,8 @@ import resource
 import pytest
 
 from backfill.errors import UsageError
-from backfill.model import Imported, NewRow, RealmId
+from backfill.load_model import Imported, NewRow
+from backfill.model import RealmId
 from backfill.store.database import Database
 from backfill.store.ledger_import import Imports
 from backfill.store.realms import Realms

@@ -12,7 +12,7 @@ from backfill.jobs.load.looking import Seen, Sight, look
 from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
-from backfill.model import Outcome, RowState, Seal, SealItem
+from backfill.load_model import Outcome, RowState, Seal, SealItem
 from backfill.qbo.operations import SALES_FORMS, Operation
 from backfill.wire import Lane
 

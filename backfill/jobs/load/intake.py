@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from backfill.errors import UsageError
 from backfill.jobs.load.references import MARK, needs_of, parsed, substituted, text_of
 from backfill.jobs.load.stamps import STAMP_CHARS, needs_stamp
-from backfill.model import Need, NewRow, RealmId
+from backfill.load_model import Need, NewRow
+from backfill.model import RealmId
 from backfill.qbo.operations import Operation, Writing, operation, writing
 from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, TEXT_CHARS_MAX, PayloadFault, encode, faults_of
 

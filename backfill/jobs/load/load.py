@@ -9,7 +9,7 @@ from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.load.books import read_books
 from backfill.jobs.load.realm_load import RealmLoad
 from backfill.jobs.load.work import LoadWork
-from backfill.model import RowState
+from backfill.load_model import RowState
 
 
 async def load_realm(work: LoadWork) -> RealmOutcome:

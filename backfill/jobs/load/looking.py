@@ -16,7 +16,8 @@ from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.versions import document, read_objects
 from backfill.jobs.load.work import LoadWork
-from backfill.model import Outcome, Record, RowState, Seal, SealItem
+from backfill.load_model import Outcome, RowState, Seal, SealItem
+from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.operations import WRITINGS, Operation

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from backfill.model import LoadRow, Need
+from backfill.load_model import LoadRow, Need
 from backfill.qbo.operations import Operation
 from backfill.qbo.writes import item_size
 

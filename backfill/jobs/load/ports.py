@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from backfill.model import Before, Holder, Lease, LoadId, LoadRow, Need, Outcome, RealmId, Seal
+from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, Seal
+from backfill.model import Lease, RealmId
 
 Place = tuple[int, int]
 """Rank and row_id: where a reader of waiting rows stands."""

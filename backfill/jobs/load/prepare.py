@@ -13,7 +13,8 @@ from backfill.jobs.load.resolver import Resolved, Resolver
 from backfill.jobs.load.stamps import needs_stamp, stamp_of, stamped
 from backfill.jobs.load.versions import Object, Versions, document
 from backfill.jobs.load.work import LoadWork
-from backfill.model import LoadRow, Need, Outcome, Record, RowState
+from backfill.load_model import LoadRow, Need, Outcome, RowState
+from backfill.model import Record
 from backfill.qbo.faults import FAULTS
 from backfill.qbo.operations import SALES_FORMS, WRITINGS, Operation, Removal
 from backfill.qbo.payloads import decode

@@ -22,7 +22,7 @@ from backfill.jobs.load.sealing import before_of, seal_of, sent_of
 from backfill.jobs.load.sending import Answer, LostError, TooMuchError, Verdict, judge, send
 from backfill.jobs.load.versions import Versions, document
 from backfill.jobs.load.work import LoadWork, Mode
-from backfill.model import LoadRow, Outcome, RowState, Seal, SealItem
+from backfill.load_model import LoadRow, Outcome, RowState, Seal, SealItem
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.answers import Written
 from backfill.qbo.operations import SALES_FORMS, Operation

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from backfill.errors import UsageError
-from backfill.model import Need
+from backfill.load_model import Need
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.qbo.operations import WRITINGS

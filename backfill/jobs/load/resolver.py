@@ -10,7 +10,7 @@ import orjson
 from backfill.jobs.load.matching import name_of
 from backfill.jobs.load.references import text_of
 from backfill.jobs.load.work import LoadWork
-from backfill.model import DONE_STATES, Need, RowState
+from backfill.load_model import DONE_STATES, Need, RowState
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
 

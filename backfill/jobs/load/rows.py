@@ -14,7 +14,7 @@ from backfill.jobs.load.prepare import rejected
 from backfill.jobs.load.references import parsed, text_of
 from backfill.jobs.load.resolver import Resolved, Resolver, said
 from backfill.jobs.load.work import LoadWork
-from backfill.model import DONE_STATES, LoadRow, Need, Outcome, RowState, Seal
+from backfill.load_model import DONE_STATES, LoadRow, Need, Outcome, RowState, Seal
 
 _PAGE_ROWS = 300
 """Fetched at a time: ten batches' worth, so that a look for what they need serves many."""

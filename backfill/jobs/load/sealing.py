@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backfill.jobs.load.prepare import Prepared
-from backfill.model import Before, RealmId, Seal, SealItem
+from backfill.load_model import Before, Seal, SealItem
+from backfill.model import RealmId
 from backfill.qbo import writes
 from backfill.qbo.calls import ACCEPT_AND_JSON
 from backfill.qbo.operations import WRITINGS

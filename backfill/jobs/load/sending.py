@@ -17,7 +17,7 @@ from backfill.errors import (
 )
 from backfill.jobs.load.sealing import request_of
 from backfill.jobs.load.work import LoadWork
-from backfill.model import Seal, SealItem
+from backfill.load_model import Seal, SealItem
 from backfill.qbo import answers
 from backfill.qbo.answers import Page, Written
 from backfill.qbo.catalogue import CATALOGUE

@@ -10,7 +10,8 @@ import msgspec
 
 from backfill.jobs.load.intake import rank_of
 from backfill.jobs.load.references import text_of
-from backfill.model import Need, NewRow, RealmId
+from backfill.load_model import Need, NewRow
+from backfill.model import RealmId
 from backfill.qbo.operations import WRITINGS, Operation
 from backfill.qbo.payloads import decode, encode
 

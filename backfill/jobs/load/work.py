@@ -10,7 +10,8 @@ from backfill import events
 from backfill.jobs.load.ports import Ledger
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
-from backfill.model import Lease, LoadId, RealmId
+from backfill.load_model import LoadId
+from backfill.model import Lease, RealmId
 from backfill.qbo.query import BATCH_ITEMS_MAX
 from backfill.qbo.writes import BATCH_BODY_BYTES_MAX
 from backfill.wire import Transport

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backfill.jobs.load.intake import Defaults, row_of
-from backfill.model import NewRow
+from backfill.load_model import NewRow
 from backfill.qbo.payloads import decode
 
 GOOD: dict[str, Any] = {

@@ -12,7 +12,7 @@ import pytest
 
 from backfill.events import OutcomeUnknown
 from backfill.jobs.load.work import Mode
-from backfill.model import RowState
+from backfill.load_model import RowState
 from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems
 from backfill.simulator.injection.bodies import InvalidBody, TruncatedBody
 from backfill.simulator.injection.injection import Injection

@@ -11,7 +11,8 @@ import pytest
 
 from backfill.events import Warned
 from backfill.jobs.load.work import Mode
-from backfill.model import Record, RowState
+from backfill.load_model import RowState
+from backfill.model import Record
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply

@@ -8,7 +8,7 @@ import pytest
 
 from backfill.errors import UsageError
 from backfill.jobs.load.references import needs_of, parsed, substituted, text_of
-from backfill.model import Need
+from backfill.load_model import Need
 
 BY_KEY = {"$ref": "customer/acme/17?x"}
 BY_NAME = {"$ref": "Account", "AcctNum": " 6010 "}

@@ -20,7 +20,8 @@ from backfill.jobs.load.load import load_realm
 from backfill.jobs.load.work import LoadOptions, LoadWork, Mode
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
-from backfill.model import Imported, Lease, LoadId, NewRow, RealmId, RowState, RunId
+from backfill.load_model import Imported, LoadId, NewRow, RowState
+from backfill.model import Lease, RealmId, RunId
 from backfill.pacing.budget import RealmBudget
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.paced import Paced
