@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, realms
+from backfill.cli import keys, load, realms
 from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
 from backfill.cli.rehearse import rehearse
+from backfill.cli.reports import reports
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -25,6 +26,8 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(reports)
+app.add_typer(load.app, name="load")
 app.command()(rehearse)
 app.command()(status)
 app.command()(calls)
