@@ -26,6 +26,10 @@ OFFSET_PASSES_MAX = 12
 """Where every change gives equals another order, a pass of two pages misses a row with a chance of 2 in 9. After
 twelve such passes one row in a hundred million is missed; what is not met by then cannot be read so."""
 
+PASSES_ALIKE = 3
+"""In a row, that must count as many rows that cannot be read. Two were seen to be wrong together, of five rows of one
+second that moved in each pass, three of which were broken."""
+
 UNREAD_MAX = 50
 """Rows of one part that cannot be read, each found by some ten questions. An entity with more is itself broken."""
 
@@ -157,19 +161,22 @@ class _Walk:
         """Everything between the bounds by offset, until as many different Ids were met as there are.
 
         Returns refusals, not landed yet, for the rows that cannot be read nor named. They are known by their
-        number only, which one pass may get wrong (the same row met at two places): then two must agree on it.
+        number only, which a pass may get wrong (the same row met at two places): then several must agree on it.
         """
         met: set[str] = set()
         counted = 0
-        before: int | None = None
+        alike, before = 0, 0
         for _ in range(OFFSET_PASSES_MAX):
             unread, unclear = await self._offset_pass(low, high, met)
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
-            agreed = not unread or len(unread) == before
+            alike = alike + 1 if len(unread) == before else 1
+            agreed = not unread or alike >= PASSES_ALIKE
             before = len(unread)
             if agreed and unclear:
                 raise self._unclear(unread[0])
-            if agreed and len(met) + len(unread) >= counted:
+            # More than there are: one that cannot be read was met at two places, in both passes.
+            adds_up = len(met) + len(unread) == counted if unread else len(met) >= counted
+            if agreed and adds_up:
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
                 return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]
