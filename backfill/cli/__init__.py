@@ -10,6 +10,7 @@ from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
 from backfill.cli.reports import reports
+from backfill.cli.resync import resync
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -26,6 +27,7 @@ app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(reports)
+app.command()(resync)
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

@@ -14,7 +14,10 @@ from datetime import datetime, timedelta
 
 from backfill.errors import FaultError
 from backfill.jobs.pages import is_too_much
+from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
+from backfill.model import Record
 from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
 
@@ -37,11 +40,13 @@ class CaughtUp:
     saturated: list[Entity] = field(default_factory=list)
 
 
-async def catch_up(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CaughtUp:
-    """Land what changed in `entities` since `since` (a server `time`), in at most three rounds."""
+async def catch_up(
+    work: RealmWork, entities: Sequence[Entity], since: datetime, *, rounds: int = ROUNDS_MAX
+) -> CaughtUp:
+    """Land what changed in `entities` since `since` (a server `time`), in at most so many rounds."""
     state = CaughtUp()
     waiting = list(entities)
-    for _ in range(ROUNDS_MAX):
+    for _ in range(rounds):
         news, since = await _round(work, waiting, since - OVERLAP, state)
         waiting = [entity for entity in waiting if entity not in state.saturated]
         if not news or not waiting:
@@ -71,8 +76,9 @@ async def _round(
             for entity in group:
                 page = answer.pages.get(entity.name)
                 if page is not None:
-                    landed = await work.land(entity, page.records, refusals=page.refusals, latest=True)
-                    if landed.landed or landed.deleted:
+                    records = await _confirmed(work, entity, page.records)
+                    landed = await work.land(entity, records, refusals=page.refusals, latest=True)
+                    if landed.landed or landed.deleted or len(records) < len(page.records):
                         news = True
                         state.changed.add(entity.name)
                 state.watermarks[entity.name] = answer.server_time
@@ -80,12 +86,27 @@ async def _round(
     return news, earliest or since + OVERLAP
 
 
+async def _confirmed(work: RealmWork, entity: Entity, records: Sequence[Record]) -> Sequence[Record]:
+    """The records without stubs of what is held and still there, or is marked by now: live objects were seen flagged.
+
+    Each deleted one that is held live is asked for by its Id first.
+    """
+    stubs = {record.id for record in records if record.deleted}
+    if not stubs:
+        return records
+    doubted = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
+    await mark_vanished(work, entity, doubted)
+    asked = frozenset(doubted)
+    return [record for record in records if not (record.deleted and record.id in asked)]
+
+
 async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CdcAnswer | None:
-    """What changed in the entities; None: the answer is full, or holds a row that the server cannot read."""
+    """What changed in the entities; None: the answer is full, holds a row that cannot be read, or is not offered."""
     try:
         answer = await work.ask.cdc(entities, since)
     except FaultError as fault:
-        if not is_too_much(fault):
+        # Not offered: CDC does not reach back so far, or does not carry one of them here.
+        if not is_too_much(fault) and not is_not_offered(fault):
             raise
         return None
     return answer if answer.total < CDC_OBJECTS_MAX else None

@@ -58,7 +58,7 @@ async def read_outright(work: RealmWork, entities: Sequence[Entity], *, since: d
     statements = [all_of(entity, since, max_results=_rows_of(entity, most)) for entity in asked]
     async with work.room_for(asked[0], OUTRIGHT_ROWS_MAX):
         whole, found = await _landed(work, asked, statements, most, since)
-    proofs = {one.entity.name: await prove_whole(work, one, since) for one in whole}
+    proofs = {proof.entity: proof for proof in await prove_whole(work, whole, since)}
     counts = {one.entity.name: one.received for one in whole if one.entity.countable}
     return replace(found, proofs=proofs, counts=counts)
 
@@ -99,7 +99,7 @@ async def read_one_by_one(
             continue
         if whole is not None:
             at = at or whole.at
-            proofs[entity.name] = await prove_whole(work, whole, since)
+            (proofs[entity.name],) = await prove_whole(work, [whole], since)
             counts[entity.name] = whole.received
     return replace(before, proofs=proofs, faults=faults, counts=counts, at=at)
 

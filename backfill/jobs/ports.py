@@ -107,6 +107,13 @@ class Store(Protocol):
         """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
         ...
 
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each.
+
+        The last moment is that of the newest row. Rows without a CreateTime are left out.
+        """
+        ...
+
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if all of them hold, mark the realm's scan finished, in one durable transaction.
 

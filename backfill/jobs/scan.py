@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backfill.errors import RequestError, UnprovenError
-from backfill.jobs.keys import CREATED, Key
+from backfill.jobs.keys import CREATED, UPDATED, Key
 from backfill.jobs.pages import PageRead, PageSize, read_page
 from backfill.jobs.slices import ONE_SECOND, next_second
 from backfill.jobs.vanished import mark_vanished
@@ -96,7 +96,8 @@ class _Walk:
         self.key = key
         self.reconcile = reconcile
         self.first = first
-        self.latest = part.number < 0
+        # A walk by changes is the only one at its entity, and what it meets again is newer.
+        self.latest = part.number < 0 or key is UPDATED
         self.rows = part.rows
         self.size = PageSize.of(work.page_rows)
 
@@ -104,15 +105,14 @@ class _Walk:
         low = self.part.cursor if self.part.cursor is not None else self.part.lower
         seen: frozenset[str] = frozenset()
         skip = 0
-        while True:
+        while self.key.is_timed:
             page = await self._page(low, seen, skip)
             step = page.step
             if step is None:
-                with self.work.turn.whole():
-                    unread = await self._by_offset(low, self.part.upper)
-                return await self._checkpoint(None, unread, done=True)
+                break
             if not page.full:
-                return await self._vanished(page.ids, low, self.part.upper)
+                await self._vanished(page.ids, low, self.part.upper)
+                return
             if step.dense:
                 assert step.low is not None, "a crowded second is a moment"
                 with self.work.turn.whole():
@@ -123,6 +123,13 @@ class _Walk:
                 if step.low is not None and step.low != low:
                     await self._vanished(page.ids, low, step.low - ONE_SECOND)
                 low, seen, skip = step.low, step.seen, step.skip
+        await self._rest_by_offset(low)
+
+    async def _rest_by_offset(self, low: datetime | None) -> None:
+        """What the key cannot carry the walk through."""
+        with self.work.turn.whole():
+            unread = await self._by_offset(low, self.part.upper)
+        await self._checkpoint(None, unread, done=True)
 
     async def _page(self, low: datetime | None, seen: frozenset[str], skip: int) -> _Passed:
         """Read and land one page; one that is crowded or out of order leaves no checkpoint."""

@@ -110,6 +110,9 @@ class PostgresStore:
     ) -> Sequence[str]:
         return await self._scans.live_ids(realm_id, entity, created_from=created_from, created_to=created_to)
 
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        return await self._scans.created_up_to(realm_id, entity, parts=parts)
+
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         await self._scans.finish(lease, run_id, proofs)
 
