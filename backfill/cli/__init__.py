@@ -14,6 +14,7 @@ from backfill.cli.resync import resync
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
+from backfill.cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,7 @@ app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(reports)
 app.command()(resync)
+app.command()(verify)
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

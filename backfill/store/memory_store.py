@@ -144,6 +144,13 @@ class MemoryStore:
             raise lease_lost(lease)
         return self._realms[lease.realm_id]
 
+    def forget_marks(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> None:
+        """Drop those of the rows that are marked deleted."""
+        rows = self._realms[realm_id].rows.get(entity, {})
+        for id_ in ids:
+            if id_ in rows and rows[id_].deleted_at is not None:
+                del rows[id_]
+
     # Scans.
 
     async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:

@@ -100,6 +100,11 @@ SELECT entity, watermark FROM backfill.proof JOIN backfill.run USING (run_id)
 WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' IS NULL
 """
 
+PROOFS = """
+SELECT entity, proven, method, counted, landed_live, quarantined, watermark, reason
+FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
+"""
+
 LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
@@ -226,6 +231,11 @@ class Scans:
         async with self._database.control() as connection:
             rows = await connection.fetch(PROVEN_AT, realm_id)
         return {row["entity"]: row["watermark"] for row in rows}
+
+    async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
+        """The latest word on each entity and report of a realm."""
+        async with self._database.control() as connection:
+            return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id)]
 
     async def live_ids(
         self,
