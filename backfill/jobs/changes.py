@@ -8,16 +8,15 @@ row that the server itself cannot read: it fails every answer that would hold it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backfill.errors import FaultError
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
-from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
-from backfill.model import Record
 from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
 
@@ -73,10 +72,12 @@ async def _round(
                 else:
                     asked += [group[: len(group) // 2], group[len(group) // 2 :]]
                 continue
+            confirmed = await _confirm_deletes(work, group, answer)
             for entity in group:
                 page = answer.pages.get(entity.name)
                 if page is not None:
-                    records = await _confirmed(work, entity, page.records)
+                    settled = confirmed.get(entity, ())
+                    records = [record for record in page.records if not (record.deleted and record.id in settled)]
                     landed = await work.land(entity, records, refusals=page.refusals, latest=True)
                     if landed.landed or landed.deleted or len(records) < len(page.records):
                         news = True
@@ -86,18 +87,21 @@ async def _round(
     return news, earliest or since + OVERLAP
 
 
-async def _confirmed(work: RealmWork, entity: Entity, records: Sequence[Record]) -> Sequence[Record]:
-    """The records without stubs of what is held and still there, or is marked by now: live objects were seen flagged.
+async def _confirm_deletes(
+    work: RealmWork, entities: Sequence[Entity], answer: CdcAnswer
+) -> Mapping[Entity, Collection[str]]:
+    """Ask for what is said to be deleted and is held live, and mark what is not there: live objects were seen flagged.
 
-    Each deleted one that is held live is asked for by its Id first.
+    Returns the Ids asked for: whatever came of it is landed.
     """
-    stubs = {record.id for record in records if record.deleted}
-    if not stubs:
-        return records
-    doubted = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
-    await mark_vanished(work, entity, doubted)
-    asked = frozenset(doubted)
-    return [record for record in records if not (record.deleted and record.id in asked)]
+    doubted: dict[Entity, Sequence[str]] = {}
+    for entity in entities:
+        page = answer.pages.get(entity.name)
+        stubs = {record.id for record in page.records if record.deleted} if page is not None else set()
+        if stubs:
+            doubted[entity] = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
+    await mark_vanished_together(work, doubted)
+    return doubted
 
 
 async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CdcAnswer | None:

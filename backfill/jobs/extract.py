@@ -27,7 +27,7 @@ from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
-from backfill.jobs.outage import Job, Way, is_outright
+from backfill.jobs.outage import Job, Way
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.proofs import not_offered, refused
@@ -106,7 +106,8 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan, jobs: Job
             again = await take_census(work, unknown, updated_since=options.since, costs=options.costs)
             return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
         # What is known has become less since (a proof that did not hold): the plan is not for that, so it is made anew.
-    census = await take_census(work, asked, updated_since=options.since, costs=options.costs)
+    held = {name: job.held for name, job in jobs.items() if job.outright}
+    census = await take_census(work, asked, updated_since=options.since, costs=options.costs, held=held)
     work.observe(events.CensusTaken(realm_id=work.realm_id, counts=dict(census.counts)))
     planned = [entity for entity in asked if entity.name not in census.proofs and _way(entity, jobs) is Way.WHOLE]
     slices = await plan_slices(
@@ -132,8 +133,7 @@ def _way(entity: Entity, jobs: Jobs) -> Way:
 
 def _is_counted_first(entity: Entity, jobs: Jobs) -> bool:
     """Whether the census is to ask for the entity: of what was held whole before, what is held says how it is read."""
-    way = _way(entity, jobs)
-    return way is Way.WHOLE or not entity.countable or is_outright(entity, jobs[entity.name].held)
+    return _way(entity, jobs) is Way.WHOLE or not entity.countable or jobs[entity.name].outright
 
 
 def _looked_at_again(census: Census, options: ExtractOptions) -> Census:

@@ -17,16 +17,13 @@ from math import ceil
 
 from backfill.jobs.changes import CDC_OBJECTS_MAX
 from backfill.jobs.costs import Costs
-from backfill.jobs.outright import OUTRIGHT_ROWS_MAX, is_usually_small
+from backfill.jobs.outright import OUTRIGHT_ROWS_MAX, outright_rows
 from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, packed
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
 
 CDC_REACH = timedelta(days=29)
 """Documented as 30 days; a day is left for clocks that differ, and for the time that a run takes to get there."""
-
-OUTRIGHT_HELD_MAX = OUTRIGHT_ROWS_MAX // BATCH_ITEMS_MAX - 5
-"""Rows held of an entity that the first call still asks for whole, beside all others; five may have come since."""
 
 
 class Way(StrEnum):
@@ -61,6 +58,8 @@ class Job:
     """From when on changes may have been missed, by the server's clock."""
     held: int
     changes: int
+    outright: bool = False
+    """Read by the first call, which asks for all of several entities at once."""
 
     @property
     def is_walked(self) -> bool:
@@ -107,8 +106,21 @@ def plan_jobs(
     fits = all(job.held <= SNAPSHOT_ROWS_MAX for job in followed)
     if followed and fits and _reread_cost(as_one, costs) < _follow_cost(followed, costs):
         whole = {job.entity.name: job for job in as_one}
-        return [whole.get(job.entity.name, job) for job in jobs]
-    return jobs
+        jobs = [whole.get(job.entity.name, job) for job in jobs]
+    return _with_outright(jobs)
+
+
+def _with_outright(jobs: Sequence[Job]) -> Sequence[Job]:
+    """The jobs, as many of which as fit the first answer are in it: the smallest ones."""
+    chosen: set[str] = set()
+    rows = 0
+    for job in sorted(jobs, key=lambda job: job.held):
+        if job.way is Way.ONE_ANSWER and (job.entity.countable or job.entity.reading is Reading.SINGLETON):
+            rows += outright_rows(job.held)
+            if rows > OUTRIGHT_ROWS_MAX or len(chosen) == BATCH_ITEMS_MAX:
+                break
+            chosen.add(job.entity.name)
+    return [replace(job, outright=job.entity.name in chosen) for job in jobs]
 
 
 def _job(entity: Entity, known: Known, outage: Outage, now: datetime) -> Job:
@@ -120,18 +132,13 @@ def _job(entity: Entity, known: Known, outage: Outage, now: datetime) -> Job:
 def _way(entity: Entity, known: Known, outage: Outage, since: datetime, now: datetime) -> Way:
     if outage.covered_by(known.proven_at):
         return Way.NOTHING
-    if not entity.countable or is_outright(entity, known.held):
+    if not entity.countable:
         return Way.ONE_ANSWER
     if known.proven_at is None or (entity.reading is not Reading.SCAN and known.held > SNAPSHOT_ROWS_MAX):
         return Way.WHOLE
     if not entity.carried_by_cdc or now - since > CDC_REACH or known.changes >= CDC_OBJECTS_MAX:
         return Way.ONE_ANSWER if known.held <= SNAPSHOT_ROWS_MAX else Way.WINDOWS
     return Way.CHANGES
-
-
-def is_outright(entity: Entity, held: int) -> bool:
-    """Whether the entity is read by the first call, which asks for all of what is usually small at once."""
-    return is_usually_small(entity) and held <= OUTRIGHT_HELD_MAX
 
 
 def _follow_cost(jobs: Sequence[Job], costs: Costs) -> int:
@@ -159,9 +166,9 @@ def prices(jobs: Sequence[Job], costs: Costs) -> Sequence[Price]:
     if shared := by_way[Way.CHANGES]:
         counts = _batches(len(shared))
         found.append(_price(Way.CHANGES, shared, 1 + len(counts), 1 + costs.of_batches(counts)))
-    if one := [job for job in by_way[Way.ONE_ANSWER] if job.entity.countable or is_usually_small(job.entity)]:
-        outright = [job for job in one if is_outright(job.entity, job.held)]
-        sizes = [*_batches(len(outright)), *map(len, _groups([job for job in one if job not in outright]))]
+    if one := [job for job in by_way[Way.ONE_ANSWER] if job.outright or job.entity.countable]:
+        outright = sum(job.outright for job in one)
+        sizes = [*_batches(outright), *map(len, _groups([job for job in one if not job.outright]))]
         found.append(_price(Way.ONE_ANSWER, one, len(sizes), costs.of_batches(sizes)))
     for job in by_way[Way.ONE_ANSWER]:
         if job.entity.reading is Reading.RATES:

@@ -83,10 +83,10 @@ def test_what_is_broken_on_purpose_is_named_and_repaired(connected: Backfill, tm
     for file in (tmp_path / "pages").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
-    repaired = connected.run("verify", "--deep", "--repair", "--pages", "pages", "--json")
+    repaired = connected.run("verify", "--deep", "--repair", "--pages", "repaired", "--json")
     assert repaired.code == 0, repaired.stdout + repaired.stderr
-    assert "The copy equals the company" in (tmp_path / "pages" / f"{realm}.html").read_text()
-    assert json.loads((tmp_path / "pages" / f"{realm}.json").read_bytes())["repaired"] == 4
+    assert "The copy equals the company" in (tmp_path / "repaired" / f"{realm}.html").read_text()
+    assert json.loads((tmp_path / "repaired" / f"{realm}.json").read_bytes())["repaired"] == 4
     assert connected.run("verify", "--json").code == 0
     assert query("SELECT deleted_at IS NOT NULL FROM qbo.bill WHERE id = '99999999'")[0][0]
 
