@@ -9,6 +9,7 @@ from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
+from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
 from backfill.cli.resync import resync
 from backfill.cli.simulate import simulate
@@ -30,6 +31,7 @@ app.command()(extract)
 app.command()(reports)
 app.command()(resync)
 app.command()(verify)
+app.command()(rehearse)
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import anyio
 
@@ -15,22 +14,16 @@ from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.events import Event, Observer
 from backfill.jobs.beside import beside
-from backfill.model import Lease, Secret, Tokens
-from backfill.pacing.budget import RealmBudget
+from backfill.jobs.way import Ways
+from backfill.model import Lease, Secret
 from backfill.pacing.byte_budget import RealmRoom
-from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.paced import Paced
-from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried
-from backfill.qbo.auth import Authorized, Prepared
-from backfill.qbo.checked import Checked
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
-from backfill.qbo.observed import Observed
-from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
+from backfill.qbo.token_keeper import KeeperOptions, Vault
 from backfill.store.call_log import CallLog, CallLogOptions
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
@@ -41,9 +34,6 @@ from backfill.store.permits import PostgresPermitLedger
 
 _SETTLE_S = 5.0
 """For one statement an app. What is not given back of a block stays counted, which wastes some calls of the month."""
-
-_DIGEST_CHARS = 16
-"""64 bits: no two apps of one user share them."""
 
 
 @asynccontextmanager
@@ -85,7 +75,7 @@ def now() -> datetime:
 
 
 WayToRealm = Callable[[Lease, RealmRoom], AbstractAsyncContextManager[Retried]]
-"""A realm's whole stack while its lease is held: `retried(prepared(paced(observed(checked(authorized(http))))))`."""
+"""A realm's whole stack while its lease is held: see `Ways`."""
 
 
 def meters(settings: Settings, database: Database) -> Meters:
@@ -140,44 +130,30 @@ async def open_api(
 
     Whatever goes this way is in the call log.
     """
-    limits = settings.pacing_limits()
-    policy = READING.scaled(settings.limits_scale)
     patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
-    # Jitter only has to differ between processes; nothing secret is drawn from it.
-    rng = random.Random()  # noqa: S311
-    breaker = QuotaBreaker()
-    ledger = PostgresPermitLedger(database, HeldPermits)
-    credentials = _credentials(settings)
     async with (
         logged_calls(settings, database, observe) as told,
         open_http(settings.api_url, settings.token_url) as http,
     ):
-        keeper = TokenKeeper(vault, http.tokens, credentials, now=now, rng=rng, observe=told, options=patience)
-        once = Observed(Checked(Authorized(http.api, keeper)), told)
-
-        budgets = KeptBudgets(
-            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=told, breaker=breaker, ledger=ledger),
-            ledger,
+        ways = Ways(
+            http.api,
+            http.tokens,
+            vault,
+            credentials=_credentials(settings),
+            ledger=PostgresPermitLedger(database, HeldPermits),
+            meters=metered,
+            limits=settings.pacing_limits(),
+            policy=READING.scaled(settings.limits_scale),
+            patience=patience,
+            rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
+            now=now,
+            observe=told,
         )
-
-        @asynccontextmanager
-        async def way(lease: Lease, room: RealmRoom) -> AsyncIterator[Retried]:
-            app = app_of(await vault.read(lease.realm_id), credentials)
-            async with budgets.of(lease) as budget:
-                paced = Paced(once, budget, metered=metered.of(app), patience=room.patience, resting=room.resting)
-                yield Retried(Prepared(paced, keeper), policy=policy, rng=rng, observe=told)
-
         try:
-            yield way
+            yield ways.to
         finally:
             with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
                 await metered.settle()
-
-
-def app_of(tokens: Tokens, credentials: Credentials | None) -> str:
-    """What tells the realm's app from others in the count: a digest of its client id."""
-    client_id = tokens.client_id or (None if credentials is None else credentials.client_id)
-    return sha256(client_id.reveal().encode()).hexdigest()[:_DIGEST_CHARS] if client_id else ""
 
 
 def _credentials(settings: Settings) -> Credentials | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 2px solid var(--line); padding: 6px 10px; }
 td { border-bottom: 1px solid var(--line); padding: 6px 10px; vertical-align: top; overflow-wrap: anywhere; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.name { white-space: nowrap; } td.soft { font-size: 13px; }
 td.word { white-space: nowrap; font-weight: 600; }
 .sign { display: grid; grid-template-columns: 1fr 1fr 1fr; gap: 28px; margin-top: 54px; }
 .sign div { border-top: 1px solid var(--ink); padding-top: 4px; color: var(--soft); font-size: 13px; }
@@ -98,10 +100,11 @@ def page_as_html(page: RealmPage) -> bytes:
             _differences(page.verdicts),
             "<h2>What was compared</h2>",
             _table(
-                ("Record", "Company", "Copy", "Compared", "Result", "Remark"),
-                (_verdict_row(one) for one in page.verdicts),
+                ("Kind of record", "In the company", "In the copy", "Compared", "Result", "Remark"),
+                (_verdict_row(one) for one in page.verdicts if not _is_empty(one)),
                 numbers={1, 2, 3},
             ),
+            _empty(page.verdicts),
             "<h2>How completeness was shown</h2>",
             _table(("Record or report", "Shown by", "As of (UTC)", "Result", "Remark"), map(_proof_row, page.proofs)),
             '<div class="sign"><div>Name</div><div>Date</div><div>Signature</div></div>',
@@ -122,35 +125,51 @@ def _banner(page: RealmPage) -> str:
     held = sum(one.held for one in page.verdicts)
     repaired = f" {page.repaired:,} records were read again and put right before." if page.repaired else ""
     if page.equal:
-        words = "The copy equals the company", f"{held:,} records held, {compared:,} of them compared.{repaired}"
-        return _banner_of("good", *words)
+        said_of_it = f"{held:,} records held, {compared:,} of them compared.{repaired}"
+        return _banner_of("good", "The copy equals the company", said_of_it)
     said = []
     if page.differences:
         said.append(f"{page.differences:,} records differ. They are listed below.")
     if page.unproven:
-        said.append(f"Of {', '.join(proof.entity for proof in page.unproven)} it is not shown that all was read.")
+        said.append(
+            f"Of {', '.join(words(proof.entity) for proof in page.unproven)} it is not shown that all was read."
+        )
     said.append("To put right: backfill verify --repair, or backfill resync.")
     return _banner_of("bad", "The copy does not equal the company", " ".join(said) + repaired)
 
 
-def _banner_of(kind: str, headline: str, words: str) -> str:
-    return f'<div class="banner {kind}"><b>{escape(headline)}</b><span>{escape(words)}</span></div>'
+def _banner_of(kind: str, headline: str, said: str) -> str:
+    return f'<div class="banner {kind}"><b>{escape(headline)}</b><span>{escape(said)}</span></div>'
 
 
 def _differences(verdicts: Sequence[Verdict]) -> str:
-    parts = []
+    """One table of all that differs, each with what a person knows it by."""
+    rows: list[Sequence[_Cell]] = []
+    more = 0
     for one in verdicts:
-        if not one.differences:
-            continue
-        rows = [
-            ((_KINDS[it.kind.value], "word bad"), (it.about or "-", ""), (it.id, ""), (it.detail, ""))
-            for it in one.differences[:_DIFFERENCES_SHOWN]
+        shown = one.differences[:_DIFFERENCES_SHOWN]
+        more += len(one.differences) - len(shown)
+        rows += [
+            (
+                (words(one.entity), "name"),
+                (_KINDS[it.kind.value], "word bad"),
+                (it.about or "-", ""),
+                (it.id, "n"),
+                (it.detail, "soft"),
+            )
+            for it in shown
         ]
-        more = len(one.differences) - len(rows)
-        parts.append(f"<h2>{escape(one.entity)}: {len(one.differences):,} differ</h2>")
-        parts.append(_table(("What is wrong", "Record", "Id", "Detail"), rows))
-        parts.append(f'<p class="soft">and {more:,} more: see the JSON file.</p>' if more > 0 else "")
-    return "".join(parts)
+    if not rows:
+        return ""
+    table = _table(("Kind of record", "What is wrong", "Record", "Id", "Detail"), rows, numbers={3})
+    rest = f'<p class="soft">and {more:,} more: see the JSON file.</p>' if more else ""
+    return f"<h2>What differs</h2>{table}{rest}"
+
+
+def words(entity: str) -> str:
+    """The name as a person writes it: CreditCardPayment is a Credit card payment."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", entity)
+    return spaced[:1] + spaced[1:].lower()
 
 
 _KINDS: Mapping[str, str] = {"missing": "not in the copy", "extra": "not in the company", "altered": "not the same"}
@@ -159,11 +178,21 @@ _Cell = tuple[str, str]
 """Text and CSS class."""
 
 
+def _is_empty(one: Verdict) -> bool:
+    return one.equal is True and one.counted == 0 and one.held == 0
+
+
+def _empty(verdicts: Sequence[Verdict]) -> str:
+    """Kinds of records that neither side has, in one line."""
+    none = [words(one.entity) for one in verdicts if _is_empty(one)]
+    return f'<p class="soft">On neither side: {escape(", ".join(none))}.</p>' if none else ""
+
+
 def _verdict_row(one: Verdict) -> Sequence[_Cell]:
     word = {True: ("equal", "word good"), False: (f"{len(one.differences):,} differ", "word bad")}
     counted = "-" if one.counted is None else f"{one.counted:,}"
     return (
-        (one.entity, ""),
+        (words(one.entity), "name"),
         (counted, "n"),
         (f"{one.held:,}", "n"),
         (f"{one.compared:,}", "n"),
@@ -174,7 +203,7 @@ def _verdict_row(one: Verdict) -> Sequence[_Cell]:
 
 def _proof_row(proof: Proof) -> Sequence[_Cell]:
     return (
-        (proof.entity, ""),
+        (words(proof.entity), "name"),
         (proof.method, ""),
         (f"{proof.watermark:%Y-%m-%d %H:%M:%S}" if proof.watermark else "-", ""),
         ("complete", "word good") if proof.proven else ("not shown", "word bad"),

@@ -107,7 +107,8 @@ def _exact(doc: bytes) -> dict[str, Any]:
 def _said(members: dict[str, Any], name: str) -> str:
     if name not in members:
         return "nothing"
-    text = json.dumps(members[name], ensure_ascii=False)
+    value = members[name]
+    text = str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 

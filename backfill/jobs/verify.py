@@ -231,8 +231,9 @@ class _Verifier:
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
                 if found.there is not None and not is_newer(there, watermark):
-                    detail = "" if found.entity.reading is Reading.SCAN else "the company has it"
-                    found.differences[record.id] = Difference(record.id, DifferenceKind.MISSING, about(there), detail)
+                    found.differences[record.id] = Difference(
+                        record.id, DifferenceKind.MISSING, about(there), "the company has it"
+                    )
                 continue
             found.looked_at.add(record.id)
             one = compared(ours, there, watermark)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 import anyio
@@ -38,17 +37,12 @@ from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, Reque
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
 from backfill.simulator.xml_form import in_json, in_xml
-from backfill.wire import Lane
 
 OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
 """What the gateway answers to OPTIONS: no word of other origins, so that no browser's script may call the API."""
 
 USER_GONE = Fault("120", "AuthorizationFailure", TokenState.USER_GONE.value, type="AuthorizationFault", status=401)
 """The user who connected the company lost access to it. It was seen with status 400, too."""
-
-
-Act = Callable[[list[str]], Awaitable[Answer]]
-"""Acts in the API's place, and names in the list what befell the call on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +137,20 @@ class Simulator:
         """One call of the token endpoint. `headers` have lower-case names."""
         return await self.visit(Call("", "POST", TOKEN_PATH, headers=headers, body=urlencode(form).encode()))
 
-    async def _served(
-        self, call: Call, back_s: float, act: Act | None = None, settings: SimulatorSettings | None = None
-    ) -> Answer:
-        """The doors, the act, the way back. `act` is another than the API's own, `settings` others than ours."""
+    async def _served(self, call: Call, back_s: float, strike: Strike | None = None) -> Answer:
+        """The doors, the act, the way back. With a strike, what is injected where the service acts is on the way."""
         at_s = anyio.current_time()
-        admission = self._admit(call, settings or self.settings)
+        admission = self._admit(call, self.settings if strike is None else strike.settings)
         self.log.arrive(call.realm_id, call.lane.value, at_s)
-        befell: list[str] = []
         try:
-            if admission.refusal is not None:
-                answer = admission.refusal
-            else:
+            answer = admission.refusal
+            if answer is None:
                 self._touch(call.realm_id)
-                answer = self._acted(call) if act is None else await act(befell)
-            answer = self._logged(call, admission, answer, at_s, befell)
+                if strike is None:
+                    answer = self._acted(call)
+                else:
+                    answer = await self.injections.befall(strike, self._act, at_gateway=False)
+            answer = self._logged(call, admission, answer, at_s, () if strike is None else strike.befell)
             await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
@@ -219,12 +212,7 @@ class Simulator:
         subject = Subject(call, realm_id=call.realm_id, app=app)
 
         async def enter(strike: Strike) -> Answer:
-            async def act(befell: list[str]) -> Answer:
-                befell.extend(strike.befell)
-                inside = replace(strike, befell=befell)
-                return await self.injections.befall(inside, self._act, at_gateway=False)
-
-            return await self._served(strike.call, back_s, act, strike.settings)
+            return await self._served(strike.call, back_s, strike)
 
         answer = await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
         return answer if "intuit_tid" in answer.headers else self.dressed(answer)
@@ -283,16 +271,7 @@ class Simulator:
             answer = replace(answer, body=body)
         if asks_invoice_links(call):
             answer = with_invoice_links(answer, call.origin, call.realm_id)
-        if not call.accepts_json:
-            answer = in_xml(answer)
-        return self._spoilt(answer) if call.lane is Lane.REPORT and answer.status == HTTPStatus.OK else answer
-
-    def _spoilt(self, answer: Answer) -> Answer:
-        """A good report, or by chance nothing of it, or half."""
-        share = self.settings.reports.spoilt
-        if not share or self._rng.random() >= share:
-            return answer
-        return replace(answer, body=answer.body[: len(answer.body) // 2] if self._rng.random() < 0.5 else b"")
+        return answer if call.accepts_json else in_xml(answer)
 
     def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
         """The answer with all its headers, under an id of its own where none is given."""

@@ -14,6 +14,7 @@ from backfill.simulator.acting import Acting
 from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
+from backfill.simulator.documented import TIMED_OUT
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.envelopes import JSON_OK, PACIFIC, XML, Answer, xml_fault
 from backfill.simulator.faults import Fault, FaultedError, no_resource
@@ -22,6 +23,7 @@ from backfill.simulator.reports.catalogue import REPORTS, Report
 from backfill.simulator.reports.chart import Chart
 from backfill.simulator.reports.filters import Sight, filter_of
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.layout import TooWideError
 from backfill.simulator.reports.nodes import Columns, Draft, MetaData, Rows, cut_after, every_row
 from backfill.simulator.reports.shelf import Shelf
 from backfill.simulator.reports.splits import Splits
@@ -31,24 +33,22 @@ from backfill.simulator.settings import ReportSettings
 OVERFLOW = "Unable to display more data. Please reduce the date range."
 """What a report that is too large says instead of the rest of it. Never translated, as far as anybody has seen."""
 
-TIMED_OUT = Fault("6002", "message=GatewayTimeout; errorCode=006002; statusCode=504", "", type="SERVICE", status=504)
-
 _ECHOED = ("customer", "vendor", "employee", "item", "class", "department")
 """Filters that the header repeats."""
 
 
 def report(acting: Acting) -> Answer:
     """The whole answer. Raises `FaultedError` for a report that there is not, and for parameters of no sense."""
-    wanted = _wanted(acting)
+    wanted, settings = _wanted(acting), acting.settings.reports
     inquiry = _inquiry(acting, wanted)
-    draft = wanted.make(inquiry)
-    settings = acting.settings.reports
+    try:
+        draft = wanted.make(inquiry)
+    except TooWideError:
+        return _timed_out(acting)
     cells = sum(1 for _ in every_row(draft.rows)) * draft.width
     work_s = (settings.base_s + cells * settings.cell_s * _width_factor(settings, draft.width)) / _scale(acting)
-    deadline_s = settings.deadline_s / _scale(acting)
-    if work_s > deadline_s:
-        fault = xml_fault(TIMED_OUT, acting.instant).replace(b"<Detail></Detail>", b"")
-        return Answer(504, fault, XML, code=TIMED_OUT.code, work_s=deadline_s)
+    if work_s > settings.deadline_s / _scale(acting):
+        return _timed_out(acting)
     rows = draft.rows
     if cells > settings.cells:
         rows = cut_after(rows, settings.cells // draft.width, OVERFLOW, draft.width)
@@ -62,6 +62,13 @@ def report(acting: Acting) -> Answer:
     if inquiry.modern and settings.lists == "bare":
         body = msgspec.json.encode(_bare(msgspec.json.decode(body)))
     return Answer(200, body, JSON_OK, rows=len(rows), work_s=work_s)
+
+
+def _timed_out(acting: Acting) -> Answer:
+    """What the gateway answers in the place of a report that takes too long, and when: at the deadline."""
+    # As was recorded of a report: without any detail.
+    body = xml_fault(replace(TIMED_OUT, detail=""), acting.instant).replace(b"<Detail></Detail>", b"")
+    return Answer(504, body, XML, code=TIMED_OUT.code, work_s=acting.settings.reports.deadline_s / _scale(acting))
 
 
 def _wanted(acting: Acting) -> Report:

@@ -21,15 +21,16 @@ from backfill.simulator.books.tally import Tally
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
-from backfill.simulator.company import first_ids, rate_key, sealed
+from backfill.simulator.company import rate_key
 from backfill.simulator.documents import Doc, cents, money
-from backfill.simulator.seed import purchases, sales, taxes
+from backfill.simulator.seed import purchases, sales, sample, taxes
 from backfill.simulator.seed.books import Books
 from backfill.simulator.seed.books import Party as Named
 from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.chart import CHART, account
 from backfill.simulator.seed.drafts import Draft, OpenItems
 from backfill.simulator.seed.draw import between, chance, pick
+from backfill.simulator.seed.ids import SownIds
 from backfill.simulator.seed.ledger import deposit, reimburse_charge
 from backfill.simulator.seed.plan import imports, plan
 from backfill.simulator.seed.profile import Profile
@@ -83,8 +84,6 @@ class Sower:
         self._tally = Tally(self._lists)
         self._accounts: dict[str, Draft] = {}
         self._items: dict[str, Draft] = {}
-        self._first_ids = first_ids()
-        self._next_ids = dict(self._first_ids)
         self._rows: dict[str, list[StoredObject | Draft]] = {entity: [] for entity in TRAITS}
         self._buried: dict[str, dict[str, int]] = {entity: {} for entity in TRAITS}
         self._invoices = OpenItems(_OPEN_LIMIT)
@@ -92,6 +91,8 @@ class Sower:
         self._undeposited: deque[Draft] = deque()
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
+        forms = sample.FORMS if profile.is_sample and profile.rows >= sample.WHOLE_ROWS else {}
+        self._ids = SownIds(forms)
 
     def sow(self) -> History:
         """The whole history."""
@@ -99,9 +100,10 @@ class Sower:
         self._open_books(counts)
         made = {entity: len(rows) for entity, rows in self._rows.items()}
         left = {entity: count - made[entity] for entity, count in counts.items()}
+        groups = [group for group in imports(self._plan) if group.rows <= left[group.entity]]
         # A day before the end, so that "now" is later than all.
         span = {"start_s": self._opened_s, "end_s": self._end_s - DAY_S}
-        for entity, created, imported in timeline(left, imports(self._plan), **span, rng=self._rng):
+        for entity, created, imported in timeline(left, groups, **span, rng=self._rng):
             self._enter(entity, created, imported=imported)
             if TRAITS[entity].deletable and self._happens(_DELETED, entity, _ALWAYS_DELETED):
                 self._bury(entity, created)
@@ -123,8 +125,11 @@ class Sower:
             self._add("TaxCode", taxes.word_code(word), start, object_id=word)
         first = {entity: counts.get(entity, 0) for entity in _OPENING}
         first["TaxCode"] -= len(words)
-        first |= {"Employee": 1, "Item": max(5, counts["Item"] // 2), "Vendor": max(2, counts["Vendor"] // 3)}
-        for entity, count in first.items():
+        people = [("Employee", 1), ("Vendor", max(2, counts["Vendor"] // 3))]
+        items = max(5, counts["Item"] // 2)
+        if self._profile.is_sample:
+            people, items = list(sample.people(counts)), min(counts["Item"], len(sample.ITEMS))
+        for entity, count in [*first.items(), *people, ("Item", items)]:
             for _ in range(count):
                 self._add(entity, self._build(entity, start), start)
         for number in range(counts.get("ExchangeRate", 0)):
@@ -135,10 +140,14 @@ class Sower:
 
     def _open_chart(self, count: int, created: int) -> None:
         above: dict[str, tuple[Doc, str]] = {}
-        for number, row in enumerate(CHART[:count]):
+        ids = sample.ACCOUNTS if self._profile.is_sample else {}
+        chart = [row for row in CHART if row.name in ids] if ids else CHART
+        for number, row in enumerate(chart[:count]):
             doc = account(row, 1000 + 10 * number, above.get(row.parent), self._profile.home.reference)
-            draft = self._add("Account", doc, created)
+            draft = self._add("Account", doc, created, object_id=str(ids[row.name]) if ids else "")
             above[row.name] = ({"value": draft.id}, doc["FullyQualifiedName"])
+        if ids:
+            self._ids.go_on_from("Account", sample.LAST_ACCOUNT + 1)
 
     def _build(self, entity: str, at_s: int) -> Doc:
         return BUILDERS[entity](self._books, self._rng, self._zone.date_text(at_s))
@@ -167,11 +176,8 @@ class Sower:
         doc = self._build(entity, dated)
         is_void = TRAITS[entity].voidable and chance(self._rng, _VOIDED)
         draft = self._add(entity, voided(doc) if is_void else doc, created, token=int(is_void))
-        match entity:
-            case "Purchase":
-                self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
-            case _:
-                pass
+        if entity == "Purchase":
+            self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
 
     def _charge(self, entity: str, created: int, dated: int) -> None:
         """An Invoice or Bill: it waits to be paid, unless it is voided or never will be."""
@@ -286,7 +292,7 @@ class Sower:
         """Enter a row, with later edits and deactivation by chance. Held ones are stored when they are settled."""
         rng, updated = self._rng, created
         rows = self._rows[entity]
-        object_id = object_id or self._next_id(entity)
+        object_id = object_id or self._ids.next(entity)
         if rng.random() < _EDITED:
             token += between(rng, 1, 3)
         if token:
@@ -301,7 +307,7 @@ class Sower:
         hold = hold or self._keep(draft)
         if entity in POSTINGS:
             self._post(draft)
-        rows.append(draft if hold else self._sealed(draft))
+        rows.append(draft if hold else draft.sealed(self._zone))
         return draft
 
     def _keep(self, draft: Draft) -> bool:
@@ -327,6 +333,8 @@ class Sower:
         expense = draft.entity == "Account" and draft.doc["AccountType"] == "Expense"
         if draft.entity not in _CAN_BE_INACTIVE and not expense:
             return
+        if self._profile.is_sample and draft.slot < sample.NAMED.get(draft.entity, 0):
+            return
         if draft.slot == _ALWAYS_INACTIVE or (draft.slot > _ALWAYS_INACTIVE and chance(self._rng, _INACTIVE)):
             draft.doc = deactivated(draft.entity, draft.doc)
             draft.token += 1
@@ -334,27 +342,10 @@ class Sower:
 
     def _bury(self, entity: str, created: int) -> None:
         deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
-        self._buried[entity][self._next_id(entity)] = deleted
-
-    def _next_id(self, entity: str) -> str:
-        """Use up the next Id of the entity's sequence."""
-        space = TRAITS[entity].id_space
-        self._next_ids[space] += 1
-        return str(self._next_ids[space] - 1)
+        self._buried[entity][self._ids.next_unclaimed(entity)] = deleted
 
     def _settle(self, draft: Draft) -> None:
-        self._rows[draft.entity][draft.slot] = self._sealed(draft)
-
-    def _sealed(self, draft: Draft) -> StoredObject:
-        return sealed(
-            draft.entity,
-            draft.id,
-            draft.doc,
-            created=draft.created,
-            updated=draft.updated,
-            sync_token=draft.token,
-            zone=self._zone,
-        )
+        self._rows[draft.entity][draft.slot] = draft.sealed(self._zone)
 
     def _balance(self) -> None:
         """Balances of accounts, customers (with those of their jobs) and vendors, and what is on hand."""
@@ -383,8 +374,8 @@ class Sower:
             copies=self._plan.copies,
             step_s=self._plan.step_s,
             opened_s=self._opened_s,
-            first_ids=self._first_ids,
-            id_steps={space: after - self._first_ids[space] for space, after in self._next_ids.items()},
+            first_ids=self._ids.first,
+            id_steps=self._ids.used,
             number_steps={entity: last - FIRST_NUMBER + 1 for entity, last in self._books.numbers.items()},
             stocked=frozenset(self._items),
         )
@@ -392,7 +383,7 @@ class Sower:
             entity: SownRows(
                 entity,
                 layout,
-                [self._sealed(row) if isinstance(row, Draft) else row for row in rows],
+                [row.sealed(self._zone) if isinstance(row, Draft) else row for row in rows],
                 buried=self._buried[entity],
                 single=extra if entity == "Estimate" else frozenset(),
                 offset_text=self._zone.text,
