@@ -16,6 +16,8 @@ from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
 from backfill.simulator.changes import deactivated
 from backfill.simulator.documents import decode
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.rows import FlaggedDeleted
 from tests.jobs.world import BEGIN, Tap, World, breaches, now
 
 pytestmark = pytest.mark.virtual
@@ -95,6 +97,21 @@ async def test_a_void_and_an_inactive_one_stay_rows() -> None:
     row = world.store.rows(world.realm, "Customer")[customer.id]
     assert row.deleted_at is None
     assert b'"Active":false' in row.doc.replace(b" ", b"")
+
+
+async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
+    """Seen of change data capture: whatever it says was deleted is asked for by its Id before it is marked."""
+    world = World(seed=6, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    flagged = company.table("Invoice").all()[:3]
+    for row in flagged:
+        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "flagged"})
+    company.delete("Invoice", company.table("Invoice").all()[5].id)
+    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    await resynced(world, BEGIN)
+    assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
 
 
 async def test_what_was_proven_after_the_outage_is_not_asked_for() -> None:
