@@ -8,7 +8,7 @@ row that the server itself cannot read: it fails every answer that would hold it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -72,35 +72,33 @@ async def _round(
                 else:
                     asked += [group[: len(group) // 2], group[len(group) // 2 :]]
                 continue
-            confirmed = await _confirm_deletes(work, group, answer)
+            doubted = await _said_to_be_deleted(work, group, answer)
             for entity in group:
                 page = answer.pages.get(entity.name)
                 if page is not None:
-                    settled = confirmed.get(entity, ())
-                    records = [record for record in page.records if not (record.deleted and record.id in settled)]
+                    asked_for = doubted.get(entity, ())
+                    records = [record for record in page.records if not (record.deleted and record.id in asked_for)]
                     landed = await work.land(entity, records, refusals=page.refusals, latest=True)
                     if landed.landed or landed.deleted or len(records) < len(page.records):
                         news = True
                         state.changed.add(entity.name)
                 state.watermarks[entity.name] = answer.server_time
             earliest = min(earliest or answer.server_time, answer.server_time)
+        # Once the answer's room is given back: these take their own, and nobody may wait for room while having some.
+        await mark_vanished_together(work, doubted)
     return news, earliest or since + OVERLAP
 
 
-async def _confirm_deletes(
+async def _said_to_be_deleted(
     work: RealmWork, entities: Sequence[Entity], answer: CdcAnswer
-) -> Mapping[Entity, Collection[str]]:
-    """Ask for what is said to be deleted and is held live, and mark what is not there: live objects were seen flagged.
-
-    Returns the Ids asked for: whatever came of it is landed.
-    """
+) -> Mapping[Entity, Sequence[str]]:
+    """What is held live and said to be deleted: asked for by Id before it is marked, for live ones were seen flagged."""
     doubted: dict[Entity, Sequence[str]] = {}
     for entity in entities:
         page = answer.pages.get(entity.name)
         stubs = {record.id for record in page.records if record.deleted} if page is not None else set()
         if stubs:
             doubted[entity] = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
-    await mark_vanished_together(work, doubted)
     return doubted
 
 

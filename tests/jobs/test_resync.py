@@ -114,6 +114,15 @@ async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
     assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
 
 
+async def test_room_for_one_answer_is_room_enough() -> None:
+    """Who waits for room gives back the answer that it holds first, or would wait for ever."""
+    world = World(seed=6, rows_min=1500, rows_max=1600, memory_bytes=1)
+    await world.extract()
+    await outage(world, days=3, changes=60)
+    with anyio.fail_after(DAY_S):
+        await resynced(world, BEGIN)
+
+
 async def test_what_was_proven_after_the_outage_is_not_asked_for() -> None:
     world = World(seed=2)
     await world.extract()
