@@ -92,7 +92,7 @@ async def _round(
 async def _said_to_be_deleted(
     work: RealmWork, entities: Sequence[Entity], answer: CdcAnswer
 ) -> Mapping[Entity, Sequence[str]]:
-    """What is held live and said to be deleted: asked for by Id before it is marked, for live ones were seen flagged."""
+    """What is held live and said to be deleted: asked for by Id before it is marked, for live ones were flagged so."""
     doubted: dict[Entity, Sequence[str]] = {}
     for entity in entities:
         page = answer.pages.get(entity.name)
