@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -23,7 +23,9 @@ from pydantic_core import ErrorDetails
 
 from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
+from backfill.jobs.load.work import LoadOptions, Mode
 from backfill.jobs.report_plan import TRAILING_PERIODS, ReportOptions
+from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE
@@ -92,6 +94,21 @@ class ExtractSection(_Section):
             return tuple(find_entity(name).name for name in value)
         except UsageError as error:
             raise ValueError(f"{error.message} {error.action}") from error
+
+
+class LoadSection(_Section):
+    """How rows are written into realms."""
+
+    mode: Mode = Mode.FASTEST
+    """`fastest`: all that the limits allow. `free`: single writes, which are not billed. `batch`: batches only."""
+    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Places. Each holds up to 2,000 rows without their payloads, about a megabyte."""
+    stop_at_rejected: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """A load stops when more than this share of its rows was rejected: then the mistake is in all of them."""
+    stop_of_rows: Annotated[int, Field(ge=1)] = 10_000
+    """The share is taken of at least so many rows, or of all, if they are fewer."""
+    allow_duplicate_numbers: bool = False
+    """Ask QuickBooks to take document numbers that are used already. Such rows go singly."""
 
 
 class MeteredSection(_Section):
@@ -206,6 +223,7 @@ class Settings(_Section):
     """Divides every limit's window, freeze and backoff, for rehearsals; refused against Intuit's own hosts."""
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
+    load: LoadSection = LoadSection()
     metered: MeteredSection = MeteredSection()
     call_log: CallLogSection = CallLogSection()
     reports: ReportsSection = ReportsSection()
@@ -252,6 +270,24 @@ class Settings(_Section):
     def costs(self) -> Costs:
         """What a run is to keep low, and what a call costs."""
         return Costs(optimise=self.extract.optimise, batch_counts_as=self.metered.counted_as)
+
+    def load_options(self, loads: Sequence[LoadId], *, mode: Mode, allow_duplicate_numbers: bool) -> LoadOptions:
+        """How the loads are written, within the limits."""
+        limits = self.pacing_limits()
+        return LoadOptions(
+            loads=loads,
+            mode=mode,
+            settled_s=limits.abandoned_s + limits.late_arrival_s,
+            allow_duplicate_numbers=allow_duplicate_numbers,
+            single_window=max(1, limits.request_permits - limits.batch_permits),
+            window_s=limits.window_s,
+            request_permits=limits.request_permits,
+        )
+
+    @property
+    def writes_to_production(self) -> bool:
+        """Whether what is written changes somebody's real books: then a realm must be armed first."""
+        return self.environment == "production"
 
     def pacing_limits(self) -> Limits:
         """The shipped limits with this configuration's overrides, scaled. Raises `UsageError` if they contradict."""

@@ -28,8 +28,8 @@ from tests.jobs.report_books import Books, Line, posted, said
 WALL_LIMIT_S = 900.0
 NINE_ROWS = 400
 """Objects of each of nine companies."""
-TENTH_ROWS = 20_000
-TENTH_CELLS = 2_000
+TENTH_ROWS = 100_000
+TENTH_CELLS = 1_300
 """The tenth company's cap: 400,000 would take a ledger a hundred times as large to need days."""
 SINCE = date(2026, 5, 21)
 

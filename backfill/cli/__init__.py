@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, realms
+from backfill.cli import keys, load, realms
 from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
@@ -31,6 +31,7 @@ app.command()(extract)
 app.command()(reports)
 app.command()(resync)
 app.command()(verify)
+app.add_typer(load.app, name="load")
 app.command()(rehearse)
 app.command()(status)
 app.command()(calls)

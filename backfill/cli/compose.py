@@ -19,7 +19,7 @@ from backfill.model import Lease, Secret
 from backfill.pacing.byte_budget import RealmRoom
 from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.retried import READING, Retried
+from backfill.pacing.retried import READING, Retried, RetryPolicy
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
@@ -124,7 +124,13 @@ async def logged_calls(settings: Settings, database: Database, observe: Observer
 
 @asynccontextmanager
 async def open_api(
-    settings: Settings, database: Database, vault: Vault, observe: Observer, metered: Meters
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    observe: Observer,
+    metered: Meters,
+    *,
+    policy: RetryPolicy = READING,
 ) -> AsyncIterator[WayToRealm]:
     """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up.
 
@@ -143,7 +149,7 @@ async def open_api(
             ledger=PostgresPermitLedger(database, HeldPermits),
             meters=metered,
             limits=settings.pacing_limits(),
-            policy=READING.scaled(settings.limits_scale),
+            policy=policy.scaled(settings.limits_scale),
             patience=patience,
             rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
             now=now,

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from backfill.config import Settings
     from backfill.jobs.verify import VerifyOptions
     from backfill.jobs.work import RealmWork
-    from backfill.model import Proof, Scan, Verdict
+    from backfill.model import Proof, Scan
     from backfill.store.postgres_store import PostgresStore
+    from backfill.verdict_model import Verdict
 
 
 def verify(

@@ -10,7 +10,8 @@ from html import escape
 
 import msgspec
 
-from backfill.model import Proof, RealmId, Verdict
+from backfill.model import Proof, RealmId
+from backfill.verdict_model import Verdict
 
 _DIFFERENCES_SHOWN = 200
 """Of one entity, on the page; the JSON has all of them."""

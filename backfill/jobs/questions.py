@@ -14,7 +14,7 @@ from typing import TypeVar
 import anyio
 
 from backfill.errors import Disposition, RequestError, UnreadableError
-from backfill.model import Period, RealmId, ReportDocument
+from backfill.model import RealmId
 from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
 from backfill.qbo.catalogue import Entity
@@ -22,6 +22,7 @@ from backfill.qbo.query import BATCH_ITEMS_MAX
 from backfill.qbo.report_answers import decode_report
 from backfill.qbo.report_calls import Parameters
 from backfill.qbo.reports import Report
+from backfill.report_model import Period, ReportDocument
 from backfill.wire import Request, Response, Transport
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from backfill.model import Figures, ReportDocument, ReportRow, RowType
 from backfill.qbo.report_columns import TOTAL, is_summed
 from backfill.qbo.reports import Kind, Report, Subject
+from backfill.report_model import Figures, ReportDocument, ReportRow, RowType
 
 _ZERO = Decimal(0)
 

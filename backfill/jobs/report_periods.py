@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
-from backfill.model import Period
+from backfill.report_model import Period
 
 MONTHS = 6
 """Intuit's own advice is to ask for no more than six months at a time ("Reports: best practices")."""

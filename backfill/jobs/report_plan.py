@@ -8,9 +8,10 @@ from datetime import date
 
 from backfill.jobs import report_periods
 from backfill.jobs.company_facts import CompanyFacts
-from backfill.model import ALWAYS, HeldReport, Period, RunId
+from backfill.model import RunId
 from backfill.qbo.report_calls import Parameters, parameters, said
-from backfill.qbo.reports import REPORTS, Basis, Dates, Kind, Report
+from backfill.qbo.reports import DAY_COLUMNS_MAX, REPORTS, Basis, Dates, Kind, Report
+from backfill.report_model import ALWAYS, HeldReport, Period
 
 TRAILING_PERIODS = 2
 """The period that is not over, and the one before: books are edited for some months."""
@@ -57,6 +58,11 @@ class Asked:
         """What the user knows it by."""
         basis = f" {self.basis}" if self.basis else ""
         return f"{self.report.name}{basis}{f' by {self.by}' if self.by else ''}"
+
+    @property
+    def days_max(self) -> int | None:
+        """The longest period that has all its columns; None: any has."""
+        return DAY_COLUMNS_MAX if self.by == "Days" else None
 
     @property
     def divisible(self) -> bool:

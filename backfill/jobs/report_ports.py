@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from backfill.model import Figures, HeldReport, Lease, RealmId, ReportDocument, ReportPart, RunId
+from backfill.model import Lease, RealmId, RunId
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportPart
 
 
 class ReportStore(Protocol):

@@ -21,8 +21,9 @@ from backfill.jobs import report_periods
 from backfill.jobs.company_facts import Account, CompanyFacts
 from backfill.jobs.report_figures import account, added, differing, together
 from backfill.jobs.report_plan import Asked, Planned, companion
-from backfill.model import Figures, HeldReport, Period, RunId
+from backfill.model import RunId
 from backfill.qbo.reports import Kind
+from backfill.report_model import Figures, HeldReport, Period
 
 _ZERO = Decimal(0)
 _NET_INCOME = "NetIncome"
@@ -93,12 +94,12 @@ def _stretches(evidence: Evidence) -> list[Stretch]:
 
 
 def _together(held: Sequence[HeldReport]) -> list[Stretch]:
-    def place(one: HeldReport) -> tuple[Period, Period]:
-        return one.part.dates, one.part.period
+    def place(one: HeldReport) -> tuple[Period, Period, str]:
+        return one.part.dates, one.part.period, one.part.parameters
 
     ordered = sorted(held, key=lambda one: (*place(one), one.part.number))
     found = []
-    for (dates, _), group in groupby(ordered, key=place):
+    for (dates, _, _), group in groupby(ordered, key=place):
         parts = list(group)
         if parts[-1].part.closes:
             found.append(Stretch(parts[-1], dates, together(part.figures for part in parts)))

@@ -28,9 +28,9 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
 from backfill.jobs.work import RealmWork
-from backfill.model import Period, ReportDocument, ReportPart, RowType
 from backfill.qbo.report_calls import Parameters, narrowed
 from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
+from backfill.report_model import Period, ReportDocument, ReportPart, RowType
 
 _ACCOUNTS_CHARS_MAX = 1_500
 """Of a list of Ids in a URL. The cap on a URL is not documented, and edges have refused 2 to 8 kB."""
@@ -94,7 +94,7 @@ class PeriodReader:
             return rest
         # What is dated long ago is next to nothing, however long it is: nothing known bounds it.
         known = self.size.days() if rest.end >= report_periods.LONG_AGO else None
-        bounds = [days for days in (most, known) if days is not None]
+        bounds = [days for days in (most, known, self.planned.asked.days_max) if days is not None]
         return report_periods.cut(rest, min([rest.days, *bounds]))[0]
 
     async def _tried(self, dates: Period) -> RequestError | None:

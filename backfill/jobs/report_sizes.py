@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from backfill.model import HeldReport
 from backfill.qbo.report_answers import CELLS_MAX
+from backfill.report_model import HeldReport
 
 _FILL = 0.8
 """How full an answer is meant to be: days differ, and one that runs over costs a call for nothing."""
@@ -14,8 +14,8 @@ _FILL = 0.8
 _FIRST_GUESS_BYTES = 1024 * 1024
 """Of a report that nothing is known of. One of half the cap's cells takes ten times as much."""
 
-_COPIES = 4
-"""An answer in hand is there as its bytes, as typed objects of about twice that, and as rows for Postgres."""
+_COPIES = 8
+"""Measured at its peak: a ledger of 12.6 MB and 48,000 rows takes 92 MB, as bytes, as typed objects, and as rows."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Size:
     def was_cut(self, days: int, *, cells: int) -> None:
         """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
         self.cells_max = max(1, min(self.cells_max, cells))
-        self.cells_a_day = max(self.cells_a_day, self._room_cells / max(1, days // 2))
+        self.cells_a_day = self._room_cells / max(1, days // 2)
 
     def took_too_long(self, days: int) -> None:
         """The server gave up, or sent nothing of use: cells do not tell how much it can do."""

@@ -11,9 +11,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import TypeAlias
 
-from backfill.model import ReportDocument, ReportRow, RowType
 from backfill.qbo.report_columns import TOTAL, home_key, is_summed
 from backfill.qbo.report_rows import GRAND_TOTAL
+from backfill.report_model import ReportDocument, ReportRow, RowType
 
 FAULTS_MAX = 20
 """Of one report. Who is told of twenty looks at the report."""
@@ -48,6 +48,9 @@ class _Check:
     def __init__(self, document: ReportDocument) -> None:
         self._rows = document.rows
         self._columns = _summed(document)
+        # A class or a customer has assets that another's debts have paid for: only all of them together balance.
+        balanced = {column.key for column in document.columns if column.key == TOTAL or column.starts is not None}
+        self._balanced = [key for key in self._columns if key in balanced or len(self._columns) == 1]
         self._across = [key for key in self._columns if key != TOTAL] if TOTAL in self._columns else []
         self._sums: dict[str, dict[str, Decimal]] = defaultdict(_nothing)
         """Path to what the rows at it and below it come to."""
@@ -78,7 +81,7 @@ class _Check:
         yield from _formulas(self._groups, self._columns)
         if all(group in self._groups for group in _BALANCED):
             assets, owed = (self._groups[group] for group in _BALANCED)
-            yield from _differences("assets against liabilities and equity", assets, owed, self._columns)
+            yield from _differences("assets against liabilities and equity", assets, owed, self._balanced)
         for sides in _SIDES:
             if set(sides) <= set(self._columns):
                 debits, credits_ = (_one(self._all, side) for side in sides)

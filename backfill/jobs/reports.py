@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -16,13 +16,16 @@ from backfill import events
 from backfill.errors import BackfillError, Disposition, FaultError, StoppedError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.report_begin import first_day
 from backfill.jobs.report_plan import Asked, Planned, ReportOptions, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
 from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
 from backfill.jobs.work import RealmWork
-from backfill.model import HeldReport, Period, Proof, Scan
+from backfill.model import Proof, Scan
+from backfill.qbo.reports import Report
+from backfill.report_model import HeldReport, Period
 
 _REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
 """Faults of the whole realm. What stays after all retries may be this one report's: the others are asked for."""
@@ -55,6 +58,8 @@ async def read_reports(
     Raises `StoppedError` between two answers when asked to stop, `LeaseLostError`, and `RequestError` for what concerns
     the whole realm.
     """
+    if options.first is None:
+        facts = replace(facts, first_date=await first_day(work, facts, months=options.period_months))
     asked = what_to_ask(options, facts)
     held: dict[tuple[str, str], list[HeldReport]] = defaultdict(list)
     for one in await reports.held_reports(work.realm_id):
@@ -182,6 +187,8 @@ class _Job:
                 break
             await self.read(gaps)
         proofs = [self._proof(reading, some) for reading, some in found if not reading.asked.last_only or some]
+        country = self._facts.country
+        proofs += [_not_there(report, country) for report in self._options.reports if not report.offered_in(country)]
         for proof in proofs:
             self._work.observe(
                 events.EntityProven(
@@ -234,6 +241,11 @@ class _Job:
             watermark=self._facts.server_time,
             reason="; ".join(reasons[:_REASONS_MAX]) + more,
         )
+
+
+def _not_there(report: Report, country: str) -> Proof:
+    """The proof of a report that companies of the country do not have: it is not asked for."""
+    return Proof(report.name, True, f"not offered in {country}", 0, 0, 0, None)
 
 
 def _unread(asked: Asked, refusal: FaultError) -> Proof:

@@ -18,9 +18,10 @@ from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, postings
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Difference, DifferenceKind, Period, ReportDocument, RowType, Verdict
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
+from backfill.report_model import Period, ReportDocument, RowType
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
 
 TRIAL_BALANCE = "TrialBalance"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from backfill.jobs.verify import VerifyOptions, repair_realm, verify_realm
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import RealmWork
-from backfill.model import Verdict
+from backfill.verdict_model import Verdict
 
 
 async def verified_realm(

@@ -22,10 +22,11 @@ from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Difference, DifferenceKind, Record, Verdict
+from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
 
 IDS_PER_STATEMENT = 30
 """Documents of one entity in a batch: thirty times thirty stay below the thousand objects that an answer holds."""

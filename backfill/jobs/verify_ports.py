@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from backfill.model import Lease, Proof, RealmId, RunId, Verdict
+from backfill.model import Lease, Proof, RealmId, RunId
+from backfill.verdict_model import Verdict
 
 
 class VerificationStore(Protocol):

@@ -13,10 +13,11 @@ from backfill.wire import Lane, Request
 _ASKED_CHARS_MAX = 300
 """Enough of a statement to recognise it; an IN list may hold a thousand Ids."""
 
-_REPORT_WORDS = ("start_date", "end_date", "report_date", "accounting_method", "summarize_column_by", "account")
-"""What tells one question for a report from another."""
 _SAID_CHARS_MAX = 4000
 """Of what the other side said, in one message. The longest fault recorded has 2 kB; anything may be said."""
+
+_REPORT_WORDS = ("start_date", "end_date", "report_date", "accounting_method", "summarize_column_by", "account")
+"""What tells one question for a report from another."""
 
 _ITEM_KEY = b'"bId"'
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from backfill.errors import TooLargeError
-from backfill.model import ReportDocument
 from backfill.qbo.envelopes import parse
 from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
 from backfill.qbo.report_columns import columns
 from backfill.qbo.report_rows import Flattener
 from backfill.qbo.report_shape import DECODER, Report, Row, cells_of, columns_of, rows_of
 from backfill.qbo.reports import Report as ReportKind
+from backfill.report_model import ReportDocument
 from backfill.wire import Request, Response
 
 CELLS_MAX = 400_000

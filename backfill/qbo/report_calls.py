@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backfill.model import Period, RealmId
+from backfill.model import RealmId
 from backfill.qbo.query import MINOR_VERSION
 from backfill.qbo.report_columns import home_key
 from backfill.qbo.reports import Basis, Dates, Report
+from backfill.report_model import Period
 from backfill.wire import Lane, Request
 
 Parameters = tuple[tuple[str, str], ...]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 
-from backfill.model import ReportColumn
 from backfill.qbo.report_shape import Column, columns_of, named
 from backfill.qbo.reports import Report
+from backfill.report_model import ReportColumn
 
 _GENERIC = {
     "account", "class", "customer", "department", "employee", "money", "numeric", "percent", "productsandservice",

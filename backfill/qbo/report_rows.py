@@ -15,10 +15,10 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from backfill.model import ReportColumn, ReportRow, RowType
 from backfill.qbo.report_columns import is_number
 from backfill.qbo.report_shape import Cell, Row, cells_of, rows_of
 from backfill.qbo.reports import Report, Subject
+from backfill.report_model import ReportColumn, ReportRow, RowType
 
 GRAND_TOTAL = "GrandTotal"
 """The group of the row that sums up all others."""

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import partial
 from types import MappingProxyType
 
 from backfill.errors import UsageError
@@ -79,6 +80,9 @@ SUMMARIES = (
 )
 """What `summarize_column_by` knows."""
 
+DAY_COLUMNS_MAX = 100
+"""Of more days the newer service makes one column called "Others" ("Reports API changes", 2026-03-30)."""
+
 IDENTITY_COLUMNS = ("tx_date", "txn_type", "doc_num", "name", "account_name")
 """Columns that say which row it is. Where a day has to be read in several sets of columns, each set has these."""
 
@@ -125,33 +129,21 @@ class Report:
         return not (self.countries and country) or country[:2].upper() in self.countries
 
 
-def _flow(name: str, **more: object) -> Report:
-    return Report(name=name, kind=Kind.FLOW, **more)  # type: ignore[arg-type]  # the keywords are Report's own
-
-
-def _as_of(name: str, **more: object) -> Report:
-    return Report(name=name, kind=Kind.AS_OF, **more)  # type: ignore[arg-type]  # as above
-
-
-def _aging(name: str, **more: object) -> Report:
-    return Report(name=name, kind=Kind.AGING, dates=Dates.REPORT_DATE, subject=Subject.NAME, **more)  # type: ignore[arg-type]  # as above
-
-
-def _list(name: str, **more: object) -> Report:
-    return Report(name=name, kind=Kind.LIST, **more)  # type: ignore[arg-type]  # as above
-
+_flow = partial(Report, kind=Kind.FLOW)
+_sales = partial(_flow, based=True, by=True)
+_list = partial(Report, kind=Kind.LIST)
+_as_of = partial(Report, kind=Kind.AS_OF)
+_balance = partial(_as_of, subject=Subject.NAME, dates=Dates.REPORT_DATE, based=True)
+_aging = partial(Report, kind=Kind.AGING, subject=Subject.NAME, dates=Dates.REPORT_DATE)
 
 _FRANCE = frozenset({"FR"})
 _AUSTRALIA = frozenset({"AU"})
 _AGES = ("current", "1-30", "31-60", "61-90", "91+", "total")
 """Our own keys for the five ages that QuickBooks shows unless told otherwise, where the answer has none."""
 
-_BALANCE = {"subject": Subject.NAME, "dates": Dates.REPORT_DATE, "based": True}
-_SALES = {"based": True, "by": True}
-
 _ROWS: tuple[Report, ...] = (
     _flow(
-        "ProfitAndLoss",
+        name="ProfitAndLoss",
         subject=Subject.ACCOUNT,
         based=True,
         by=True,
@@ -159,24 +151,24 @@ _ROWS: tuple[Report, ...] = (
         ties_to="BalanceSheet",
     ),
     _flow(
-        "ProfitAndLossDetail",
+        name="ProfitAndLossDetail",
         subject=Subject.ACCOUNT,
         based=True,
         columns=_LEDGER,
         by_account=True,
         ties_to="BalanceSheet",
     ),
-    _as_of("BalanceSheet", subject=Subject.ACCOUNT, based=True, by=True, shown=("account", "total")),
-    _flow("CashFlow", subject=Subject.ACCOUNT, by=True, shown=("account", "total")),
+    _as_of(name="BalanceSheet", subject=Subject.ACCOUNT, based=True, by=True, shown=("account", "total")),
+    _flow(name="CashFlow", subject=Subject.ACCOUNT, by=True, shown=("account", "total")),
     _as_of(
-        "TrialBalance",
+        name="TrialBalance",
         subject=Subject.ACCOUNT,
         based=True,
         shown=("account", "debit", "credit"),
         ties_to="BalanceSheet",
     ),
     _flow(
-        "GeneralLedger",
+        name="GeneralLedger",
         subject=Subject.ACCOUNT,
         based=True,
         columns=_LEDGER,
@@ -184,45 +176,42 @@ _ROWS: tuple[Report, ...] = (
         ledger=True,
         ties_to="BalanceSheet",
     ),
-    _list(
-        "JournalReport",
-        columns=(*_ENTRY, "account_name", "debt_amt", "credit_amt"),
-        totalled=False,
-    ),
-    _list("TransactionList", columns=(*_TRANSACTIONS, "subt_nat_amount"), totalled=False),
-    _list("TransactionListByCustomer", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
-    _list("TransactionListByVendor", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
-    _list("TransactionListWithSplits", columns=(*_ENTRY, "account_name", "subt_nat_amount"), totalled=False),
-    _list("AccountList", dates=Dates.NONE, subject=Subject.ACCOUNT, totalled=False),
-    _aging("AgedReceivables", shown=("customer", *_AGES)),
-    _aging("AgedReceivableDetail", columns=(*_OPEN_ITEMS, "cust_name", "due_date", "subt_amount", "subt_open_bal")),
-    _aging("AgedPayables", shown=("vendor", *_AGES)),
+    _list(name="JournalReport", columns=(*_ENTRY, "account_name", "debt_amt", "credit_amt"), totalled=False),
+    _list(name="TransactionList", columns=(*_TRANSACTIONS, "subt_nat_amount"), totalled=False),
+    _list(name="TransactionListByCustomer", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
+    _list(name="TransactionListByVendor", subject=Subject.NAME, columns=(*_TRANSACTIONS, "subt_nat_amount")),
+    _list(name="TransactionListWithSplits", columns=(*_ENTRY, "account_name", "subt_nat_amount"), totalled=False),
+    _list(name="AccountList", dates=Dates.NONE, subject=Subject.ACCOUNT, totalled=False),
+    _aging(name="AgedReceivables", shown=("customer", *_AGES)),
     _aging(
-        "AgedPayableDetail", columns=(*_OPEN_ITEMS, "vend_name", "due_date", "past_due", "subt_amount", "subt_open_bal")
+        name="AgedReceivableDetail", columns=(*_OPEN_ITEMS, "cust_name", "due_date", "subt_amount", "subt_open_bal")
     ),
-    _as_of("CustomerBalance", shown=("customer", "total"), **_BALANCE),
-    _as_of(
-        "CustomerBalanceDetail",
+    _aging(name="AgedPayables", shown=("vendor", *_AGES)),
+    _aging(
+        name="AgedPayableDetail",
+        columns=(*_OPEN_ITEMS, "vend_name", "due_date", "past_due", "subt_amount", "subt_open_bal"),
+    ),
+    _balance(name="CustomerBalance", shown=("customer", "total")),
+    _balance(
+        name="CustomerBalanceDetail",
         columns=(*_OPEN_ITEMS, "due_date", "subt_amount", "subt_open_bal", "rbal_open_bal"),
-        **_BALANCE,
     ),
-    _flow("CustomerIncome", subject=Subject.NAME, **_SALES),
-    _flow("CustomerSales", subject=Subject.NAME, **_SALES),
-    _as_of("VendorBalance", shown=("vendor", "total"), **_BALANCE),
-    _as_of(
-        "VendorBalanceDetail",
+    _sales(name="CustomerIncome", subject=Subject.NAME),
+    _sales(name="CustomerSales", subject=Subject.NAME),
+    _balance(name="VendorBalance", shown=("vendor", "total")),
+    _balance(
+        name="VendorBalanceDetail",
         columns=(*_OPEN_ITEMS, "due_date", "subt_amount", "subt_open_bal", "rbal_open_bal"),
-        **_BALANCE,
     ),
-    _flow("VendorExpenses", subject=Subject.NAME, **_SALES),
-    _flow("ItemSales", subject=Subject.ITEM, **_SALES),
-    _flow("DepartmentSales", **_SALES),
-    _flow("ClassSales", **_SALES),
-    _as_of("InventoryValuationSummary", dates=Dates.REPORT_DATE, subject=Subject.ITEM),
-    _list("InventoryValuationDetail", subject=Subject.ITEM, totalled=False),
-    _flow("TaxSummary", based=True, totalled=False),
+    _sales(name="VendorExpenses", subject=Subject.NAME),
+    _sales(name="ItemSales", subject=Subject.ITEM),
+    _sales(name="DepartmentSales"),
+    _sales(name="ClassSales"),
+    _as_of(name="InventoryValuationSummary", dates=Dates.REPORT_DATE, subject=Subject.ITEM),
+    _list(name="InventoryValuationDetail", subject=Subject.ITEM, totalled=False),
+    _flow(name="TaxSummary", based=True, totalled=False),
     _flow(
-        "GeneralLedgerFR",
+        name="GeneralLedgerFR",
         subject=Subject.ACCOUNT,
         based=True,
         columns=_LEDGER,
@@ -230,10 +219,10 @@ _ROWS: tuple[Report, ...] = (
         ledger=True,
         countries=_FRANCE,
     ),
-    _as_of("TrialBalanceFR", subject=Subject.ACCOUNT, based=True, countries=_FRANCE),
-    _list("JournalReportFR", totalled=False, countries=_FRANCE),
-    _list("FECReport", totalled=False, countries=_FRANCE),
-    _flow("BAS", totalled=False, countries=_AUSTRALIA),
+    _as_of(name="TrialBalanceFR", subject=Subject.ACCOUNT, based=True, countries=_FRANCE),
+    _list(name="JournalReportFR", totalled=False, countries=_FRANCE),
+    _list(name="FECReport", totalled=False, countries=_FRANCE),
+    _flow(name="BAS", totalled=False, countries=_AUSTRALIA),
 )
 
 REPORTS: Mapping[str, Report] = MappingProxyType({row.name: row for row in _ROWS})

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import anyio.lowlevel
 from msgspec import structs
 
-from backfill.model import Figures, HeldReport, Lease, RealmId, ReportDocument, ReportPart, RunId
+from backfill.model import Lease, RealmId, RunId
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportPart
 from backfill.store.memory_store import MemoryStore
 
 

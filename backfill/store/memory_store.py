@@ -162,7 +162,7 @@ class MemoryStore:
         return (realm.epoch, realm.owner) == (lease.epoch, lease.owner)
 
     def require(self, lease: Lease) -> None:
-        """Raises `LeaseLostError` unless the lease still holds."""
+        """Raises LeaseLostError if the lease does not hold any more: the fence of what stands beside this store."""
         self._fenced(lease)
 
     def _fenced(self, lease: Lease) -> _Realm:

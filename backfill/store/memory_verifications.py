@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import anyio.lowlevel
 
-from backfill.model import Lease, Proof, RealmId, RunId, Verdict
+from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.store.memory_store import MemoryStore
+from backfill.verdict_model import Verdict
 
 
 class MemoryVerifications:

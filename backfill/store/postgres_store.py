@@ -8,22 +8,18 @@ from datetime import datetime
 from backfill.model import (
     Checkpoint,
     Expected,
-    Figures,
     Held,
-    HeldReport,
     Landed,
     Lease,
     Proof,
     RealmId,
     Record,
     Refusal,
-    ReportDocument,
-    ReportPart,
     RunId,
     Scan,
     Slice,
-    Verdict,
 )
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportPart
 from backfill.store.database import Database
 from backfill.store.landing import Landing
 from backfill.store.leases import DEFAULT_LEASE_S, Leases
@@ -31,6 +27,7 @@ from backfill.store.owners import Owner
 from backfill.store.reports import Reports
 from backfill.store.scans import Scans
 from backfill.store.verifications import Verifications
+from backfill.verdict_model import Verdict
 
 
 class PostgresStore:

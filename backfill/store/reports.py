@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from isal import igzip
 
-from backfill.model import (
-    Figures,
-    HeldReport,
-    Lease,
-    Period,
-    RealmId,
-    ReportDocument,
-    ReportPart,
-    ReportRow,
-    RunId,
-)
+from backfill.model import Lease, RealmId, RunId
+from backfill.report_model import Figures, HeldReport, Period, ReportDocument, ReportPart, ReportRow
 from backfill.store.database import Database
 from backfill.store.landing import FENCE
 from backfill.store.leases import lease_lost

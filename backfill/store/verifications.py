@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backfill.model import Lease, RealmId, RunId, Verdict
+from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.landing import FENCE
 from backfill.store.leases import lease_lost
 from backfill.store.reports import encoded, storable
+from backfill.verdict_model import Verdict
 
 DOCUMENTS = """
 SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL

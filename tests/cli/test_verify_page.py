@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from backfill.cli.verify_page import RealmPage, page_as_html, page_as_json
-from backfill.model import Difference, DifferenceKind, Proof, RealmId, Verdict
+from backfill.model import Proof, RealmId
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"

@@ -10,7 +10,8 @@ from backfill.jobs.fleet import FleetResult
 from backfill.jobs.report_plan import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof, RealmId, RowType, RunId, Scan
+from backfill.model import Proof, RealmId, RunId, Scan
+from backfill.report_model import RowType
 from backfill.simulator.books.daybook import START
 from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.company import Company

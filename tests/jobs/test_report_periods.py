@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.jobs.report_periods import after, cut, fiscal_year_start, follows, missing, planned, tiling, within
-from backfill.model import Period
+from backfill.report_model import Period
 
 days = st.dates(date(1985, 1, 1), date(2035, 12, 31))
 

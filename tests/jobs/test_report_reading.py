@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from backfill.errors import UnansweredError
-from backfill.model import RowType
+from backfill.report_model import RowType
 from backfill.wire import Request, Response
 from tests.jobs.ledger_company import LedgerCompany, Transaction, timed_out, transaction
 from tests.jobs.report_world import ReportWorld, asking, history, postings
@@ -151,7 +151,7 @@ async def test_bad_luck_at_a_day_is_tried_again(times: int) -> None:
     refusals = [timed_out()] * times
 
     def unlucky(request: Request) -> Response | None:
-        return refusals.pop() if request.path == "/reports/BalanceSheet" and refusals else None
+        return refusals.pop() if dict(request.params).get("end_date") == "2026-11-20" and refusals else None
 
     company.before = unlucky
     world = ReportWorld(company)
@@ -200,7 +200,7 @@ async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading() -
     world = ReportWorld(company)
 
     def silent(request: Request) -> None:
-        if request.path.startswith("/reports/"):
+        if request.path == "/reports/ProfitAndLoss":
             raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
 
     company.before = silent

@@ -265,6 +265,15 @@ async def test_reports_of_other_countries_are_not_asked_for() -> None:
     world = ReportWorld(LedgerCompany(history("2026-10-01", "2026-11-01")))
     await world.read(asking("BAS", "FECReport", "ProfitAndLoss"))
     assert {call["report"] for call in world.calls} == {"ProfitAndLoss", "BalanceSheet"}
+    assert world.proof("BAS").method == "not offered in US"
+
+
+async def test_columns_by_day_are_asked_for_as_many_as_there_can_be() -> None:
+    """Of more than a hundred days the newer service puts the rest into one column."""
+    world = ReportWorld(LedgerCompany(history("2026-01-05", "2026-11-01")))
+    assert (await world.read(asking("ProfitAndLoss", by=("Days",)))).troubles == []
+    days = sorted(one.held.part.dates.days for one in world.landed("ProfitAndLoss"))
+    assert days == [71, 72, 90, 91]
 
 
 async def test_a_company_without_transactions() -> None:

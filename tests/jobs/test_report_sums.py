@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from backfill.jobs.report_sums import FAULTS_MAX, wrong_sums
-from backfill.model import ReportColumn, ReportDocument, ReportRow, RowType
+from backfill.report_model import ReportColumn, ReportDocument, ReportRow, RowType
 
 MONEY = (ReportColumn("account", "Account"), ReportColumn("total", "Money"))
 
@@ -89,6 +89,18 @@ def test_assets_are_what_is_owed_and_owned() -> None:
     assert wrong_sums(document(*sides)) == []
     sides[1] = total("L", "8", "TotalLiabilitiesAndEquity")
     assert "assets against" in wrong_sums(document(*sides))[0]
+
+
+def test_a_class_by_itself_need_not_balance() -> None:
+    columns = (ReportColumn("account", "Account"), *(ReportColumn(key, "Money") for key in ("7", "8", "total")))
+    assets = row(RowType.SUMMARY, "TotalAssets", "TotalAssets", **{"7": "5", "8": "4", "total": "9"})
+    owed = {"7": "4", "8": "5", "total": "9"}
+    whole = row(RowType.SUMMARY, "L", "TotalLiabilitiesAndEquity", **owed)
+    assert wrong_sums(document(assets, whole, columns=columns)) == []
+    wrong = row(RowType.SUMMARY, "L", "TotalLiabilitiesAndEquity", **{**owed, "8": "6", "total": "10"})
+    assert wrong_sums(document(assets, wrong, columns=columns)) == [
+        "assets against liabilities and equity, column total: the rows add up to 9, the total says 10"
+    ]
 
 
 @pytest.mark.parametrize("sides", [("debit", "credit"), ("debt_amt", "credit_amt")])

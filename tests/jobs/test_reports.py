@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from backfill.model import ReportPart, ReportRow
 from backfill.qbo.reports import Basis
-from tests.jobs.ledger_company import ACCOUNTS, SIGN, LedgerCompany
+from backfill.report_model import ReportPart, ReportRow
+from backfill.wire import Request
+from tests.jobs.ledger_company import ACCOUNTS, SIGN, LedgerCompany, transaction
 from tests.jobs.report_world import REALM, ReportWorld, asking, history, postings
 
 pytestmark = pytest.mark.virtual
@@ -41,7 +42,7 @@ async def test_ten_years_are_whole_and_proven(modern: bool, resets: bool, fiscal
     assert world.proof("GeneralLedger accrual").counted == 21
     assert world.proof("ProfitAndLoss cash").landed_live == 21
     assert len(world.calls) == 3 * 2 * 21, "one call a period"
-    assert len(company.asked) == len(world.calls) + 1, "and one for the company's facts"
+    assert len(company.asked) == len(world.calls) + 2, "and one for the company's facts, one for where its books begin"
     first = {"January": "2016-07-01", "April": "2016-10-01"}[fiscal_month]
     assert world.dates("BalanceSheet")[0].startswith(first)
     assert world.dates("BalanceSheet")[-1].endswith("..2026-11-20")
@@ -64,3 +65,30 @@ def untitled(part: ReportPart, row: ReportRow) -> tuple[object, ...]:
         key: value for key, value in row.cells.items() if key not in {"account", "account_type", "txn_type", "name"}
     }
     return part, structs.replace(row, cells=cells, label="")
+
+
+@pytest.mark.parametrize(
+    ("first", "begins", "looks"),
+    [
+        ("2020-01-05", "2020-01-01", 1),
+        ("2019-08-05", "2019-07-01", 3),
+        ("2018-03-05", "2018-01-01", 4),
+        ("2001-03-05", "2001-01-01", 12),
+        ("1985-01-05", "1900-01-01", 7),
+    ],
+)
+async def test_what_is_in_the_books_and_no_transaction_is_read_too(first: str, begins: str, looks: int) -> None:
+    """Stock that items began with is in reports alone: no query says that the books begin before the transactions."""
+    seen = history("2020-02-01", "2026-11-01")
+    company = LedgerCompany(seen)
+    world = ReportWorld(company)
+
+    def hidden(request: Request) -> None:
+        company.transactions = seen if request.path == "/batch" else [transaction(1, first, "35", "34", "70.00"), *seen]
+
+    company.before = hidden
+    assert (await world.read(asking("GeneralLedger"))).troubles == []
+    assert postings(world.landed("GeneralLedger")) == posted(company)
+    assert world.dates("GeneralLedger")[0].startswith(begins)
+    sheets = [request for request in company.asked if request.path == "/reports/BalanceSheet"]
+    assert len(sheets) == looks + 1, "and the one to prove by"

@@ -13,10 +13,11 @@ from backfill.jobs.equality import about, compared
 from backfill.jobs.verified import verified_realm
 from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
-from backfill.model import DifferenceKind, Proof, RunId, Scan, Verdict
+from backfill.model import Proof, RunId, Scan
 from backfill.simulator.documents import decode
 from backfill.store.memory_rows import Row
 from backfill.store.memory_verifications import MemoryVerifications
+from backfill.verdict_model import DifferenceKind, Verdict
 from tests.jobs.world import BEGIN, World
 
 Named = set[tuple[str, str, DifferenceKind]]

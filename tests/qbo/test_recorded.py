@@ -14,13 +14,14 @@ import pytest
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.report_figures import figures
 from backfill.jobs.report_sums import wrong_sums
-from backfill.model import Period, RealmId, RowType
+from backfill.model import RealmId
 from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import Page, Written
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.checked import check
 from backfill.qbo.report_answers import decode_report
 from backfill.qbo.reports import REPORTS
+from backfill.report_model import Period, RowType
 from backfill.wire import Response
 
 ASKED = calls.query(RealmId("4620816365"), "SELECT * FROM Something")

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.errors import Disposition, FaultError, RequestError, TooLargeError, UnreadableError
-from backfill.model import Period, RealmId, ReportDocument, RowType
+from backfill.model import RealmId
 from backfill.qbo.checked import check
 from backfill.qbo.report_answers import CELLS_MAX, decode_report
 from backfill.qbo.report_calls import call
 from backfill.qbo.reports import REPORTS
+from backfill.report_model import Period, ReportDocument, RowType
 from backfill.wire import Response
 
 CUT = "Unable to display more data. Please reduce the date range."

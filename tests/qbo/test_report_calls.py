@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from backfill.model import ALWAYS, Period, RealmId
+from backfill.model import RealmId
 from backfill.qbo.report_calls import call, narrowed, parameters, said
 from backfill.qbo.reports import REPORTS, Basis
+from backfill.report_model import ALWAYS, Period
 from backfill.wire import Lane
 
 REALM = RealmId("9130350000000000001")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from backfill.model import Figures, ReportRow, RowType
+from backfill.report_model import Figures, ReportRow, RowType
 from backfill.store.database import Database
 from backfill.store.reports import Reports
 from tests.store.scene import REALM, Work

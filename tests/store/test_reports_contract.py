@@ -11,18 +11,17 @@ import pytest
 
 from backfill.errors import LeaseLostError
 from backfill.jobs.report_ports import ReportStore
-from backfill.model import (
+from backfill.model import Lease, RunId
+from backfill.report_model import (
     ALWAYS,
     Figures,
     HeldReport,
-    Lease,
     Period,
     ReportColumn,
     ReportDocument,
     ReportPart,
     ReportRow,
     RowType,
-    RunId,
 )
 from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore

@@ -9,9 +9,10 @@ import pytest
 
 from backfill.errors import LeaseLostError
 from backfill.jobs.verify_ports import VerificationStore
-from backfill.model import Difference, DifferenceKind, Lease, Verdict
+from backfill.model import Lease
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_verifications import MemoryVerifications
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
 from tests.postgres import PostgresServer
 from tests.store import contract
 from tests.store.contract import Subject, canonical
