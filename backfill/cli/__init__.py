@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, realms
+from backfill.cli import keys, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
@@ -24,6 +24,7 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

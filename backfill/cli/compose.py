@@ -23,7 +23,7 @@ from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
-from backfill.pacing.retried import READING, Retried
+from backfill.pacing.retried import READING, Retried, RetryPolicy
 from backfill.qbo.auth import Authorized, Prepared
 from backfill.qbo.checked import Checked
 from backfill.qbo.envelopes import redacted
@@ -134,14 +134,20 @@ async def logged_calls(settings: Settings, database: Database, observe: Observer
 
 @asynccontextmanager
 async def open_api(
-    settings: Settings, database: Database, vault: Vault, observe: Observer, metered: Meters
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    observe: Observer,
+    metered: Meters,
+    *,
+    policy: RetryPolicy = READING,
 ) -> AsyncIterator[WayToRealm]:
     """The way to Intuit, or to what stands in for it. Each realm's budget begins with what the last one used up.
 
     Whatever goes this way is in the call log.
     """
     limits = settings.pacing_limits()
-    policy = READING.scaled(settings.limits_scale)
+    policy = policy.scaled(settings.limits_scale)
     patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
     # Jitter only has to differ between processes; nothing secret is drawn from it.
     rng = random.Random()  # noqa: S311

@@ -1,0 +1,127 @@
+"""One run over many realms, put together: the way to Intuit, the fleet, progress, a stop, the month's cap."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import anyio
+
+from backfill import events
+from backfill.cli.compose import WayToRealm, open_api
+from backfill.cli.progress import Progress
+from backfill.cli.stopping import Stopping, until_stopped
+from backfill.cli.tally import RATE_WINDOW_S, Tally
+from backfill.config import Settings
+from backfill.jobs.beside import beside
+from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, Trouble, work_realms
+from backfill.jobs.ports import Store
+from backfill.jobs.turns import Turn
+from backfill.model import Lease, Realm, RealmId, RunId
+from backfill.pacing.metering import Meters
+from backfill.pacing.retried import READING, RetryPolicy
+from backfill.store.database import Database
+from backfill.store.runs import Runs
+from backfill.store.tokens import TokenVault
+
+CALL_S = 3600.0
+"""Bound on one question with all its waits: a realm whose limits others use up may keep it waiting for long."""
+
+TurnJob = Callable[[Lease, Turn, WayToRealm, Callable[[], bool]], Awaitable[RealmOutcome]]
+"""A realm's turn: its lease, its place, its way to Intuit, and whether the run was asked to stop."""
+
+
+class FleetRun:
+    """What the realms of one run share, whatever is done with them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        run_id: RunId,
+        realms: Sequence[Realm],
+        metered: Meters,
+        *,
+        title: str,
+        realms_at_once: int,
+        wait: bool,
+        policy: RetryPolicy = READING,
+    ) -> None:
+        self.run_id = run_id
+        self.meters = metered
+        self.tally = Tally(anyio.current_time, len(realms), window_s=RATE_WINDOW_S / settings.limits_scale)
+        self._settings = settings
+        self._store = store
+        self._title = f"{title}, run {run_id}"
+        self._policy = policy
+        self._options = FleetOptions(
+            realms_at_once=realms_at_once, lease_renewal_s=settings.postgres.lease_s / 3, wait_for_lease=wait
+        )
+        self.weights = {realm.realm_id: realm.weight for realm in realms}
+        """Of realms that join later, too: whoever brings them says it here."""
+        self._turns: dict[RealmId, Turn] = {}
+        self._started_at = anyio.current_time()
+
+    def elapsed_s(self) -> float:
+        return anyio.current_time() - self._started_at
+
+    async def work(
+        self,
+        realm_ids: Sequence[RealmId],
+        job: TurnJob,
+        *,
+        database: Database,
+        vault: TokenVault,
+        runs: Runs,
+        joining: AsyncIterator[RealmId] | None = None,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> FleetResult:
+        """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the month's cap."""
+        progress = Progress(
+            self.tally, title=self._title, allowed_per_window=self._settings.pacing_limits().request_permits
+        )
+        async with open_api(self._settings, database, vault, self.observe, self.meters, policy=self._policy) as way:
+
+            async def until(asked_to_stop: Stopping) -> FleetResult:
+                def stopping() -> bool:
+                    return asked_to_stop() or self.meters.reached is not None or enough()
+
+                return await work_realms(
+                    realm_ids,
+                    lambda lease, turn: self._turn(lease, turn, job, way, stopping),
+                    store=self._store,
+                    run_id=self.run_id,
+                    observe=self.observe,
+                    options=self._options,
+                    stopping=stopping,
+                    weights=self.weights,
+                    joining=joining,
+                )
+
+            async def beat() -> None:
+                """Say now and then that the run is alive, until it is another's."""
+                alive = True
+                while alive:
+                    await anyio.sleep(self._options.lease_renewal_s)
+                    alive = await runs.heartbeat(self.run_id)
+
+            async with beside(beat, name="heartbeat of the run"), progress.shown():
+                fleet = await until_stopped(until)
+        if self.meters.reached is not None:
+            reached = self.meters.reached
+            fleet.troubles.insert(0, Trouble(RealmId(""), "", "metered_cap", reached.message, reached.action))
+        return fleet
+
+    def observe(self, event: events.Event) -> None:
+        """Count it; and a realm that is refused need not keep its place while it rests."""
+        self.tally.observe(event)
+        if isinstance(event, events.Throttled) and event.realm_id in self._turns:
+            self._turns[event.realm_id].rest_until = anyio.current_time() + event.freeze_s
+
+    async def _turn(
+        self, lease: Lease, turn: Turn, job: TurnJob, way: WayToRealm, stopping: Callable[[], bool]
+    ) -> RealmOutcome:
+        self._turns[lease.realm_id] = turn
+        try:
+            return await job(lease, turn, way, stopping)
+        finally:
+            del self._turns[lease.realm_id]
