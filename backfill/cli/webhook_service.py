@@ -142,7 +142,7 @@ class _Service:
         self._unknown_said: set[RealmId] = set()
 
     async def serve(self, way: WayToRealm, asked: Stopping, metered: Meters, port: int | None) -> None:
-        """Take in and read, until a stop is asked for. At the month's cap all is still taken in, and nothing is read."""
+        """Take in and read until a stop is asked for. At the month's cap all is still taken in, and nothing is read."""
 
         def stopping() -> bool:
             return asked() or metered.reached is not None
