@@ -44,12 +44,12 @@ QUESTIONS = (
 )
 """What a first page may be: by CreateTime, by the last change, by name, and of what all postings add up to."""
 
-EACH = 3
+EACH = 2
 """Companies of each size that are asked each question; every one is asked once."""
 
 CONNECTIONS = 4
 PAGE_ROWS = 1_000
-EXTRACTED_ROWS = 150_000
+EXTRACTED_ROWS = 60_000
 
 PROFILE = """
 latency_s = 0

@@ -6,6 +6,7 @@ import typer
 
 from backfill.cli import keys, realms, webhooks
 from backfill.cli.calls import calls
+from backfill.cli.care import care
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
@@ -24,6 +25,7 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(care)
 app.add_typer(webhooks.app, name="webhooks")
 app.command()(status)
 app.command()(calls)

@@ -38,6 +38,7 @@ from backfill.store.encryption import Keyring, create_key_file, keyring_from_fil
 from backfill.store.metered import MeteredCounts
 from backfill.store.migrate import drop_everything
 from backfill.store.permits import PostgresPermitLedger
+from backfill.wire import TokenEndpoint
 
 _SETTLE_S = 5.0
 """For one statement an app. What is not given back of a block stays counted, which wastes some calls of the month."""
@@ -148,7 +149,6 @@ async def open_api(
     """
     limits = settings.pacing_limits()
     policy = policy.scaled(settings.limits_scale)
-    patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
     # Jitter only has to differ between processes; nothing secret is drawn from it.
     rng = random.Random()  # noqa: S311
     breaker = QuotaBreaker()
@@ -158,7 +158,7 @@ async def open_api(
         logged_calls(settings, database, observe) as told,
         open_http(settings.api_url, settings.token_url) as http,
     ):
-        keeper = TokenKeeper(vault, http.tokens, credentials, now=now, rng=rng, observe=told, options=patience)
+        keeper = _keeper(settings, vault, http.tokens, told, rng)
         once = Observed(Checked(Authorized(http.api, keeper)), told)
 
         budgets = KeptBudgets(
@@ -178,6 +178,26 @@ async def open_api(
         finally:
             with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
                 await metered.settle()
+
+
+@asynccontextmanager
+async def open_tokens(
+    settings: Settings, database: Database, vault: Vault, observe: Observer
+) -> AsyncIterator[TokenKeeper]:
+    """The way to the token endpoint alone. What is asked there is in the call log."""
+    rng = random.Random()  # noqa: S311 -- jitter, as above
+    async with (
+        logged_calls(settings, database, observe) as told,
+        open_http(settings.api_url, settings.token_url) as http,
+    ):
+        yield _keeper(settings, vault, http.tokens, told, rng)
+
+
+def _keeper(
+    settings: Settings, vault: Vault, endpoint: TokenEndpoint, observe: Observer, rng: random.Random
+) -> TokenKeeper:
+    options = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
+    return TokenKeeper(vault, endpoint, _credentials(settings), now=now, rng=rng, observe=observe, options=options)
 
 
 def app_of(tokens: Tokens, credentials: Credentials | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,13 +27,23 @@ def write_report(simulator: Simulator, file: Path) -> None:
 
 def report(simulator: Simulator) -> dict[str, object]:
     """The throttle log's sums: requests by lane, the most in any window, in flight, 429s; limits; what went wrong."""
+    apps = simulator.throttle.apps()
     return {
         "limits": asdict(simulator.settings.limits),
         "limits_scale": simulator.settings.limits_scale,
         "all": asdict(simulator.log.total()),
         "injections": [counted(count) for count in simulator.injections.counts()],
-        "realms": {realm_id: asdict(summed) for realm_id, summed in simulator.log.summary().items()},
+        "realms": {
+            realm_id: asdict(summed) | {"apps": _used(simulator, realm_id, apps.get(realm_id, ()))}
+            for realm_id, summed in simulator.log.summary().items()
+        },
     }
+
+
+def _used(simulator: Simulator, realm_id: str, apps: Iterable[str]) -> dict[str, object]:
+    """App to limit to the most that was used of it at once, and how often it was full, by the throttle's own count."""
+    tallies = {app: simulator.throttle.tallies(realm_id, app) for app in apps}
+    return {app: {limit: asdict(tally) for limit, tally in seen.items()} for app, seen in tallies.items()}
 
 
 def _credential_rows(simulator: Simulator) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from backfill.store.runs import Runs, RunStatus
 from backfill.store.tokens import TokenVault
 from backfill.webhooks.receiver import HEALTH, PATH, Receiver, ReceiverCounts, serve_application
 from backfill.webhooks.worker import Worker, WorkerOptions
+from backfill.wire import Lane
 
 _FORGET_EVERY_S = 3600.0
 """What is older than the retention is dropped each hour: a few hundred thousand rows at most."""
@@ -52,7 +53,7 @@ class WebhookService:
     unknown_realms: Sequence[RealmId] = field(default=())
 
     def as_json(self) -> Mapping[str, object]:
-        requests = dict(self.tally.requests)
+        requests = {lane.value: self.tally.requests[lane.value] for lane in Lane}
         return {
             "run_id": self.run_id,
             "received": asdict(self.received),

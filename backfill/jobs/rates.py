@@ -16,7 +16,7 @@ from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs import proofs
 from backfill.jobs.whole_answer import all_of
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof
+from backfill.model import Landed, Proof
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity
@@ -95,8 +95,9 @@ async def looked(
         return RatesLook(codes, before.as_of)
     if rates.received >= RATES_MAX:
         return RatesLook(codes, before.as_of, full=True)
-    await work.land(entity, rates.records, refusals=rates.refusals)
-    proof = _proof(entity, before, len(rates.records), len(rates.refusals), rates.server_time)
+    done = await work.land(entity, rates.records, refusals=rates.refusals)
+    met = {record.id for record in rates.records}  # a rate that is said twice is one rate
+    proof = _proof(entity, before, len(met), _by_the_store(done, rates), done.quarantined, rates.server_time)
     return RatesLook(codes, before.as_of, proof=proof)
 
 
@@ -129,22 +130,23 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
     assert look.codes, "without a currency there is nothing to page through"
     met: set[str] = set()
     settled = False
-    refused = 0
+    refused = aside = 0
     watermark: datetime | None = None
     for _ in range(RATE_PASSES_MAX):
         before = len(met)
         start, full = 1, True
-        refused = 0
+        refused = aside = 0
         while full:
             work.check_stop()
             statement = query.rates(entity, currencies=look.codes, as_of=look.as_of, start_position=start)
             async with work.room_for(entity, PAGE_ROWS_MAX):
                 page = await work.ask.page(entity, statement)
-                await work.land(entity, page.records, refusals=page.refusals)
+                done = await work.land(entity, page.records, refusals=page.refusals)
             full = page.received >= PAGE_ROWS_MAX
             start += page.received
             met.update(record.id for record in page.records)
-            refused += len(page.refusals)
+            refused += _by_the_store(done, page)
+            aside += done.quarantined
             watermark = page.server_time
             del page  # or its rows would be held beside the next page's, which alone has room
         # One short answer is whole by itself; several may have shifted against one another.
@@ -155,19 +157,31 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
     listed = await work.ask.page(_CURRENCIES, all_of(_CURRENCIES, None))
     if codes_of(listed) != look.codes:
         reason = "the company's currencies changed while their rates were read"
-    return _proof(entity, look, len(met), refused, watermark, reason=reason)
+    return _proof(entity, look, len(met), refused, aside, watermark, reason=reason)
+
+
+def _by_the_store(done: Landed, page: Page) -> int:
+    """Rates that could be read and were then refused by the database: they are set aside, and are not landed."""
+    return done.quarantined - len(page.refusals)
 
 
 def _proof(
-    entity: Entity, look: RatesLook, landed: int, refused: int, watermark: datetime | None, *, reason: str = ""
+    entity: Entity,
+    look: RatesLook,
+    met: int,
+    refused: int,
+    aside: int,
+    watermark: datetime | None,
+    *,
+    reason: str = "",
 ) -> Proof:
     return Proof(
         entity=entity.name,
         proven=not reason,
         method="rates of all days" if look.as_of is None else "rates of the day",
         counted=None,
-        landed_live=landed,
-        quarantined=refused,
+        landed_live=met - refused,
+        quarantined=aside,
         watermark=watermark,
         reason=reason,
     )

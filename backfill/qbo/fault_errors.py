@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from backfill.errors import Disposition, FaultError, ThrottledError, UnreadableError
-from backfill.qbo.envelopes import Envelope, Fault
+from backfill.qbo.envelopes import Envelope, Fault, redacted
 from backfill.qbo.faults import FaultRule, gravest, rule_of_status, rule_of_text
 from backfill.wire import Lane, Request
 
 _ASKED_CHARS_MAX = 300
 """Enough of a statement to recognise it; an IN list may hold a thousand Ids."""
+
+_SAID_CHARS_MAX = 4000
+"""Of what the other side said, in one message. The longest fault recorded has 2 kB; anything may be said."""
 
 _ITEM_KEY = b'"bId"'
 
@@ -58,6 +61,7 @@ def refusal_error(
 def unreadable_error(why: str, request: Request, *, status: int = 200, intuit_tid: str = "") -> UnreadableError:
     """The error for a 2xx answer that is not what was promised."""
     asked = asked_of(request)
+    why = redacted(why)[:_SAID_CHARS_MAX]  # it may quote the answer
     return UnreadableError(
         f"Intuit's answer to {asked} for realm {request.realm_id} cannot be read: {why}.",
         realm_id=request.realm_id,
@@ -81,6 +85,7 @@ def _error(
 ) -> FaultError:
     asked = asked_of(request)
     code = fault.code or rule.code
+    said = said[:_SAID_CHARS_MAX]
     message = f"Intuit refused {asked} for realm {request.realm_id}: {said} (HTTP {status}, code {code or 'none'})."
     details: dict[str, Any] = {
         "realm_id": request.realm_id,
@@ -89,8 +94,8 @@ def _error(
         "status": status,
         "code": code,
         "intuit_tid": intuit_tid,
-        "detail": fault.detail,
-        "element": fault.element,
+        "detail": fault.detail[:_SAID_CHARS_MAX],
+        "element": fault.element[:_SAID_CHARS_MAX],
     }
     if rule.disposition is Disposition.WAIT:
         return ThrottledError(message, retry_after_s=retry_after_s, **details)

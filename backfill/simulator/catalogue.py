@@ -84,20 +84,21 @@ def _traits(
     )
 
 
-# Where Intuit's documents leave change data capture open, the entity is not in it: the harder case for a client.
+# Change data capture refuses what Intuit documents as left out (and RecurringTransaction, ExchangeRate and the like,
+# which it was never seen to carry); a public client's tests ask it for all others.
 _ROWS = (
     _traits("Account", _LIST, "crqu", cdc=True),
-    _traits("Attachable", _OTHER, "crqud"),
+    _traits("Attachable", _OTHER, "crqud", cdc=True),
     _traits("Bill", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("BillPayment", _TRANSACTION, "crqudv", cdc=True, number=True),
     _traits("Budget", _LIST, "crqud", cdc=True),
     _traits("Class", _LIST, "crqu", cdc=True),
-    _traits("CompanyCurrency", _LIST, "crqu"),
-    _traits("CompanyInfo", _OTHER, "rqu", singleton=True),
-    _traits("CreditCardPayment", _TRANSACTION, "crqud"),
+    _traits("CompanyCurrency", _LIST, "crqu", cdc=True),
+    _traits("CompanyInfo", _OTHER, "rqu", singleton=True, cdc=True),
+    _traits("CreditCardPayment", _TRANSACTION, "crqud", cdc=True),
     _traits("CreditMemo", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("Customer", _LIST, "crqu", cdc=True, name_key="DisplayName", id_space=_PEOPLE),
-    _traits("CustomerType", _LIST, "rq"),
+    _traits("CustomerType", _LIST, "rq", cdc=True),
     _traits("Department", _LIST, "crqu", cdc=True),
     _traits("Deposit", _TRANSACTION, "crqud", cdc=True),
     _traits("Employee", _LIST, "crqu", cdc=True, name_key="DisplayName", id_space=_PEOPLE),
@@ -110,12 +111,12 @@ _ROWS = (
     _traits("JournalEntry", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("Payment", _TRANSACTION, "crqudv", cdc=True),
     _traits("PaymentMethod", _LIST, "crqu", cdc=True),
-    _traits("Preferences", _OTHER, "rqu", singleton=True),
+    _traits("Preferences", _OTHER, "rqu", singleton=True, cdc=True),
     _traits("Purchase", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("PurchaseOrder", _TRANSACTION, "crqud", cdc=True, number=True),
     _traits("RecurringTransaction", _TRANSACTION, "crqd", wrapped=True),
     _traits("RefundReceipt", _TRANSACTION, "crqud", cdc=True, number=True),
-    _traits("ReimburseCharge", _TRANSACTION, "rq"),
+    _traits("ReimburseCharge", _TRANSACTION, "rq", cdc=True),
     _traits("SalesReceipt", _TRANSACTION, "crqudv", cdc=True, number=True),
     _traits("TaxAgency", _OTHER, "crq"),
     _traits("TaxClassification", _OTHER, "r"),

@@ -48,10 +48,6 @@ USER_GONE = Fault("120", "AuthorizationFailure", TokenState.USER_GONE.value, typ
 """The user who connected the company lost access to it. It was seen with status 400, too."""
 
 
-Act = Callable[[list[str]], Awaitable[Answer]]
-"""Acts in the API's place, and names in the list what befell the call on the way."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Admission:
     """What the doors said: the app, its calls in flight, and the refusal, if it is one."""
@@ -153,21 +149,20 @@ class Simulator:
         """One call of the token endpoint. `headers` have lower-case names."""
         return await self.visit(Call("", "POST", TOKEN_PATH, headers=headers, body=urlencode(form).encode()))
 
-    async def _served(
-        self, call: Call, back_s: float, act: Act | None = None, settings: SimulatorSettings | None = None
-    ) -> Answer:
-        """The doors, the act, the way back. `act` is another than the API's own, `settings` others than ours."""
+    async def _served(self, call: Call, back_s: float, strike: Strike | None = None) -> Answer:
+        """The doors, the act, the way back. With a strike, what is injected where the service acts is on the way."""
         at_s = anyio.current_time()
-        admission = self._admit(call, settings or self.settings)
+        admission = self._admit(call, self.settings if strike is None else strike.settings)
         self.log.arrive(call.realm_id, call.lane.value, at_s)
-        befell: list[str] = []
         try:
-            if admission.refusal is not None:
-                answer = admission.refusal
-            else:
+            answer = admission.refusal
+            if answer is None:
                 self._touch(call.realm_id)
-                answer = self._acted(call) if act is None else await act(befell)
-            answer = self._logged(call, admission, answer, at_s, befell)
+                if strike is None:
+                    answer = self._acted(call)
+                else:
+                    answer = await self.injections.befall(strike, self._act, at_gateway=False)
+            answer = self._logged(call, admission, answer, at_s, () if strike is None else strike.befell)
             await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
@@ -229,12 +224,7 @@ class Simulator:
         subject = Subject(call, realm_id=call.realm_id, app=app)
 
         async def enter(strike: Strike) -> Answer:
-            async def act(befell: list[str]) -> Answer:
-                befell.extend(strike.befell)
-                inside = replace(strike, befell=befell)
-                return await self.injections.befall(inside, self._act, at_gateway=False)
-
-            return await self._served(strike.call, back_s, act, strike.settings)
+            return await self._served(strike.call, back_s, strike)
 
         answer = await self._apart(lambda: self.injections.befall(self._strike(subject), enter, at_gateway=True))
         return answer if "intuit_tid" in answer.headers else self.dressed(answer)

@@ -50,6 +50,11 @@ def unknown_entity(name: str) -> Fault:
     return validation_fault(f"invalid context declaration: {name}")
 
 
+def unqueryable_entity(name: str) -> Fault:
+    """An entity that there is, and that no query reaches: a public client's tests know it by these words."""
+    return validation_fault(f"Metadata not found for Entity: {name}")
+
+
 def unknown_property(name: str, entity: str) -> Fault:
     return validation_fault(f"Property {name} not found for Entity {entity}")
 

@@ -16,7 +16,8 @@ from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
 from backfill.simulator.held import Companies, Held, Histories
 from backfill.simulator.journal import Changed
-from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile
+from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile, sample_profile
+from backfill.simulator.seed.sample import WHOLE_ROWS
 from backfill.simulator.seed.sower import Sower
 from backfill.simulator.sown.history import History
 from backfill.simulator.sown.stocks import SownStocks
@@ -43,7 +44,9 @@ class Fleet:
     """The realms of one simulated world.
 
     A company's content depends on `seed`, its number and the UTC day of `now()` at creation (history ends
-    there); its size is drawn log-uniformly between `rows_min` and `rows_max`, and is never below `SMALLEST`.
+    there); its size is drawn log-uniformly between `rows_min` and `rows_max`, and is never below `SMALLEST`. The
+    first is the sample company (`seed.sample`), which is as large as that one is, or `rows_max`; where all are to be
+    larger there is none.
 
     What is sown can be sown again, so memory is bounded whatever is touched: histories that nobody asked for lately
     are forgotten beyond `rows_held` rows, and companies that nothing happened to beyond `companies_held`. Of a company
@@ -70,6 +73,7 @@ class Fleet:
         self._now = now
         self._today = now().astimezone(UTC).date()
         self._bounds = (log(rows_min), log(rows_max))
+        self._rows_min, self._rows_max = rows_min, rows_max
         self._zone = PacificZone()
         self._companies = Companies(companies_held)
         self._histories = Histories(rows_held)
@@ -90,6 +94,8 @@ class Fleet:
         """What kind of company it is; nothing is seeded for it. Raises `UnknownRealmError`."""
         index = self._number(realm_id)
         rng = Random(f"{self._seed}:{realm_id}:profile")
+        if index == 0 and self._rows_min <= WHOLE_ROWS:
+            return sample_profile(realm_id=realm_id, rows=min(WHOLE_ROWS, self._rows_max))
         rows = max(SMALLEST, round(exp(rng.uniform(*self._bounds))))
         return draw_profile(realm_id=realm_id, index=index, rows=rows, rng=rng)
 

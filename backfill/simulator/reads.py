@@ -6,14 +6,19 @@ from collections.abc import Mapping
 
 from backfill.simulator.catalogue import TRAITS, EntityTraits
 from backfill.simulator.company import Company
-from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
+from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, bad_id, required
 from backfill.simulator.stored import StoredObject
 
 BY_PATH: Mapping[str, EntityTraits] = {traits.path: traits for traits in TRAITS.values()}
 
 
 def read_object(traits: EntityTraits, object_id: str, company: Company) -> bytes:
-    """`"Invoice":{...}`. Inactive rows can be read; missing and deleted ones raise `FaultedError` (610)."""
+    """`"Invoice":{...}`. Inactive rows can be read.
+
+    Raises `FaultedError`: 2030 for what is no Id, 610 for what is missing or deleted.
+    """
+    if traits.name != "TaxCode" and not object_id.isdecimal():
+        raise FaultedError(bad_id(object_id))
     return _member(traits, company.table(traits.name).get(object_id))
 
 

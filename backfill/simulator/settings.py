@@ -235,8 +235,11 @@ class SimulatorSettings:
     # Queries, batches, CDC
     id_sort: Literal["ignored", "error", "honoured"] = "ignored"
     """What `ORDERBY Id` does since Ids are no longer sortable (January 2026)."""
-    not_equal: bool = False
-    """Whether `!=` is understood. Documented as absent, yet used by a public client's tests."""
+    not_equal: bool = True
+    """Whether `!=` is understood. Documented as absent, yet a public client's tests against the sandbox use it."""
+    word_tax_codes: bool = True
+    """Whether a first page of tax codes has those whose Id is a word (`TAX`, `NON`) beyond MAXRESULTS: so a public
+    client's tests saw it at the sandbox, and took it for a fault of Intuit's."""
     limit_plus_one: bool = False
     """Return one row more than MAXRESULTS, as was seen with TimeActivity."""
     batch_object_cap: int | None = 1000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -130,6 +131,14 @@ class Throttle:
         realm, own = self._of(realm_id, app)
         counted = {name: counter.tally for name, counter in (realm.counters | own.counters).items()}
         return counted | {IN_FLIGHT: own.in_flight_tally}
+
+    def apps(self) -> Mapping[str, list[str]]:
+        """Realm to the apps that called it."""
+        called: defaultdict[str, list[str]] = defaultdict(list)
+        for realm_id, app in self._apps:
+            if app:
+                called[realm_id].append(app)
+        return called
 
     def _refusals(self, counters: _Counters, own: _App, at: float) -> Iterator[Refusal]:
         """Every reason to refuse an arrival; each limit that it finds full notes it, whether it refuses or not."""

@@ -54,6 +54,11 @@ def _body(call: Call) -> bytes:
     return call.body
 
 
+def object_of(entity: str, data: bytes) -> Doc:
+    """An entity's object written in XML. Raises `FaultedError` for what is none."""
+    return _read(ENTITY_SHAPES[entity], _parsed(data))
+
+
 def in_xml(answer: Answer) -> Answer:
     """The answer as XML, if it is JSON; a file stays what it is."""
     if not answer.content_type.startswith("application/json"):
@@ -144,7 +149,8 @@ def _value(known: Property | None, element: ET.Element) -> Any:
         case Property(kind="ref"):
             return {"value": text} | _attributes(element)
         case Property(kind="of" | "list", argument=part) if part in PART_SHAPES:
-            return _read(PART_SHAPES[part], element)
+            shape = PART_SHAPES[part]
+            return {"value": text} | _attributes(element) if "value" in shape else _read(shape, element)
         case Property(kind="flag") if text in {"true", "false"}:
             return text == "true"
         case Property(kind=kind) if kind in _NUMBERS:

@@ -110,7 +110,10 @@ def test_the_report_says_what_was_asked(user: Backfill, number: signal.Signals) 
         assert ended(process).code == 0
     report = json.loads((user.home / "report.json").read_text())
     summed = report["realms"][row["realm_id"]]
+    ((_, seen),) = summed.pop("apps").items()
     assert report["all"] == summed
+    assert seen["requests_per_minute"] == {"most": 3, "over": 0}, "the stranger used up nobody's limit"
+    assert seen["in_flight"] == {"most": 1, "over": 0}
     assert (summed["requests"], summed["by_lane"], summed["by_status"]) == (4, {"query": 4}, {"200": 3, "401": 1})
     assert (summed["most_in_flight"], summed["throttled"]) == (1, 0)
     assert summed["most_in_minute"] == 4

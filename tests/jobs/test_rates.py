@@ -14,7 +14,7 @@ import pytest
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.questions import Items
 from backfill.jobs.rates import RATE_LOOKS_MAX, RATE_PASSES_MAX, RATES_MAX, RatesLook, read_rates
-from backfill.model import Proof, Record
+from backfill.model import Landed, Proof, Record
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.query import PAGE_ROWS_MAX
@@ -32,6 +32,8 @@ class Server:
         self.looks: list[list[str]] = []
         self.passes = 0
         self.landed: set[str] = set()
+        self.refused: set[str] = set()
+        """Ids that the database does not take."""
         self.shift = 0
         self.apart = False
         self.fault: Callable[[str], RequestError | None] = lambda _statement: None
@@ -56,8 +58,10 @@ class Server:
             return self._page([self._rate(number) for number in range(PAGE_ROWS_MAX)])
         return self._page([self._rate(5000 + number + self.passes * self.shift) for number in range(10)])
 
-    async def land(self, _entity: Entity, records: Sequence[Record], **_more: object) -> None:
-        self.landed |= {record.id for record in records}
+    async def land(self, _entity: Entity, records: Sequence[Record], **_more: object) -> Landed:
+        taken = {record.id for record in records} - self.refused
+        self.landed |= taken
+        return Landed(landed=len(taken), unchanged=0, deleted=0, quarantined=len(records) - len(taken))
 
     def _answer(self, statement: str, *, seconds: int) -> Page | RequestError:
         fault = self.fault(statement)
@@ -91,6 +95,17 @@ async def test_one_answer_of_the_currencies_and_their_rates_is_whole() -> None:
     proof = await server.read(RatesLook(["EUR", "GBP"]))
     assert (proof.proven, proof.method, proof.landed_live) == (True, "rates of all days", 3)
     assert len(server.looks) == 1
+
+
+async def test_rates_that_the_database_refuses_are_counted_as_set_aside() -> None:
+    server = Server(["EUR", "GBP"])
+    await server.read(RatesLook(["EUR", "GBP"]))
+    server.refused = {min(server.landed)}
+    proof = await server.read(RatesLook(["EUR", "GBP"]))
+    assert (proof.landed_live, proof.quarantined) == (2, 1)
+    paged = Server(["EUR"], rates=5_000)
+    paged.refused = {"EUR:7"}
+    assert (await paged.read(RatesLook(["EUR"]))).quarantined == 1
 
 
 async def test_a_currency_that_came_meanwhile_is_asked_for_as_well() -> None:

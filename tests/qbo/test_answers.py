@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.errors import Disposition, FaultError, RequestError, ThrottledError, UnreadableError
@@ -334,7 +334,8 @@ _TREES = st.recursive(
 
 @pytest.mark.parametrize("broken", [b'"\\ud800"', b"01", b'"\x01"', b"tru"])
 def test_a_row_that_is_broken_behind_its_header_is_refused_and_the_others_are_kept(broken: bytes) -> None:
-    whole = msgspec.json.encode({"Id": "7", "SyncToken": "3", "MetaData": TIMES})
+    times = {"CreateTime": "2014-09-18T12:56:01-07:00", "LastUpdatedTime": "2014-09-18T12:56:01-07:00"}
+    whole = msgspec.json.encode({"Id": "7", "SyncToken": "3", "MetaData": times})
     row = whole[:-1] + b',"Note":' + broken + b"}"
     found = page(b'{"QueryResponse":{"Invoice":[%s,%s]},"time":"%s"}' % (row, whole, TIME.encode()))
     assert [bytes(record.doc) for record in found.records] == [whole]
@@ -359,62 +360,3 @@ def test_an_answer_cut_anywhere_is_unreadable(length: int) -> None:
     whole = json.dumps({"QueryResponse": {"Invoice": [{"Id": str(n)} for n in range(20)]}, "time": TIME}).encode()
     with pytest.raises(UnreadableError):
         page(whole[: min(length, len(whole) - 1)])
-
-
-TIMES = {"CreateTime": "2014-09-18T12:56:01-07:00", "LastUpdatedTime": "2014-09-18T12:56:01.123-0700"}
-# What could be taken for a row's header, or for its end.
-TRAPS = st.dictionaries(
-    st.sampled_from(["Line", "BillAddr", "Note", "Memo"]),
-    st.just([{"Id": "1", "SyncToken": "1", "MetaData": TIMES}])
-    | st.just({"Id": "95", "SyncToken": "1", "MetaData": TIMES})
-    | st.sampled_from(["}", '"MetaData":{', '{"MetaData":{}', '},{"Id":"8"', "\\", '\\"', "[", "Größe"]),
-    max_size=2,
-)
-WHOLE = st.tuples(TRAPS, TRAPS, st.sampled_from(["7", "8"]), st.sampled_from(["3", "9" * 18])).map(
-    lambda drawn: {**drawn[0], "Id": drawn[2], "SyncToken": drawn[3], "MetaData": TIMES, **drawn[1]}
-)
-STRANGE: list[dict[str, object]] = [
-    {"status": "Deleted"},
-    {"status": "Pending"},
-    {"status": {"a": 1}},
-    *({"Id": value} for value in [7, "", None, "x" * 201, True, 1.5]),
-    *({"SyncToken": value} for value in [3, "", None, "-1", "many", "\u0663", "9" * 19, 2**63]),
-    *({"MetaData": value} for value in [None, {}, {"CreateTime": None}, "2014-09-18"]),
-    {"MetaData": {**TIMES, "LastModifiedByRef": {"value": "1"}}},
-    {"MetaData": {"LastModifiedByRef": {"value": "1"}, **TIMES}},
-    {"MetaData": {**TIMES, "CreateTime": ""}},
-    {"MetaData": {**TIMES, "LastUpdatedTime": "2014-09-18T12:56:01"}},
-    {"MetaData": {**TIMES, "CreateTime": "0001-01-01T00:00:00+14:00"}},
-]
-
-
-@pytest.mark.parametrize("strange", [{}, *STRANGE], ids=str)
-@settings(max_examples=20)
-@given(rows=st.lists(WHOLE, min_size=1, max_size=3))
-def test_headers_decoded_together_are_those_decoded_one_by_one(
-    strange: dict[str, object], rows: list[dict[str, object]]
-) -> None:
-    """The quick way takes a page's headers from its rows' beginnings; any strange member sends it the careful way."""
-    # In the place that the API gives it: the status first, MetaData last.
-    found = {"Invoice": [*rows, {**{key: strange[key] for key in strange if key == "status"}, **rows[0], **strange}]}
-
-    def compact(body: object) -> bytes:
-        return msgspec.json.encode(body)  # as Intuit sends it
-
-    def batch_of(item: dict[str, object]) -> object:
-        body = compact({"BatchItemResponse": [{"bId": "a", **item}], "time": TIME})
-        return answers.decode_batch(answer(body), request=ASKED).items["a"]
-
-    ways = [
-        page(compact({"QueryResponse": found, "time": TIME})),
-        page(compact({"QueryResponse": {**found, "strange": {}}, "time": TIME})),
-        batch_of({"QueryResponse": found}),
-        batch_of({"QueryResponse": found, "strange": {}}),
-    ]
-    read = []
-    for way in ways:
-        assert isinstance(way, Page)
-        records = [(*msgspec.structs.astuple(record)[:4], bytes(record.doc), record.deleted) for record in way.records]
-        read.append((records, way.refusals, way.received, way.server_time))
-    assert all(other == read[0] for other in read[1:])
-    assert len(read[0][0]) + len(read[0][1]) == read[0][2]

@@ -117,9 +117,21 @@ def test_what_was_not_asked_for_in_json_need_not_be_json() -> None:
 
 
 def test_a_page_of_megabytes_is_not_decoded() -> None:
-    body = b'{"QueryResponse":{"Customer":[' + b'{"Id":"1"},' * 400_000 + b'{"Id":"1"}]}}'
+    body = b'{"QueryResponse":{"Customer":[' + b'{"Id":"1"},' * 350_000 + b'{"Id":"1"}]}}'
     response = Response(status=200, body=body)
     started = time.process_time()
     for _ in range(1000):
         check(response, ASKED)
     assert time.process_time() - started < 1  # a few microseconds each; decoding would take seconds
+
+
+@pytest.mark.parametrize("piece", [b"{},", b"1,", b'"",', b'{"Id":"1"},'])
+def test_law_6_what_is_nothing_but_small_pieces_is_not_decoded(piece: bytes) -> None:
+    body = b'{"QueryResponse":{"Customer":[' + piece * (6_000_000 // len(piece)) + b"1]}}"
+    with pytest.raises(UnreadableError, match="nothing but small pieces"):
+        check(Response(status=200, body=body), ASKED)
+
+
+def test_a_large_page_of_ordinary_rows_is_decoded() -> None:
+    row = b'{"Id":"1","SyncToken":"0","PrivateNote":"' + b"long " * 20 + b'"},'
+    check(Response(status=200, body=b'{"QueryResponse":{"Customer":[' + row * 50_000 + b'{"Id":"1"}]}}'), ASKED)

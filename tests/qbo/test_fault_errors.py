@@ -87,3 +87,14 @@ def test_law_7_headers_and_bodies_of_writes_are_in_no_error() -> None:
     )
     for error in (fault_error([fault("2020")], request, status=400), unreadable_error("it is empty", request)):
         assert "SECRET" not in f"{error!r} {error} {vars(error)}"
+
+
+def test_what_the_other_side_said_has_a_bound_and_no_secrets_in_a_message() -> None:
+    endless = [
+        Fault(code="1", message="m" * 100_000, detail=f"{number}" * 50_000, element="e" * 9_999) for number in range(9)
+    ]
+    error = fault_error(endless, ASKED, status=400)
+    assert len(str(error)) < 5_000
+    assert max(len(error.detail), len(error.element)) <= 4_000
+    assert len(str(unreadable_error("x" * 10**6, ASKED))) < 5_000
+    assert "SECRET" not in str(unreadable_error("Invalid time: 'eyJhbGciOiJkaXIi.SECRET'", ASKED))

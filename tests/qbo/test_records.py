@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfill.model import Record, Refusal
@@ -156,3 +157,53 @@ def test_any_bytes_are_a_record_or_a_refusal(row: bytes) -> None:
     for entity in (INVOICE, *(CATALOGUE[name] for name in ("ExchangeRate", "RecurringTransaction", "Preferences"))):
         records, refusals = read_rows(entity, [row])
         assert len(records) + len(refusals) == 1
+
+
+TIMES = {"CreateTime": "2014-09-18T12:56:01-07:00", "LastUpdatedTime": "2014-09-18T12:56:01.123-0700"}
+# What could be taken for a row's header, or for its end.
+TRAPS = st.dictionaries(
+    st.sampled_from(["Line", "BillAddr", "Note", "Memo"]),
+    st.just([{"Id": "1", "SyncToken": "1", "MetaData": TIMES}])
+    | st.just({"Id": "95", "SyncToken": "1", "MetaData": TIMES})
+    | st.sampled_from(["}", '"MetaData":{', '{"MetaData":{}', '},{"Id":"8"', "\\", '\\"', "[", "Größe"]),
+    max_size=2,
+)
+WHOLE = st.tuples(TRAPS, TRAPS, st.sampled_from(["7", "8"]), st.sampled_from(["3", "9" * 18])).map(
+    lambda drawn: {**drawn[0], "Id": drawn[2], "SyncToken": drawn[3], "MetaData": TIMES, **drawn[1]}
+)
+STRANGE: list[dict[str, object]] = [
+    {"status": "Deleted"},
+    {"status": "Pending"},
+    {"status": {"a": 1}},
+    *({"Id": value} for value in [7, "", None, "x" * 201, True, 1.5]),
+    *({"SyncToken": value} for value in [3, "", None, "-1", "many", "\u0663", "9" * 19, 2**63]),
+    *({"MetaData": value} for value in [None, {}, {"CreateTime": None}, "2014-09-18"]),
+    {"MetaData": {**TIMES, "LastModifiedByRef": {"value": "1"}}},
+    {"MetaData": {"LastModifiedByRef": {"value": "1"}, **TIMES}},
+    {"MetaData": {**TIMES, "CreateTime": ""}},
+    {"MetaData": {**TIMES, "LastUpdatedTime": "2014-09-18T12:56:01"}},
+    {"MetaData": {**TIMES, "CreateTime": "0001-01-01T00:00:00+14:00"}},
+]
+
+
+@pytest.mark.parametrize("strange", [{}, *STRANGE], ids=str)
+@settings(max_examples=20)
+@given(rows=st.lists(WHOLE, min_size=1, max_size=3))
+def test_headers_decoded_together_are_those_decoded_one_by_one(
+    strange: dict[str, object], rows: list[dict[str, object]]
+) -> None:
+    """What msgspec cut is decoded from the rows' beginnings, unless a member is strange; bytes are read to the end."""
+    # In the place that the API gives it: the status first, MetaData last.
+    odd = {**{key: strange[key] for key in strange if key == "status"}, **rows[0], **strange}
+    cut = msgspec.json.decode(msgspec.json.encode([*rows, odd]), type=list[msgspec.Raw])
+    read = []
+    for way in (cut, [bytes(row) for row in cut]):
+        records, refusals = read_rows(INVOICE, way, deleted_at=NOON)
+        assert len(records) + len(refusals) == len(cut)
+        read.append(
+            (
+                [(*msgspec.structs.astuple(record)[:4], bytes(record.doc), record.deleted) for record in records],
+                refusals,
+            )
+        )
+    assert read[0] == read[1]

@@ -53,7 +53,7 @@ def small_company(clock: HandClock) -> Company:
     ]
     for days, doc in zip(range(60, 20, -8), customers, strict=True):
         clock.at = end - timedelta(days=days)
-        company.create("Customer", doc)
+        company.create("Customer", doc | {"FullyQualifiedName": doc["DisplayName"]})
     for number in range(1, 7):
         clock.at = end - timedelta(days=20 - min(number, 5))
         company.create(

@@ -92,8 +92,8 @@ def test_what_is_banked_leaves_the_drawer_and_is_linked_both_ways(clerk: Clerk) 
 
 
 def test_foreign_money_is_paid_at_another_rate_than_it_was_charged_at() -> None:
-    fleet = Fleet(realms=1, seed=2, now=lambda: datetime(2026, 11, 20, 12, tzinfo=UTC), rows_min=300, rows_max=300)
-    company = fleet.company(fleet.realm_ids[0])
+    fleet = Fleet(realms=2, seed=2, now=lambda: datetime(2026, 11, 20, 12, tzinfo=UTC), rows_min=300, rows_max=300)
+    company = fleet.company(fleet.realm_ids[1])
     clerk = Clerk(company, read_books(company), Random(1), counted_balances=True)
     foreign = [
         row

@@ -12,9 +12,10 @@ import pytest
 from backfill.errors import UsageError
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.company import Company
-from backfill.simulator.documents import cents, decode
+from backfill.simulator.documents import cents, decode, encode
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.people import People
+from backfill.simulator.writing.writer import write
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 State = dict[str, dict[str, bytes]]
@@ -58,10 +59,10 @@ def test_people_change_what_change_data_capture_does_not_carry_and_the_singleton
 
 
 def test_people_in_france_and_britain_change_what_only_they_have() -> None:
-    for number, entity in ((2, "JournalCode"), (3, "TaxPayment")):
+    for number, entity in ((3, "JournalCode"), (4, "TaxPayment")):
         company = _company(number)
         before = len(company.table(entity))
-        People(company, Random(3), changes_per_minute=60).act(500)
+        People(company, Random(3), changes_per_minute=60).act(1_500)
         assert len(company.table(entity)) > before
 
 
@@ -151,3 +152,36 @@ async def test_people_who_change_nothing_just_wait() -> None:
 def test_a_negative_rate_is_refused() -> None:
     with pytest.raises(UsageError):
         People(_company(), Random(1), changes_per_minute=-1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_people_go_on_with_what_programs_have_entered(late: bool) -> None:
+    """Customers, currencies and open forms that came through the API, before or after they began to work."""
+    company = _company(1)
+    early = None if late else People(company, Random(3), changes_per_minute=60)
+    for entity in ("Invoice", "Bill"):
+        for row in company.table(entity).all():
+            company.delete(entity, row.id)
+    item = next(row.id for row in company.table("Item").all() if decode(row.doc)["Type"] == "Service")
+    account = next(row.id for row in company.table("Account").all() if decode(row.doc)["AccountType"] == "Expense")
+    sold = {"Amount": 90, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": {"value": item}}}
+    kind = "AccountBasedExpenseLineDetail"
+    bought = {"Amount": 90, "DetailType": kind, kind: {"AccountRef": {"value": account}}}
+
+    def entered(entity: str, body: dict) -> dict:
+        written = write(company, entity, "create", decode(encode(body)), frozenset())
+        return decode(b"{" + written + b"}")[entity]
+
+    entered("CompanyCurrency", {"Code": "NZD", "Name": "Kiwi"})
+    entered("Item", {"Name": "Bare", "Type": "Service", "IncomeAccountRef": {"value": account}})
+    customer = entered("Customer", {"DisplayName": "Late", "CurrencyRef": {"value": "NZD"}})
+    vendor = entered("Vendor", {"DisplayName": "Later"})
+    for _ in range(20):
+        entered("Invoice", {"CustomerRef": {"value": customer["Id"]}, "Line": [sold]})
+        entered("Bill", {"VendorRef": {"value": vendor["Id"]}, "Line": [bought]})
+    people = early or People(company, Random(3), changes_per_minute=60)
+    people.act(600)
+    payers = {decode(row.doc)["CustomerRef"]["value"] for row in company.table("Payment").all()}
+    paid = {decode(row.doc)["VendorRef"]["value"] for row in company.table("BillPayment").all()}
+    assert customer["Id"] in payers
+    assert vendor["Id"] in paid

@@ -14,6 +14,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ if INSTALLED:
     import quickbooks
     from intuitlib.enums import Scopes
     from intuitlib.exceptions import AuthClientError
+    from qbosdk.exceptions import WrongParamsError
     from quickbooks.exceptions import AuthorizationException, ObjectNotFoundException, QuickbooksException
     from quickbooks.objects import Attachable, Customer, Invoice
     from quickbooks.objects.base import AttachableRef
@@ -217,3 +219,59 @@ def test_another_sdk_attaches(sdk: Any) -> None:
     assert made["AttachableRef"][0]["EntityRef"] == {"type": "Bill", "value": bill["Id"]}
     with OPENER.open(made["TempDownloadUri"], timeout=PATIENCE_S) as answer:
         assert answer.read() == b"a receipt"
+
+
+def test_another_sdk_asks_for_rates_and_for_what_is_inactive(sdk: Any) -> None:
+    rates = sdk.exchange_rates.get()
+    for rate in rates:  # none where the company has one currency
+        found = sdk.exchange_rates.get_by_source(rate["SourceCurrencyCode"])
+        assert found["Rate"] == rate["Rate"]
+    since = "2016-01-01T00:00:00-08:00"
+    for kind in (sdk.accounts, sdk.customers, sdk.vendors, sdk.items):
+        assert kind.count() > 0
+        assert all(not row["Active"] for page in kind.get_inactive(since) for row in page)
+
+
+def test_another_sdk_writes_reads_back_changes_and_deletes(sdk: Any) -> None:
+    name = f"Vendor {uuid.uuid4().hex[:8]}"
+    vendor = sdk.vendors.post({"DisplayName": name})["Vendor"]
+    assert sdk.vendors.search_vendor_by_display_name(name)["Id"] == vendor["Id"]
+    renamed = sdk.vendors.post({**vendor, "GivenName": "Jo"})["Vendor"]
+    assert (renamed["GivenName"], renamed["SyncToken"]) == ("Jo", "1")
+    with pytest.raises(WrongParamsError):
+        sdk.vendors.post({"DisplayName": name})
+
+    accounts = [account for page in sdk.accounts.get_all_generator() for account in page]
+    bank, expense = (next(row["Id"] for row in accounts if row["AccountType"] == kind) for kind in ("Bank", "Expense"))
+    kind = "AccountBasedExpenseLineDetail"
+    lines = [{"Amount": 20, "DetailType": kind, kind: {"AccountRef": {"value": expense}}}]
+    head = {"VendorRef": {"value": vendor["Id"]}, "Line": lines}
+    bill = sdk.bills.post(head)["Bill"]
+    paying = {"Amount": 20, "LinkedTxn": [{"TxnId": bill["Id"], "TxnType": "Bill"}]}
+    check = {"PayType": "Check", "CheckPayment": {"BankAccountRef": {"value": bank}}, "TotalAmt": 20}
+    paid = sdk.bill_payments.post({**head, **check, "Line": [paying]})["BillPayment"]
+    assert sdk.bills.get_by_id(bill["Id"])["Balance"] == 0
+    sides = [
+        {
+            "Amount": 5,
+            "DetailType": "JournalEntryLineDetail",
+            "JournalEntryLineDetail": {"PostingType": side, "AccountRef": {"value": account}},
+        }
+        for side, account in (("Debit", expense), ("Credit", bank))
+    ]
+    spent = sdk.purchases.post({"PaymentType": "Cash", "AccountRef": {"value": bank}, "Line": lines})["Purchase"]
+    assert sdk.purchases.get_by_id(spent["Id"])["Purchase"][0]["TotalAmt"] == 20
+    entry = sdk.journal_entries.post({"Line": sides})["JournalEntry"]
+    assert len(sdk.journal_entries.get_by_id(entry["Id"])["Line"]) == 2
+    made = [
+        (sdk.bill_payments, "BillPayment", paid),
+        (sdk.bills, "Bill", sdk.bills.post(head)["Bill"]),
+        (sdk.purchases, "Purchase", spent),
+        (sdk.journal_entries, "JournalEntry", entry),
+    ]
+    for api, key, doc in made:
+        # This SDK deletes only what was changed once: it always says that the SyncToken is 1.
+        changed = api.post({**doc, "PrivateNote": "again"})[key]
+        assert (changed["PrivateNote"], changed["SyncToken"]) == ("again", "1")
+        assert api.delete(doc["Id"])[key]["status"] == "Deleted"
+    assert sdk.bills.get_by_id(bill["Id"])["Balance"] == 20

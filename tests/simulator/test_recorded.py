@@ -1,16 +1,24 @@
-"""The simulator's answers beside recorded ones: the same keys in the same order, the same types, the same headers."""
+"""The simulator's answers beside recorded ones: the same keys and types, the envelope's in the same order, the headers.
+
+The recordings show the sample company, and so do we: what differs is listed, with its reason.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backfill.simulator.call import Call
-from backfill.simulator.settings import ServerLimits
+from backfill.simulator.core import Simulator
+from backfill.simulator.fleet import Fleet
+from backfill.simulator.settings import ServerLimits, SimulatorSettings
 
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded"
+RECORDED = Path(os.environ.get("BACKFILL_RECORDED_DIR") or Path(__file__).resolve().parents[3] / "shared" / "recorded")
 if not RECORDED.is_dir():
     pytest.skip("the recorded answers are not part of the repository", allow_module_level=True)
 
@@ -98,17 +106,124 @@ async def test_an_expired_token(simulator_of, clock) -> None:
     assert json.loads(found) == response["body"]["fault"]
 
 
-async def test_a_batch(simulator_of) -> None:
-    """The recorded request, whose writes this simulator refuses item by item: a fault has the recorded shape."""
-    simulator = simulator_of(limits=ServerLimits())
-    recording = json.loads((RECORDED / "batch-basic.json").read_text())[0]
-    answer = await answered(simulator, "POST", "/batch", body=json.dumps(recording["request"]["body"]).encode())
-    same(answer, recording["response"], depth=0)
-    body, wanted = json.loads(answer.body), recording["response"]["body"]
-    assert list(body) == list(wanted)
-    assert [list(item)[-1] for item in body["BatchItemResponse"]] == ["bId"] * 4
-    assert list(body["BatchItemResponse"][1]) == list(wanted["BatchItemResponse"][1])
-    query = {"BatchItemRequest": [{"bId": "bid4", "Query": "select * from Invoice where TotalAmt > '300.00'"}]}
-    body = json.loads((await answered(simulator, "POST", "/batch", body=json.dumps(query).encode())).body)
-    wanted_text = json.dumps(wanted["BatchItemResponse"][3]).replace("SalesReceipt", "Invoice")
-    assert shape(body["BatchItemResponse"][0], 2) == shape(json.loads(wanted_text), 2)
+# What a recorded object has and ours has not, or ours has beside it, and why.
+DROPPED = {f"{address}.{part}": "str" for address in ("BillAddr", "ShipAddr") for part in ("Lat", "Long")}
+"""Left out of addresses by Intuit since August 2025, after the recordings."""
+CURRENCIES = {"ExchangeRate": "number", "HomeTotalAmt": "number"}
+"""Our sample company trades in several currencies, as some clients' tests need; the recorded one did not yet."""
+
+
+def leaves(value: object, path: str = "") -> dict[str, str]:
+    """Every path of an object to its type; of an array the elements' paths together."""
+    found: dict[str, str] = {}
+    parts = [(f"{path}.{key}".lstrip("."), part) for key, part in value.items()] if isinstance(value, dict) else []
+    for name, part in parts or [(path, each) for each in value if isinstance(value, list)]:
+        if isinstance(part, dict | list) and part:
+            found |= leaves(part, name)
+        else:
+            found[name] = "number" if type(part) in (int, float) else type(part).__name__
+    return found
+
+
+def alike(ours: object, theirs: object, *, lacks: dict[str, str], has: dict[str, str]) -> None:
+    """The same paths with the same types, but for what is listed."""
+    found, wanted = leaves(ours), leaves(theirs)
+    assert {path: kind for path, kind in wanted.items() if path not in found} == lacks
+    assert {path: kind for path, kind in found.items() if path not in wanted} == has
+    assert {path: kind for path, kind in found.items() if wanted.get(path, kind) != kind} == {}
+
+
+class Sandbox:
+    """The sample company, asked what the recordings asked."""
+
+    def __init__(self) -> None:
+        def now() -> datetime:
+            return datetime(2026, 11, 20, 18, tzinfo=UTC)
+
+        fleet = Fleet(realms=1, seed=6, now=now, rows_min=600, rows_max=700)
+        limits = ServerLimits(requests_per_second=None)
+        self._simulator = Simulator(SimulatorSettings(limits=limits), fleet, now=now, seed=6)
+        self.realm_id = fleet.realm_ids[0]
+
+    async def ask(self, method: str, path: str, body: object = None, **params: str):
+        token = self._simulator.credentials(self.realm_id).access_token
+        headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
+        sent = b"" if body is None else json.dumps(body).encode()
+        return await self._simulator.exchange(Call(self.realm_id, method, path, params, headers, sent))
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox()
+
+
+def exchange(name: str, number: int = 0) -> tuple[Any, dict[str, Any]]:
+    """A recorded request's body, and the response."""
+    found = json.loads((RECORDED / f"{name}.json").read_text())[number]
+    return found["request"].get("body"), found["response"]
+
+
+async def test_an_invoice_is_created_read_and_deleted(sandbox: Sandbox) -> None:
+    body, response = exchange("create-invoice")
+    answer = await sandbox.ask("POST", "/invoice", body)
+    same(answer, response, depth=1)
+    made = json.loads(answer.body)["Invoice"]
+    alike(made, response["body"]["Invoice"], lacks=DROPPED, has=CURRENCIES)
+    given = ("CustomerRef", "CurrencyRef", "Line", "TxnTaxDetail", "TotalAmt", "Balance", "EmailStatus", "SyncToken")
+    assert {key: made[key] for key in given} == {key: response["body"]["Invoice"][key] for key in given}
+    read = await sandbox.ask("GET", f"/invoice/{made['Id']}")
+    assert json.loads(read.body)["Invoice"] == made
+    _, response = exchange("delete-invoice", 1)
+    gone = {"Id": made["Id"], "SyncToken": made["SyncToken"]}
+    answer = await sandbox.ask("POST", "/invoice", gone, operation="delete")
+    same(answer, response, depth=9)
+    wanted = response["body"]["Invoice"] | {"Id": made["Id"]}
+    assert list(json.loads(answer.body)["Invoice"].items()) == list(wanted.items())
+
+
+async def test_an_unknown_property(sandbox: Sandbox) -> None:
+    body, response = exchange("error-400_json")
+    answer = await sandbox.ask("POST", "/invoice", body)
+    same(answer, response, depth=9)
+    (ours,), (theirs,) = (found["Fault"]["Error"] for found in (json.loads(answer.body), response["body"]))
+    assert (ours["Message"], ours["code"]) == (theirs["Message"], theirs["code"])
+    before, _, after = theirs["Detail"].partition(" (83 known properties: ")
+    assert ours["Detail"].startswith(before), "how many are known, and their order, are the schema's of that day"
+    assert ours["Detail"].endswith(after[after.index(" [truncated]") :])
+
+
+async def test_a_batch_with_writes(sandbox: Sandbox) -> None:
+    body, response = exchange("batch-basic")
+    # Who changed SalesReceipt 11 before the recording was somebody else: ours still stands where it was.
+    await sandbox.ask("POST", "/salesreceipt", {"Id": "11", "SyncToken": await token(sandbox, "salesreceipt", "11"),
+                                                "sparse": True, "PrivateNote": "Changed"})  # fmt: skip
+    stale = body["BatchItemRequest"][2]["SalesReceipt"] | {"SyncToken": "99"}
+    body["BatchItemRequest"][2]["SalesReceipt"] = stale
+    body["BatchItemRequest"][1]["Invoice"]["Id"] = "99999"
+    answer = await sandbox.ask("POST", "/batch", body)
+    same(answer, response, depth=1)
+    ours, theirs = json.loads(answer.body)["BatchItemResponse"], response["body"]["BatchItemResponse"]
+    assert [list(item) for item in ours] == [list(item) for item in theirs]
+    alike(ours[0]["Vendor"], theirs[0]["Vendor"], lacks={}, has={})
+    assert ours[1] == theirs[1]
+    alike(ours[2], theirs[2], lacks={}, has={})
+    assert [error["code"] for error in ours[2]["Fault"]["Error"]] == ["5010"]
+    assert shape(ours[3], 2) == shape(theirs[3], 2)
+
+
+async def token(sandbox: Sandbox, path: str, object_id: str) -> str:
+    answer = await sandbox.ask("GET", f"/{path}/{object_id}")
+    ((_, doc), *_) = json.loads(answer.body).items()
+    return doc["SyncToken"]
+
+
+async def test_the_sample_company_lists_its_customers_and_vendors_in_the_recorded_order(sandbox: Sandbox) -> None:
+    for name, number, entity in (("all-customers", 1, "Customer"), ("get-inactive_vendors", 0, "Vendor")):
+        statement = f"SELECT * FROM {entity} MAXRESULTS 1000"
+        ours = json.loads((await sandbox.ask("GET", "/query", query=statement)).body)["QueryResponse"][entity]
+        theirs = exchange(name, number)[1]["body"]["QueryResponse"][entity]
+        names = {row["Id"]: row["DisplayName"].removesuffix(" (deleted)") for row in theirs}
+        both = [(row["Id"], row["DisplayName"]) for row in ours if names.get(row["Id"]) == row["DisplayName"]]
+        listed = [object_id for object_id, _ in both]
+        assert listed == [row["Id"] for row in theirs if row["Id"] in listed]
+        assert len(both) >= 26

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from backfill.simulator.call import Call
+from backfill.simulator.catalogue import TRAITS
+from backfill.simulator.core import Simulator
 from backfill.simulator.documents import decode
 from backfill.simulator.envelopes import Answer
 from backfill.simulator.faults import FaultedError
-from backfill.simulator.settings import ServerLimits
+from backfill.simulator.fleet import Fleet
+from backfill.simulator.settings import ServerLimits, SimulatorSettings
 from backfill.simulator.xml_form import NAMESPACE, in_json, in_xml
 
 REALM = "9130357000000001"
@@ -66,8 +70,8 @@ def test_a_file_stays_what_it_is() -> None:
 def test_an_object_is_read_by_what_its_properties_are() -> None:
     found = written(
         "/invoice",
-        ROOT.format("Invoice", ' domain="QBO" sparse="true"')
-        + '<Id>5</Id><TxnDate>2026-01-02</TxnDate><CustomerRef name="A">7</CustomerRef><ApplyTaxAfterDiscount>false'
+        ROOT.format("Invoice", ' domain="QBO" sparse="true"') + "<Id>5</Id><CustomerMemo>Thanks</CustomerMemo>"
+        '<TxnDate>2026-01-02</TxnDate><CustomerRef name="A">7</CustomerRef><ApplyTaxAfterDiscount>false'
         "</ApplyTaxAfterDiscount><BillEmail><Address>a@example.com</Address></BillEmail><Line><Amount>10.00</Amount>"
         "<DetailType>SalesItemLineDetail</DetailType><SalesItemLineDetail><ItemRef>3</ItemRef><Qty>2</Qty>"
         "</SalesItemLineDetail></Line><Line><Amount>1e</Amount></Line><Unheard><Of>1</Of></Unheard></Invoice>",
@@ -76,6 +80,7 @@ def test_an_object_is_read_by_what_its_properties_are() -> None:
         "domain": "QBO",
         "sparse": True,
         "Id": "5",
+        "CustomerMemo": {"value": "Thanks"},
         "TxnDate": "2026-01-02",
         "CustomerRef": {"value": "7", "name": "A"},
         "ApplyTaxAfterDiscount": False,
@@ -178,3 +183,38 @@ async def test_who_asks_for_json_is_answered_in_it_whatever_was_sent(simulator_o
     body = (ROOT.format("Vendor", "") + "<DisplayName>V</DisplayName></Vendor>").encode()
     answer = await simulator.exchange(Call(REALM, "POST", "/vendor", {}, headers, body))
     assert json.loads(answer.body)["Vendor"]["DisplayName"] == "V"
+
+
+_ROUND_TRIPS = [
+    name
+    for name, traits in TRAITS.items()
+    if traits.updatable and traits.has_id and not traits.singleton and name not in {"Attachable", "JournalCode"}
+]
+
+
+@pytest.mark.parametrize("entity", _ROUND_TRIPS)
+async def test_what_is_read_in_xml_is_the_same_when_it_is_written_back(entity: str) -> None:
+    """So that a client that knows no JSON loses nothing by a full update."""
+    now = datetime(2026, 11, 20, 18, tzinfo=UTC)
+    fleet = Fleet(realms=1, seed=5, now=lambda: now, rows_min=600, rows_max=600)
+    simulator = Simulator(SimulatorSettings(), fleet, now=lambda: now, seed=5)
+    realm_id = fleet.realm_ids[0]
+    token = simulator.credentials(realm_id).access_token
+    row = fleet.company(realm_id).table(entity).all()[-1]
+    path = f"/{TRAITS[entity].path}"
+
+    async def ask(method: str, path: str, body: bytes = b"") -> Answer:
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/xml"}
+        return await simulator.exchange(Call(realm_id, method, path, {}, headers, body))
+
+    read = await ask("GET", f"{path}/{row.id}")
+    (element,) = (part for part in ET.fromstring(read.body) if part.tag != "time")
+    written = await ask("POST", path, ET.tostring(element))
+    assert written.status == 200, written.body
+    before, stored = decode(row.doc), fleet.company(realm_id).table(entity).get(row.id)
+    assert stored is not None
+    after = decode(stored.doc)
+    heads = {"SyncToken", "MetaData"}
+    assert {key: after.get(key) for key in before if key not in heads} == {
+        key: value for key, value in before.items() if key not in heads
+    }

@@ -60,6 +60,8 @@ def test_no_statement_is_built_from_values() -> None:
     found: list[str] = []
     executing = 0
     for file in sorted(PACKAGE.rglob("*.py")):
+        if file.is_relative_to(PACKAGE / "simulator"):
+            continue  # it has no database, and the layers forbid it one
         tree = ast.parse(file.read_text(encoding="utf-8"))
         executing += sum(1 for _ in statements(tree))
         found += [f"{file.relative_to(PACKAGE)}: {line}" for line in built(file.read_text(encoding="utf-8"))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backfill.simulator.books.entries import Booked, Party
@@ -61,19 +61,20 @@ class Daybook:
         self._restocked.update(items)
 
     @property
-    def booked(self) -> Collection[Booked]:
+    def booked(self) -> Mapping[Origin, Booked]:
         """Every transaction that posts anything by itself."""
-        return self._entries.values()
+        return self._entries
 
     def of_transaction(self, entity: str, object_id: str) -> Sequence[Posted]:
         """What a transaction posts by itself, in its own order."""
         return self._ordered.of(Origin(entity, object_id))
 
-    def stock_postings(self) -> Iterator[Posted]:
-        """What stock posts: what items began with, and what their movements cost."""
+    def of_stock(self) -> Iterator[tuple[Origin, Sequence[Posted]]]:
+        """Item by item what stock posts: what it began with, and what its movements cost."""
         self._settle_stock()
         for item in self._stocks:
-            yield from self._ordered.of(Origin(START, item))
+            origin = Origin(START, item)
+            yield origin, self._ordered.of(origin)
 
     def postings(self, *, start: str = "", end: str = "", account: str = "") -> Sequence[Posted]:
         """In order, from day `start` to day `end`, both included (ISO; empty: without bound), of one account or all."""

@@ -24,6 +24,7 @@ from backfill.simulator.endpoints.refusals import (
 from backfill.simulator.endpoints.specimen import specimen_of
 from backfill.simulator.envelopes import Answer, fault_object
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
+from backfill.simulator.xml_form import object_of
 
 TEXT = "text/plain;charset=UTF-8"
 
@@ -128,12 +129,10 @@ def _document(pair: _Pair, company: Company) -> Doc:
     doc = _metadata(pair.metadata)
     if pair.content is None:
         raise FaultedError(required("file_content"))
-    if not pair.content.data:
-        raise FaultedError(BAD_FILE)
     name = doc.get("FileName") or pair.content.file_name
     ending = str(name).rpartition(".")[2].lower()
     kind = doc.get("ContentType") or pair.content.content_type or TYPES.get(ending, "")
-    if not isinstance(kind, str) or (ending not in TYPES and kind not in TYPES.values()):
+    if not isinstance(kind, str) or not _is_known(ending, kind):
         raise FaultedError(BAD_FILE)
     for reference in _references(doc):
         _check(reference, company)
@@ -145,12 +144,17 @@ def _document(pair: _Pair, company: Company) -> Doc:
     }
 
 
+def _is_known(ending: str, kind: str) -> bool:
+    """By the name's ending, by the type, or by a type that only ends as a name would (`application/txt`)."""
+    return ending in TYPES or kind in TYPES.values() or kind.rpartition("/")[2].lower() in TYPES
+
+
 def _metadata(part: Part | None) -> Doc:
     if part is None:
         return {}  # a file that belongs to nothing yet
     try:
-        doc = decode(part.data)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        doc = object_of("Attachable", part.data) if part.data.lstrip().startswith(b"<") else decode(part.data)
+    except (msgspec.MsgspecError, RecursionError, FaultedError) as error:
         raise FaultedError(BAD_METADATA) from error
     return {key: value for key, value in doc.items() if key not in _SERVERS_OWN}
 

@@ -28,7 +28,10 @@ def bad_reference_type(sent: str) -> Fault:
 
 
 def unknown_reference(entity: str, object_id: str) -> Fault:
-    return Fault("2500", "Invalid Reference Id", f"Invalid Reference Id : {entity} element id {object_id} not found")
+    """6000, as recorded: not the 2500 of other references."""
+    what = f"{entity} {object_id}"
+    detail = f"Business Validation Error: The entity {what} that you are trying to link does not exist. {what}"
+    return Fault("6000", BUSINESS, detail, element="")
 
 
 def bad_email(sent: str) -> Fault:

@@ -26,6 +26,8 @@ _BY_COLUMN: dict[TimeColumn, Callable[[StoredObject], int]] = {
     "updated": attrgetter("updated"),
 }
 _BISECTED = (Operator.EQUAL, Operator.LESS, Operator.GREATER, Operator.LESS_OR_EQUAL, Operator.GREATER_OR_EQUAL)
+_QUALIFIED = frozenset({"Account", "Class", "Customer", "Department", "Item"})
+"""Lists whose rows may have rows below them."""
 
 
 def count(asked: Plan, table: Table) -> int:
@@ -36,6 +38,10 @@ def count(asked: Plan, table: Table) -> int:
 
 def page(asked: Plan, table: Table, *, salt: int) -> Rows:
     """The rows of the page asked for. `salt` decides the order among equals; it changes with the company's state."""
+    if asked.words_beyond:
+        words, numbered = _by_kind_of_id(_passing(asked, table, None)[0])
+        found = _sorted(numbered, _default_order(asked), asked, salt)[asked.start - 1 : asked.start - 1 + asked.limit]
+        return [*words, *found] if asked.start == 1 else found
     order = asked.order or _default_order(asked)
     if _is_by_name(asked, order) and table.base.is_copied:
         view = table.by_name(active=_only(asked.active))
@@ -51,10 +57,17 @@ def page(asked: Plan, table: Table, *, salt: int) -> Rows:
     return _sorted(rows, order, asked, salt)[first:last]
 
 
+def _by_kind_of_id(rows: Rows) -> tuple[Rows, Rows]:
+    """The rows whose Id is a word, and the others."""
+    words = [row for row in rows if not row.id.isdecimal()]
+    return words, [row for row in rows if row.id.isdecimal()]
+
+
 def _default_order(asked: Plan) -> tuple[SortKey, ...]:
-    """Lists by name, everything else by the last change, newest first: as recorded, promised nowhere."""
+    """Lists by name (jobs below their customers), all else by the last change, newest first: recorded, not promised."""
     if asked.traits.is_list and asked.traits.name_key:
-        return (SortKey((asked.traits.name_key,), None, descending=False),)
+        key = "FullyQualifiedName" if asked.traits.name in _QUALIFIED else asked.traits.name_key
+        return (SortKey((key,), None, descending=False),)
     return (SortKey(("MetaData", "LastUpdatedTime"), "updated", descending=True),)
 
 

@@ -140,7 +140,7 @@ class _Parser:
         while self._next.value in _PAGE_KEYWORDS and self._next.kind is Kind.KEYWORD:
             if self._next.value == "startposition" and start is None:
                 self._advance()
-                start = _at_least_one(self._integer())
+                start = _first_row(self._integer())
             elif self._next.value == "maxresults" and limit is None:
                 self._advance()
                 limit = _at_most_a_page(_at_least_one(self._integer()))
@@ -194,6 +194,11 @@ _OPERATOR_KINDS = (Kind.KEYWORD, Kind.SYMBOL)
 _PAGE_KEYWORDS = ("startposition", "maxresults")
 _AFTER_ORDER = _PAGE_KEYWORDS
 _AFTER_WHERE = ("order", "orderby", *_PAGE_KEYWORDS)
+
+
+def _first_row(value: int) -> int:
+    """Positions count from 1; 0 means the same, and Intuit's own samples send it."""
+    return 1 if value == 0 else _at_least_one(value)
 
 
 def _at_least_one(value: int) -> int:

@@ -8,7 +8,14 @@ from datetime import date
 from typing import Literal
 
 from backfill.simulator.catalogue import TRAITS, EntityTraits
-from backfill.simulator.faults import Fault, FaultedError, unknown_entity, unknown_property, validation_fault
+from backfill.simulator.faults import (
+    Fault,
+    FaultedError,
+    unknown_entity,
+    unknown_property,
+    unqueryable_entity,
+    validation_fault,
+)
 from backfill.simulator.query.properties import resolved
 from backfill.simulator.query.statement import Condition, LiteralKind, Operator, Statement
 from backfill.simulator.query.values import ORDERED, instant_of, matcher
@@ -75,13 +82,17 @@ class Plan:
     """Empty: the entity's default order."""
     start: int
     limit: int
+    words_beyond: bool = False
+    """Whether rows whose Id is a word are no part of the paging, but all on the first page."""
 
 
 def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> Plan:
     """Check the statement's names and what may be asked of them. Raises `FaultedError` (4001)."""
     traits = _ENTITIES.get(statement.entity.lower())
-    if traits is None or not traits.queryable:
+    if traits is None:
         raise FaultedError(unknown_entity(statement.entity))
+    if not traits.queryable:
+        raise FaultedError(unqueryable_entity(traits.name))
     conditions = [(resolved(traits.name, condition.path), condition) for condition in statement.where]
     _check_required(traits, [path for path, _ in conditions])
     return Plan(
@@ -103,6 +114,7 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
         order=_order(statement, traits, settings),
         start=statement.start,
         limit=statement.limit + settings.limit_plus_one,
+        words_beyond=settings.word_tax_codes and traits.name == "TaxCode" and not statement.order,
     )
 
 
@@ -112,8 +124,8 @@ def _columns(statement: Statement, traits: EntityTraits) -> tuple[tuple[str, ...
 
 
 def _check_required(traits: EntityTraits, paths: list[tuple[str, ...]]) -> None:
-    if traits.name == "ExchangeRate" and ("SourceCurrencyCode",) not in paths:
-        # The wording is ours: it is only documented that a currency must be named.
+    if traits.name == "ExchangeRate" and not {("SourceCurrencyCode",), ("AsOfDate",)} & set(paths):
+        # The wording is ours: it is only documented that a currency or a date must be named.
         raise FaultedError(validation_fault("property 'SourceCurrencyCode' is required for Entity ExchangeRate"))
 
 
@@ -127,9 +139,17 @@ def _ids(traits: EntityTraits, conditions: list[tuple[tuple[str, ...], Condition
         if condition.operator not in _ID_OPERATORS:
             # It is only documented that nothing but = and IN is accepted.
             raise FaultedError(_bad_operator(condition, "Id"))
+        if bad := next((value.text for value in condition.values if not _may_be_id(traits, value.text)), None):
+            # That it is refused is asserted by a public client's tests; the wording is ours.
+            raise FaultedError(validation_fault(f"value {bad} is not a valid number for property Id"))
         named = frozenset(value.text for value in condition.values)
         found = named if found is None else found & named
     return found
+
+
+def _may_be_id(traits: EntityTraits, text: str) -> bool:
+    """Ids are whole numbers, but for the tax codes that are words."""
+    return traits.name == "TaxCode" or text.strip().isdecimal() or not text.strip()
 
 
 def _active(traits: EntityTraits, conditions: list[tuple[tuple[str, ...], Condition]]) -> frozenset[bool] | None:

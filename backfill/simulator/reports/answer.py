@@ -22,6 +22,7 @@ from backfill.simulator.reports.catalogue import REPORTS, Report
 from backfill.simulator.reports.chart import Chart
 from backfill.simulator.reports.filters import Sight, filter_of
 from backfill.simulator.reports.inquiry import Inquiry
+from backfill.simulator.reports.layout import TooWideError
 from backfill.simulator.reports.nodes import Columns, Draft, MetaData, Rows, cut_after, every_row
 from backfill.simulator.reports.shelf import Shelf
 from backfill.simulator.reports.splits import Splits
@@ -39,16 +40,16 @@ _ECHOED = ("customer", "vendor", "employee", "item", "class", "department")
 
 def report(acting: Acting) -> Answer:
     """The whole answer. Raises `FaultedError` for a report that there is not, and for parameters of no sense."""
-    wanted = _wanted(acting)
+    wanted, settings = _wanted(acting), acting.settings.reports
     inquiry = _inquiry(acting, wanted)
-    draft = wanted.make(inquiry)
-    settings = acting.settings.reports
+    try:
+        draft = wanted.make(inquiry)
+    except TooWideError:
+        return _timed_out(acting)
     cells = sum(1 for _ in every_row(draft.rows)) * draft.width
     work_s = (settings.base_s + cells * settings.cell_s * _width_factor(settings, draft.width)) / _scale(acting)
-    deadline_s = settings.deadline_s / _scale(acting)
-    if work_s > deadline_s:
-        fault = xml_fault(TIMED_OUT, acting.instant).replace(b"<Detail></Detail>", b"")
-        return Answer(504, fault, XML, code=TIMED_OUT.code, work_s=deadline_s)
+    if work_s > settings.deadline_s / _scale(acting):
+        return _timed_out(acting)
     rows = draft.rows
     if cells > settings.cells:
         rows = cut_after(rows, settings.cells // draft.width, OVERFLOW, draft.width)
@@ -62,6 +63,12 @@ def report(acting: Acting) -> Answer:
     if inquiry.modern and settings.lists == "bare":
         body = msgspec.json.encode(_bare(msgspec.json.decode(body)))
     return Answer(200, body, JSON_OK, rows=len(rows), work_s=work_s)
+
+
+def _timed_out(acting: Acting) -> Answer:
+    """What the gateway answers in the place of a report that takes too long, and when: at the deadline."""
+    body = xml_fault(TIMED_OUT, acting.instant).replace(b"<Detail></Detail>", b"")
+    return Answer(504, body, XML, code=TIMED_OUT.code, work_s=acting.settings.reports.deadline_s / _scale(acting))
 
 
 def _wanted(acting: Acting) -> Report:

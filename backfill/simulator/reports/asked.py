@@ -60,6 +60,8 @@ DATES = ("moddate", "createdate", "svcdate", "duedate")
 AGING_PERIOD_DAYS = 30
 AGING_PERIODS = 4
 _MOST_PERIODS = 100  # aged in; more are columns that nobody asks for
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199  # no company has books of other times; those before 1900 Intuit refuses as well
+_MOST_DIGITS = 15  # of an amount: more than any has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +195,12 @@ def _day(given: Mapping[str, str], name: str) -> date | None:
     if name not in given:
         return None
     try:
-        return date.fromisoformat(given[name])
+        day = date.fromisoformat(given[name])
     except ValueError as error:
         raise FaultedError(bad_date(given[name], name)) from error
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise FaultedError(Fault("2190", "Invalid Date Range", f"{name} {day} is out of range", element=name))
+    return day
 
 
 def _macro(given: Mapping[str, str], name: str, otherwise: str) -> str:
@@ -224,7 +229,8 @@ def _amount(given: Mapping[str, str]) -> int | None:
     if "bothamount" not in given:
         return None
     whole, _, part = given["bothamount"].removeprefix("-").partition(".")
-    if not (whole.isascii() and whole.isdecimal() and (part or "0").isascii() and (part or "0").isdecimal()):
+    digits = whole + part
+    if not (whole and digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
         detail = f"bothamount should be a valid number. Supplied value:{given['bothamount']}"
         raise FaultedError(Fault("2090", "Invalid Number", detail, element="bothamount"))
     return int(whole) * 100 + int(f"{part}00"[:2])

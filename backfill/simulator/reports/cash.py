@@ -39,8 +39,6 @@ _CONTROL = {
 
 _PAYING = {"Payment": UNAPPLIED_INCOME, "BillPayment": UNAPPLIED_EXPENSE}
 
-_BY_STOCK = Origin("stock", "")
-
 
 class _Settled(NamedTuple):
     """A part of a document that is settled, in cents of its currency."""
@@ -50,38 +48,63 @@ class _Settled(NamedTuple):
 
 
 class CashBook(Ordered[Origin]):
-    """The postings on the cash basis, as they follow from the daybook as it is now."""
+    """The postings on the cash basis, as they follow from one daybook. Of a company's accounts it wants the types."""
 
-    def __init__(self, daybook: Daybook, chart: Chart, papers: Papers) -> None:
+    def __init__(self, daybook: Daybook) -> None:
         super().__init__()
-        self._chart = chart
-        self._days = {Origin(booked.entity, booked.id): booked.day for booked in daybook.booked}
-        settled = self._settled(daybook, papers)
-        for booked in daybook.booked:
-            origin = Origin(booked.entity, booked.id)
-            rows: Sequence[Posted]
-            if booked.entity in _CONTROL:
-                rows = _placed(booked, self._deferred(booked, settled.get(origin, ())))
-            elif booked.entity in _PAYING:
-                rows = _placed(booked, self._paying(booked, papers.paper(booked.entity, booked.id).settles))
-            else:
-                rows = daybook.of_transaction(booked.entity, booked.id)
-            self.put(origin, rows)
-        self.put(_BY_STOCK, tuple(daybook.stock_postings()))
+        self._daybook = daybook
+        self._days: dict[Origin, str] = {}
+        self._made_of: dict[Origin, tuple[object, ...]] = {}
+        """What each origin's postings were made of, to make again only those that would come out otherwise."""
 
-    def _settled(self, daybook: Daybook, papers: Papers) -> dict[Origin, list[_Settled]]:
+    def follow(self, chart: Chart, papers: Papers) -> None:
+        """Take in what has changed in the daybook."""
+        booked = self._daybook.booked
+        self._days = {origin: entry.day for origin, entry in booked.items()}
+        settled = self._settled(papers)
+        seen: dict[Origin, tuple[object, ...]] = {}
+        for origin, entry in booked.items():
+            if origin.entity in _CONTROL:
+                parts = settled.get(origin, ())
+                seen[origin] = (entry, tuple(parts))
+                if self._is_new(origin, seen):
+                    self.put(origin, _placed(entry, self._deferred(entry, parts, chart)))
+            elif origin.entity in _PAYING:
+                settles, unapplied = papers.paper(*origin).settles, chart.key(_PAYING[origin.entity])
+                days = tuple(self._days.get(Origin(part.entity, part.id), "") for part in settles)
+                seen[origin] = (entry, settles, days, unapplied)
+                if self._is_new(origin, seen):
+                    self.put(origin, _placed(entry, self._paying(entry, settles, chart)))
+            else:
+                self._copy(origin, self._daybook.of_transaction(*origin), seen)
+        for origin, rows in self._daybook.of_stock():
+            self._copy(origin, rows, seen)
+        for origin in self._made_of.keys() - seen.keys():
+            self.put(origin, ())
+        self._made_of = seen
+
+    def _is_new(self, origin: Origin, seen: dict[Origin, tuple[object, ...]]) -> bool:
+        return self._made_of.get(origin) != seen[origin]
+
+    def _copy(self, origin: Origin, rows: Sequence[Posted], seen: dict[Origin, tuple[object, ...]]) -> None:
+        """What is the same on both bases."""
+        seen[origin] = (rows,)
+        if self._is_new(origin, seen):
+            self.put(origin, rows)
+
+    def _settled(self, papers: Papers) -> dict[Origin, list[_Settled]]:
         found: dict[Origin, list[_Settled]] = defaultdict(list)
-        for booked in daybook.booked:
-            if booked.entity in _PAYING:
-                for part in papers.paper(booked.entity, booked.id).settles:
+        for origin, booked in self._daybook.booked.items():
+            if origin.entity in _PAYING:
+                for part in papers.paper(*origin).settles:
                     target = Origin(part.entity, part.id)
                     if target.entity in _CONTROL and target in self._days:
                         found[target].append(_Settled(max(booked.day, self._days[target]), part.cents))
         return found
 
-    def _deferred(self, booked: Booked, settled: Sequence[_Settled]) -> Iterator[tuple[str, Posting]]:
+    def _deferred(self, booked: Booked, settled: Sequence[_Settled], chart: Chart) -> Iterator[tuple[str, Posting]]:
         """A document that waits to be paid, as (day, posting)."""
-        controls, result, others = self._parted(booked)
+        controls, result, others = _parted(booked, chart)
         down = sum(posting.amount for posting in others if booked.entity == "Invoice" and _paid_down(posting))
         total = abs(sum(posting.amount for posting in controls)) + down
         if not controls or not total:  # owed to nobody: paid in full at once, or worth nothing
@@ -98,28 +121,14 @@ class CashBook(Ordered[Origin]):
             yield from _against(day, control, parts)
             so_far = until
 
-    def _parted(self, booked: Booked) -> tuple[list[Posting], list[Posting], list[Posting]]:
-        """Its postings: what it is owed on, those of the profit and loss, the others of the balance sheet."""
-        controls: list[Posting] = []
-        result: list[Posting] = []
-        others: list[Posting] = []
-        for posting in booked.effects.postings:
-            if posting.line < 0 and self._chart.account(posting.account).kind == _CONTROL[booked.entity]:
-                controls.append(posting)
-            elif self._chart.results[posting.account]:
-                result.append(posting)
-            else:
-                others.append(posting)
-        return controls, result, others
-
-    def _paying(self, booked: Booked, settles: Sequence[Settling]) -> Iterator[tuple[str, Posting]]:
+    def _paying(self, booked: Booked, settles: Sequence[Settling], chart: Chart) -> Iterator[tuple[str, Posting]]:
         """A payment: what it settles later, or not at all, is income or expense of its own meanwhile."""
         kind = "Accounts Receivable" if booked.entity == "Payment" else "Accounts Payable"
-        unapplied = self._chart.key(_PAYING[booked.entity])
+        unapplied = chart.key(_PAYING[booked.entity])
         targets = {part.line: Origin(part.entity, part.id) for part in settles}
         for posting in booked.effects.postings:
             target = targets.get(posting.line)
-            if self._chart.account(posting.account).kind != kind:
+            if chart.account(posting.account).kind != kind:
                 yield booked.day, posting
             elif target is None:
                 yield booked.day, msgspec.structs.replace(posting, account=unapplied)
@@ -130,6 +139,21 @@ class CashBook(Ordered[Origin]):
                 yield booked.day, early
                 yield self._days[target], msgspec.structs.replace(early, cents=-early.cents, amount=-early.amount)
                 yield self._days[target], posting
+
+
+def _parted(booked: Booked, chart: Chart) -> tuple[list[Posting], list[Posting], list[Posting]]:
+    """Its postings: what it is owed on, those of the profit and loss, the others of the balance sheet."""
+    controls: list[Posting] = []
+    result: list[Posting] = []
+    others: list[Posting] = []
+    for posting in booked.effects.postings:
+        if posting.line < 0 and chart.account(posting.account).kind == _CONTROL[booked.entity]:
+            controls.append(posting)
+        elif chart.results[posting.account]:
+            result.append(posting)
+        else:
+            others.append(posting)
+    return controls, result, others
 
 
 def _paid_down(posting: Posting) -> bool:

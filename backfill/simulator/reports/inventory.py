@@ -31,7 +31,7 @@ def inventory_valuation_summary(inquiry: Inquiry) -> Draft:
     columns = [
         column("", "ProductsAndService", ColKey="item"),
         column(words("SKU"), "String", ColKey="sku"),
-        column(words("Qty"), "Quantity", ColKey="qty"),
+        column(words("Qty"), "Rate", ColKey="qty"),
         column(words("Asset Value"), "Money", ColKey="asset_value"),
         column(words("Calc. Avg"), "Money", ColKey="calc_avg"),
     ]

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from itertools import islice
 from typing import NamedTuple
 
 from backfill.simulator.books.entries import Posting
@@ -14,6 +15,9 @@ from backfill.simulator.reports.asked import SUMMARIES
 from backfill.simulator.reports.dates import Span, cut, title
 from backfill.simulator.reports.inquiry import Inquiry
 from backfill.simulator.reports.nodes import Column, column
+
+COLUMNS_MOST = 5_000
+"""More than the days of ten years: nobody gets so many before the time is up."""
 
 DAYS_MOST = 100
 """Columns of days that the modernised service shows; the rest are one column, "Others"."""
@@ -27,6 +31,10 @@ _OWNERS: dict[str, tuple[str, str, Callable[[Posting], str]]] = {
     "ProductsAndServices": ("Item", "ProductsAndService", lambda posting: posting.item),
 }
 """`summarize_column_by` to the entity that its columns are, to its ColType, and to whom a posting belongs."""
+
+
+class TooWideError(Exception):
+    """The report would have too many columns to be made at all."""
 
 
 class _Slot(NamedTuple):
@@ -125,15 +133,17 @@ class Layout:
     def _lay_time(self) -> None:
         asked, words = self._inquiry.asked, self._inquiry.words
         start = asked.span.start or self._inquiry.first_day()
-        spans = list(cut(Span(start, asked.span.end), self._unit, asked.first_month))
+        spans = list(islice(cut(Span(start, asked.span.end), self._unit, asked.first_month), COLUMNS_MOST + 1))
         shown = spans
         if self._unit == "Day" and self._inquiry.modern and len(spans) > DAYS_MOST:
             shown = spans[:DAYS_MOST]
+        if len(shown) > COLUMNS_MOST:
+            raise TooWideError
         for span in shown:
             text = title(span, self._unit, words.months)
             self._slots.append(_Slot(text, text, span))
         if len(shown) < len(spans):
-            rest = Span(spans[len(shown)].start, spans[-1].end)
+            rest = Span(spans[len(shown)].start, asked.span.end)
             self._slots.append(_Slot(words("Others"), "others", rest))
         self._begins = [_day(slot.span.start) for slot in self._slots]
 

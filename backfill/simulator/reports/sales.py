@@ -101,13 +101,13 @@ def item_sales(inquiry: Inquiry) -> Draft:
         return _sales(_item, "ProductsAndService", inquiry)
     words = inquiry.words
     titles = (
-        ("Quantity", "Quantity", "qty"),
+        ("Quantity", "Rate", "qty"),
         ("Amount", "Money", "amount"),
-        ("% of Sales", "Percent", "percent_of_sales"),
+        ("% of Sales", "Rate", "percent_of_sales"),
         ("Avg Price", "Money", "avg_price"),
         ("COGS", "Money", "cogs"),
         ("Gross Margin", "Money", "gross_margin"),
-        ("Gross Margin %", "Percent", "gross_margin_percent"),
+        ("Gross Margin %", "Rate", "gross_margin_percent"),
     )
     columns = [column("", "ProductsAndService", ColKey="item")]
     columns += [column(words(title), kind, ColKey=key) for title, kind, key in titles]

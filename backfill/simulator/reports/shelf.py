@@ -15,10 +15,18 @@ class Shelf:
     def __init__(self, company: Company) -> None:
         self.papers = Papers(company)
         self._company = company
-        self._cash: tuple[int, CashBook] | None = None
+        self._daybook: Daybook | None = None
+        self._cash: CashBook | None = None
+        self._changes = 0
 
     def cash_book(self, daybook: Daybook, chart: Chart) -> CashBook:
-        """The books on the cash basis; made anew after any change, since a payment counts in other documents."""
-        if self._cash is None or self._cash[0] != self._company.changes:
-            self._cash = (self._company.changes, CashBook(daybook, chart, self.papers))
-        return self._cash[1]
+        """The books on the cash basis, with all changes until now.
+
+        Made anew for another daybook: the company has another one when its chart has changed in a way that matters.
+        """
+        if self._cash is None or self._daybook is not daybook:
+            self._daybook, self._cash, self._changes = daybook, CashBook(daybook), -1
+        if self._changes != self._company.changes:
+            self._cash.follow(chart, self.papers)
+            self._changes = self._company.changes
+        return self._cash

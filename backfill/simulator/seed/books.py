@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from random import Random
 
 from backfill.simulator.documents import Doc, cents
 from backfill.simulator.seed.draw import between, pick
-from backfill.simulator.seed.profile import CURRENCIES, Currency, Profile
+from backfill.simulator.seed.profile import Currency, Profile, currency_of
 
 _FEW = 10  # of an item in stock: then more is bought
 _RECENT = 64  # enough that attachments spread over several documents
@@ -97,6 +98,13 @@ class Books:
         self.numbers[entity] = number = self.numbers.get(entity, 1000) + 1
         return str(number)
 
+    def known(self, entity: str, names: Sequence[str]) -> str:
+        """The next of the names that the sample company's list begins with; empty where there is none."""
+        if not self.profile.is_sample:
+            return ""
+        number = int(self.number(entity)) - 1001
+        return names[number] if number < len(names) else ""
+
     def rate(self, currency: Currency) -> Decimal | int:
         """Units of home currency for one of `currency`."""
         if currency == self.profile.home:
@@ -166,7 +174,7 @@ def _party(object_id: str, doc: Doc, home: Currency) -> Party:
     return Party(
         object_id,
         {"value": object_id, "name": name},
-        CURRENCIES[doc["CurrencyRef"]["value"]] if "CurrencyRef" in doc else home,
+        currency_of(doc["CurrencyRef"]["value"]) if "CurrencyRef" in doc else home,
         doc.get("BillAddr"),
         doc.get("PrimaryEmailAddr"),
         doc.get("Level", 0),

@@ -77,6 +77,7 @@ CHART: tuple[AccountRow, ...] = (
     AccountRow("Landscaping Services", _REVENUE, "Income", "OtherPrimaryIncome"),
     AccountRow("Discounts given", _REVENUE, "Income", "DiscountsRefundsGiven"),
     AccountRow("Uncategorized Income", _REVENUE, "Income", "ServiceFeeIncome"),
+    AccountRow("Fees Billed", _REVENUE, "Income", "ServiceFeeIncome"),
     AccountRow("Interest Earned", _REVENUE, "Other Income", "InterestEarned"),
     AccountRow("Depreciation", _EXPENSE, "Other Expense", "Depreciation"),
     AccountRow("Penalties & Settlements", _EXPENSE, "Other Expense", "PenaltiesSettlements"),

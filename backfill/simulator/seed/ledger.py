@@ -100,6 +100,7 @@ def inventory_adjustment(books: Books, rng: Random, day: str) -> Doc:
     stocked = [product for product in books.products if product.kind == "Inventory"] or books.products
     line = {
         "Id": "1",
+        "LineNum": 1,
         "DetailType": "ItemAdjustmentLineDetail",
         "ItemAdjustmentLineDetail": {"ItemRef": pick(rng, stocked).reference, "QtyDiff": between(rng, -20, 20)},
     }

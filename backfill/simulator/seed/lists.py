@@ -5,8 +5,10 @@ from __future__ import annotations
 from random import Random
 
 from backfill.simulator.documents import MASKED_SSN, Doc, money
-from backfill.simulator.seed.books import Books
+from backfill.simulator.seed import sample
+from backfill.simulator.seed.books import Books, Party
 from backfill.simulator.seed.draw import between, chance, pick
+from backfill.simulator.seed.profile import Currency
 from backfill.simulator.seed.words import (
     AWKWARD,
     CITIES,
@@ -21,8 +23,9 @@ from backfill.simulator.seed.words import (
     TRADES,
 )
 
-TERMS = (("Due on receipt", 0), ("Net 10", 10), ("Net 15", 15), ("Net 30", 30), ("Net 60", 60), ("Net 90", 90))
-METHODS = ("Cash", "Check", "Visa", "MasterCard", "American Express", "Discover", "Chèque-déjeuner")
+# In the order of the Ids that they have in a new company.
+TERMS = (("Due on receipt", 0), ("Net 15", 15), ("Net 30", 30), ("Net 60", 60), ("Net 10", 10), ("Net 90", 90))
+METHODS = ("Cash", "Check", "Visa", "MasterCard", "Discover", "American Express", "Chèque-déjeuner")
 
 
 def address(rng: Random, number: int) -> Doc:
@@ -51,21 +54,21 @@ def _business(books: Books, rng: Random) -> str:
     return f"{pick(rng, FAMILY)} {pick(rng, TRADES)} {pick(rng, SUFFIXES)}".strip()
 
 
-def _contact(books: Books, rng: Random, name: str, person: tuple[str, str] | None) -> Doc:
-    """What customers and vendors have in common. Only attributes with values are sent."""
+def _contact(books: Books, rng: Random, name: str, person: tuple[str, str] | None, *, known: bool = False) -> Doc:
+    """What customers and vendors have in common. Only attributes with values are sent; the `known` have most."""
     given, family = person or (pick(rng, GIVEN), pick(rng, FAMILY))
     doc: Doc = {"DisplayName": name, "PrintOnCheckName": name, "Active": True}
-    if person or chance(rng, 0.6):
+    if person or known or chance(rng, 0.6):
         doc |= {"GivenName": given, "FamilyName": family}
     if chance(rng, 0.1):
         doc |= {"Title": "Dr.", "MiddleName": given[0], "Suffix": "Jr."}
     if not person:
         doc["CompanyName"] = name
-    if chance(rng, 0.7):
+    if known or chance(rng, 0.7):
         doc["BillAddr"] = address(rng, 2 + len(books.taken))
-    if chance(rng, 0.7):
+    if known or chance(rng, 0.7):
         doc["PrimaryPhone"] = _telephone(rng)
-    if chance(rng, 0.7):
+    if known or chance(rng, 0.7):
         doc["PrimaryEmailAddr"] = {"Address": f"books{len(books.taken)}@example.com"}
     for attribute in ("Mobile", "Fax"):
         if chance(rng, 0.1):
@@ -81,6 +84,9 @@ _ALWAYS_JOBS = (2, 3)
 
 def customer(books: Books, rng: Random, _day: str) -> Doc:
     """A Customer; about a fifth are jobs of another one, up to the five levels QuickBooks allows."""
+    known = books.known("Customer", sample.CUSTOMERS)
+    if known:
+        return _known_customer(books, rng, known)
     person = (pick(rng, GIVEN), pick(rng, FAMILY)) if chance(rng, 0.5) else None
     name = books.unique(" ".join(person) if person else _business(books, rng))
     doc = _contact(books, rng, name, person)
@@ -99,6 +105,23 @@ def customer(books: Books, rng: Random, _day: str) -> Doc:
         parent = None
     if "BillAddr" in doc and chance(rng, 0.8):
         doc["ShipAddr"] = doc["BillAddr"]
+    return _as_customer(books, rng, doc, parent, currency)
+
+
+def _known_customer(books: Books, rng: Random, qualified: str) -> Doc:
+    """One of the sample company's, by its fully qualified name."""
+    above, _, name = qualified.rpartition(":")
+    parent = next((party for party in books.customers if party.name == above), None)
+    doc = _contact(books, rng, books.unique(name), None, known=True)
+    doc["ShipAddr"] = doc["BillAddr"]
+    if parent:
+        doc |= {"ParentRef": parent.reference, "Level": parent.level + 1}
+    return _as_customer(books, rng, doc, parent, books.profile.home)
+
+
+def _as_customer(books: Books, rng: Random, doc: Doc, parent: Party | None, currency: Currency) -> Doc:
+    """The contact with what only customers have."""
+    name = doc["DisplayName"]
     kind = books.name(rng, "CustomerType")
     if kind:
         doc["CustomerTypeRef"] = {"value": kind["value"]}
@@ -119,11 +142,12 @@ def customer(books: Books, rng: Random, _day: str) -> Doc:
 
 
 def vendor(books: Books, rng: Random, _day: str) -> Doc:
-    person = (pick(rng, GIVEN), pick(rng, FAMILY)) if chance(rng, 0.25) else None
-    name = books.unique(" ".join(person) if person else _business(books, rng))
-    foreign = bool(books.profile.foreign) and chance(rng, 0.2)
+    known = books.known("Vendor", sample.VENDORS)
+    person = (pick(rng, GIVEN), pick(rng, FAMILY)) if not known and chance(rng, 0.25) else None
+    name = books.unique(known or (" ".join(person) if person else _business(books, rng)))
+    foreign = bool(books.profile.foreign) and not known and chance(rng, 0.2)
     currency = pick(rng, books.profile.foreign) if foreign else books.profile.home
-    doc = _contact(books, rng, name, person)
+    doc = _contact(books, rng, name, person, known=bool(known))
     if chance(rng, 0.1):
         doc["TaxIdentifier"] = f"XXXXXX{between(rng, 1000, 9999)}"
     if chance(rng, 0.5):
@@ -134,7 +158,8 @@ def vendor(books: Books, rng: Random, _day: str) -> Doc:
 
 
 def employee(books: Books, rng: Random, day: str) -> Doc:
-    given, family = pick(rng, GIVEN), pick(rng, FAMILY)
+    known = books.known("Employee", sample.EMPLOYEES)
+    given, family = known.split() if known else (pick(rng, GIVEN), pick(rng, FAMILY))
     name = books.unique(f"{given} {family}")
     return {
         "GivenName": given,
@@ -169,9 +194,10 @@ def item(books: Books, rng: Random, day: str) -> Doc:
     """An Item of one of the five types; the price has up to seven places, as the reference allows."""
     number = int(books.number("Item")) - 1001
     kind = _item_type(number)
-    name = pick(rng, PRODUCTS) if number >= len(PRODUCTS) else PRODUCTS[number]
-    if number >= len(PRODUCTS):
-        name = f"{name} {number}"
+    names = [name for name, _ in sample.ITEMS] if books.profile.is_sample else PRODUCTS
+    name = names[number] if number < len(names) else f"{pick(rng, PRODUCTS)} {number}"
+    if books.profile.is_sample:
+        kind = sample.ITEMS[number][1] if number < len(sample.ITEMS) else "Service"
     doc: Doc = {"Name": name, "FullyQualifiedName": name, "Active": True, "Type": kind, "Taxable": chance(rng, 0.5)}
     if kind == "Category":
         return doc | {"SubItem": False}

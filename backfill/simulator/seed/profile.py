@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from backfill.simulator.documents import Doc
+from backfill.simulator.seed import sample
 from backfill.simulator.seed.draw import chance, pick
 from backfill.simulator.seed.words import AWKWARD, FAMILY, SUFFIXES, TRADES
 
@@ -38,6 +39,13 @@ CURRENCIES = {
         Currency("JPY", "Japanese Yen", Decimal("0.006687")),
     )
 }
+
+
+def currency_of(code: str) -> Currency:
+    """The currency of a code; one that this table does not know, but a program has added, is worth a dollar."""
+    return CURRENCIES.get(code) or Currency(code, code, Decimal(1))
+
+
 _HOME = {"US": "USD", "CA": "CAD", "GB": "GBP", "FR": "EUR"}
 
 OPTIONAL = (
@@ -60,6 +68,8 @@ class Profile:
     rows: int
     features: frozenset[str]
     """Those of `OPTIONAL` that it uses."""
+    is_sample: bool = False
+    """The company that Intuit gives developers: see `sample`."""
 
     @property
     def multicurrency(self) -> bool:
@@ -78,8 +88,16 @@ class Profile:
                 return entity in self.features or entity not in OPTIONAL
 
 
-# Every world begins with these, so that even a small one shows what is rare: (country, multi-currency, all features).
-_FIRST = (("US", True, True), ("US", False, False), ("FR", False, True), ("GB", True, False), ("CA", False, False))
+# Every world begins with these, after the sample company or in its place, so that even a small one shows what is rare,
+# by their number: (country, multi-currency, all features).
+_EARLY = {
+    0: ("US", True, True),
+    1: ("US", True, True),
+    2: ("US", False, False),
+    3: ("FR", False, True),
+    4: ("GB", True, False),
+    5: ("CA", False, False),
+}
 
 
 def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profile:
@@ -88,8 +106,7 @@ def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profil
     country = pick(rng, ("US",) * 16 + ("CA", "GB", "GB", "FR"))
     several, everything = chance(rng, 0.25), False
     habit = rng.uniform(0.2, 0.9)
-    if index < len(_FIRST):
-        country, several, everything = _FIRST[index]
+    country, several, everything = _EARLY.get(index, (country, several, everything))
     home = CURRENCIES[_HOME[country]]
     others = tuple(currency for currency in CURRENCIES.values() if currency != home)
     owner = AWKWARD[index % len(AWKWARD)] if chance(rng, 0.1) else f"{pick(rng, FAMILY)} {pick(rng, TRADES)}"
@@ -101,4 +118,18 @@ def draw_profile(*, realm_id: str, index: int, rows: int, rng: Random) -> Profil
         foreign=tuple(rng.sample(others, 3)) if several else (),
         rows=max(rows, SMALLEST),
         features=frozenset(feature for feature in OPTIONAL if everything or chance(rng, habit)),
+    )
+
+
+def sample_profile(*, realm_id: str, rows: int) -> Profile:
+    """The sample company's: it uses everything, in several currencies; but nothing is attached yet."""
+    return Profile(
+        realm_id=realm_id,
+        name=sample.NAME,
+        country="US",
+        home=CURRENCIES["USD"],
+        foreign=(CURRENCIES["CAD"], CURRENCIES["EUR"], CURRENCIES["JPY"]),
+        rows=max(rows, SMALLEST),
+        features=frozenset(OPTIONAL) - {"Attachable"},
+        is_sample=True,
     )

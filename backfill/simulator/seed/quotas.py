@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from backfill.simulator.seed import sample
 from backfill.simulator.seed.chart import CHART, ESSENTIAL
 from backfill.simulator.seed.profile import Profile
 
@@ -68,19 +69,27 @@ TRANSACTIONS: Mapping[str, float] = {
 }
 
 
+_SAMPLE_TRANSACTIONS: Mapping[str, float] = {**TRANSACTIONS, "Estimate": 5, "CreditMemo": 5}
+"""Of the sample company: clients' tests ask for a second page of ten of these too."""
+
+
 def quotas(profile: Profile) -> dict[str, int]:
     """Entity to number of rows; they add up to `profile.rows` exactly, and none is 0."""
+    named = sample.NAMED if profile.is_sample and profile.rows >= sample.WHOLE_ROWS else {}
     counts = {
-        entity: min(max(int(profile.rows * share.per_mille / 1000), share.least), share.most)
+        entity: min(max(int(profile.rows * share.per_mille / 1000), share.least, named.get(entity, 0)), share.most)
         for entity, share in LISTS.items()
         if profile.uses(entity)
     }
+    if profile.is_sample:
+        counts["Account"] = min(counts["Account"], len(sample.ACCOUNTS))
     return counts | spread(profile, profile.rows - sum(counts.values()))
 
 
 def spread(profile: Profile, rows: int) -> dict[str, int]:
     """So many transactions by entity, one at least of each that the company uses."""
-    kinds = {entity: weight for entity, weight in TRANSACTIONS.items() if profile.uses(entity)}
+    weights = _SAMPLE_TRANSACTIONS if profile.is_sample else TRANSACTIONS
+    kinds = {entity: weight for entity, weight in weights.items() if profile.uses(entity)}
     left = rows - len(kinds)
     assert left >= 0, "too few rows for one of each"
     total = sum(kinds.values())

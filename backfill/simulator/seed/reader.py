@@ -6,7 +6,7 @@ from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
 from backfill.simulator.seed.books import Books
-from backfill.simulator.seed.profile import CURRENCIES, OPTIONAL, Profile
+from backfill.simulator.seed.profile import CURRENCIES, OPTIONAL, Profile, currency_of
 
 _SAMPLED = 20  # documents of each kind that a new attachment may belong to
 
@@ -23,7 +23,7 @@ def read_books(company: Company) -> Books:
         name=company.name,
         country=company.country,
         home=CURRENCIES[company.home_currency],
-        foreign=tuple(CURRENCIES[code] for code in codes),
+        foreign=tuple(currency_of(code) for code in codes),
         rows=company.rows,
         features=frozenset(OPTIONAL),
     )

@@ -23,7 +23,7 @@ from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import first_ids, rate_key, sealed
 from backfill.simulator.documents import Doc, cents, money
-from backfill.simulator.seed import purchases, sales, taxes
+from backfill.simulator.seed import purchases, sales, sample, taxes
 from backfill.simulator.seed.books import Books
 from backfill.simulator.seed.books import Party as Named
 from backfill.simulator.seed.builders import BUILDERS
@@ -92,6 +92,9 @@ class Sower:
         self._undeposited: deque[Draft] = deque()
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
+        forms = sample.FORMS if profile.is_sample and profile.rows >= sample.WHOLE_ROWS else {}
+        self._given_ids = {entity: deque(map(str, ids)) for entity, ids in forms.items()}
+        self._not_next = {object_id for ids in self._given_ids.values() for object_id in ids}
 
     def sow(self) -> History:
         """The whole history."""
@@ -99,9 +102,10 @@ class Sower:
         self._open_books(counts)
         made = {entity: len(rows) for entity, rows in self._rows.items()}
         left = {entity: count - made[entity] for entity, count in counts.items()}
+        groups = [group for group in imports(self._plan) if group.rows <= left[group.entity]]
         # A day before the end, so that "now" is later than all.
         span = {"start_s": self._opened_s, "end_s": self._end_s - DAY_S}
-        for entity, created, imported in timeline(left, imports(self._plan), **span, rng=self._rng):
+        for entity, created, imported in timeline(left, groups, **span, rng=self._rng):
             self._enter(entity, created, imported=imported)
             if TRAITS[entity].deletable and self._happens(_DELETED, entity, _ALWAYS_DELETED):
                 self._bury(entity, created)
@@ -123,8 +127,11 @@ class Sower:
             self._add("TaxCode", taxes.word_code(word), start, object_id=word)
         first = {entity: counts.get(entity, 0) for entity in _OPENING}
         first["TaxCode"] -= len(words)
-        first |= {"Employee": 1, "Item": max(5, counts["Item"] // 2), "Vendor": max(2, counts["Vendor"] // 3)}
-        for entity, count in first.items():
+        people = [("Employee", 1), ("Vendor", max(2, counts["Vendor"] // 3))]
+        items = max(5, counts["Item"] // 2)
+        if self._profile.is_sample:
+            people, items = list(sample.people(counts)), min(counts["Item"], len(sample.ITEMS))
+        for entity, count in [*first.items(), *people, ("Item", items)]:
             for _ in range(count):
                 self._add(entity, self._build(entity, start), start)
         for number in range(counts.get("ExchangeRate", 0)):
@@ -135,10 +142,14 @@ class Sower:
 
     def _open_chart(self, count: int, created: int) -> None:
         above: dict[str, tuple[Doc, str]] = {}
-        for number, row in enumerate(CHART[:count]):
+        ids = sample.ACCOUNTS if self._profile.is_sample else {}
+        chart = [row for row in CHART if row.name in ids] if ids else CHART
+        for number, row in enumerate(chart[:count]):
             doc = account(row, 1000 + 10 * number, above.get(row.parent), self._profile.home.reference)
-            draft = self._add("Account", doc, created)
+            draft = self._add("Account", doc, created, object_id=str(ids[row.name]) if ids else "")
             above[row.name] = ({"value": draft.id}, doc["FullyQualifiedName"])
+        if ids:
+            self._next_ids[TRAITS["Account"].id_space] = sample.LAST_ACCOUNT + 1
 
     def _build(self, entity: str, at_s: int) -> Doc:
         return BUILDERS[entity](self._books, self._rng, self._zone.date_text(at_s))
@@ -167,11 +178,8 @@ class Sower:
         doc = self._build(entity, dated)
         is_void = TRAITS[entity].voidable and chance(self._rng, _VOIDED)
         draft = self._add(entity, voided(doc) if is_void else doc, created, token=int(is_void))
-        match entity:
-            case "Purchase":
-                self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
-            case _:
-                pass
+        if entity == "Purchase":
+            self._last_purchase = OpenItem(draft.id, "Purchase", cents(doc["Line"][0]["Amount"]))
 
     def _charge(self, entity: str, created: int, dated: int) -> None:
         """An Invoice or Bill: it waits to be paid, unless it is voided or never will be."""
@@ -327,6 +335,8 @@ class Sower:
         expense = draft.entity == "Account" and draft.doc["AccountType"] == "Expense"
         if draft.entity not in _CAN_BE_INACTIVE and not expense:
             return
+        if self._profile.is_sample and draft.slot < sample.NAMED.get(draft.entity, 0):
+            return
         if draft.slot == _ALWAYS_INACTIVE or (draft.slot > _ALWAYS_INACTIVE and chance(self._rng, _INACTIVE)):
             draft.doc = deactivated(draft.entity, draft.doc)
             draft.token += 1
@@ -334,13 +344,19 @@ class Sower:
 
     def _bury(self, entity: str, created: int) -> None:
         deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
-        self._buried[entity][self._next_id(entity)] = deleted
+        self._buried[entity][self._unclaimed_id(entity)] = deleted
 
     def _next_id(self, entity: str) -> str:
-        """Use up the next Id of the entity's sequence."""
+        given = self._given_ids.get(entity)
+        return given.popleft() if given else self._unclaimed_id(entity)
+
+    def _unclaimed_id(self, entity: str) -> str:
+        """Use up the next Id of the entity's sequence that is not given to a form of the sample company."""
         space = TRAITS[entity].id_space
         self._next_ids[space] += 1
-        return str(self._next_ids[space] - 1)
+        object_id = str(self._next_ids[space] - 1)
+        claimed = TRAITS[entity].is_transaction and object_id in self._not_next
+        return self._unclaimed_id(entity) if claimed else object_id
 
     def _settle(self, draft: Draft) -> None:
         self._rows[draft.entity][draft.slot] = self._sealed(draft)

@@ -23,7 +23,7 @@ BACK_DATED_DAYS = 700
 """So much earlier than it was entered may a document be dated, but for what came from other software at the start:
 that is older, so that days never change places between copies."""
 
-_DAY_S = 86_400
+_HOUR_S, _DAY_S = 3_600, 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,12 @@ class Layout:
         return day < _iso(self.opened_s - _DAY_S)
 
     def days(self, copy: int) -> int:
-        """By how many whole days a copy's documents are dated later than the core's."""
-        return copy * self.step_s // _DAY_S
+        """By how many whole days a copy's documents are dated later than the core's.
+
+        An hour less than it lives later: the core may have been written in summer, whose days begin earlier, and no
+        document is to be dated after the day of its CreateTime.
+        """
+        return (copy * self.step_s - _HOUR_S) // _DAY_S if copy else 0
 
 
 def suffix(copy: int) -> str:

@@ -124,6 +124,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f6510="a budget of an account that is none of profit and loss",
         f6520="stock without its quantity",
         f6530="the number of a card",
+        f5020="a report that there is not, or not in the company's country",
         f6540="changing a payment that was deposited",
         f10000="a minorversion that is no number",
     )
@@ -134,11 +135,10 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
     )
     | _by_switch("100 110 3201 3202", "forms of authentication that the API no longer has")
     | _by_switch("130 140 150 6190 10200", "states of a company that no request brings about")
-    | _by_switch("6002", "nothing takes two minutes here")
+    | _by_switch("6002", "nothing but a report takes two minutes here, by `reports.deadline_s`")
     | _by_switch("630 1000 1010 1020", "catch-alls that no documented request provokes")
     | _by_switch("2180 6070 6150", "the service takes what was sent, or corrects it: UnitPrice times Qty wins")
     | _by_switch("5000", "no property is refused for being deprecated")
-    | _by_switch("5020", "there is one user, who may do everything")
     | _by_switch("6020", "files may be empty")
     | _by_switch("6060", "opening balances are not taken with an account or a name")
     | _by_switch("6250 6300 6350 6360 6380", "their rules are not published: 6310 and 6330 stand for those of names")

@@ -101,7 +101,7 @@ def _priced(desk: Desk, line: Doc) -> Doc:
 
 
 def _item_line(desk: Desk, line: Doc, kind: str, detail: Doc) -> Doc:
-    if kind == "SalesItemLineDetail" and "ItemRef" not in detail:
+    if kind == "SalesItemLineDetail" and not {"ItemRef", "ItemAccountRef"} & detail.keys():
         default = desk.lookup("Item", {"value": desk.other_preference("SalesFormsPrefs.DefaultItem")})
         if default is not None:
             detail["ItemRef"] = {"value": default["Id"], "name": default["Name"]}

@@ -151,6 +151,12 @@ def _one(known: Property, value: Any) -> str:
     return str(value)
 
 
+def _word(known: Property, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _refuse("2040", known.name, f"Property {known.name} should be a string")
+    return next((word for word in known.choices if word.lower() == value.lower()), value)
+
+
 def _email(known: Property, value: Any) -> str:
     if not isinstance(value, str) or not _EMAIL.fullmatch(value.strip()):
         raise _refuse("2210", known.name, f"Email Address {value} is not in the expected format")
@@ -205,6 +211,7 @@ _KINDS: Mapping[str, Converter] = {
     "text": _text,
     "time": _time,
     "uri": _uri,
+    "word": _word,
 }
 """Kind of a property to what makes its value, or refuses it."""
 

@@ -13,7 +13,7 @@ from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, decode, encode
 from backfill.simulator.faults import OBJECT_NOT_FOUND, Fault, FaultedError, bad_id, required, unsupported
 from backfill.simulator.stored import StoredObject
-from backfill.simulator.writing import rules
+from backfill.simulator.writing import openings, rules
 from backfill.simulator.writing.completion import completed
 from backfill.simulator.writing.desk import Desk, headless
 from backfill.simulator.writing.faults import STALE
@@ -29,6 +29,9 @@ _WITHOUT_TOKEN = frozenset({"Attachable", "ExchangeRate"})
 """What is changed without its SyncToken: an attachment was deleted by its Id alone, and a rate has none."""
 
 VOID = "void"
+
+_ANY_NUMBER = frozenset({"allowduplicatedocnum"})
+"""What the service enters by itself is not refused for its number."""
 
 
 def write(company: Company, entity: str, operation: str, body: Mapping[str, Any], include: frozenset[str]) -> bytes:
@@ -80,11 +83,16 @@ def has_id(traits: EntityTraits, body: Mapping[str, Any]) -> bool:
 
 
 def create(desk: Desk, body: Mapping[str, Any]) -> StoredObject:
-    """Store a new object."""
+    """Store a new object, and enter its opening balance."""
     doc = finished(desk, _given(asked_of(desk, body)))
     _refuse(refusal(desk.company, desk.entity, None, doc))
+    opening = openings.opening_of(desk, body, doc)
+    _refuse(rules.closed(desk, {"TxnDate": opening.day}) if opening else None)
     row = desk.company.create(desk.entity, doc)
     _settled(desk, None, row)
+    if opening:
+        entity, entered = openings.transaction(desk, row.id, doc, opening)
+        create(Desk(desk.company, entity, desk.today, include=_ANY_NUMBER), entered)
     return desk.company.table(desk.entity).get(row.id) or row
 
 

@@ -109,35 +109,35 @@ def _recounted(company: Company) -> Ledger:
     return fresh
 
 
+def audited(company: Company) -> None:
+    """Fails where anything in the company's books differs from what its documents give."""
+    docs = _docs(company)
+    home: dict[str, Decimal] = defaultdict(Decimal)
+    _audit_parties(docs, _audit_links(docs, home))
+    _audit_banking(docs)
+    assert company.ledger
+    fresh = _recounted(company)
+    balances = fresh.daybook().balances()
+    assert sum(balances.values()) == 0
+    assert company.ledger.daybook().balances() == balances
+    sums = {account: (amount, amount) for account, amount in balances.items()}
+    facts = [facts for row in company.table("Account").all() if (facts := fresh.lists.account(row.id))]
+    right = account_balances(facts, company.home_currency, sums)
+    for doc in docs["Account"].values():
+        assert {key: cents(doc[key]) for key in right[doc["Id"]]} == right[doc["Id"]], doc["Name"]
+    rounded = len(docs["Payment"]) + len(docs["BillPayment"]) if company.multicurrency else 0
+    for paying, kind, sign in (("Payment", "Accounts Receivable", 1), ("BillPayment", "Accounts Payable", -1)):
+        controls = [account.id for account in facts if account.kind == kind]
+        shown = sum(balances.get(account, 0) for account in controls)
+        assert abs(sign * shown - home[paying]) <= rounded, kind
+    worth = 0
+    for item, stock in fresh.stocks.items():
+        assert docs["Item"][item].get("QtyOnHand", 0) == quantity(stock.on_hand)
+        worth += stock.value
+    assets = {stock.start.asset for stock in fresh.stocks.values()}
+    assert sum(balances.get(account, 0) for account in assets) == worth
+
+
 @pytest.fixture
 def audit() -> Audit:
-    """Fails where anything in the company's books differs from what its documents give."""
-
-    def check(company: Company) -> None:
-        docs = _docs(company)
-        home: dict[str, Decimal] = defaultdict(Decimal)
-        _audit_parties(docs, _audit_links(docs, home))
-        _audit_banking(docs)
-        assert company.ledger
-        fresh = _recounted(company)
-        balances = fresh.daybook().balances()
-        assert sum(balances.values()) == 0
-        assert company.ledger.daybook().balances() == balances
-        sums = {account: (amount, amount) for account, amount in balances.items()}
-        facts = [facts for row in company.table("Account").all() if (facts := fresh.lists.account(row.id))]
-        right = account_balances(facts, company.home_currency, sums)
-        for doc in docs["Account"].values():
-            assert {key: cents(doc[key]) for key in right[doc["Id"]]} == right[doc["Id"]], doc["Name"]
-        rounded = len(docs["Payment"]) + len(docs["BillPayment"]) if company.multicurrency else 0
-        for paying, kind, sign in (("Payment", "Accounts Receivable", 1), ("BillPayment", "Accounts Payable", -1)):
-            controls = [account.id for account in facts if account.kind == kind]
-            shown = sum(balances.get(account, 0) for account in controls)
-            assert abs(sign * shown - home[paying]) <= rounded, kind
-        worth = 0
-        for item, stock in fresh.stocks.items():
-            assert docs["Item"][item].get("QtyOnHand", 0) == quantity(stock.on_hand)
-            worth += stock.value
-        assets = {stock.start.asset for stock in fresh.stocks.values()}
-        assert sum(balances.get(account, 0) for account in assets) == worth
-
-    return check
+    return audited

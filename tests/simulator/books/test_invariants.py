@@ -21,7 +21,7 @@ from backfill.simulator.writing.writer import write
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = "2026-11-20"
-MANY_CURRENCIES, PLAIN, FRANCE, BRITAIN = 0, 1, 2, 3
+SAMPLE, MANY_CURRENCIES, PLAIN, FRANCE, BRITAIN = range(5)
 Audit = Callable[[Company], None]
 
 
@@ -36,6 +36,7 @@ class Wild:
         self.acts = (
             self.credit, self.pay_two, self.delete_paid, self.void_paid, self.charge_more, self.revalue, self.correct,
             self.apply_vendor_credit, self.post_elsewhere, self.stock_new, self.trade_stock, self.write, self.rewrite,
+            self.open,
         )  # fmt: skip
 
     def act(self) -> None:
@@ -210,6 +211,24 @@ class Wild:
             )
         )
 
+    def open(self) -> None:
+        """Accounts and people that begin with something."""
+        name, amount = f"Open {self.company.changes}", money(self.rng.randrange(-5_000, 5_000))
+        kind = self.rng.choice(("Bank", "Fixed Asset", "Credit Card", "Equity", "Expense"))
+        day = self.rng.choice((DAY, "2019-05-05"))
+        self.asked(
+            *self.rng.choice(
+                [
+                    ("Customer", {"DisplayName": name, "Balance": amount, "OpenBalanceDate": day}),
+                    ("Vendor", {"DisplayName": name, "Balance": amount, "OpenBalanceDate": day}),
+                    (
+                        "Account",
+                        {"Name": name, "AccountType": kind, "OpeningBalance": amount, "OpeningBalanceDate": day},
+                    ),
+                ]
+            )
+        )
+
     def _paying_all(self) -> Doc:
         found = self.row("Invoice", lambda doc: cents(doc["Balance"]) > 0)
         doc = found[1] if found else {}
@@ -241,7 +260,7 @@ class Wild:
 
 
 def _company(number: int, rows: int) -> Company:
-    fleet = Fleet(realms=4, seed=21, now=lambda: NOW, rows_min=rows, rows_max=rows)
+    fleet = Fleet(realms=5, seed=21, now=lambda: NOW, rows_min=rows, rows_max=rows)
     return fleet.company(fleet.realm_ids[number])
 
 
@@ -258,7 +277,7 @@ def _walk(company: Company, audit: Audit, *, seed: int, steps: int, audited: int
     assert wild.written, "nothing was taken through the API"
 
 
-@pytest.mark.parametrize("number", [MANY_CURRENCIES, PLAIN, FRANCE, BRITAIN])
+@pytest.mark.parametrize("number", [SAMPLE, MANY_CURRENCIES, PLAIN, FRANCE, BRITAIN])
 def test_the_books_balance_after_every_change(number: int, audit: Audit) -> None:
     _walk(_company(number, 300), audit, seed=number, steps=150, audited=10)
 

@@ -19,14 +19,14 @@ ORIGIN = "http://127.0.0.1:4711"
 
 
 class Client:
-    """Asks a simulator's first company, and those outside the API."""
+    """Asks a simulator's second company, and those outside the API."""
 
     def __init__(self, **settings: object) -> None:
         self.at = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
         fleet = Fleet(realms=2, seed=5, now=lambda: self.at, rows_min=400, rows_max=450)
         limits = ServerLimits(requests_per_second=None, requests_per_minute=None)
         self.simulator = Simulator(SimulatorSettings(limits=limits, **settings), fleet, now=lambda: self.at, seed=5)
-        self.realm_id = fleet.realm_ids[0]
+        self.realm_id = fleet.realm_ids[1]
         self.company = fleet.company(self.realm_id)
 
     def forward(self, **duration: float) -> None:

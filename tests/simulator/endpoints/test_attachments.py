@@ -73,7 +73,7 @@ async def test_each_file_of_a_request_has_an_outcome_of_its_own(client) -> None:
     parts = [
         pair("01", named("a.pdf")),
         pair("02", named("b.exe", ContentType="application/x-program")),
-        pair("03", named("c.pdf"), b""),
+        pair("03", named("c.pdf", ContentType="x/y"), b""),
         pair("04", named("d.pdf", AttachableRef=linked("Nothing", "1"))),
         pair("12", named("d.pdf", AttachableRef=linked("Attachable", client.company.table("Attachable").all()[0].id))),
         pair("05", named("e.pdf", AttachableRef=linked("Invoice", "99999999"))),
@@ -87,7 +87,7 @@ async def test_each_file_of_a_request_has_an_outcome_of_its_own(client) -> None:
     ]
     outcomes = await upload(client, *parts)
     codes = [found["Fault"]["Error"][0]["code"] if "Fault" in found else "" for found in outcomes]
-    assert codes == ["", "6041", "6041", "6050", "6050", "2500", "6040", "6040", "2020", "", "6040"]
+    assert codes == ["", "6041", "", "6050", "6050", "6000", "6040", "6040", "2020", "", "6040"]
     assert outcomes[9]["Attachable"]["ContentType"] == "text/plain"
     before = len(client.company.table("Attachable"))
     await upload(client, pair("01", named("b.exe", ContentType="x/y")))
@@ -104,6 +104,36 @@ async def test_names_and_kinds_come_from_the_content_where_the_metadata_has_none
 async def test_every_documented_kind_is_taken(client, ending: str) -> None:
     (found,) = await upload(client, pair("01", {"FileName": f"a.{ending}"}))
     assert found["Attachable"]["ContentType"] == TYPES[ending]
+
+
+async def test_a_kind_may_be_known_by_its_type_alone(client) -> None:
+    """Both from the tests of public clients: a type of their own making, and a file of no bytes."""
+    metadata = {"FileName": "notes", "ContentType": "application/txt"}
+    (found,) = await upload(client, pair("01", metadata, b""))
+    assert (found["Attachable"]["ContentType"], found["Attachable"]["Size"]) == ("application/txt", 0)
+
+
+async def test_metadata_may_be_xml(client) -> None:
+    """As the clients that speak XML send it."""
+    invoice = client.company.table("Invoice").all()[0].id
+    metadata = (
+        '<?xml version="1.0"?><Attachable xmlns="http://schema.intuit.com/finance/v3"><AttachableRef>'
+        f'<EntityRef type="Invoice">{invoice}</EntityRef></AttachableRef><FileName>a.txt</FileName>'
+        "<ContentType>text/plain</ContentType></Attachable>"
+    )
+    parts = [part("file_metadata_0", metadata.encode()), part("file_content_0", b"x"), part("file_metadata_1", b"<a>")]
+    found, broken = await upload(client, *parts, part("file_content_1", b"x"))
+    assert found["Attachable"]["FileName"] == "a.txt"
+    assert found["Attachable"]["AttachableRef"] == linked("Invoice", invoice)
+    assert broken["Fault"]["Error"][0]["code"] == "6040"
+
+
+async def test_a_file_for_what_is_not_there_is_refused_as_recorded(client) -> None:
+    (found,) = await upload(client, pair("01", named("e.pdf", AttachableRef=linked("Estimate", "99999999"))))
+    (error,) = found["Fault"]["Error"]
+    assert error["Message"] == "A business validation error has occurred while processing your request"
+    assert error["Detail"].startswith("Business Validation Error: The entity Estimate 99999999 that you are trying to")
+    assert (error["code"], error["element"]) == ("6000", "")
 
 
 async def test_what_the_server_gives_cannot_be_given(client) -> None:

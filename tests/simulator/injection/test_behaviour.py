@@ -74,3 +74,5 @@ async def test_the_form_of_a_refusal_may_change_meanwhile(client_of) -> None:
     first, second = [await client.query() for _ in range(2)]
     assert (first.status, first.body[:5], "retry-after" in first.headers) == (429, b"<?xml", False)
     assert (second.status, b'"Fault"' in second.body, "retry-after" in second.headers) == (429, True, True)
+    logged = [(entry.injected, entry.limit) for entry in client.simulator.log.entries()]
+    assert logged == [("", ""), ("", "requests_per_minute"), ("behaviour", "requests_per_minute")]

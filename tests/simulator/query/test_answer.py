@@ -139,7 +139,9 @@ def test_times_compare_as_instants_and_without_an_offset_are_pacific(
 
 FAULTS = [
     ("SELECT * FROM Custmoer", "invalid context declaration: Custmoer"),
-    ("SELECT * FROM TaxClassification", "invalid context declaration: TaxClassification"),
+    ("SELECT * FROM TaxClassification", "Metadata not found for Entity: TaxClassification"),
+    ("SELECT * FROM Customer WHERE Id = 'five'", "value five is not a valid number for property Id"),
+    ("SELECT * FROM Customer WHERE Id IN ('5', '1.5')", "value 1.5 is not a valid number for property Id"),
     ("SELECT * FROM CompanyInfo WHERE DocNumber = '1'", "Property DocNumber not found for Entity CompanyInfo"),
     ("SELECT Colour FROM Customer", "Property Colour not found for Entity Customer"),
     ("SELECT * FROM Invoice WHERE Active = true", "Property Active not found for Entity Invoice"),
@@ -243,11 +245,39 @@ def test_id_order_is_ignored_refused_or_honoured(ask: Ask) -> None:
         ask("SELECT * FROM Customer ORDERBY Id", id_sort="error")
 
 
-def test_not_equal_only_where_the_setting_says_so(ask: Ask) -> None:
+def test_not_equal_unless_the_setting_says_otherwise(ask: Ask) -> None:
     with pytest.raises(FaultedError, match="Lexical error"):
-        ask("SELECT * FROM Invoice WHERE DocNumber != '101'")
-    found = ask("SELECT * FROM Invoice WHERE DocNumber != '101' ORDERBY DocNumber", not_equal=True)
+        ask("SELECT * FROM Invoice WHERE DocNumber != '101'", not_equal=False)
+    found = ask("SELECT * FROM Invoice WHERE DocNumber != '101' ORDERBY DocNumber")
     assert ids(found) == "2 3 4 5 6"
+
+
+def test_tax_codes_that_are_words_stand_on_the_first_page_beyond_its_size(small_company: Company) -> None:
+    at = small_company.stamp()
+    for word in ("TAX", "NON"):
+        doc = {"Name": word, "Active": True}
+        small_company.load("TaxCode", small_company.sealed("TaxCode", word, doc, created=0, updated=0))
+    small_company.create("TaxCode", {"Name": "California", "Active": True})
+
+    def page(text: str, **settings: object) -> str:
+        return ids(json.loads(answer_query(text, small_company, SimulatorSettings(**settings), at).body))
+
+    assert page("SELECT * FROM TaxCode MAXRESULTS 1") == "TAX NON 2"
+    assert page("SELECT * FROM TaxCode STARTPOSITION 2 MAXRESULTS 1") == "1"
+    assert page("SELECT * FROM TaxCode WHERE Id = 'NON'") == "NON"
+    assert page("SELECT * FROM TaxCode ORDERBY Name MAXRESULTS 1") == "2", "an order that is asked for is kept"
+    assert page("SELECT * FROM TaxCode MAXRESULTS 1", word_tax_codes=False) == "2"
+
+
+def test_jobs_come_after_their_customer(small_company: Company) -> None:
+    """As recorded: a list is ordered by the fully qualified name, not by the name that is shown."""
+    for name, qualified in (("A job", "Pam Seitz:A job"), ("Pam Z", "Pam Z")):
+        small_company.create("Customer", {"DisplayName": name, "FullyQualifiedName": qualified, "Active": True})
+    found = answer_query(
+        "SELECT * FROM Customer WHERE DisplayName IN ('A job', 'Pam Z', 'Pam Seitz')",
+        small_company, SimulatorSettings(), small_company.stamp(),
+    )  # fmt: skip
+    assert ids(json.loads(found.body)) == "3 6 7"
 
 
 def test_tax_agencies_take_an_order_and_ignore_it(ask: Ask) -> None:

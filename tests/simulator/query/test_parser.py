@@ -147,7 +147,6 @@ def test_what_is_not_of_the_language_is_4000(text: str) -> None:
 SIZES = [
     ("select * from a maxresults 1500", "value 1500 is too large. Max allowed value is 1000"),
     ("select * from a maxresults 0", "value 0 is too small. Min allowed value is 1"),
-    ("select * from a startposition 0", "value 0 is too small. Min allowed value is 1"),
     ("select * from a startposition -3", "value -3 is too small. Min allowed value is 1"),
 ]
 
@@ -158,3 +157,8 @@ def test_page_sizes_out_of_range_are_4001_and_not_clamped(text: str, detail: str
         parse(text)
     assert (raised.value.fault.code, raised.value.fault.message) == ("4001", "Invalid query")
     assert raised.value.fault.detail == f"QueryValidationError: {detail}"
+
+
+def test_position_0_is_the_first() -> None:
+    """Intuit's own samples send it."""
+    assert parse("select * from a startposition 0 maxresults 5").start == 1

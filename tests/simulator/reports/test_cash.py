@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from random import Random
 
 import pytest
+
+from backfill.simulator.books.opening import ledger_of
+from backfill.simulator.people import People
+from backfill.simulator.reports.cash import CashBook
+from backfill.simulator.reports.chart import Chart
+from backfill.simulator.reports.papers import Papers
+from backfill.simulator.reports.shelf import Shelf
 
 JANUARY = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
 FEBRUARY = {"start_date": "2026-02-01", "end_date": "2026-02-28"}
@@ -134,3 +142,27 @@ def test_the_cash_book_follows_a_change(desk) -> None:
     assert earned(desk, "Cash", **JANUARY) == 100
     desk.changed("Payment", payment, TxnDate="2026-02-12")
     assert (earned(desk, "Cash", **JANUARY), earned(desk, "Cash", **FEBRUARY)) == (0, 100)
+
+
+def test_a_payment_follows_the_day_of_what_it_settles(desk) -> None:
+    invoice = desk.invoice("2026-02-10", 100)
+    desk.paid("2026-01-20", 100, ("Invoice", invoice, 100))
+    report = desk.ask("ProfitAndLoss", accounting_method="Cash", **JANUARY)
+    assert report.values() == [["Unapplied Cash Payment Income", "100.00"]]
+    desk.changed("Invoice", invoice, TxnDate="2026-01-05")
+    report = desk.ask("ProfitAndLoss", accounting_method="Cash", **JANUARY)
+    assert report.values() == [["Services", "100.00"]]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_cash_book_that_follows_is_the_same_as_one_made_anew(reporter_of, number: int) -> None:
+    company = reporter_of(number).company
+    people = People(company, Random(number), changes_per_minute=60)
+    shelf = Shelf(company)
+    for _ in range(12):
+        people.act(3 + 4 * number)
+        daybook, chart = ledger_of(company).daybook(), Chart(company)
+        followed, fresh = shelf.cash_book(daybook, chart), CashBook(daybook)
+        fresh.follow(chart, Papers(company))
+        assert list(followed.postings()) == list(fresh.postings())
+        assert sum(followed.balances().values()) == 0

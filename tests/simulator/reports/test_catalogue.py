@@ -17,6 +17,11 @@ InventoryValuationDetail TaxSummary GeneralLedgerFR TrialBalanceFR JournalReport
 )
 
 
+TYPES = {
+    "Account", "Money", "Rate", "Customer", "Vendor", "Employee", "ProductsAndService", "Department", "Class", "String",
+}  # fmt: skip
+
+
 def test_every_name() -> None:
     assert tuple(REPORTS) == NAMES
     assert all(report.name == name for name, report in REPORTS.items())
@@ -28,6 +33,8 @@ def test_every_report_has_its_rows_as_wide_as_its_columns(reporter_of, name: str
     for more in ({}, {"testing_migration": "1"}, {"summarize_column_by": "Quarter"}, {"accounting_method": "Cash"}):
         report = reporter.ask(name, start_date="2024-01-01", end_date="2025-12-31", **more)
         assert report.has_data
+        kinds = {column["ColType"] for column in report.columns}
+        assert kinds <= TYPES or not kinds & TYPES, "a summary's types are those of Intuit's schema; else they are keys"
         for node in report.walk():
             for part in (node, node.get("Header", {}), node.get("Summary", {})):
                 assert len(part.get("ColData", report.columns)) == len(report.columns)

@@ -16,6 +16,7 @@ from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.settings import SimulatorSettings
+from tests.simulator.books.conftest import Audit, audited
 
 NOON = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 JSON = {"accept": "application/json"}
@@ -238,3 +239,9 @@ def british() -> Counter:
 def plain() -> Counter:
     """An American company with dollars alone."""
     return counter_of("US", multicurrency=False)
+
+
+@pytest.fixture
+def audit() -> Audit:
+    """Fails where a company's books differ from what its documents give."""
+    return audited

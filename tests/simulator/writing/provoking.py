@@ -326,6 +326,7 @@ CASES: dict[str, Provoke] = {
     "4001": query("SELECT * FROM Custmoer"),
     "4002": poisoned,
     "5010": lambda c: c.fault("term", {**c.post("term", c.sample("Term")), "SyncToken": "1"})["code"],
+    "5020": lambda c: c.call("GET", "/reports/Nonsense")[1]["Fault"]["Error"][0]["code"],
     "5030": of_one_currency,
     "6000": sent("journalentry", lambda c, b: b["Line"][0].update(
         c.journal_line("Debit", 50, AccountType="Accounts Receivable"))),

@@ -190,7 +190,7 @@ LISTS: Mapping[str, Shape] = MappingProxyType(
         ),
         "PaymentMethod": shape(COMMON, _NAMED, "Name: +text 31\nType: +one CREDIT_CARD|NON_CREDIT_CARD"),
         "Preferences": shape(COMMON, _PREFERENCES),
-        "TaxAgency": shape(COMMON, _TAX_AGENCY),
+        "TaxAgency": shape(COMMON, _PERSON, _VENDOR, _TAX_AGENCY),  # which in Intuit's schema is a kind of vendor
         "Term": shape(COMMON, _NAMED, "Name: +text 31", _TERM),
         "Vendor": shape(COMMON, _PERSON, _VENDOR),
     }

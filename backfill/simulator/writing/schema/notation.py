@@ -8,6 +8,7 @@
     flag             true or false
     email, uri       a string of that form
     one A|B          one of these words
+    word A|B         a text; if it is one of these words, in whatever case, it is written so
     ref Account      `{"value": "7", "name": ...}` of an object of that entity; several entities with |, none: unchecked
     of Address       an object of that shape
     list Line        an array of objects of that shape, or of texts

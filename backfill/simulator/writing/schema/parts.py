@@ -64,6 +64,12 @@ DETAIL_TYPES = (
 )
 """What DetailType may say."""
 
+_LINKED = (
+    "Bill|BillPayment|BillPaymentCheck|BillPaymentCreditCard|CashPurchase|Check|CreditCardCharge|CreditCardCredit|"
+    "CreditMemo|Deposit|Estimate|Expense|Invoice|JournalEntry|Payment|Purchase|PurchaseOrder|RefundReceipt|"
+    "ReimburseCharge|SalesReceipt|StatementCharge|TimeActivity|Transfer|VendorCredit"
+)
+
 PARTS: Mapping[str, Shape] = MappingProxyType(
     {
         "PhysicalAddress": shape(_ADDRESS),
@@ -78,7 +84,7 @@ PARTS: Mapping[str, Shape] = MappingProxyType(
             "DefinitionId, Name: text\nType: one StringType|BooleanType|NumberType|DateType|ListType\n"
             "StringValue: text 31\nBooleanValue: flag\nDateValue: date\nNumberValue: number"
         ),
-        "LinkedTxn": shape("TxnId, TxnType, TxnLineId: text"),
+        "LinkedTxn": shape(f"TxnId, TxnLineId: text\nTxnType: word {_LINKED}"),
         "NameValue": shape("Name, Value: text"),
         "MarkupInfo": shape(_MARKUP),
         "Line": shape(

@@ -1,0 +1,112 @@
+"""Whole runs of extract whose answers are spoiled on the way: they end, keep the laws, and are whole afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import anyio
+import orjson
+import pytest
+
+from backfill import events
+from backfill.entities import ENTITIES
+from backfill.model import RunId
+from backfill.wire import Request, Response, Transport
+from tests.hostile.mutations import BREAKS, MUTATIONS, Mutation
+from tests.jobs.world import World, breaches
+
+pytestmark = pytest.mark.virtual
+
+SEEDS = 12
+SEEDS_LONG = 300
+SHARE_SPOILED = (0.1, 0.3, 0.6)
+"""Of the answers: now and then, often, and so often that whole entities are given up."""
+AGAIN = RunId(2)
+
+
+@dataclass
+class Spoiler:
+    """A transport that spoils some of the answers, each from a seed of its own."""
+
+    inner: Transport
+    rng: random.Random
+    share: float
+    mutations: Mapping[str, Mutation]
+    spoiled: Counter[str]
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        response = await self.inner.send(request, deadline=deadline)
+        if self.rng.random() >= self.share or not response.body:
+            return response
+        name = self.rng.choice(list(self.mutations))
+        self.spoiled[name] += 1
+        headers = {**response.headers, "content-type": self.rng.choice(["application/json", "text/html", "image/png"])}
+        return replace(response, headers=headers, body=self.mutations[name](response.body, self.rng))
+
+
+def spoiled_world(seed: int, mutations: Mapping[str, Mutation]) -> tuple[World, Counter[str]]:
+    rng = random.Random(f"spoiled:{seed}")
+    spoiled: Counter[str] = Counter()
+    share = rng.choice(SHARE_SPOILED)
+    world = World(seed=seed, realms=2, rows_min=1100, rows_max=1400, page_rows=rng.choice([10, 50, 1000]))
+    world.wrap = lambda inner: Spoiler(inner, rng, share, mutations, spoiled)
+    return world, spoiled
+
+
+async def survives_broken_answers(seed: int) -> Counter[str]:
+    """What cannot be taken for an answer: every proof given all the same is true, and afterwards all is proven."""
+    world, spoiled = spoiled_world(seed, BREAKS)
+    await world.extract()
+    given_up = "no word on"  # a realm whose very beginning is broken too often is left, and told
+    untrue = [breach for breach in breaches(world, unproven=ENTITIES, throttled=True) if given_up not in breach]
+    assert untrue == [], f"seed {seed}"
+    world.wrap = lambda inner: inner
+    await world.extract(run_id=AGAIN)
+    assert breaches(world, throttled=True) == [], f"seed {seed}, when it was over"
+    return spoiled
+
+
+async def survives_any_answers(seed: int) -> Counter[str]:
+    """Also what may be taken for an answer: a run ends, and what it landed and counted is consistent with itself."""
+    world, spoiled = spoiled_world(seed, MUTATIONS)
+    with anyio.fail_after(7 * 86_400):  # of virtual time: everything has a bound
+        await world.extract()
+    for realm_id in world.realm_ids:
+        for entity, proof in world.store.proofs(realm_id).items():
+            landed = world.store.live_documents(realm_id, entity)
+            assert proof.landed_live <= len(landed), f"seed {seed}: {entity}: it says more than there is"
+            for id_, doc in landed.items():
+                assert id_, f"seed {seed}: {entity}"
+                assert isinstance(orjson.loads(doc), dict) or b"\\u" in doc, f"seed {seed}: {entity}"
+    ended = {event.realm_id for event in world.events if isinstance(event, events.RealmFinished | events.RealmParked)}
+    assert ended == set(world.realm_ids), f"seed {seed}: every realm's end was told"
+    return spoiled
+
+
+async def test_broken_answers_cost_time_and_never_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    spoiled = Counter[str]()
+    for seed in range(SEEDS):
+        spoiled += await survives_broken_answers(seed)
+    with capsys.disabled():
+        print(f"\n{SEEDS} runs with {spoiled.total()} broken answers: {dict(spoiled.most_common())}")  # noqa: T201  # the count is the point
+    assert spoiled.keys() == BREAKS.keys(), "each kind had its turn"
+
+
+async def test_any_answers_at_all_end_in_a_consistent_store(capsys: pytest.CaptureFixture[str]) -> None:
+    spoiled = Counter[str]()
+    for seed in range(SEEDS):
+        spoiled += await survives_any_answers(seed)
+    with capsys.disabled():
+        print(f"\n{SEEDS} runs with {spoiled.total()} spoiled answers: {dict(spoiled.most_common())}")  # noqa: T201  # the count is the point
+    assert spoiled.keys() == MUTATIONS.keys(), "each kind had its turn"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", range(SEEDS, SEEDS_LONG, 16))
+async def test_many_more_seeds(start: int) -> None:
+    for seed in range(start, start + 16):
+        await survives_broken_answers(seed)
+        await survives_any_answers(seed)
