@@ -12,6 +12,7 @@ from random import Random
 from urllib.parse import urlsplit
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from backfill.errors import UsageError
 from backfill.simulator.journal import Changed
@@ -26,8 +27,7 @@ FORGED = "forged-"
 """What the Ids of made-up events begin with, so that nobody has to guess whether one was believed."""
 
 _SENDERS = 8
-_LOOK_S = 0.05
-"""The soonest that a delivery is due is looked for so often: nobody says that a new one came."""
+"""Deliveries in flight, unless each waits for the one before."""
 
 
 @dataclass(slots=True)
@@ -70,7 +70,11 @@ class _Queue:
         heappush(self.heap, (due_at, next(self.numbers), delivery))
 
     def take(self, now: float) -> _Delivery | None:
-        return heappop(self.heap)[-1] if self.heap and self.heap[0][0] <= now else None
+        return heappop(self.heap)[-1] if self.next_at <= now else None
+
+    @property
+    def next_at(self) -> float:
+        return self.heap[0][0] if self.heap else float("inf")
 
 
 class Emitter:
@@ -82,7 +86,7 @@ class Emitter:
         self._scale = limits_scale
         self._rng = rng
         self._url = ""
-        self._asked = anyio.Event()
+        self._changed = anyio.Event()
         self._notices: deque[tuple[float, Notice]] = deque()
         self._queue = _Queue()
         self._sending = 0
@@ -101,10 +105,7 @@ class Emitter:
     def tell(self, url: str) -> None:
         """Tell this address from now on; an empty one: nobody. Raises `UsageError` for one that is not loopback."""
         self._url = loopback_address(url) if url else ""
-        if url:
-            self._asked.set()
-        else:
-            self._asked = anyio.Event()
+        self._changed.set()
 
     def told(self, realm_id: str, change: Changed) -> None:
         """A company was changed."""
@@ -118,16 +119,31 @@ class Emitter:
             return
         self.counts.events += 1
         self._notices.append((anyio.current_time() + self._settings.delay_s / self._scale, notice))
+        self._changed.set()
 
     async def run(self, post: Post) -> None:
         """Send until cancelled."""
-        async with anyio.create_task_group() as group:
+        give, take = anyio.create_memory_object_stream[_Delivery](0)
+        async with give, take, anyio.create_task_group() as group:
             for number in range(1 if self._settings.hold_back else _SENDERS):
-                group.start_soon(self._send, post, name=f"sender {number} of webhooks")
+                group.start_soon(self._send, take, post, name=f"sender {number} of webhooks")
             while True:
-                await self._asked.wait()
-                self._gather(anyio.current_time())
-                await anyio.sleep(self._settings.gather_s)
+                self._changed = anyio.Event()
+                now = anyio.current_time()
+                if self._url and self._gathered_at() <= now:
+                    self._gather(now)
+                delivery = self._queue.take(now) if self._url else None
+                if delivery is not None:
+                    self._sending += 1
+                    await give.send(delivery)
+                    continue
+                next_at = min(self._queue.next_at, self._gathered_at()) if self._url else float("inf")
+                with anyio.CancelScope(deadline=next_at):
+                    await self._changed.wait()
+
+    def _gathered_at(self) -> float:
+        """When those that are told together are complete."""
+        return self._notices[0][0] + self._settings.gather_s if self._notices else float("inf")
 
     def _gather(self, now: float) -> None:
         """Make deliveries of what is due to be told."""
@@ -161,18 +177,13 @@ class Emitter:
     def _late_s(self) -> float:
         return self._rng.uniform(0, self._settings.late_s / self._scale)
 
-    async def _send(self, post: Post) -> None:
-        while True:
-            await self._asked.wait()
-            delivery = self._queue.take(anyio.current_time())
-            if delivery is None:
-                await anyio.sleep(_LOOK_S)
-                continue
-            self._sending += 1
+    async def _send(self, deliveries: MemoryObjectReceiveStream[_Delivery], post: Post) -> None:
+        async for delivery in deliveries:
             try:
                 await self._attempt(post, delivery)
             finally:
                 self._sending -= 1
+                self._changed.set()
 
     async def _attempt(self, post: Post, delivery: _Delivery) -> None:
         """Once. Not answered 200, it is due again by the ladder; held back, before anything else is sent."""
