@@ -158,7 +158,7 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
             sorted((end for end in ends if end.message), key=lambda end: (end.urgency, end.realm_id)),
             run.tally,
             fleet,
-            len(proven) - len(stale),
+            len(proven.keys() - {*stale, *kept.parked}),
             run.elapsed_s(),
             metered.used,
         )
