@@ -138,3 +138,17 @@ async def test_what_can_go_wrong_is_listed(controlled) -> None:
         found = (await control("GET", "mishaps"))[1]
         assert found["cut_reply"]["settings"] == {"share": 0.5}
         assert found["cut_reply"]["what"].startswith("The connection is reset")
+
+
+async def test_who_is_told_of_changes_can_be_said_while_it_runs(controlled):
+    async with controlled() as control:
+        assert (await control("GET", "webhooks"))[1]["url"] == ""
+        await control("POST", "act", realm=REALM, count="3")
+        status, said = await control("POST", "webhooks", url="http://127.0.0.1:9/webhooks")
+        assert (status, said["url"], said["events"]) == (200, "http://127.0.0.1:9/webhooks", 0)
+        await control("POST", "act", realm=REALM, count="3")
+        assert (await control("GET", "webhooks"))[1]["events"] > 0
+        refused, why = await control("POST", "webhooks", url="https://example.com/webhooks")
+        assert refused == 400
+        assert "on this machine" in why
+        assert (await control("POST", "webhooks"))[1]["url"] == ""
