@@ -10,6 +10,7 @@ from backfill.cli.care import care
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
+from backfill.cli.rehearse import rehearse
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -27,6 +28,7 @@ app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(care)
 app.add_typer(webhooks.app, name="webhooks")
+app.command()(rehearse)
 app.command()(status)
 app.command()(calls)
 app.command()(sql)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import anyio
 import msgspec
 
+from backfill import events
 from backfill.cli.compose import WayToRealm, keyring, meters, now, open_store, open_tokens
 from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import FleetRun
@@ -226,6 +227,7 @@ class _Sweep:
     memory: ByteBudget
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
+        self.run.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=False))
         async with realm_work(
             lease,
             turn,

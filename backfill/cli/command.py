@@ -40,6 +40,8 @@ def run_command(
     gc.set_threshold(GC_THRESHOLD)
     # The driver logs, with tracebacks, what it raises as well; and what it raises is said in words.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+    # And the loop tells of errors that nobody waited for: of a connection that is lost, where its user was told.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         settings = load_settings(config)
         code = anyio.run(work, settings)

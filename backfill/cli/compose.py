@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import anyio
 
@@ -15,21 +14,15 @@ from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.events import Event, Observer
 from backfill.jobs.beside import beside
-from backfill.model import Lease, Secret, Tokens
-from backfill.pacing.budget import RealmBudget
+from backfill.jobs.way import Ways
+from backfill.model import Lease, Secret
 from backfill.pacing.byte_budget import RealmRoom
-from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.paced import Paced
-from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.retried import READING, Retried, RetryPolicy
-from backfill.qbo.auth import Authorized, Prepared
-from backfill.qbo.checked import Checked
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
-from backfill.qbo.observed import Observed
 from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
 from backfill.store.call_log import CallLog, CallLogOptions
 from backfill.store.database import Database, open_database
@@ -38,13 +31,9 @@ from backfill.store.encryption import Keyring, create_key_file, keyring_from_fil
 from backfill.store.metered import MeteredCounts
 from backfill.store.migrate import drop_everything
 from backfill.store.permits import PostgresPermitLedger
-from backfill.wire import TokenEndpoint
 
 _SETTLE_S = 5.0
 """For one statement an app. What is not given back of a block stays counted, which wastes some calls of the month."""
-
-_DIGEST_CHARS = 16
-"""64 bits: no two apps of one user share them."""
 
 
 @asynccontextmanager
@@ -86,7 +75,7 @@ def now() -> datetime:
 
 
 WayToRealm = Callable[[Lease, RealmRoom], AbstractAsyncContextManager[Retried]]
-"""A realm's whole stack while its lease is held: `retried(prepared(paced(observed(checked(authorized(http))))))`."""
+"""A realm's whole stack while its lease is held: see `Ways`."""
 
 
 def meters(settings: Settings, database: Database) -> Meters:
@@ -147,34 +136,26 @@ async def open_api(
 
     Whatever goes this way is in the call log.
     """
-    limits = settings.pacing_limits()
-    policy = policy.scaled(settings.limits_scale)
-    # Jitter only has to differ between processes; nothing secret is drawn from it.
-    rng = random.Random()  # noqa: S311
-    breaker = QuotaBreaker()
-    ledger = PostgresPermitLedger(database, HeldPermits)
-    credentials = _credentials(settings)
     async with (
         logged_calls(settings, database, observe) as told,
         open_http(settings.api_url, settings.token_url) as http,
     ):
-        keeper = _keeper(settings, vault, http.tokens, told, rng)
-        once = Observed(Checked(Authorized(http.api, keeper)), told)
-
-        budgets = KeptBudgets(
-            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=told, breaker=breaker, ledger=ledger),
-            ledger,
+        ways = Ways(
+            http.api,
+            http.tokens,
+            vault,
+            credentials=_credentials(settings),
+            ledger=PostgresPermitLedger(database, HeldPermits),
+            meters=metered,
+            limits=settings.pacing_limits(),
+            policy=policy.scaled(settings.limits_scale),
+            patience=_patience(settings),
+            rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
+            now=now,
+            observe=told,
         )
-
-        @asynccontextmanager
-        async def way(lease: Lease, room: RealmRoom) -> AsyncIterator[Retried]:
-            app = app_of(await vault.read(lease.realm_id), credentials)
-            async with budgets.of(lease) as budget:
-                paced = Paced(once, budget, metered=metered.of(app), patience=room.patience, resting=room.resting)
-                yield Retried(Prepared(paced, keeper), policy=policy, rng=rng, observe=told)
-
         try:
-            yield way
+            yield ways.to
         finally:
             with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
                 await metered.settle()
@@ -185,25 +166,23 @@ async def open_tokens(
     settings: Settings, database: Database, vault: Vault, observe: Observer
 ) -> AsyncIterator[TokenKeeper]:
     """The way to the token endpoint alone. What is asked there is in the call log."""
-    rng = random.Random()  # noqa: S311 -- jitter, as above
     async with (
         logged_calls(settings, database, observe) as told,
         open_http(settings.api_url, settings.token_url) as http,
     ):
-        yield _keeper(settings, vault, http.tokens, told, rng)
+        yield TokenKeeper(
+            vault,
+            http.tokens,
+            _credentials(settings),
+            now=now,
+            rng=random.Random(),  # noqa: S311  # as above
+            observe=told,
+            options=_patience(settings),
+        )
 
 
-def _keeper(
-    settings: Settings, vault: Vault, endpoint: TokenEndpoint, observe: Observer, rng: random.Random
-) -> TokenKeeper:
-    options = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
-    return TokenKeeper(vault, endpoint, _credentials(settings), now=now, rng=rng, observe=observe, options=options)
-
-
-def app_of(tokens: Tokens, credentials: Credentials | None) -> str:
-    """What tells the realm's app from others in the count: a digest of its client id."""
-    client_id = tokens.client_id or (None if credentials is None else credentials.client_id)
-    return sha256(client_id.reveal().encode()).hexdigest()[:_DIGEST_CHARS] if client_id else ""
+def _patience(settings: Settings) -> KeeperOptions:
+    return KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.keys import CREATED, Key
+from backfill.jobs.slices import ONE_SECOND
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
+
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before any object of QuickBooks Online: as good as no bound, for keys that need one."""
 
 _SMALLER = {Disposition.SHRINK, Disposition.QUARANTINE}
 
@@ -40,6 +44,8 @@ class PageSize:
     suspect: bool = False
     """A page failed after all retries of what may have been a passing trouble. Until pages are whole again the next
     may fail like it, so it is asked once and shrinks at once: to find one row in a thousand takes ten pages."""
+    sends_more: bool = False
+    """The server was seen to send one row more than it was asked for, as was reported of TimeActivity."""
 
     @classmethod
     def of(cls, most: int) -> PageSize:
@@ -100,10 +106,12 @@ async def read_page(
                 if asked == 1:
                     if not _is_broken_row(error):
                         raise  # no answer in time, even to this little: that is no row's fault
-                    return await _set_aside(work, entity, key, low, high, start_position=start_position, fault=error)
+                    place = _Place(entity, key, low, high, start_position)
+                    return await _set_aside(work, place, fault=error, sends_more=size.sends_more)
                 size.shrink(suspect=error.disposition is Disposition.RETRY)
             else:
                 size.grow()
+                size.sends_more = size.sends_more or page.received > asked
                 return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
 
 
@@ -118,39 +126,64 @@ def _is_broken_row(error: RequestError) -> bool:
     return error.disposition in _SMALLER or error.code in _BROKEN_ROW
 
 
-async def _set_aside(
-    work: RealmWork,
-    entity: Entity,
-    key: Key,
-    low: datetime | None,
-    high: datetime | None,
-    *,
-    start_position: int,
-    fault: RequestError,
-) -> PageRead:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a row stands: by its number between two bounds of a key."""
+
+    entity: Entity
+    key: Key
+    low: datetime | None
+    high: datetime | None
+    number: int
+
+
+async def _set_aside(work: RealmWork, place: _Place, *, fault: RequestError, sends_more: bool) -> PageRead:
     """The one row that fails: read it by its Id, which may work where the query does not, else set it aside."""
-    id_ = await _identify(work, entity, key, low, high, start_position)
+    id_ = await _identify(work, place)
     if id_ is None:
-        return PageRead([], [], 1, full=True, unread=[fault])
-    record = await _read_by_id(work, entity, id_)
+        record = await _behind_another(work, place) if sends_more else None
+        return PageRead([record], [], 1, full=True) if record else PageRead([], [], 1, full=True, unread=[fault])
+    record = await _read_by_id(work, place.entity, id_)
     if record is not None:
         return PageRead([record], [], 1, full=True)
     return PageRead([], [Refusal(id=id_, code=fault.code, message=fault.message, raw=b"")], 1, full=True)
 
 
-async def _identify(
-    work: RealmWork, entity: Entity, key: Key, low: datetime | None, high: datetime | None, start_position: int
-) -> str | None:
+async def _identify(work: RealmWork, place: _Place) -> str | None:
     """The Id of the row at that place, by a projection that leaves the broken part out; None where that fails too."""
-    if key.name != CREATED.name:
+    if place.key.name != CREATED.name:
         return None
-    statement = query.ids_only(entity, created_from=low, created_to=high, start_position=start_position, max_results=1)
+    statement = query.ids_only(
+        place.entity, created_from=place.low, created_to=place.high, start_position=place.number, max_results=1
+    )
     try:
         # The row has just failed after all retries: what fails the projection too is most likely the row again.
-        page = await work.ask.page(entity, statement, hasty=True)
+        page = await work.ask.page(place.entity, statement, hasty=True)
     except FaultError:
         return None
     return page.records[0].id if page.records else None
+
+
+async def _behind_another(work: RealmWork, place: _Place) -> Record | None:
+    """The row at that place of a server that sends one more than it is asked for, by asking for the one before it.
+
+    To such a server a question for one row fails for the broken row behind it, too, although the row itself may be
+    whole. None: nothing stands before it, or what was asked fails as well.
+    """
+    low, number = place.low, place.number
+    if number == 1 and low is not None:
+        number += await work.ask.count(place.key.count(place.entity, _EARLIEST, low - ONE_SECOND))
+        low = _EARLIEST
+    if number == 1:
+        return None
+    statement = place.key.page(place.entity, low, place.high, start_position=number - 1, max_results=1)
+    try:
+        page = await work.ask.page(place.entity, statement, hasty=True)
+    except RequestError as error:
+        if not is_too_much(error):
+            raise
+        return None
+    return page.records[1] if len(page.records) > 1 else None
 
 
 async def _read_by_id(work: RealmWork, entity: Entity, id_: str) -> Record | None:

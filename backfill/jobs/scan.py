@@ -77,6 +77,17 @@ async def read_slice(
     await _Walk(work, entity, part, key, reconcile=reconcile, first=first).run()
 
 
+def _may_hide_a_row(places: Sequence[int], *, is_beginning: bool) -> bool:
+    """Whether one of the places, which could not be read, may hold a row that could be read alone. Pure.
+
+    Of a server that sends two rows where one is asked for. The last of neighbours is broken, as it failed together with
+    a whole row or with none; so is the first, unless it is the entity's and nothing stands before it. What is between
+    failed with these.
+    """
+    between = any(third == first + 2 for first, third in zip(places, places[2:], strict=False))
+    return between or (is_beginning and places[:2] == [1, 2])
+
+
 @dataclass(frozen=True, slots=True)
 class _Passed:
     """What is left of a page once it is landed: its rows are gone with their room, before the next page has any."""
@@ -152,10 +163,12 @@ class _Walk:
         counted = 0
         before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
-            unread = await self._offset_pass(low, high, met)
+            unread, unclear = await self._offset_pass(low, high, met)
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
             agreed = not unread or len(unread) == before
             before = len(unread)
+            if agreed and unclear:
+                raise self._unclear(unread[0])
             if agreed and len(met) + len(unread) >= counted:
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
@@ -166,8 +179,20 @@ class _Walk:
             action="Run the extract again at a quieter hour.",
         )
 
-    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> Sequence[RequestError]:
+    def _unclear(self, fault: RequestError) -> UnprovenError:
+        return UnprovenError(
+            f"{self.entity.name} of realm {self.work.realm_id}: the server sends one object more than it is asked for,"
+            " and several of those that stand together cannot be read. So what stands between them cannot be read"
+            f" either, and whether it could be alone cannot be told: {fault.message}",
+            action=fault.action,
+        )
+
+    async def _offset_pass(
+        self, low: datetime | None, high: datetime | None, met: set[str]
+    ) -> tuple[Sequence[RequestError], bool]:
+        """What cannot be read, and whether a whole row may be among it: see `_may_hide_a_row`."""
         unread: list[RequestError] = []
+        places: list[int] = []
         start = 1
         full = True
         while full:
@@ -177,6 +202,7 @@ class _Walk:
                     self.work, self.entity, self.key, low, high, start_position=start, size=self.size
                 )
                 full = page.full
+                places += [start for _ in page.unread]
                 start += page.received
                 met.update(page.ids())
                 unread += page.unread
@@ -188,7 +214,7 @@ class _Walk:
                     f"read, the last since {unread[-1].message}",
                     action=unread[-1].action,
                 )
-        return unread
+        return unread, self.size.sends_more and _may_hide_a_row(places, is_beginning=low is None)
 
     def _unnamed(self, number: int, low: datetime | None, high: datetime | None, fault: RequestError) -> Refusal:
         """The refusal of a row without a name: the same for the same part, so that it is not set aside twice."""

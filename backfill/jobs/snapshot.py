@@ -81,8 +81,10 @@ async def read_listing(work: RealmWork, entity: Entity) -> Proof:
         page = await work.ask.listing(entity)
     except FaultError as fault:
         return proofs.unanswered(entity, fault)
-    await work.land(entity, page.records, refusals=page.refusals)
-    return _held_as_answered(entity, page, "listing")
+    done = await work.land(entity, page.records, refusals=page.refusals)
+    # A row that is said twice is one row, and one that could be read and the store refused is not landed.
+    live = len({record.id for record in page.records}) - (done.quarantined - len(page.refusals))
+    return proofs.compared(entity, "listing", page.received, Held(live, done.quarantined), page.server_time)
 
 
 def packed(entities: Sequence[Entity], counts: Mapping[str, int]) -> Sequence[Sequence[Entity]]:
@@ -129,8 +131,3 @@ async def prove_empty(work: RealmWork, entities: Sequence[Entity], census: Censu
             if held.live + held.quarantined == 0:
                 found.append(proofs.nothing(entity, "census, none", census.counted_at[entity.name]))
     return found
-
-
-def _held_as_answered(entity: Entity, page: Page, method: str) -> Proof:
-    landed = Held(live=len(page.records), quarantined=len(page.refusals))
-    return proofs.compared(entity, method, page.received, landed, page.server_time)

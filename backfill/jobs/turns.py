@@ -63,8 +63,12 @@ class Turn:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """The block's work counts only when it is done to its end: the turn waits for it."""
+        """The block's work counts only when it is done to its end: the turn waits for it, even if it is over already.
+
+        Or a turn that is always over by the time at which such work begins would never come further.
+        """
         self._whole += 1
+        self.patience.regain()
         try:
             yield
         finally:

@@ -102,7 +102,8 @@ class RealmBudget:
         """Wait until a request of `lane` may go, and take its permits. It is to be sent at once.
 
         While the realm rests after a refusal, `resting` is entered: what is not needed meanwhile can be given away.
-        Raises `UnavailableError` (STOP) when the month's quota is spent, and what the ledger raises.
+        Raises `UnavailableError` (STOP) when the month's quota is spent, and what the ledger raises: `LeaseLostError`
+        if another process took the realm over.
         """
         while True:
             probe = await self._pass_gate(resting)
@@ -184,6 +185,11 @@ class RealmBudget:
             self._rings[entry.ring].hold([due] * entry.permits)
         if held:
             self._spacer.restore()
+
+    def work_under(self, epoch: int) -> None:
+        """The realm's lease has this epoch from now on: what is written to the ledger counts only while it is valid."""
+        if self._durable is not None:
+            self._durable.epoch = epoch
 
     async def settle(self) -> None:
         """Write down durably what is really out, so that nothing is guessed when the realm is worked on again."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from backfill.errors import UnavailableError
+from backfill.errors import LeaseLostError, UnavailableError
 from backfill.model import Lease, RealmId
 from backfill.pacing.budget import RealmBudget
 from backfill.pacing.ledger import PermitLedger
@@ -52,10 +52,11 @@ class KeptBudgets:
         else:
             budget = self._make(lease.realm_id)
             budget.restore(await self._ledger.held(lease.realm_id))
+        budget.work_under(lease.epoch)
         try:
             yield budget
         finally:
-            with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
+            with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError, LeaseLostError):
                 await budget.settle()
             self._kept[lease.realm_id] = _Kept(lease.epoch, budget)
             self._forget()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import anyio
 
+from backfill.errors import LeaseLostError
 from backfill.model import RealmId
 
 
@@ -27,8 +28,12 @@ class HeldPermits:
 class PermitLedger(Protocol):
     """Where the permits of each realm are kept durably. A row a realm; the last word counts."""
 
-    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
-        """Replace what is kept of the realm; durable before it returns."""
+    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
+        """Replace what is kept of the realm; durable before it returns.
+
+        Raises `LeaseLostError`, and keeps what is there, if a later process took the realm over: `epoch` is not its
+        lease's any more.
+        """
         ...
 
     async def held(self, realm_id: RealmId) -> Sequence[HeldPermits]:
@@ -40,12 +45,22 @@ class PermitLedger(Protocol):
 
 
 class MemoryPermitLedger:
-    """A ledger that lasts as long as this object, in the event loop's time."""
+    """A ledger that lasts as long as this object, in the event loop's time.
 
-    def __init__(self) -> None:
+    `epoch_of` tells a realm's epoch now, which whoever takes it over raises; without it nobody is ever overtaken.
+    """
+
+    def __init__(self, epoch_of: Callable[[RealmId], int] | None = None) -> None:
+        self._epoch_of = epoch_of
         self._kept: dict[RealmId, tuple[float, tuple[HeldPermits, ...]]] = {}
 
-    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
+        if self._epoch_of is not None and epoch != self._epoch_of(realm_id):
+            raise LeaseLostError(
+                f"another process took over realm {realm_id}: our epoch {epoch} is not valid any more",
+                realm_id=realm_id,
+                action="nothing: the other process goes on with the realm",
+            )
         self._kept[realm_id] = (anyio.current_time(), tuple(held))
 
     async def held(self, realm_id: RealmId) -> Sequence[HeldPermits]:
@@ -74,7 +89,7 @@ class DurablePermits:
     these can be sent before the next writing, whichever of them are put back and drawn again meanwhile.
     """
 
-    __slots__ = ("_block", "_covered", "_ledger", "_left", "_lock", "_realm_id", "_snapshot")
+    __slots__ = ("_block", "_covered", "_ledger", "_left", "_lock", "_realm_id", "_snapshot", "epoch")
 
     def __init__(
         self,
@@ -86,6 +101,8 @@ class DurablePermits:
     ) -> None:
         self._ledger = ledger
         self._realm_id = realm_id
+        self.epoch = 0
+        """Of the lease under which the realm is worked on now."""
         self._block = block
         self._snapshot = snapshot
         self._left = dict.fromkeys(block, 0)
@@ -123,14 +140,13 @@ class DurablePermits:
         """Give up what is left of the block: a run that ends in order leaves nothing to be guessed."""
         async with self._lock:
             self._left = dict.fromkeys(self._block, 0)
-            await self._ledger.reserve(self._realm_id, self._snapshot(self._covered))
+            await self._ledger.reserve(self._realm_id, self._snapshot(self._covered), epoch=self.epoch)
 
     async def _renew(self) -> None:
         """Fill the block up. While that is written, requests go on under what is left of it, which counts here too."""
         filled = {ring: max(self._left[ring], block) for ring, block in self._block.items()}
         more = {ring: filled[ring] - self._left[ring] for ring in filled}
-        await self._ledger.reserve(
-            self._realm_id, self._snapshot({ring: self._covered[ring] + filled[ring] for ring in filled})
-        )
+        unknown = {ring: self._covered[ring] + filled[ring] for ring in filled}
+        await self._ledger.reserve(self._realm_id, self._snapshot(unknown), epoch=self.epoch)
         for ring, permits in more.items():
             self._left[ring] += permits

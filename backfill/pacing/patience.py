@@ -30,6 +30,10 @@ class Patience:
         for scope in self.scopes:
             scope.cancel()
 
+    def regain(self) -> None:
+        """Waits are to be begun again. Those that were broken off stay so."""
+        self._lost = False
+
     def check(self) -> None:
         """Raises `StoppedError` if no wait is to be begun any more."""
         if self._lost:

@@ -84,6 +84,9 @@ class KeeperOptions:
 class _Cached:
     token: Secret
     stale_at: datetime
+    """From when on it is to be refreshed before a request takes its turn."""
+    expires_at: datetime
+    """Until when a request that has had its turn may be sent with it."""
 
 
 class TokenKeeper:
@@ -130,6 +133,11 @@ class TokenKeeper:
                 tokens = await self._refreshed(realm_id)
             return self._remember(realm_id, tokens)
 
+    def at_hand(self, realm_id: RealmId) -> Secret | None:
+        """The token that was given out last, for as long as it has not expired: nobody waits for it."""
+        cached = self._cache.get(realm_id)
+        return None if cached is None or self._now() >= cached.expires_at else cached.token
+
     def reject(self, realm_id: RealmId, token: Secret) -> None:
         """`token` was answered with 401: the next one given out is another, the stored one if it differs already."""
         cached = self._cache.get(realm_id)
@@ -147,7 +155,8 @@ class TokenKeeper:
 
     def _remember(self, realm_id: RealmId, tokens: Tokens) -> Secret:
         assert tokens.access_token is not None, "only usable tokens are remembered"
-        cached = _Cached(tokens.access_token, self._stale_at(tokens))
+        stale_at = self._stale_at(tokens)
+        cached = _Cached(tokens.access_token, stale_at, tokens.access_expires_at or stale_at)
         _put(self._cache, realm_id, cached, self._options.cached_realms)
         return tokens.access_token
 

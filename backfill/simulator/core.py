@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 import anyio
@@ -39,7 +38,6 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
 from backfill.simulator.webhooks.emitter import Emitter, Post
 from backfill.simulator.xml_form import in_json, in_xml
-from backfill.wire import Lane
 
 OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
 """What the gateway answers to OPTIONS: no word of other origins, so that no browser's script may call the API."""
@@ -283,16 +281,7 @@ class Simulator:
             answer = replace(answer, body=body)
         if asks_invoice_links(call):
             answer = with_invoice_links(answer, call.origin, call.realm_id)
-        if not call.accepts_json:
-            answer = in_xml(answer)
-        return self._spoilt(answer) if call.lane is Lane.REPORT and answer.status == HTTPStatus.OK else answer
-
-    def _spoilt(self, answer: Answer) -> Answer:
-        """A good report, or by chance nothing of it, or half."""
-        share = self.settings.reports.spoilt
-        if not share or self._rng.random() >= share:
-            return answer
-        return replace(answer, body=answer.body[: len(answer.body) // 2] if self._rng.random() < 0.5 else b"")
+        return answer if call.accepts_json else in_xml(answer)
 
     def dressed(self, answer: Answer, *, tid: str | None = None) -> Answer:
         """The answer with all its headers, under an id of its own where none is given."""

@@ -92,8 +92,6 @@ class ReportSettings:
     """So many times longer the cells of a wide report take. Not published."""
     deadline_s: float = 120.0
     """A report that takes longer is given up, and its answer is 504. Divided by `limits_scale`, as all the above."""
-    spoilt: float = 0.0
-    """Share of good answers whose body is empty, or cut."""
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for what no service can do."""
@@ -104,7 +102,6 @@ class ReportSettings:
                 ("reports.cells is at least 1,000", self.cells >= 1_000),
                 ("the times of reports are at least 0", min(times) >= 0 and max(times) < inf),
                 ("reports.deadline_s is above 0", 0 < self.deadline_s < inf),
-                ("reports.spoilt is 0 to 1", 0 <= self.spoilt <= 1),
                 ("reports.shape is old or modern", self.shape in {"old", "modern"}),
             ),
         )

@@ -111,10 +111,11 @@ def _reason(record: Record) -> tuple[str, str] | None:
         return "22021", "invalid byte sequence in its Id"
     if record.sync_token is not None and record.sync_token not in _BIGINT:
         return "22000", "its SyncToken is beyond bigint"
-    if _ZERO.search(bytes(record.doc)):
+    doc = bytes(record.doc)
+    if b"\\u0000" in doc and _ZERO.search(doc):  # the plain search first: it is a hundred times faster
         return "22P05", "unsupported Unicode escape sequence"
     try:
-        orjson.loads(bytes(record.doc))
+        orjson.loads(doc)
     except orjson.JSONDecodeError as error:
         return "22P02", f"invalid input syntax for type json: {error.msg}"
     return None

@@ -56,7 +56,8 @@ class _Realm:
     """Entity to Id to row."""
     quarantine: dict[tuple[str, str], tuple[Refusal, RunId]] = field(default_factory=dict)
     """(entity, key) to the refusal and the run that met it."""
-    proofs: dict[str, Proof] = field(default_factory=dict)
+    proofs: dict[str, tuple[Proof, RunId]] = field(default_factory=dict)
+    """Entity to its latest proof and the run that made it."""
 
 
 class MemoryStore:
@@ -75,12 +76,29 @@ class MemoryStore:
         self._lease_s = lease_s
         self._realms = {realm_id: _Realm() for realm_id in realms}
         self._scans: dict[tuple[RunId, RealmId], Scan] = {}
+        self._ended: set[str] = set()
+        self._partial: set[RunId] = set()
 
     def seen_by(self, owner: str) -> MemoryStore:
         """The same store as another process sees it."""
         other = MemoryStore((), now=self._now, owner=owner, lease_s=self._lease_s)
         other._realms, other._scans = self._realms, self._scans
+        other._ended, other._partial = self._ended, self._partial
         return other
+
+    # What a database's other tables say: runs and what they are to read, processes, imports.
+
+    def scope_since(self, run_id: RunId) -> None:
+        """The run is to read only what changed since some time: what it proves, it does not prove of all."""
+        self._partial.add(run_id)
+
+    def end(self, owner: str) -> None:
+        """The process is gone for certain, and can be seen to be: whoever comes next need not wait for its lease."""
+        self._ended.add(owner)
+
+    def reconnect(self, realm_id: RealmId) -> None:
+        """A parked realm is given new tokens, and is work again."""
+        self._realms[realm_id].parked = None
 
     # What a test or a plan looks at.
 
@@ -100,7 +118,15 @@ class MemoryStore:
 
     def proofs(self, realm_id: RealmId) -> dict[str, Proof]:
         """Entity to its latest proof."""
-        return dict(self._realms[realm_id].proofs)
+        return {entity: proof for entity, (proof, _) in self._realms[realm_id].proofs.items()}
+
+    def scan_now(self, run_id: RunId, realm_id: RealmId) -> Scan:
+        """As `scan`, at once."""
+        return self._scans.get((run_id, realm_id), Scan(started_at=None, census={}, slices=[], finished=False))
+
+    def epoch(self, realm_id: RealmId) -> int:
+        """Of the lease that was given last."""
+        return self._realms[realm_id].epoch
 
     def parked(self, realm_id: RealmId) -> Parked | None:
         return self._realms[realm_id].parked
@@ -112,9 +138,10 @@ class MemoryStore:
         realm = self._realms.get(realm_id)
         if realm is None:
             raise unknown_realm(realm_id)
-        if realm.owner is not None and realm.lease_until > anyio.current_time():
+        held = realm.owner is not None and realm.owner not in self._ended
+        if held and realm.lease_until > anyio.current_time():
             raise RealmBusyError(
-                f"realm {realm_id} is being worked on by {realm.owner}", realm_id=realm_id, owner=realm.owner
+                f"realm {realm_id} is being worked on by {realm.owner}", realm_id=realm_id, owner=realm.owner or ""
             )
         realm.owner = self._owner
         realm.epoch += 1
@@ -144,8 +171,7 @@ class MemoryStore:
 
     async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
         await anyio.lowlevel.checkpoint()
-        empty = Scan(started_at=None, census={}, slices=[], finished=False)
-        return self._scans.get((run_id, realm_id), empty)
+        return self.scan_now(run_id, realm_id)
 
     async def begin_scan(
         self,
@@ -168,7 +194,7 @@ class MemoryStore:
         await anyio.lowlevel.checkpoint()
         realm = self._fenced(lease)
         assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
-        realm.proofs |= {proof.entity: proof for proof in proofs}
+        realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs}
         scan = self._scans.get((run_id, lease.realm_id))
         if scan is not None:
             self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=all(proof.proven for proof in proofs))
@@ -253,8 +279,11 @@ class MemoryStore:
 
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         await anyio.lowlevel.checkpoint()
-        proofs = self._realms[realm_id].proofs.values()
-        return {proof.entity: proof.watermark for proof in proofs if proof.proven and proof.watermark is not None}
+        return {
+            proof.entity: proof.watermark
+            for proof, run_id in self._realms[realm_id].proofs.values()
+            if proof.proven and proof.watermark is not None and run_id not in self._partial
+        }
 
     async def live_ids(
         self,

@@ -7,12 +7,16 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from backfill.errors import LeaseLostError
 from backfill.model import RealmId
 from backfill.store.database import Database
 
+# The fence, as before every page: a process that was overtaken must not write over its successor's permits.
 KEEP = """
-INSERT INTO backfill.permit (realm_id, kept_at, held) VALUES ($1, clock_timestamp(), $2)
+INSERT INTO backfill.permit (realm_id, kept_at, held)
+SELECT realm_id, clock_timestamp(), $2 FROM backfill.realm WHERE realm_id = $1 AND epoch = $3 FOR KEY SHARE
 ON CONFLICT (realm_id) DO UPDATE SET kept_at = excluded.kept_at, held = excluded.held
+RETURNING true
 """
 
 HELD = """
@@ -44,11 +48,16 @@ class PostgresPermitLedger(Generic[H]):
         self._database = database
         self._make = make
 
-    async def reserve(self, realm_id: RealmId, held: Sequence[Held]) -> None:
-        """Replace what is kept of the realm; durable before it returns."""
+    async def reserve(self, realm_id: RealmId, held: Sequence[Held], *, epoch: int) -> None:
+        """Replace what is kept of the realm; durable before it returns. Raises LeaseLostError for a stale epoch."""
         kept = msgspec.json.encode([(entry.ring, entry.permits, entry.free_in_s) for entry in held])
         async with self._database.control() as connection:
-            await connection.execute(KEEP, realm_id, kept)
+            if not await connection.fetchval(KEEP, realm_id, kept, epoch):
+                raise LeaseLostError(
+                    f"another process took over realm {realm_id}: our permits (epoch {epoch}) do not count any more",
+                    realm_id=realm_id,
+                    action="nothing: the other process goes on with the realm",
+                )
 
     async def held(self, realm_id: RealmId) -> Sequence[H]:
         """What was last kept, less the time since by the database's clock; what has come back is left out."""

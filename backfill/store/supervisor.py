@@ -47,7 +47,9 @@ LEFTOVER_TIMEOUT_S = 30
 
 MIB = 2**20
 SHARED_BUFFERS_LIMIT_MIB = 2048
-"""Measured best for landing, if it is at most a quarter of the memory (Postgres's own advice)."""
+"""If it is at most a quarter of the memory (Postgres's own advice). A first load of hundreds of megabytes is counted
+at its end, for its proof: measured, with 512 that reads it all again, a tenth of Postgres's work. Memory that no data
+fill is not taken."""
 
 SYNCFS_MAJOR = 17
 """Since then initdb can flush its thousand files at once: 0.1 s in place of 1 s, measured. Never not at all."""

@@ -133,7 +133,7 @@ def same_as_the_companies(dsn: str, intuit: Intuit) -> None:
     assert compared.differing == 0, "\n".join(compared.differences)
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 18))])
 def test_killed_at_random_moments(user: Backfill, tmp_path: Path, dsn: str, query: Query, seed: int) -> None:
     rng = random.Random(seed)
     with fleet(user, tmp_path) as (connected, intuit), gated(intuit) as gate:

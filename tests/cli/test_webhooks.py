@@ -143,6 +143,7 @@ def rehearse(
         "stored": events[0],
         "outcomes": outcomes,
         "requests": requests,
+        "confirmations": query("SELECT count(*) FROM backfill.call WHERE code = '610'")[0][0],
         "received after the kill": done["received"],
     }
 

@@ -24,7 +24,7 @@ SLICED = [CATALOGUE[name] for name in ("Invoice", "Bill", "Customer", "Payment",
 
 
 def world(**more: Any) -> World:
-    settings = SimulatorSettings(latency_s=0.3, **more.pop("settings", {}))
+    settings = SimulatorSettings(**{"latency_s": 0.3} | more.pop("settings", {}))
     given = {"seed": 41, "realms": 2, "rows_min": 250, "rows_max": 250, "page_rows": 5, "fleet_options": SHORT}
     return World(settings=settings, **given | more)
 
@@ -74,6 +74,15 @@ async def test_a_second_that_takes_longer_than_a_turn_is_read_to_its_end() -> No
         assert breaches(of) == []
     assert paused(by_turns) >= 4
     assert sum(pages(by_turns).values()) <= sum(pages(whole).values()) * 1.02
+
+
+async def test_a_crowded_page_that_takes_longer_than_a_turn_is_gone_on_from() -> None:
+    """The turn is over when it comes, and it leaves no checkpoint: what follows belongs to the same turn."""
+    short = FleetOptions(realms_at_once=1, turn_s=1.0)
+    by_turns = world(fleet_options=short, settings={"latency_s": 1.5}, memory_bytes=1)
+    with anyio.fail_after(3_600):
+        await by_turns.extract()
+    assert breaches(by_turns) == []
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -90,6 +90,27 @@ class TestRowsThatCannotBeRead:
         assert breaches(world) == []
         assert world.store.proofs(world.realm)["TimeActivity"].quarantined == 2
 
+    @pytest.mark.parametrize(
+        ("places", "told"),
+        [([1], False), ([2], True), ([3], True), ([8], True), ([-1], True), ([3, 4], True), ([4, 6], False)],
+    )
+    async def test_of_a_server_that_sends_one_row_more_than_it_is_asked_for(
+        self, places: Sequence[int], told: bool
+    ) -> None:
+        """A question for the row before a broken one fails as well, and yet that row is landed."""
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("4002", poisoned, page_rows=7, settings={"limit_plus_one": True})
+        ids = [row.id for row in world.company_of().table("Invoice").by_created()]
+        poisoned[world.realm, "Invoice"] = [ids[place] for place in places]
+        await world.extract()
+        proof = world.store.proofs(world.realm)["Invoice"]
+        if told:
+            assert breaches(world) == []
+            assert (proof.proven, proof.quarantined) == (True, len(places))
+        else:  # the first row, or one between two, cannot be told from broken ones
+            assert not proof.proven
+            assert "one object more" in proof.reason
+
     @pytest.mark.parametrize("code", ["4002", "10000"])
     async def test_that_change_while_they_are_read(self, code: str) -> None:
         """Change data capture fails as well: the entity is caught up by itself, by time and count."""

@@ -1,14 +1,20 @@
-"""Which entities are read whole from one answer, and how many fit one."""
+"""Which entities are read whole from one answer, how many fit one, and what a listing proves."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import combinations
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, is_snapshot, packed
-from backfill.qbo.catalogue import CATALOGUE, Reading
+from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, is_snapshot, packed, read_listing
+from backfill.model import Landed, Record
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
 
 ENTITIES = list(CATALOGUE.values())
@@ -62,3 +68,25 @@ def test_what_cdc_carries_is_read_in_pages_where_a_page_would_not_hold_it() -> N
     assert is_snapshot(CATALOGUE["Invoice"], counts, page_rows=10)
     assert not is_snapshot(CATALOGUE["Invoice"], counts, page_rows=9)
     assert is_snapshot(CATALOGUE["TimeActivity"], counts, page_rows=9), "nothing else proves it as well"
+
+
+@pytest.mark.parametrize(
+    ("ids", "refused_by_the_store", "proven", "live", "aside"),
+    [("123", 0, True, 3, 0), ("122", 0, False, 2, 0), ("123", 1, True, 2, 1)],
+    ids=["each landed", "one said twice", "one that the store refused"],
+)
+async def test_a_listing_is_proven_by_what_is_held_of_it(
+    ids: str, refused_by_the_store: int, proven: bool, live: int, aside: int
+) -> None:
+    records = [Record(id_, None, None, None, b"{}") for id_ in ids]
+    page = Page(records, [], len(records), datetime(2026, 11, 20, tzinfo=UTC))
+
+    async def listing(_entity: Entity) -> Page:
+        return page
+
+    async def land(*_rows: object, **_more: object) -> Landed:
+        return Landed(landed=live, unchanged=0, deleted=0, quarantined=refused_by_the_store)
+
+    work: Any = SimpleNamespace(ask=SimpleNamespace(listing=listing), land=land)
+    proof = await read_listing(work, CATALOGUE["TaxClassification"])
+    assert (proof.proven, proof.landed_live, proof.quarantined) == (proven, live, aside)

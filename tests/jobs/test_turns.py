@@ -225,3 +225,14 @@ class TestTurns:
                     pass
             with pytest.raises(StoppedError), turn.patience.waiting():
                 raise AssertionError("nobody waits any more")
+
+    @pytest.mark.virtual
+    async def test_it_is_waited_for_too_if_the_turn_was_over_before(self) -> None:
+        """Else a turn that is always over by then would never come to the end of it."""
+        turn = Turn(A)
+        with turn.breakable():
+            turn.end()
+            with turn.whole(), turn.patience.waiting():
+                pass
+            with pytest.raises(StoppedError), turn.patience.waiting():
+                raise AssertionError("nobody waits any more")

@@ -47,7 +47,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Request, Response, Transport
-from tests.jobs.vault import MemoryVault
+from tests.jobs.vault import vault_of
 
 BEGIN = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 RUN = RunId(1)
@@ -93,7 +93,7 @@ class World:
         self.realm_ids = [RealmId(realm_id) for realm_id in fleet.realm_ids]
         self.simulator = Simulator(self.settings, fleet, now=now, seed=self.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
-        self.vault = MemoryVault(self.simulator, now)
+        self.vault = vault_of(self.simulator, now)
         self.room = ByteBudget(self.memory_bytes)
         self.events: list[events.Event] = []
         self.turns: dict[RealmId, Turn] = {}

@@ -199,8 +199,8 @@ class SlowLedger(MemoryPermitLedger):
         self.takes_s = takes_s
         self.writes = 0
 
-    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
         await anyio.sleep(self.takes_s(self.rng) / 2)
-        await super().reserve(realm_id, held)
+        await super().reserve(realm_id, held, epoch=epoch)
         self.writes += 1
         await anyio.sleep(self.takes_s(self.rng) / 2)

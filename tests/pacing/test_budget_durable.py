@@ -27,9 +27,9 @@ class Slow(MemoryPermitLedger):
         self.takes_s = takes_s
         self.writes = self.durable = 0
 
-    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+    async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
         await anyio.sleep(self.takes_s)
-        await super().reserve(realm_id, held)
+        await super().reserve(realm_id, held, epoch=epoch)
         self.durable = sum(entry.permits for entry in held if entry.ring == "requests")
         self.writes += 1
 
@@ -68,7 +68,7 @@ async def test_what_was_never_sent_uses_up_no_block() -> None:
     reserved = 0
 
     class Counting(MemoryPermitLedger):
-        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
             nonlocal reserved
             reserved += 1
 
@@ -182,7 +182,7 @@ async def test_a_run_that_ends_in_order_leaves_nothing_to_guess() -> None:
 
 async def test_a_ledger_that_cannot_be_written_stops_the_request_and_holds_nothing() -> None:
     class Down(MemoryPermitLedger):
-        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits]) -> None:
+        async def reserve(self, realm_id: RealmId, held: Sequence[HeldPermits], *, epoch: int) -> None:
             raise UnavailableError("the database is down")
 
     one = budget(ledger=Down())

@@ -34,6 +34,7 @@ class Keeper:
         self._wait_s = wait_s
         self._error = error
         self.rejected: list[tuple[RealmId, Secret]] = []
+        self.held: Secret | None = None
 
     async def access_token(self, realm_id: RealmId) -> Secret:
         await anyio.sleep(self._wait_s)
@@ -41,8 +42,18 @@ class Keeper:
             raise self._error
         return Secret(f"token of {realm_id}")
 
+    def at_hand(self, realm_id: RealmId) -> Secret | None:
+        return self.held
+
     def reject(self, realm_id: RealmId, token: Secret) -> None:
         self.rejected.append((realm_id, token))
+
+
+async def test_a_request_that_has_its_turn_waits_for_no_refresh_while_a_token_is_at_hand() -> None:
+    api, keeper = Api(), Keeper(error=AssertionError("nobody asks for another"))
+    keeper.held = Secret("good for some minutes yet")
+    await Authorized(api, keeper).send(ASKED, deadline=anyio.current_time() + 5)
+    assert api.requests[-1].headers["Authorization"] == "Bearer good for some minutes yet"
 
 
 async def test_the_token_is_attached_and_the_callers_request_stays_without_it() -> None:
@@ -96,6 +107,9 @@ async def test_a_token_is_there_before_the_request_takes_its_turn() -> None:
         async def access_token(self, realm_id: RealmId) -> Secret:
             order.append(f"token of {realm_id}")
             return Secret("t")
+
+        def at_hand(self, realm_id: RealmId) -> Secret | None:
+            raise AssertionError
 
         def reject(self, realm_id: RealmId, token: Secret) -> None:
             raise AssertionError

@@ -44,6 +44,11 @@ class Subject:
     is_parked: Callable[[RealmId], Awaitable[tuple[str, str, str] | None]]
     expire: Callable[[RealmId], Awaitable[None]]
     """Let the realm's lease run out."""
+    partial_run: RunId
+    """That reads only what changed since some time."""
+    after_a_death: Store
+    """As a process sees it whose predecessor, `dead`, is gone for certain."""
+    dead: Store
 
     async def land(
         self, lease: Lease, *records: Record, entity: str = "Invoice", refusals: Sequence[Refusal] = (), **more: bool
@@ -76,7 +81,13 @@ def in_memory() -> Subject:
     async def expire(realm_id: RealmId) -> None:
         store._realms[realm_id].lease_until = anyio.current_time()
 
-    return Subject(store, store.seen_by(str(ELSEWHERE)), RunId(1), RunId(2), content, proofs, is_parked, expire)
+    store.scope_since(RunId(3))
+    dead = store.seen_by("a dead process")
+    store.end("a dead process")
+    theirs = store.seen_by(str(ELSEWHERE))
+    return Subject(
+        store, theirs, RunId(1), RunId(2), content, proofs, is_parked, expire, RunId(3), after_a_death=theirs, dead=dead
+    )
 
 
 async def in_postgres(database: Database) -> Subject:
@@ -85,6 +96,7 @@ async def in_postgres(database: Database) -> Subject:
     runs = Runs(database, owner=Owner.current())
     first = (await runs.start("extract", {"number": 1}, REALMS)).run_id
     second = (await runs.start("extract", {"number": 2}, REALMS)).run_id
+    third = (await runs.start("extract", {"since": NOW.isoformat()}, REALMS)).run_id
 
     async def content(realm_id: RealmId, entity: str) -> Content:
         async with database.control() as connection:
@@ -118,7 +130,22 @@ async def in_postgres(database: Database) -> Subject:
             )
 
     theirs = PostgresStore(database, owner=ELSEWHERE)
-    return Subject(PostgresStore(database), theirs, first, second, content, proofs, is_parked, expire)
+    here = Owner.current()
+    dead = Owner(here.host, here.boot, here.pid, here.start_time - 1)  # the number was another process's before us
+    store = PostgresStore(database)
+    return Subject(
+        store,
+        theirs,
+        first,
+        second,
+        content,
+        proofs,
+        is_parked,
+        expire,
+        third,
+        after_a_death=store,
+        dead=PostgresStore(database, owner=dead),
+    )
 
 
 @asynccontextmanager

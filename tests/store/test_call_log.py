@@ -218,6 +218,7 @@ async def test_a_database_that_is_slow_holds_nobody_up(
         assert "within" in log.trouble
         assert log.lost == 0
     await blocker.close()
+    monkeypatch.undo()
     assert await log._write()
     assert (len(await found(database)), log.trouble) == (10, "")
 

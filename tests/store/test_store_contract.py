@@ -45,6 +45,13 @@ class TestLeases:
         with pytest.raises(RealmBusyError):
             await subject.theirs.acquire(REALM)
 
+    async def test_a_dead_owners_is_taken_over_at_once(self, subject: Subject) -> None:
+        held = await subject.dead.acquire(REALM)
+        taken = await subject.after_a_death.acquire(REALM)
+        assert taken.epoch == held.epoch + 1
+        with pytest.raises(LeaseLostError):
+            await subject.dead.renew(held)
+
     async def test_an_unknown_realm_is_the_users_mistake(self, subject: Subject) -> None:
         with pytest.raises(UsageError, match="nowhere"):
             await subject.store.acquire(RealmId("nowhere"))
@@ -147,6 +154,16 @@ class TestScans:
         await subject.store.finish_scan(lease, subject.run_id, [PROVEN, UNPROVEN, timeless])
         assert await subject.store.proven_at(REALM) == {"Invoice": NOW}
         assert await subject.store.proven_at(OTHER_REALM) == {}
+
+    async def test_what_a_run_of_a_part_proves_is_not_proven_of_all(self, subject: Subject, lease: Lease) -> None:
+        await subject.begin(lease)
+        await subject.store.finish_scan(lease, subject.run_id, [PROVEN])
+        await subject.begin(lease, run_id=subject.partial_run)
+        await subject.store.finish_scan(lease, subject.partial_run, [structs.replace(PROVEN, watermark=at(9))])
+        assert await subject.store.proven_at(REALM) == {}
+        await subject.begin(lease, run_id=subject.other_run)
+        await subject.store.finish_scan(lease, subject.other_run, [structs.replace(PROVEN, watermark=at(20))])
+        assert await subject.store.proven_at(REALM) == {"Invoice": at(20)}
 
     async def test_a_newer_proof_takes_the_place_of_the_older(self, subject: Subject, lease: Lease) -> None:
         newer = structs.replace(PROVEN, counted=3, landed_live=3, watermark=at(9))

@@ -30,6 +30,7 @@ What was seen of Intuit, or is feared, and the line that brings it about (`notat
     200 with a sentence (6190)          bare_text lanes=write
     200 with a page to sign in          error_page status=200
     a page that takes too long          answer_too_large over_rows=500 code=6002 lanes=query
+    a report that comes empty           truncated_body lanes=report share=0
     one row more than asked for         behaviour entities=TimeActivity settings.limit_plus_one=true
     items in another order              behaviour settings.batch_shuffled=true
     a requestid without any effect      behaviour settings.request_id_again=executed

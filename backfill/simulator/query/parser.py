@@ -9,6 +9,7 @@ Keywords and names are case-insensitive; ORDERBY may be two words; the last two 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from backfill.simulator.faults import FaultedError, parse_fault, validation_fault
 from backfill.simulator.query.lexer import Kind, Token, tokens
@@ -33,6 +34,9 @@ VALUES = ("<STRING>", "<INTEGER>", '"true"', '"false"', '"current_date"')
 
 MOST_DIGITS = 18  # of a signed 64-bit integer, whatever its first digit
 
+STATEMENTS_REMEMBERED = 4_096
+"""Most questions of a client are the same for every company, so that they need be parsed only once."""
+
 _COMPARISONS = {operator.value: operator for operator in Operator}
 _LITERALS = {
     "true": LiteralKind.BOOLEAN,
@@ -41,6 +45,7 @@ _LITERALS = {
 }
 
 
+@lru_cache(maxsize=STATEMENTS_REMEMBERED)
 def parse(text: str, *, not_equal: bool = False) -> Statement:
     """The statement in `text`. Raises `FaultedError`: 4000 for the form, 4001 for page sizes out of range."""
     return _Parser(tokens(text, not_equal=not_equal)).statement()

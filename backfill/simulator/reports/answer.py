@@ -14,6 +14,7 @@ from backfill.simulator.acting import Acting
 from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
+from backfill.simulator.documented import TIMED_OUT
 from backfill.simulator.documents import Doc, decode
 from backfill.simulator.envelopes import JSON_OK, PACIFIC, XML, Answer, xml_fault
 from backfill.simulator.faults import Fault, FaultedError, no_resource
@@ -31,8 +32,6 @@ from backfill.simulator.settings import ReportSettings
 
 OVERFLOW = "Unable to display more data. Please reduce the date range."
 """What a report that is too large says instead of the rest of it. Never translated, as far as anybody has seen."""
-
-TIMED_OUT = Fault("6002", "message=GatewayTimeout; errorCode=006002; statusCode=504", "", type="SERVICE", status=504)
 
 _ECHOED = ("customer", "vendor", "employee", "item", "class", "department")
 """Filters that the header repeats."""
@@ -67,7 +66,8 @@ def report(acting: Acting) -> Answer:
 
 def _timed_out(acting: Acting) -> Answer:
     """What the gateway answers in the place of a report that takes too long, and when: at the deadline."""
-    body = xml_fault(TIMED_OUT, acting.instant).replace(b"<Detail></Detail>", b"")
+    # As was recorded of a report: without any detail.
+    body = xml_fault(replace(TIMED_OUT, detail=""), acting.instant).replace(b"<Detail></Detail>", b"")
     return Answer(504, body, XML, code=TIMED_OUT.code, work_s=acting.settings.reports.deadline_s / _scale(acting))
 
 

@@ -84,9 +84,6 @@ class Chart:
         found = self._accounts.get(key) or _BY_THEMSELVES.get(key)
         return found or Account("", key, key, "Expense")
 
-    def get(self, object_id: str) -> Account | None:
-        return self._accounts.get(object_id)
-
     def ordered(self, keys: Iterable[str], kinds: Iterable[str] = KINDS) -> list[str]:
         """Those of `keys` that are of the kinds, in the order of the chart, subaccounts by their full names."""
         wanted = frozenset(kinds)

@@ -25,7 +25,7 @@ from backfill.simulator.settings import ReportSettings
 class Book(Protocol):
     """Postings on one basis: a daybook, or a cash book."""
 
-    def postings(self, *, start: str = "", end: str = "", account: str = "") -> Iterable[Posted]: ...
+    def postings(self, *, start: str = "", end: str = "") -> Iterable[Posted]: ...
 
     def unsorted(self, *, start: str = "", end: str = "") -> Iterator[Posted]: ...
 
@@ -55,9 +55,9 @@ class Inquiry:
         rows = self.book.unsorted(start=start, end=end)
         return filter(self.admits, rows) if self.asked.is_filtered else rows
 
-    def postings(self, *, account: str = "") -> Iterable[Posted]:
+    def postings(self) -> Iterable[Posted]:
         """Every posting of the span that the filters admit, in order."""
-        rows = self.book.postings(start=self.asked.start, end=self.asked.end, account=account)
+        rows = self.book.postings(start=self.asked.start, end=self.asked.end)
         return filter(self.admits, rows) if self.asked.is_filtered else rows
 
     def balances(self, as_of: date) -> dict[str, int]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
+from backfill.simulator.clock import PacificZone
+from backfill.simulator.company import sealed
 from backfill.simulator.documents import Doc
+from backfill.simulator.stored import StoredObject
 
 
 @dataclass(slots=True)
@@ -21,6 +24,18 @@ class Draft:
     token: int
     open: int = 0
     """Cents."""
+
+    def sealed(self, zone: PacificZone) -> StoredObject:
+        """The row as it is stored."""
+        return sealed(
+            self.entity,
+            self.id,
+            self.doc,
+            created=self.created,
+            updated=self.updated,
+            sync_token=self.token,
+            zone=zone,
+        )
 
 
 class OpenItems:

@@ -21,7 +21,7 @@ from backfill.simulator.books.tally import Tally
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.changes import deactivated, voided
 from backfill.simulator.clock import PacificZone
-from backfill.simulator.company import first_ids, rate_key, sealed
+from backfill.simulator.company import rate_key
 from backfill.simulator.documents import Doc, cents, money
 from backfill.simulator.seed import purchases, sales, sample, taxes
 from backfill.simulator.seed.books import Books
@@ -30,6 +30,7 @@ from backfill.simulator.seed.builders import BUILDERS
 from backfill.simulator.seed.chart import CHART, account
 from backfill.simulator.seed.drafts import Draft, OpenItems
 from backfill.simulator.seed.draw import between, chance, pick
+from backfill.simulator.seed.ids import SownIds
 from backfill.simulator.seed.ledger import deposit, reimburse_charge
 from backfill.simulator.seed.plan import imports, plan
 from backfill.simulator.seed.profile import Profile
@@ -83,8 +84,6 @@ class Sower:
         self._tally = Tally(self._lists)
         self._accounts: dict[str, Draft] = {}
         self._items: dict[str, Draft] = {}
-        self._first_ids = first_ids()
-        self._next_ids = dict(self._first_ids)
         self._rows: dict[str, list[StoredObject | Draft]] = {entity: [] for entity in TRAITS}
         self._buried: dict[str, dict[str, int]] = {entity: {} for entity in TRAITS}
         self._invoices = OpenItems(_OPEN_LIMIT)
@@ -93,8 +92,7 @@ class Sower:
         self._parties: dict[str, Draft] = {}
         self._last_purchase: OpenItem | None = None
         forms = sample.FORMS if profile.is_sample and profile.rows >= sample.WHOLE_ROWS else {}
-        self._given_ids = {entity: deque(map(str, ids)) for entity, ids in forms.items()}
-        self._not_next = {object_id for ids in self._given_ids.values() for object_id in ids}
+        self._ids = SownIds(forms)
 
     def sow(self) -> History:
         """The whole history."""
@@ -149,7 +147,7 @@ class Sower:
             draft = self._add("Account", doc, created, object_id=str(ids[row.name]) if ids else "")
             above[row.name] = ({"value": draft.id}, doc["FullyQualifiedName"])
         if ids:
-            self._next_ids[TRAITS["Account"].id_space] = sample.LAST_ACCOUNT + 1
+            self._ids.go_on_from("Account", sample.LAST_ACCOUNT + 1)
 
     def _build(self, entity: str, at_s: int) -> Doc:
         return BUILDERS[entity](self._books, self._rng, self._zone.date_text(at_s))
@@ -294,7 +292,7 @@ class Sower:
         """Enter a row, with later edits and deactivation by chance. Held ones are stored when they are settled."""
         rng, updated = self._rng, created
         rows = self._rows[entity]
-        object_id = object_id or self._next_id(entity)
+        object_id = object_id or self._ids.next(entity)
         if rng.random() < _EDITED:
             token += between(rng, 1, 3)
         if token:
@@ -309,7 +307,7 @@ class Sower:
         hold = hold or self._keep(draft)
         if entity in POSTINGS:
             self._post(draft)
-        rows.append(draft if hold else self._sealed(draft))
+        rows.append(draft if hold else draft.sealed(self._zone))
         return draft
 
     def _keep(self, draft: Draft) -> bool:
@@ -344,33 +342,10 @@ class Sower:
 
     def _bury(self, entity: str, created: int) -> None:
         deleted = min(self._end_s - 1, created + between(self._rng, 1, 30 * DAY_S))
-        self._buried[entity][self._unclaimed_id(entity)] = deleted
-
-    def _next_id(self, entity: str) -> str:
-        given = self._given_ids.get(entity)
-        return given.popleft() if given else self._unclaimed_id(entity)
-
-    def _unclaimed_id(self, entity: str) -> str:
-        """Use up the next Id of the entity's sequence that is not given to a form of the sample company."""
-        space = TRAITS[entity].id_space
-        self._next_ids[space] += 1
-        object_id = str(self._next_ids[space] - 1)
-        claimed = TRAITS[entity].is_transaction and object_id in self._not_next
-        return self._unclaimed_id(entity) if claimed else object_id
+        self._buried[entity][self._ids.next_unclaimed(entity)] = deleted
 
     def _settle(self, draft: Draft) -> None:
-        self._rows[draft.entity][draft.slot] = self._sealed(draft)
-
-    def _sealed(self, draft: Draft) -> StoredObject:
-        return sealed(
-            draft.entity,
-            draft.id,
-            draft.doc,
-            created=draft.created,
-            updated=draft.updated,
-            sync_token=draft.token,
-            zone=self._zone,
-        )
+        self._rows[draft.entity][draft.slot] = draft.sealed(self._zone)
 
     def _balance(self) -> None:
         """Balances of accounts, customers (with those of their jobs) and vendors, and what is on hand."""
@@ -399,8 +374,8 @@ class Sower:
             copies=self._plan.copies,
             step_s=self._plan.step_s,
             opened_s=self._opened_s,
-            first_ids=self._first_ids,
-            id_steps={space: after - self._first_ids[space] for space, after in self._next_ids.items()},
+            first_ids=self._ids.first,
+            id_steps=self._ids.used,
             number_steps={entity: last - FIRST_NUMBER + 1 for entity, last in self._books.numbers.items()},
             stocked=frozenset(self._items),
         )
@@ -408,7 +383,7 @@ class Sower:
             entity: SownRows(
                 entity,
                 layout,
-                [self._sealed(row) if isinstance(row, Draft) else row for row in rows],
+                [row.sealed(self._zone) if isinstance(row, Draft) else row for row in rows],
                 buried=self._buried[entity],
                 single=extra if entity == "Estimate" else frozenset(),
                 offset_text=self._zone.text,

@@ -83,6 +83,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f4000="a statement that is not of the language",
         f4001="a statement that asks for what is not there",
         f5010="an old SyncToken",
+        f5020="a report that there is not, or not in that country",
         f5030="an exchange rate in a company of one currency",
         f6000="rules of the business: a foreign currency, names on receivable lines, what is paid already",
         f6010="an account type there is not, or a detail type of another one",
@@ -124,7 +125,6 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f6510="a budget of an account that is none of profit and loss",
         f6520="stock without its quantity",
         f6530="the number of a card",
-        f5020="a report that there is not, or not in the company's country",
         f6540="changing a payment that was deposited",
         f10000="a minorversion that is no number",
     )
@@ -135,7 +135,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
     )
     | _by_switch("100 110 3201 3202", "forms of authentication that the API no longer has")
     | _by_switch("130 140 150 6190 10200", "states of a company that no request brings about")
-    | _by_switch("6002", "nothing but a report takes two minutes here, by `reports.deadline_s`")
+    | _by_switch("6002", "a report that takes too long, where the profile says how long one takes")
     | _by_switch("630 1000 1010 1020", "catch-alls that no documented request provokes")
     | _by_switch("2180 6070 6150", "the service takes what was sent, or corrects it: UnitPrice times Qty wins")
     | _by_switch("5000", "no property is refused for being deprecated")

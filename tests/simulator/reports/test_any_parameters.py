@@ -39,7 +39,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 @pytest.mark.parametrize("number", range(4))
 def test_every_report_takes_any_parameters(reporter_of, number: int) -> None:
     rng = Random(number)
-    reporter = reporter_of(number, 300, spoilt=0)
+    reporter = reporter_of(number, 300)
     statuses = []
     for name in REPORTS:
         for _ in range(12):

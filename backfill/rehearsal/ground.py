@@ -1,0 +1,52 @@
+"""What outlasts a process: the stores. In memory as a rule; tests stand the same worlds on Postgres, in real time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from backfill.jobs.ports import Store
+from backfill.pacing.ledger import MemoryPermitLedger, PermitLedger
+from backfill.pacing.metering import MemoryMeteredLedger, MeteredLedger
+from backfill.qbo.token_keeper import Vault
+from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.witnessed import witnessed
+
+if TYPE_CHECKING:  # a stage stands on a ground
+    from backfill.rehearsal.stage import Stage
+
+
+class Ground(Protocol):
+    """What a process works with, whatever it is made of. Oracles look at the stage's own store in memory."""
+
+    @property
+    def vault(self) -> Vault: ...
+
+    @property
+    def permits(self) -> PermitLedger: ...
+
+    @property
+    def metered(self) -> MeteredLedger: ...
+
+    def store(self, owner: str, pages: PagesInHand) -> Store:
+        """As the process `owner` sees it."""
+        ...
+
+    async def mirror(self) -> None:
+        """Bring the stage's store to what is held here."""
+        ...
+
+
+class MemoryGround:
+    """The stage's own stores, with the oracles beside every commit."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.vault: Vault = stage.vault
+        self.permits: PermitLedger = MemoryPermitLedger(stage.store.epoch)
+        self.metered: MeteredLedger = MemoryMeteredLedger()
+
+    def store(self, owner: str, pages: PagesInHand) -> Store:
+        return witnessed(self._stage, self._stage.store.seen_by(owner), pages)
+
+    async def mirror(self) -> None:
+        """It is the stage's store."""

@@ -1,0 +1,10 @@
+"""The jobs that are rehearsed, one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backfill.rehearsal.jobs.extract import Extract
+from backfill.rehearsal.jobs.job import RehearsedJob
+
+JOBS: Mapping[str, RehearsedJob] = {job.name: job for job in (Extract(),)}

@@ -1,0 +1,52 @@
+"""Companies are read whole and proven."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
+from backfill.jobs.fleet import RealmJob, RealmOutcome
+from backfill.jobs.questions import Questions
+from backfill.jobs.turns import Turn
+from backfill.jobs.work import RealmWork
+from backfill.model import Lease
+from backfill.qbo.catalogue import CATALOGUE
+
+if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.process import Process
+
+CALL_S = 3600.0
+"""Bound on one question with all its waits, as the command has it."""
+
+
+class Extract:
+    """`backfill extract` of every entity."""
+
+    name: ClassVar[str] = "extract"
+
+    def realm_job(self, process: Process) -> RealmJob:
+        """As the command puts it together."""
+        world = process.stage.world
+        options = ExtractOptions(entities=tuple(CATALOGUE.values()), readers=world.readers, costs=world.costs)
+
+        async def realm(lease: Lease, turn: Turn, /) -> RealmOutcome:
+            scan = await process.store.scan(process.run_id, lease.realm_id)
+            if scan.finished:
+                return RealmOutcome(proven=True)
+            room = process.room_of(lease, turn)
+            async with process.ways.to(lease, room) as way:
+                work = RealmWork(
+                    lease=lease,
+                    run_id=process.run_id,
+                    ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
+                    store=process.store,
+                    room=room,
+                    observe=process.observe,
+                    stopping=lambda: False,
+                    turn=turn,
+                    now=process.stage.our_clock,
+                    page_rows=world.page_rows,
+                )
+                return outcome_of(lease.realm_id, await extract_realm(work, options, scan))
+
+        return realm

@@ -1,0 +1,79 @@
+"""Law 2: what is said to be proven equals the company as it stood at the watermark, document for document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from backfill.model import Proof, RealmId
+from backfill.rehearsal.oracles.oracle import Oracle, Proving
+from backfill.rehearsal.stage import Stage
+from backfill.simulator.catalogue import TRAITS
+
+EXPIRING = ("TempDownloadUri", "ThumbnailTempDownloadUri")
+"""Links that are not stored, so not compared."""
+
+
+class EqualState(Oracle):
+    """At the moment of the proof, and once more at the end: what came after a proof must not have spoilt it."""
+
+    name: ClassVar[str] = "equal state"
+    law: ClassVar[str] = "nothing lost, nothing stale"
+
+    def proved(self, stage: Stage, proving: Proving) -> Iterable[str]:
+        return differences(stage, proving.lease.realm_id, proving.proofs)
+
+    def over(self, stage: Stage) -> Iterable[str]:
+        for realm_id in stage.realm_ids:
+            yield from differences(stage, realm_id, list(stage.store.proofs(realm_id).values()))
+
+
+def differences(stage: Stage, realm_id: RealmId, proofs: Sequence[Proof]) -> Iterator[str]:
+    """In words, what is landed of proven entities and is not as it stood, or is not landed."""
+    company = stage.simulator.fleet.company(realm_id)
+    stood: dict[object, Mapping[str, Mapping[str, bytes]]] = {}
+    for proof in proofs:
+        if not proof.proven or proof.watermark is None:
+            continue
+        if proof.watermark not in stood:
+            stood[proof.watermark] = company.state_at(proof.watermark)
+        yield from _of_entity(stage, realm_id, proof, stood[proof.watermark][proof.entity])
+
+
+def _of_entity(stage: Stage, realm_id: RealmId, proof: Proof, stood: Mapping[str, bytes]) -> Iterator[str]:
+    entity = proof.entity
+    there = {filed_under(entity, id_, doc): doc for id_, doc in stood.items()}
+    landed = stage.store.live_documents(realm_id, entity)
+    for refusal in stage.store.refusals(realm_id, entity):
+        landed.pop(refusal.id, None)
+    if proof.method == "rates of the day":  # those of other days are neither asked for nor thrown away
+        there = {id_: doc for id_, doc in there.items() if id_ in landed}
+    poisoned = stage.world.settings.poisoned.get((realm_id, entity), frozenset())
+    aside = there.keys() & poisoned
+    for id_ in sorted((there.keys() | landed.keys()) - aside):
+        said = _difference(landed.get(id_), there.get(id_))
+        if said:
+            yield f"{realm_id} {entity} {id_} as of {proof.watermark}: {said}"
+    if len(aside) != proof.quarantined:
+        yield f"{realm_id} {entity}: {len(aside)} rows cannot be read, {proof.quarantined} are quarantined"
+
+
+def filed_under(entity: str, id_: str, doc: bytes) -> str:
+    """What a row is filed under: its Id, which of some is unique within a type only."""
+    return f"{next(iter(json.loads(doc)))}:{id_}" if TRAITS[entity].wrapped else id_
+
+
+def _difference(landed: bytes | None, there: bytes | None) -> str:
+    if landed is None:
+        return "not landed"
+    if there is None:
+        return "landed, and not there"
+    same = landed == there or _exact(landed) == _exact(there)
+    return "" if same else f"stale: landed {landed!r}, there {there!r}"
+
+
+def _exact(doc: bytes) -> object:
+    """The members; numbers by the digits they are written with."""
+    parsed = json.loads(doc, parse_float=lambda text: ("number", text), parse_int=lambda text: ("number", text))
+    return {key: value for key, value in parsed.items() if key not in EXPIRING}

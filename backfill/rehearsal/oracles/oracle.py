@@ -1,0 +1,73 @@
+"""What an oracle is: it watches a world at its moments and says in words what must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backfill.jobs.fleet import FleetResult
+from backfill.model import Checkpoint, Lease, Proof, Record, RunId
+from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.stage import Stage
+from backfill.store.memory_rows import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One landing, at the very moment at which it took effect."""
+
+    lease: Lease
+    run_id: RunId
+    entity: str
+    records: Sequence[Record]
+    checkpoint: Checkpoint | None
+    before: Mapping[str, Row]
+    """What was held of these records, by Id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proving:
+    """The proofs of a realm, at the very moment at which they were stored."""
+
+    lease: Lease
+    run_id: RunId
+    proofs: Sequence[Proof]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A process, at the moment of its end, in order or not."""
+
+    run_id: RunId
+    killed: bool
+    result: FleetResult | None
+    pages: PagesInHand
+    memory_bytes: int
+
+
+class Oracle:
+    """An oracle sees nothing by itself: each overrides the moments it needs, and returns what is wrong, in words.
+
+    It judges by the simulator's own state and by what the store holds, never by what the program says of itself.
+    """
+
+    name: ClassVar[str]
+    law: ClassVar[str]
+    """What it stands for, in a few words."""
+
+    def landed(self, _stage: Stage, _commit: Commit) -> Iterable[str]:
+        """After each landing."""
+        return ()
+
+    def proved(self, _stage: Stage, _proving: Proving) -> Iterable[str]:
+        """After proofs were stored."""
+        return ()
+
+    def process_ended(self, _stage: Stage, _ending: Ending) -> Iterable[str]:
+        """After a process ended or was killed."""
+        return ()
+
+    def over(self, _stage: Stage) -> Iterable[str]:
+        """At the end of the world, healed and complete."""
+        return ()

@@ -1,0 +1,73 @@
+"""The store with the oracles beside it: they see each commit at the moment at which it takes effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from zlib import crc32
+
+from backfill.jobs.ports import Store
+from backfill.model import Checkpoint, Expected, Landed, Lease, Proof, Record, Refusal, RunId
+from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles.oracle import Commit, Proving
+from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.stage import Stage
+from backfill.store.memory_store import MemoryStore
+
+
+def witnessed(stage: Stage, store: MemoryStore, pages: PagesInHand) -> Store:
+    """`store` as one process sees it. Nothing is awaited between a commit and the oracles' look at it."""
+    return cast("Store", _Witnessed(stage, store, pages))
+
+
+class _Witnessed:
+    def __init__(self, stage: Stage, store: MemoryStore, pages: PagesInHand) -> None:
+        self._stage = stage
+        self._store = store
+        self._pages = pages
+
+    def __getattr__(self, name: str) -> object:
+        """All else is the store's."""
+        return getattr(self._store, name)
+
+    async def land(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        entity: str,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+        overwrite_equal_from: datetime | None = None,
+        expected: Expected = Expected.ANYTHING,
+    ) -> Landed:
+        rows = self._stage.store.rows(lease.realm_id, entity)
+        before = {record.id: rows[record.id] for record in records if record.id in rows}
+        landed = await self._store.land(
+            lease,
+            run_id,
+            entity,
+            records,
+            refusals=refusals,
+            checkpoint=checkpoint,
+            overwrite_equal_from=overwrite_equal_from,
+            expected=expected,
+        )
+        self._pages.gone()
+        digest = crc32("".join(record.id for record in records).encode())
+        self._stage.trace.add("landed", lease.realm_id, entity, len(records), digest, landed, checkpoint)
+        commit = Commit(
+            lease=lease, run_id=run_id, entity=entity, records=records, checkpoint=checkpoint, before=before
+        )
+        for oracle in ORACLES:
+            self._stage.broken(oracle.name, oracle.landed(self._stage, commit))
+        return landed
+
+    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+        await self._store.finish_scan(lease, run_id, proofs)
+        self._stage.trace.add("proved", lease.realm_id, sum(proof.proven for proof in proofs), len(proofs))
+        proving = Proving(lease=lease, run_id=run_id, proofs=proofs)
+        for oracle in ORACLES:
+            self._stage.broken(oracle.name, oracle.proved(self._stage, proving))

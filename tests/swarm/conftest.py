@@ -1,0 +1,7 @@
+"""The database that some worlds stand on."""
+
+from __future__ import annotations
+
+from tests.postgres import database, database_dsn, postgres_server
+
+__all__ = ["database", "database_dsn", "postgres_server"]

@@ -1,0 +1,95 @@
+"""The same worlds on real Postgres and in real time: fewer, faster, and with the faults that a store can feel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from backfill.rehearsal.faults.crash import Crash
+from backfill.rehearsal.rehearsal import Rehearsal
+from backfill.rehearsal.stage import Stage
+from backfill.rehearsal.world import World, draw_world
+from backfill.store.database import Database
+from tests.swarm.postgres_ground import PostgresGround
+
+SCALE = 60.0
+"""A minute of the limits lasts a second."""
+
+FAULTS = frozenset({"crash", "second process", "connection refused", "bad answers", "poisoned rows", "other apps"})
+"""No virtual time is needed for these, nor a new consent."""
+
+LEASE_S = 30.0 / SCALE
+ENDS_S = 240.0
+"""A world takes some seconds; on a machine that has much else to do, many more."""
+
+
+def hastened(seed: int) -> World:
+    """The seed's world, with all that only waits made short, and no second of the server's: it would last 17 ms."""
+    world = draw_world(seed, only=FAULTS)
+    faults = tuple(
+        replace(
+            fault,
+            kills=tuple(
+                replace(kill, wait_s=min(kill.wait_s, 0.3), restart_s=min(kill.restart_s, 0.2), elsewhere=True)
+                for kill in fault.kills
+            ),
+        )
+        if isinstance(fault, Crash)
+        else fault
+        for fault in world.faults
+    )
+    return replace(
+        world,
+        faults=faults,
+        scale=SCALE,
+        limits=world.limits.scaled(SCALE),
+        settings=replace(
+            world.settings,
+            latency_s=min(world.settings.latency_s, 0.02),
+            jitter_s=0.0,
+            limits_scale=SCALE,
+            limits=replace(world.settings.limits, requests_per_second=None, in_flight=None),
+        ),
+        again_after_s=0.0,
+        changes_most=min(world.changes_most, 20),
+        changes_per_minute=600,
+    )
+
+
+async def lived(seed: int, database: Database) -> Stage:
+    """The world's whole course. Raises what the oracles saw."""
+    world = hastened(seed)
+    grounds: list[PostgresGround] = []
+
+    def ground(stage: Stage) -> PostgresGround:
+        grounds.append(PostgresGround(stage, database, lease_s=LEASE_S))
+        return grounds[0]
+
+    with anyio.fail_after(ENDS_S):
+        async with anyio.create_task_group() as group:
+            rehearsal = Rehearsal(world, group, ground)
+            await grounds[0].register()
+            await rehearsal.run()
+            group.cancel_scope.cancel()
+    stage = rehearsal.stage
+    # Of windows of a second nothing can be said in real time: a busy machine delays what was evenly spaced.
+    breaches = [breach for breach in stage.breaches if breach.oracle != "within limits"]
+    assert not breaches, f"seed {seed}: {breaches[:3]}\n{world.described()}"
+    for realm_id, seen in stage.simulator.log.summary().items():
+        assert seen.most_in_minute <= world.limits.request_permits, realm_id
+        assert seen.most_batches_in_minute <= world.limits.batch_permits, realm_id
+    return stage
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_world(seed: int, database: Database) -> None:
+    stage = await lived(seed, database)
+    assert sum(len(rows) for realm in stage.realm_ids for rows in stage.store._realms[realm].rows.values()) > 80
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8, 100))
+async def test_many_worlds(seed: int, database: Database) -> None:
+    await lived(seed, database)

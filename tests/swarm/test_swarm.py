@@ -1,0 +1,59 @@
+"""The swarm: worlds drawn from seeds, in each of which every law must hold. A failing seed is printed and replays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from backfill.cli.rehearsal_words import in_words
+from backfill.rehearsal.faults import FAULTS
+from backfill.rehearsal.swarm import Tally, rehearse_seed, rehearse_seeds
+from backfill.rehearsal.world import draw_world
+
+SEEDS = 1_000
+LONG_SEEDS = range(SEEDS, 20_000)
+
+DIGESTS = """
+import json
+from backfill.rehearsal.swarm import rehearse_seed
+print(json.dumps([rehearse_seed(seed).digest for seed in range(12)]))
+"""
+
+
+def unbroken(seeds: range) -> Tally:
+    tally = rehearse_seeds(seeds, tell=lambda _tally: None)
+    assert tally.failed == 0, "\n".join(in_words(tally, 1.0, with_trace=True))
+    return tally
+
+
+def test_a_thousand_worlds() -> None:
+    """And each kind of fault strikes in enough of them to mean something."""
+    tally = unbroken(range(SEEDS))
+    assert tally.seeds == SEEDS
+    names = {kind.name for kind in FAULTS} - {"bad answers", "refusals", "spent quota", "token trouble"}
+    rare = {name for name in names if name not in tally.faults or tally.faults[name].worlds < SEEDS / 50}
+    assert not rare, f"they hardly ever strike: {rare}"
+
+
+@pytest.mark.long
+def test_many_thousand_worlds() -> None:
+    unbroken(LONG_SEEDS)
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "77"])
+def test_the_same_seed_is_the_same_world_in_every_process(hash_seed: str) -> None:
+    """To the last exchange and commit, however Python orders its sets and wherever objects lie in memory."""
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", DIGESTS], capture_output=True, text=True, env=environment, check=True, timeout=300
+    )
+    assert json.loads(done.stdout) == [rehearse_seed(seed).digest for seed in range(12)]
+
+
+def test_another_seed_is_another_world() -> None:
+    assert len({draw_world(seed).described() for seed in range(200)}) == 200
+    assert rehearse_seed(1).digest != rehearse_seed(2).digest
