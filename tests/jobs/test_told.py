@@ -228,6 +228,30 @@ async def test_by_items_cdc_answers_for_many_entities_and_its_deletions_are_conf
     assert paths == ["/cdc", "/query", f"/estimate/{estimate}"], "what CDC does not have is asked for by Id"
 
 
+async def test_a_live_object_that_cdc_calls_deleted_is_not_marked() -> None:
+    """Reported of Intuit in 2021."""
+    world, inbox = World(seed=1), Inbox()
+    await world.extract()
+    estimate, bill = rows(world, "Estimate")[0], rows(world, "Bill")[0]
+    at = now().isoformat(timespec="seconds")
+
+    def mistaken(request: Request, said: str) -> Response | None:
+        if request.path != "/cdc":
+            return None
+        stub = {"domain": "QBO", "status": "Deleted", "Id": estimate, "MetaData": {"LastUpdatedTime": at}}
+        answered = {"QueryResponse": [{"Estimate": [stub], "startPosition": 1, "maxResults": 1, "totalCount": 1}, {}]}
+        body = json.dumps({"CDCResponse": [answered], "time": now().isoformat(timespec="milliseconds")}).encode()
+        return Response(status=200, headers={"content-type": "application/json"}, body=body)
+
+    world.wrap = lambda inner: Tap(inner, before=mistaken)
+    inbox.tell("Estimate", estimate)
+    inbox.tell("Bill", bill)
+    await anyio.sleep(2)
+    await applied(world, inbox, BY_ITEMS)
+    assert inbox.outcomes == {1: "landed", 2: "landed"}
+    assert is_landed(world, "Estimate", estimate)
+
+
 async def test_a_full_cdc_answer_is_not_believed() -> None:
     world, inbox = World(seed=1), Inbox()
     await world.extract()

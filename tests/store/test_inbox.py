@@ -46,12 +46,12 @@ async def test_many_that_tell_the_same_at_once_neither_fail_nor_store_twice(inbo
     async def deliver(events: list[Told]) -> None:
         new.append((await inbox.store(events)).new)
 
-    events = [told(number) for number in range(200)]
+    events = [told(number) for number in range(4000)]  # long enough for two to overlap
     async with anyio.create_task_group() as group:
-        for number in range(12):
+        for number in range(8):
             group.start_soon(deliver, events if number % 2 else events[::-1])
-    assert sum(new) == 200
-    assert (await inbox.counts()).waiting == 200
+    assert sum(new) == 4000
+    assert (await inbox.counts()).waiting == 4000
 
 
 async def test_what_is_settled_is_settled_under_the_lease(inbox: Inbox, database: Database) -> None:
