@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -23,10 +23,15 @@ from pydantic_core import ErrorDetails
 
 from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
+from backfill.jobs.load.work import LoadOptions, Mode
+from backfill.jobs.report_plan import TRAILING_PERIODS, ReportOptions
+from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.catalogue import entity as find_entity
+from backfill.qbo.reports import REPORTS, Basis, summary
+from backfill.qbo.reports import report as find_report
 from backfill.qbo.urls import API_URLS, TOKEN_URL, checked_url, is_intuits
 
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -90,6 +95,21 @@ class ExtractSection(_Section):
             return tuple(find_entity(name).name for name in value)
         except UsageError as error:
             raise ValueError(f"{error.message} {error.action}") from error
+
+
+class LoadSection(_Section):
+    """How rows are written into realms."""
+
+    mode: Mode = Mode.FASTEST
+    """`fastest`: all that the limits allow. `free`: single writes, which are not billed. `batch`: batches only."""
+    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Places. Each holds up to 2,000 rows without their payloads, about a megabyte."""
+    stop_at_rejected: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """A load stops when more than this share of its rows was rejected: then the mistake is in all of them."""
+    stop_of_rows: Annotated[int, Field(ge=1)] = 10_000
+    """The share is taken of at least so many rows, or of all, if they are fewer."""
+    allow_duplicate_numbers: bool = False
+    """Ask QuickBooks to take document numbers that are used already. Such rows go singly."""
 
 
 class MeteredSection(_Section):
@@ -159,6 +179,55 @@ class WebhooksSection(_Section):
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+class ReportsSection(_Section):
+    """Which reports are read, and how."""
+
+    names: tuple[str, ...] = ()
+    """Those that `extract` reads as well; none unless they are named. `backfill reports` without names reads these, or
+    all that there are."""
+    basis: Literal["accrual", "cash", "both"] = "both"
+    by: tuple[str, ...] = ()
+    """Columns to read beside the totals: month, class, customer, ..."""
+    period_months: Literal[1, 2, 3, 4, 6, 12] = 6
+    trailing_periods: Annotated[int, Field(ge=0, le=1000)] = TRAILING_PERIODS
+    newest_first: bool = False
+    readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 4
+
+    @field_validator("names")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(find_report(name).name for name in value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+    @field_validator("by")
+    @classmethod
+    def _summaries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(summary(name) for name in value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} {error.action}") from error
+
+    def options(self) -> ReportOptions | None:
+        """What to read of every realm; None where no report is named."""
+        if not self.names:
+            return None
+        return ReportOptions(
+            reports=tuple(REPORTS[name] for name in self.names),
+            bases=tuple(Basis) if self.basis == "both" else (Basis(self.basis),),
+            by=("", *self.by),
+            period_months=self.period_months,
+            trailing_periods=self.trailing_periods,
+            newest_first=self.newest_first,
+            readers=self.readers_per_realm,
+        )
+
+    def scope(self) -> Mapping[str, object]:
+        """What tells one run from another that reads something else."""
+        return self.model_dump(mode="json", include={"names", "basis", "by", "period_months"})
+
+
 class PostgresSection(_Section):
     """The embedded server, and how realms are leased."""
 
@@ -177,9 +246,11 @@ class Settings(_Section):
     """Divides every limit's window, freeze and backoff, for rehearsals; refused against Intuit's own hosts."""
     qbo: QboSection = QboSection()
     extract: ExtractSection = ExtractSection()
+    load: LoadSection = LoadSection()
     metered: MeteredSection = MeteredSection()
     call_log: CallLogSection = CallLogSection()
     webhooks: WebhooksSection = WebhooksSection()
+    reports: ReportsSection = ReportsSection()
     postgres: PostgresSection = PostgresSection()
     limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
     """Overrides of single limits of `limits.toml`, by name."""
@@ -223,6 +294,24 @@ class Settings(_Section):
     def costs(self) -> Costs:
         """What a run is to keep low, and what a call costs."""
         return Costs(optimise=self.extract.optimise, batch_counts_as=self.metered.counted_as)
+
+    def load_options(self, loads: Sequence[LoadId], *, mode: Mode, allow_duplicate_numbers: bool) -> LoadOptions:
+        """How the loads are written, within the limits."""
+        limits = self.pacing_limits()
+        return LoadOptions(
+            loads=loads,
+            mode=mode,
+            settled_s=limits.abandoned_s + limits.late_arrival_s,
+            allow_duplicate_numbers=allow_duplicate_numbers,
+            single_window=max(1, limits.request_permits - limits.batch_permits),
+            window_s=limits.window_s,
+            request_permits=limits.request_permits,
+        )
+
+    @property
+    def writes_to_production(self) -> bool:
+        """Whether what is written changes somebody's real books: then a realm must be armed first."""
+        return self.environment == "production"
 
     def pacing_limits(self) -> Limits:
         """The shipped limits with this configuration's overrides, scaled. Raises `UsageError` if they contradict."""

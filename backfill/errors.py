@@ -8,6 +8,7 @@ BackfillError
 └── RequestError          a request to Intuit without a usable answer
     ├── UnansweredError       no whole answer came; the server may have acted
     ├── UnreadableError       an answer came, and it is not what was promised
+    ├── TooLargeError         an answer came, and was cut: it must be asked for in smaller parts
     ├── FaultError            Intuit answered with a fault (code, message, detail)
     │   └── ThrottledError        ... which says: too many requests
     └── TokenError            the token endpoint refused; the realm or the app needs a person
@@ -136,6 +137,17 @@ class UnansweredError(RequestError):
 
 class UnreadableError(RequestError):
     """A 2xx answer whose body is empty, cut, not JSON, or not of the promised shape."""
+
+
+class TooLargeError(RequestError):
+    """A report that is more than Intuit gives in one answer. What came of it is not to be used."""
+
+    disposition = Disposition.SHRINK
+
+    def __init__(self, message: str, *, cells: int, **details: object) -> None:
+        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are RequestError's own
+        self.cells = cells
+        """Rows times columns of what came: about as many as are given."""
 
 
 class FaultError(RequestError):

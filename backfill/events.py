@@ -133,6 +133,31 @@ class RealmFinished(Event, frozen=True, kw_only=True):
     proven: bool
 
 
+class RowsSettled(Event, frozen=True, kw_only=True):
+    """What became of rows was committed."""
+
+    applied: int
+    adopted: int
+    """Found to be there after a lost answer."""
+    rejected: int
+    again: int
+    """They did not take effect, and are to be sent another time."""
+
+
+class OutcomeUnknown(Event, frozen=True, kw_only=True):
+    """A request that writes has no good answer; after `wait_s` it is looked for what it did."""
+
+    rows: int
+    wait_s: float
+    reason: str
+
+
+class Warned(Event, frozen=True, kw_only=True):
+    """Something that a person should know, and that stops nothing."""
+
+    message: str
+
+
 class LeaseAwaited(Event, frozen=True, kw_only=True):
     """Another process owns the realm; we wait for it."""
 

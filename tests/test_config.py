@@ -246,3 +246,17 @@ def test_the_file_that_comes_along_says_the_defaults() -> None:
     default = load_settings(None, {})
     assert shipped.pacing_limits() == default.pacing_limits()
     assert shipped.model_copy(update={"limits": {}}) == default
+
+
+def test_every_fault_of_the_reports_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "reports.toml"
+    file.write_text('[reports]\nnames = ["ProfitLoss"]\nby = ["moth"]\nperiod_months = 5\ntrailing_periods = -1\n')
+    with pytest.raises(UsageError) as caught:
+        load_settings(file, {})
+    for said in (
+        "Did you mean ProfitAndLoss",
+        "no columns by 'moth'",
+        "reports.period_months",
+        "reports.trailing_periods",
+    ):
+        assert said in caught.value.message

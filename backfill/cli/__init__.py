@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, realms, webhooks
+from backfill.cli import keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
 from backfill.cli.rehearse import rehearse
+from backfill.cli.reports import reports
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
@@ -28,6 +29,8 @@ app.add_typer(realms.app, name="realms")
 app.command()(extract)
 app.command()(care)
 app.add_typer(webhooks.app, name="webhooks")
+app.command()(reports)
+app.add_typer(load.app, name="load")
 app.command()(rehearse)
 app.command()(status)
 app.command()(calls)

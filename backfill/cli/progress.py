@@ -67,6 +67,8 @@ class Progress:
             parts.append(f"{tally.throttled} throttled")
         if tally.quarantined:
             parts.append(f"{tally.quarantined} rows quarantined")
+        if tally.rejected:
+            parts.append(f"{tally.rejected:,} rows rejected")
         left = self._left()
         return "  ".join([*parts, left] if left else parts)
 
@@ -84,6 +86,9 @@ class Progress:
         table.add_row("", ProgressBar(total=max(1, self._total_rows()), completed=self._rows()))
         table.add_row("realms", done)
         table.add_row("rows", f"{tally.landed:,} landed   {tally.unchanged:,} unchanged   {tally.deleted:,} deleted")
+        if tally.written or tally.rejected:
+            words = f"{tally.written:,} written   {tally.rejected:,} rejected   {tally.in_doubt:,} looked for"
+            table.add_row("writes", words)
         used, allowed = tally.requests_in_window(), self._allowed_now()
         table.add_row("rate", f"{used:,} requests in the last minute, {allowed:,} allowed")
         if self._tally.waiting_for:
@@ -93,7 +98,7 @@ class Progress:
         return Panel(table, title=self._title, title_align="left", border_style="cyan")
 
     def _rows(self) -> int:
-        return self._tally.landed + self._tally.unchanged
+        return self._tally.landed + self._tally.unchanged + self._tally.written
 
     def _total_rows(self) -> int:
         return self._rows() + (self._tally.rows_left() or 0)

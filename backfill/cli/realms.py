@@ -48,6 +48,31 @@ def import_(
     run_command(work, config=config, as_json=as_json)
 
 
+@app.command()
+def arm(
+    realm: Annotated[str, typer.Argument(metavar="REALM", help="The realm that may be written into.")],
+    disarm: Annotated[bool, typer.Option("--disarm", help="Forbid it again.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Allow writing into a production company. Without this, load refuses."""
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.compose import open_store
+        from backfill.model import RealmId
+        from backfill.store.realms import Realms
+
+        async with open_store(settings) as database:
+            await Realms(database).arm(RealmId(realm), armed=not disarm)
+        if as_json:
+            output.result({"realm_id": realm, "armed": not disarm})
+        else:
+            output.text(f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}.")
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
 @app.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the registered companies, when their tokens end, and what each that is parked waits for."""

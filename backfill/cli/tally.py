@@ -28,6 +28,10 @@ class Tally:
     unchanged: int = 0
     deleted: int = 0
     quarantined: int = 0
+    written: int = 0
+    rejected: int = 0
+    in_doubt: int = 0
+    """Rows whose outcome was unknown at some time."""
     requests: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
@@ -96,6 +100,15 @@ class Tally:
         self.deleted += event.deleted
         self.quarantined += event.quarantined
         self.rows_of[event.realm_id] += event.landed + event.unchanged + event.quarantined
+
+    @observe.register
+    def _(self, event: events.RowsSettled) -> None:
+        self.written += event.applied + event.adopted
+        self.rejected += event.rejected
+
+    @observe.register
+    def _(self, event: events.OutcomeUnknown) -> None:
+        self.in_doubt += event.rows
 
     @observe.register
     def _(self, _event: events.Throttled) -> None:

@@ -52,8 +52,12 @@ class ExtractOptions:
     """What to keep low, and what a call costs."""
 
 
-async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) -> Sequence[Proof]:
+async def extract_realm(
+    work: RealmWork, options: ExtractOptions, scan: Scan, *, beside: Sequence[Proof] = ()
+) -> Sequence[Proof]:
     """Read one realm to its end and store the proofs. Goes on from `scan`, whatever it holds.
+
+    `beside`: what was proven of the realm before, by another job of the same run; it ends with all of them.
 
     Raises `StoppedError` at a page's boundary when asked to stop, `LeaseLostError`, and `RequestError` for
     what concerns the whole realm.
@@ -64,12 +68,12 @@ async def extract_realm(work: RealmWork, options: ExtractOptions, scan: Scan) ->
     if scan.slices:
         census = _looked_at_again(census, options)
     proofs = [_unproven_if_said(work, proof) for proof in await _prove(work, options, census)]
-    await work.store.finish_scan(work.lease, work.run_id, proofs)
+    await work.store.finish_scan(work.lease, work.run_id, [*proofs, *beside])
     for proof in proofs:
         work.observe(
             events.EntityProven(realm_id=work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason)
         )
-    return proofs
+    return [*proofs, *beside]
 
 
 async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[Scan, Census]:
@@ -224,7 +228,7 @@ def outcome_of(realm_id: RealmId, proofs: Sequence[Proof]) -> RealmOutcome:
             entity=proof.entity,
             code="unproven",
             message=proof.reason,
-            action="Run the extract again; if it stays, see backfill status.",
+            action="Run the same command again; if it stays, see backfill status.",
         )
         for proof in proofs
         if not proof.proven

@@ -15,10 +15,14 @@ import anyio
 
 from backfill.errors import Disposition, RequestError, UnreadableError
 from backfill.model import RealmId
-from backfill.qbo import answers, calls
+from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import BATCH_ITEMS_MAX
+from backfill.qbo.report_answers import decode_report
+from backfill.qbo.report_calls import Parameters
+from backfill.qbo.reports import Report
+from backfill.report_model import Period, ReportDocument
 from backfill.wire import Request, Response, Transport
 
 T = TypeVar("T")
@@ -98,6 +102,14 @@ class Questions:
                 asked=missing[0],
             )
         return Items([found[number] for number in range(len(statements))], min(times), max(times))
+
+    async def report(
+        self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False
+    ) -> ReportDocument:
+        """One report of one period. Raises `RequestError`: with SHRINK for what is more than one answer holds."""
+        request = report_calls.call(self._realm_id, report, dates, parameters)
+        way = self._hasty if hasty else self._transport
+        return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
 
     async def _batch(self, statements: dict[str, str]) -> BatchAnswer:
         request = calls.batch(self._realm_id, statements)

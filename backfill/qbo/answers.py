@@ -137,6 +137,15 @@ def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
         return _carefully(lambda top: _batch_of(top, response, request), response, request)
 
 
+def decode_written(entity: Entity, response: Response, *, request: Request) -> Written:
+    """The answer to one write: the object as it stands now, or its deleted stub."""
+    page = decode_page(entity, response, request=request)
+    if len(page.records) != 1:
+        why = "it is not one object" if not page.refusals else page.refusals[0].message
+        raise unreadable_error(why, request, status=response.status, intuit_tid=response.intuit_tid)
+    return Written(entity.name, page.records[0])
+
+
 def decode_cdc(response: Response, *, request: Request) -> CdcAnswer:
     """What changed, by entity, deleted stubs included as records with `deleted=True`."""
     try:

@@ -19,10 +19,10 @@ STATEMENT_BYTES_MAX_IN_URL = 2000
 BATCH_ID_CHARS_MAX = 10
 """A bId joined to a requestid of 36 must stay within 50, or every item fails with 6000."""
 
-_MINOR_VERSION = ("minorversion", MINOR_VERSION)
+MINOR_VERSION_PARAM = ("minorversion", MINOR_VERSION)
 _ACCEPT: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
 """Without it the API answers in XML."""
-_ACCEPT_AND_JSON: Mapping[str, str] = MappingProxyType({**_ACCEPT, "Content-Type": "application/json"})
+ACCEPT_AND_JSON: Mapping[str, str] = MappingProxyType({**_ACCEPT, "Content-Type": "application/json"})
 _ACCEPT_AND_STATEMENT: Mapping[str, str] = MappingProxyType({**_ACCEPT, "Content-Type": "application/text"})
 
 
@@ -36,7 +36,7 @@ def query(realm_id: RealmId, statement: str) -> Request:
         lane=Lane.QUERY,
         method="POST",
         path="/query",
-        params=(_MINOR_VERSION,),
+        params=(MINOR_VERSION_PARAM,),
         headers=_ACCEPT_AND_STATEMENT,
         body=encoded,
     )
@@ -52,8 +52,8 @@ def batch(realm_id: RealmId, statements: Mapping[str, str]) -> Request:
         lane=Lane.BATCH,
         method="POST",
         path="/batch",
-        params=(_MINOR_VERSION,),
-        headers=_ACCEPT_AND_JSON,
+        params=(MINOR_VERSION_PARAM,),
+        headers=ACCEPT_AND_JSON,
         body=orjson.dumps({"BatchItemRequest": items}),
     )
 
@@ -87,5 +87,5 @@ def by_id(realm_id: RealmId, entity: Entity, id_: str) -> Request:
 
 def _get(realm_id: RealmId, path: str, *params: tuple[str, str], lane: Lane = Lane.QUERY) -> Request:
     return Request(
-        realm_id=realm_id, lane=lane, method="GET", path=path, params=(*params, _MINOR_VERSION), headers=_ACCEPT
+        realm_id=realm_id, lane=lane, method="GET", path=path, params=(*params, MINOR_VERSION_PARAM), headers=_ACCEPT
     )

@@ -16,6 +16,9 @@ _ASKED_CHARS_MAX = 300
 _SAID_CHARS_MAX = 4000
 """Of what the other side said, in one message. The longest fault recorded has 2 kB; anything may be said."""
 
+_REPORT_WORDS = ("start_date", "end_date", "report_date", "accounting_method", "summarize_column_by", "account")
+"""What tells one question for a report from another."""
+
 _ITEM_KEY = b'"bId"'
 
 
@@ -25,6 +28,8 @@ def asked_of(request: Request) -> str:
     subject = words.get("query") or words.get("entities") or ""
     if request.path == "/query" and request.body:
         subject = request.body[:_ASKED_CHARS_MAX].decode("utf-8", "replace")
+    elif request.lane is Lane.REPORT:
+        subject = " ".join(words[name] for name in _REPORT_WORDS if name in words)
     elif request.path == "/batch":
         subject = f"({request.body.count(_ITEM_KEY)} items)"
     line = f"{request.method} {request.path} {subject}".rstrip()

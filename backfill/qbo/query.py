@@ -96,6 +96,13 @@ def by_ids(entity: Entity, ids: Sequence[str]) -> str:
     return _select("*", entity, terms, None, 1, PAGE_ROWS_MAX)
 
 
+def by_values(entity: Entity, attribute: str, values: Sequence[str], *, created_from: datetime | None = None) -> str:
+    """The objects whose `attribute` (a name, a number) is one of `values`, inactive ones included; at most a page."""
+    assert 0 < len(values) <= PAGE_ROWS_MAX, "a statement asks for at least one value and at most a page"
+    terms = [f"{attribute} IN ({', '.join(quote(value) for value in values)})"]
+    return _select("*", entity, [*terms, *_terms(CREATE_TIME, (">=", created_from))], None, 1, PAGE_ROWS_MAX)
+
+
 def ids_only(
     entity: Entity,
     *,

@@ -161,6 +161,10 @@ class MemoryStore:
         realm = self._realms[lease.realm_id]
         return (realm.epoch, realm.owner) == (lease.epoch, lease.owner)
 
+    def require(self, lease: Lease) -> None:
+        """Raises LeaseLostError if the lease does not hold any more: the fence of what stands beside this store."""
+        self._fenced(lease)
+
     def _fenced(self, lease: Lease) -> _Realm:
         """The realm, if the lease still holds."""
         if not self._holds(lease):

@@ -78,15 +78,24 @@ def translated(name: str) -> Iterator[None]:
             raise
         raise _unavailable(name, trouble, error.message or "") from error
     except asyncpg.InterfaceError as error:
-        # The driver has one class for a connection lost under us and for our misuse of it; its words tell them apart.
-        if not any(word in str(error) for word in LOST_CONNECTION_WORDS):
+        # The driver has one class for a connection lost under us and for our misuse of it; its words tell them apart,
+        # or what came before: after its own loss of track nothing can be done on the connection, a rollback neither.
+        if not any(word in str(error) for word in LOST_CONNECTION_WORDS) and not _lost_track_before(error):
             raise
         raise _unavailable(name, UNREACHABLE, str(error)) from error
     except asyncpg.InternalClientError as error:
-        # The driver loses track of a connection that breaks while it is given back (seen when a server ended all).
+        # The driver loses track of a connection that breaks while it is given back or fed by COPY (seen when a server
+        # ended all).
         raise _unavailable(name, UNREACHABLE, "the connection broke") from error
     except OSError as error:  # TimeoutError is one of them
         raise _unavailable(name, UNREACHABLE, error.strerror or "no answer in time") from error
+
+
+def _lost_track_before(error: BaseException) -> bool:
+    before = error.__context__
+    while before is not None and not isinstance(before, asyncpg.InternalClientError):
+        before = before.__context__
+    return before is not None
 
 
 def trouble_of(sqlstate: str | None) -> Trouble | None:

@@ -1,4 +1,4 @@
-"""The store that jobs know (`jobs/ports.py`), over Postgres: a front for its parts, adding nothing."""
+"""The store that jobs know (`jobs/ports.py`, `jobs/report_ports.py`), over Postgres: a front for its parts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from backfill.model import (
     Scan,
     Slice,
 )
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportPart
 from backfill.store.database import Database
 from backfill.store.landing import Landing
 from backfill.store.leases import DEFAULT_LEASE_S, Leases
 from backfill.store.owners import Owner
+from backfill.store.reports import Reports
 from backfill.store.scans import Scans
 
 
@@ -34,6 +36,7 @@ class PostgresStore:
         self._leases = Leases(database, owner=owner or Owner.current(), lease_s=lease_s)
         self._scans = Scans(database)
         self._landing = Landing(database)
+        self._reports = Reports(database)
 
     async def acquire(self, realm_id: RealmId) -> Lease:
         return await self._leases.acquire(realm_id)
@@ -109,3 +112,21 @@ class PostgresStore:
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         await self._scans.park(realm_id, run_id, code=code, message=message, action=action)
+
+    async def held_reports(self, realm_id: RealmId) -> Sequence[HeldReport]:
+        return await self._reports.held_reports(realm_id)
+
+    async def report_evidence(self, realm_id: RealmId, report: str) -> Sequence[HeldReport]:
+        return await self._reports.report_evidence(realm_id, report)
+
+    async def land_report(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        part: ReportPart,
+        document: ReportDocument,
+        *,
+        figures: Figures,
+        faults: Sequence[str],
+    ) -> None:
+        await self._reports.land_report(lease, run_id, part, document, figures=figures, faults=faults)

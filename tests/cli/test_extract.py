@@ -72,7 +72,9 @@ def test_since_leaves_out_what_is_older(connected: Backfill, query: Query) -> No
 
 def test_a_second_extract_is_a_run_of_its_own_that_changes_nothing(connected: Backfill, query: Query) -> None:
     first = connected.run("extract", "--json").json()
-    tables = [row[0] for row in query("SELECT tablename FROM pg_tables WHERE schemaname = 'qbo'")]
+    tables = [
+        row[0] for row in query("SELECT tablename FROM pg_tables WHERE schemaname = 'qbo' AND tablename !~ '^report'")
+    ]
     held = [query(f"SELECT realm_id, id, deleted_at, doc::text FROM qbo.{table} ORDER BY 1, 2") for table in tables]
     second = connected.run("extract", "--json").json()
     assert (first["run_id"], second["run_id"]) == (1, 2)

@@ -75,7 +75,7 @@ def test_its_connections_to_the_database_are_cut(
                 assert query(CUT), "it was connected"
                 gate.open()
                 hurt = ended(process)
-            assert "Traceback" not in hurt.stderr
+            assert "Traceback" not in hurt.stderr, hurt.stderr
             assert hurt.code in {0, 1, 3}, hurt.stderr
             if hurt.code == 0:
                 break

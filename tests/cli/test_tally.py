@@ -118,3 +118,10 @@ def test_refreshes_and_the_longest_time_that_a_new_token_was_not_yet_committed(t
     for rotated, gap_s in ((True, 0.02), (False, 0.5), (True, 0.1)):
         tally.observe(events.TokenRefreshed(realm_id=REALM, rotated=rotated, gap_s=gap_s))
     assert (tally.refreshed, tally.rotated, tally.longest_gap_s) == (3, 2, 0.5)
+
+
+def test_written_rows_are_counted() -> None:
+    tally = Tally(lambda: 0.0, 1)
+    tally.observe(events.RowsSettled(realm_id=RealmId("1"), applied=5, adopted=2, rejected=1, again=3))
+    tally.observe(events.OutcomeUnknown(realm_id=RealmId("1"), rows=30, wait_s=130, reason="timeout"))
+    assert (tally.written, tally.rejected, tally.in_doubt) == (7, 1, 30)

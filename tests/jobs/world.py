@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_re
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork, Room
-from backfill.model import Lease, RealmId, RunId
+from backfill.model import Lease, Proof, RealmId, RunId, Scan
 from backfill.pacing.budget import RealmBudget, Resting
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.limits import load_limits
@@ -85,6 +85,8 @@ class World:
     """Realms that the run does not begin with."""
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """What stands between the client and the simulator."""
+    task: Callable[[RealmWork, Scan], Awaitable[Sequence[Proof]]] | None = None
+    """What is done for a realm in the place of extract."""
     companies: Mapping[str, Company] = field(default_factory=dict)
     """The companies themselves, where the seed's would not do."""
 
@@ -233,6 +235,8 @@ class _Process:
             now=now,
             page_rows=self.world.page_rows,
         )
+        if self.world.task is not None:
+            return outcome_of(lease.realm_id, await self.world.task(work, scan))
         return outcome_of(lease.realm_id, await extract_realm(work, self.options, scan))
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 
 from backfill.errors import Disposition, FaultError, RequestError
+from backfill.jobs.report_figures import figures
+from backfill.jobs.report_sums import wrong_sums
 from backfill.model import RealmId
-from backfill.qbo import answers, calls
+from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import Page, Written
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.checked import check
+from backfill.qbo.report_answers import decode_report
+from backfill.qbo.reports import REPORTS
+from backfill.report_model import Period, RowType
 from backfill.wire import Response
 
 ASKED = calls.query(RealmId("4620816365"), "SELECT * FROM Something")
@@ -93,3 +100,24 @@ def test_a_recorded_refusal(recorded: Load, name: str, status: int, code: str, d
     assert (error.status, error.code, error.disposition) == (status, code, disposition)
     assert error.intuit_tid == exchange.headers["intuit-tid"]
     assert "AB01EXAMPLE" not in f"{error} {vars(error)}"
+
+
+def test_a_recorded_general_ledger_lands_with_the_totals_that_it_shows(recorded: Load) -> None:
+    (exchange,) = recorded("reports-gl")
+    report = REPORTS["GeneralLedger"]
+    request = report_calls.call(RealmId("4620816365"), report, Period(date(2020, 9, 1), date(2020, 9, 29)), ())
+    check(response(exchange), request)
+    document = decode_report(report, response(exchange), request=request)
+    assert wrong_sums(document) == []
+    assert (document.basis, document.currency) == ("accrual", "USD")
+    kinds = Counter(row.type for row in document.rows)
+    assert kinds == {RowType.SECTION: 19, RowType.OPENING: 15, RowType.DATA: 6, RowType.SUMMARY: 19}
+    found = figures(report, document)
+    assert found.opening["account 84"] == Decimal("5004.02")
+    assert found.opening["account 38"] == Decimal("13495.00"), "the only child's, whose Id the parent's head carries"
+    assert found.opening["account 82"] == 0, "told by its first running balance"
+    assert {key: str(amount) for key, amount in found.change.items()} == {
+        "account 84": "200.00", "account 4": "337.50", "account 82": "337.50", "account 1": "200.00",
+    }  # fmt: skip
+    invoice = next(row for row in document.rows if row.transaction_id == "264")
+    assert (invoice.account_id, invoice.name_id, invoice.cells["tx_date"]) == ("84", "1", "2020-09-29")

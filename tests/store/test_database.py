@@ -85,6 +85,15 @@ def test_the_worlds_troubles_are_said_plainly(error: Exception, sentence: str, d
     assert caught.value.action
 
 
+def test_what_the_driver_cannot_do_once_it_lost_track_is_a_lost_connection() -> None:
+    """As when it is cut within a COPY: what was begun cannot be rolled back, nor the connection given back."""
+    error = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+    error.__context__ = asyncpg.InterfaceError("the same, of the rollback")
+    error.__context__.__context__ = asyncpg.InternalClientError("cannot switch to state 21")
+    with pytest.raises(UnavailableError, match="cannot be reached"), translated("host/books"):
+        raise error
+
+
 @pytest.mark.parametrize(
     "error",
     [asyncpg.UniqueViolationError("twice"), asyncpg.PostgresSyntaxError("bad"), asyncpg.InterfaceError("misuse")],

@@ -1,0 +1,131 @@
+"""The rows of a load, read from where they are, in pieces: JSON lines, CSV with a mapping, a query."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from backfill.cli.load_mapping import CsvMapping, CsvRow
+from backfill.errors import UsageError
+from backfill.qbo.payloads import decode
+
+LINE_BYTES_MAX = 4 * 1024 * 1024
+"""Ten times the largest payload that is sent; what is longer is no line."""
+
+_BYTE = re.compile(r"\s*\(byte (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A record, or what is wrong with its line. `text` is the line, to find a column in."""
+
+    line: int
+    record: Mapping[str, Any] | None
+    fault: str = ""
+    column: int = 0
+    text: bytes = b""
+
+
+@contextmanager
+def opened(source: str) -> Iterator[IO[bytes]]:
+    """The file, or stdin for `-`. Raises `UsageError`."""
+    if source == "-":
+        if sys.stdin is None:
+            raise UsageError("There is nothing to read: stdin is closed.", action="Give a file, or pipe the rows in.")
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(source).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def json_lines(file: IO[bytes]) -> Iterator[SourceRecord]:
+    """A record a line; empty lines are left out."""
+    line = 0
+    while text := file.readline(LINE_BYTES_MAX + 1):
+        line += 1
+        if line == 1:
+            text = text.removeprefix(b"\xef\xbb\xbf")  # spreadsheets put a byte order mark in front
+        if len(text) > LINE_BYTES_MAX:
+            yield SourceRecord(line, None, f"it is longer than {LINE_BYTES_MAX // 2**20} MB")
+            return
+        if text.strip():
+            yield _decoded(line, text)
+
+
+def _decoded(line: int, text: bytes) -> SourceRecord:
+    try:
+        record = decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = str(error)
+        at = _BYTE.search(said)
+        return SourceRecord(line, None, _BYTE.sub("", said), int(at.group(1)) + 1 if at else 1, text)
+    if not isinstance(record, dict):
+        return SourceRecord(line, None, "a row is a JSON object", 1, text)
+    return SourceRecord(line, record, text=text)
+
+
+def csv_records(file: IO[bytes], mapping: CsvMapping) -> Iterator[SourceRecord]:
+    """Records made of CSV rows; rows that follow one another with the same key are one record."""
+    reader = csv.DictReader((line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(file)))
+    try:
+        mapping.check(reader.fieldnames or ())
+        yield from _grouped(
+            (CsvRow(reader.line_num, {key: value or "" for key, value in row.items() if key}) for row in reader),
+            mapping,
+        )
+    except csv.Error as error:
+        yield SourceRecord(reader.line_num, None, f"not CSV: {error}")
+    except UnicodeDecodeError as error:
+        yield SourceRecord(reader.line_num + 1, None, f"not UTF-8 (byte {error.start})")
+
+
+def _grouped(rows: Iterator[CsvRow], mapping: CsvMapping) -> Iterator[SourceRecord]:
+    group: list[CsvRow] = []
+    for row in rows:
+        if group and mapping.key_of(row) != mapping.key_of(group[0]):
+            yield _mapped(group, mapping)
+            group = []
+        group.append(row)
+    if group:
+        yield _mapped(group, mapping)
+
+
+def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:
+    line = group[0].line
+    try:
+        return SourceRecord(line, mapping.record_of(group))
+    except UsageError as error:
+        return SourceRecord(line, None, error.message)
+
+
+async def query_records(
+    rows: AsyncIterator[Mapping[str, Any]], mapping: CsvMapping | None
+) -> AsyncIterator[SourceRecord]:
+    """Records of a query's rows: as they are, `payload` being json, or through a mapping like those of a CSV file."""
+    group: list[CsvRow] = []
+    line = 0
+    async for row in rows:
+        line += 1
+        if mapping is None:
+            yield SourceRecord(line, {key: value for key, value in row.items() if value is not None})
+            continue
+        one = CsvRow(line, {key: "" if value is None else str(value) for key, value in row.items()})
+        if line == 1:
+            mapping.check(tuple(row))
+        if group and mapping.key_of(one) != mapping.key_of(group[0]):
+            yield _mapped(group, mapping)
+            group = []
+        group.append(one)
+    if group and mapping is not None:
+        yield _mapped(group, mapping)

@@ -1,0 +1,95 @@
+"""Undoing a load: its reversal is a load of its own, imported and written like any other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from backfill.cli.loading import Loading, required_loads, run_load
+from backfill.cli.output import say
+from backfill.config import Settings
+from backfill.errors import UnavailableError
+from backfill.jobs.load.undo import Reversal, reversal_of
+from backfill.jobs.load.work import Mode
+from backfill.load_model import Imported, LoadId, NewRow
+from backfill.qbo.operations import Operation
+from backfill.store.database import Database
+from backfill.store.ledger_import import Imports
+from backfill.store.ledger_status import DoneRow, LedgerStatus
+
+_ROWS_AT_ONCE = 500
+
+
+async def list_reversals(database: Database, load_id: LoadId) -> Sequence[Mapping[str, object]]:
+    """What undoing would do, newest first."""
+    await LedgerStatus(database).loads(load_id, limit=1)
+    return [
+        {"realm_id": done.realm_id, "reversal": reversal.words, "caveat": reversal.caveat}
+        async for done, reversal in _reversals(database, load_id)
+    ]
+
+
+async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, mode: Mode) -> Loading:
+    """Take the load back. What of it is in doubt is settled first. Raises `BackfillError`."""
+    ledger = LedgerStatus(database)
+    await ledger.loads(load_id, limit=1)
+    cancelled = await ledger.cancel(load_id)
+    if cancelled:
+        say(f"{cancelled:,} rows were not sent yet, and will not be.")
+    if await ledger.open_loads(load_id):
+        await run_load(settings, database, loads=[load_id], imported=None, mode=mode, allow_duplicate_numbers=False)
+        await ledger.cancel(load_id)
+        if await ledger.open_loads(load_id):
+            raise UnavailableError(
+                f"some rows of load {load_id} are still in doubt, so that it is not known what to undo",
+                action="see backfill load status; then give the command again",
+            )
+    imported = await _imported(database, load_id)
+    loads = required_loads(imported.loads or await _earlier(database, load_id), "undo")
+    return await run_load(settings, database, loads=loads, imported=imported, mode=mode, allow_duplicate_numbers=True)
+
+
+async def _imported(database: Database, load_id: LoadId) -> Imported:
+    rows: list[NewRow] = []
+    async with Imports(database).begin(f"undo of load {load_id}", undoes=load_id) as importing:
+        async for _, reversal in _reversals(database, load_id):
+            if reversal.caveat:
+                say(f"{reversal.words}: {reversal.caveat}")
+            if reversal.row is not None:
+                rows.append(reversal.row)
+            if len(rows) >= _ROWS_AT_ONCE:
+                await importing.add(rows)
+                rows = []
+        await importing.add(rows)
+        return await importing.finish()
+
+
+async def _earlier(database: Database, load_id: LoadId) -> tuple[LoadId, ...]:
+    """Undoings of the load that are not at their end."""
+    ledger = LedgerStatus(database)
+    undoings = [LoadId(row["load_id"]) for row in await ledger.loads(None, limit=1000) if row["undoes"] == load_id]
+    return tuple([load for each in undoings for load in await ledger.open_loads(each)])
+
+
+async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple[DoneRow, Reversal]]:
+    ledger = LedgerStatus(database)
+    made = {
+        (done.realm_id, done.entity, done.object_id)
+        async for done in ledger.done(load_id)
+        if done.operation == Operation.CREATE
+    }
+    line = 0
+    async for done in ledger.done(load_id):
+        line += 1
+        yield (
+            done,
+            reversal_of(
+                done.row_id,
+                done.realm_id,
+                done.entity,
+                Operation(done.operation),
+                done.object_id,
+                done.before,
+                line=line,
+                made=made,
+            ),
+        )

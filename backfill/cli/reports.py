@@ -1,0 +1,131 @@
+"""`backfill reports`: read companies' reports into Postgres, and hold them against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.extract import exit_code
+from backfill.cli.options import ConfigOption, JsonOption, RealmOption
+from backfill.cli.output import Exit
+
+if TYPE_CHECKING:
+    from backfill.cli.extraction import Extraction, Task
+    from backfill.config import Settings
+    from backfill.jobs.report_plan import ReportOptions
+    from backfill.jobs.work import RealmWork
+    from backfill.model import Proof, Scan
+    from backfill.store.postgres_store import PostgresStore
+
+
+def reports(
+    realm: RealmOption = None,
+    report: Annotated[
+        list[str] | None, typer.Option("--report", metavar="NAME", help="Only this report; may be repeated.")
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="From this day on; else from the company's first transaction."),
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="To this day; else to today.")] = None,
+    basis: Annotated[
+        str | None, typer.Option("--basis", metavar="BASIS", help="accrual, cash or both; both unless said otherwise.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by", metavar="COLUMNS", help="Columns beside the total: month, class, customer, ...; repeated."
+        ),
+    ] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="Begin with the latest periods.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read reports of every registered company, in six-month periods. What is held is not read again, but the latest.
+
+    Exit code 0: all there and proven. 1: something is parked or unproven. 2: wrong usage. 3: stopped.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        options = options_of(settings, report or [], first, last, basis, by or [], newest_first=newest_first)
+        ended = await read(settings, options, realm or [], wait=not no_wait)
+        if as_json:
+            output.result(ended.as_json())
+        else:
+            output.text(ended.in_words())
+        return exit_code(ended)
+
+    run_command(work, config=config, as_json=as_json)
+
+
+async def read(settings: Settings, options: ReportOptions, realm_ids: Sequence[str], *, wait: bool) -> Extraction:
+    """Read the reports of the realms (none named: all). Raises `BackfillError`."""
+    from backfill.cli.extraction import run_realms
+    from backfill.jobs.reports import report_realm
+
+    def task(store: PostgresStore) -> Task:
+        async def report(work: RealmWork, scan: Scan) -> Sequence[Proof]:
+            return await report_realm(work, store, options, scan)
+
+        return report
+
+    scope = {
+        "reports": sorted(report.name for report in options.reports),
+        "bases": list(options.bases),
+        "by": list(options.by),
+        "from": options.first and options.first.isoformat(),
+        "to": options.last and options.last.isoformat(),
+        "period_months": options.period_months,
+    }
+    return await run_realms(settings, "reports", scope, realm_ids=realm_ids, wait=wait, task=task)
+
+
+def options_of(
+    settings: Settings,
+    names: Sequence[str],
+    first: str | None,
+    last: str | None,
+    basis: str | None,
+    by: Sequence[str],
+    *,
+    newest_first: bool,
+) -> ReportOptions:
+    """The configuration's options with what the command line says instead. Raises `UsageError`."""
+    from dataclasses import replace
+
+    from backfill.errors import UsageError
+    from backfill.qbo.reports import REPORTS, Basis, summary
+    from backfill.qbo.reports import report as find_report
+
+    section = settings.reports
+    chosen = [find_report(name).name for name in names] or section.names or tuple(REPORTS)
+    options = section.model_copy(update={"names": tuple(dict.fromkeys(chosen))}).options()
+    assert options is not None, "some report is chosen"
+    if basis is not None:
+        words = {"both": tuple(Basis), **{one.value: (one,) for one in Basis}}
+        if basis.lower() not in words:
+            raise UsageError(f"--basis {basis}: give accrual, cash or both.")
+        options = replace(options, bases=words[basis.lower()])
+    if by:
+        options = replace(options, by=("", *dict.fromkeys(summary(name) for name in by)))
+    start, end = _day("--from", first), _day("--to", last)
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"--from {start} is after --to {end}.", action="Give the earlier day first.")
+    return replace(options, first=start, last=end, newest_first=newest_first or options.newest_first)
+
+
+def _day(option: str, text: str | None) -> date | None:
+    from backfill.errors import UsageError
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text}: give a date such as 2026-01-31.") from None

@@ -1,0 +1,181 @@
+"""What must be known of a company before its reports are asked for: fiscal year, country, first transaction, accounts.
+
+One batch call tells it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+import msgspec
+
+from backfill.errors import Disposition, RequestError
+from backfill.jobs.work import RealmWork
+from backfill.qbo import query
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+DATED = (
+    "Bill", "BillPayment", "CreditCardPayment", "CreditMemo", "Deposit", "Estimate", "InventoryAdjustment", "Invoice",
+    "JournalEntry", "Payment", "PurchaseOrder", "Purchase", "RefundReceipt", "SalesReceipt", "TimeActivity", "Transfer",
+    "VendorCredit",
+)  # fmt: skip
+"""Entities with a TxnDate to sort by: what the reports of a period are made of."""
+
+_ACCOUNTS_IN_BATCH = 900
+"""A batch's answers hold 1000 objects together; the rest is for one of each entity."""
+
+_MONTHS = (
+    "", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+"""Not the calendar module's names: those are in the language of this machine."""
+
+_DEBIT_CLASSES = {"Asset", "Expense"}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as far as reports are concerned."""
+
+    id: str
+    classification: str
+    """Asset, Liability, Equity, Revenue or Expense; empty where it is not said."""
+    retained: bool
+    """Retained earnings: QuickBooks moves each year's income there without a transaction."""
+
+    @property
+    def is_debit(self) -> bool:
+        """A debit makes it more."""
+        return self.classification in _DEBIT_CLASSES
+
+    @property
+    def is_of_result(self) -> bool:
+        """Income or expense: it may begin each fiscal year with nothing."""
+        return self.classification in {"Revenue", "Expense"}
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """One company, as of `server_time`."""
+
+    server_time: datetime
+    country: str
+    """Two or three letters, or empty."""
+    fiscal_month: int
+    """1 to 12: the month that the fiscal year begins with."""
+    first_date: date
+    """Nothing in the books is dated before."""
+    accounts: Mapping[str, Account]
+    multicurrency: bool = False
+    """Transactions may be in other currencies than the company's own."""
+
+
+class _CompanyInfo(msgspec.Struct):
+    Country: str = ""
+    FiscalYearStartMonth: str = ""
+    CompanyStartDate: str = ""
+
+
+class _AccountingPrefs(msgspec.Struct):
+    FirstMonthOfFiscalYear: str = ""
+
+
+class _CurrencyPrefs(msgspec.Struct):
+    MultiCurrencyEnabled: bool = False
+
+
+class _Preferences(msgspec.Struct):
+    AccountingInfoPrefs: _AccountingPrefs = msgspec.field(default_factory=_AccountingPrefs)
+    CurrencyPrefs: _CurrencyPrefs = msgspec.field(default_factory=_CurrencyPrefs)
+
+
+class _Dated(msgspec.Struct):
+    TxnDate: str = ""
+
+
+class _Account(msgspec.Struct):
+    Id: str
+    Classification: str = ""
+    AccountSubType: str = ""
+
+
+async def company_facts(work: RealmWork) -> CompanyFacts:
+    """Ask for the facts. Raises `RequestError` for what concerns the whole realm, or if the accounts are refused."""
+    company, preferences = CATALOGUE["CompanyInfo"], CATALOGUE["Preferences"]
+    statements = [
+        query.page(company, order_by=None, max_results=2),
+        query.page(preferences, order_by=None, max_results=2),
+        query.page(CATALOGUE["Account"], max_results=_ACCOUNTS_IN_BATCH),
+        *(query.page(CATALOGUE[name], order_by="TxnDate", max_results=1) for name in DATED),
+    ]
+    async with work.room_for(CATALOGUE["Account"], query.PAGE_ROWS_MAX):
+        answers = await work.ask.many(statements)
+        parked = [item for item in answers.items if isinstance(item, RequestError) and _concerns_realm(item)]
+        if parked:
+            raise parked[0]
+        info = next(_objects(answers.items[0], _CompanyInfo), _CompanyInfo())
+        prefs = next(_objects(answers.items[1], _Preferences), _Preferences())
+        today = answers.last_time.date()
+        dates = [_date(dated.TxnDate) for item in answers.items[3:] for dated in _objects(item, _Dated)]
+        if any(isinstance(item, RequestError) for item in answers.items[3:]):
+            dates.append(_date(info.CompanyStartDate))  # of who would not say its first one
+        return CompanyFacts(
+            server_time=answers.first_time,
+            country=info.Country,
+            fiscal_month=_month(prefs.AccountingInfoPrefs.FirstMonthOfFiscalYear)
+            or _month(info.FiscalYearStartMonth)
+            or 1,
+            first_date=min((day for day in dates if day is not None), default=today),
+            accounts=await _accounts(work, answers.items[2]),
+            multicurrency=prefs.CurrencyPrefs.MultiCurrencyEnabled,
+        )
+
+
+async def _accounts(work: RealmWork, first: Page | RequestError) -> Mapping[str, Account]:
+    """All accounts. Few companies have more than a page of them."""
+    if isinstance(first, RequestError):
+        raise first
+    entity = CATALOGUE["Account"]
+    found: dict[str, Account] = {}
+    page, start, full = first, 1, _ACCOUNTS_IN_BATCH
+    while True:
+        found |= {one.Id: _account(one) for one in _objects(page, _Account)}
+        if page.received < full:
+            return found
+        start += page.received
+        full = query.PAGE_ROWS_MAX
+        page = await work.ask.page(entity, query.page(entity, start_position=start))
+
+
+def _account(shape: _Account) -> Account:
+    return Account(shape.Id, shape.Classification, retained=shape.AccountSubType == "RetainedEarnings")
+
+
+def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
+    if isinstance(item, Page):
+        for record in item.records:
+            with suppress(msgspec.MsgspecError):  # of what cannot be read nothing is known
+                yield msgspec.json.decode(record.doc, type=shape)
+
+
+def _concerns_realm(error: RequestError) -> bool:
+    return error.disposition in {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
+
+
+def _month(name: str) -> int:
+    """The number of an English month's name, as the API gives it in every country; 0 for none."""
+    return _MONTHS.index(name.lower()) if name.lower() in _MONTHS else 0
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None

@@ -1,0 +1,209 @@
+"""After a request without a good answer: what of it is there.
+
+New objects are looked for among those created since it was sent, by their stamp or by their natural key; changed and
+deleted ones by their Ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of
+from backfill.jobs.load.sealing import sent_of
+from backfill.jobs.load.versions import document, read_objects
+from backfill.jobs.load.work import LoadWork
+from backfill.load_model import Outcome, RowState, Seal, SealItem
+from backfill.model import Record
+from backfill.qbo import query
+from backfill.qbo.catalogue import CATALOGUE, Entity
+from backfill.qbo.operations import WRITINGS, Operation
+from backfill.qbo.query import PAGE_ROWS_MAX
+
+MARGIN = timedelta(minutes=10)
+"""Before its sending: for the clocks of Intuit's machines, and ours against them."""
+
+_NAMES_MAX = 200
+"""Names or numbers in one statement; each may be of several objects, and a page holds a thousand."""
+
+
+class Sight(Enum):
+    """What was seen of an item."""
+
+    THERE = "there"
+    ABSENT = "absent"
+    """It did not take effect, and may be sent again as it is."""
+    OVERTAKEN = "overtaken"
+    """It did not take effect, and its object has changed since: as it is it cannot."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of some seals' items, by row."""
+
+    sights: dict[int, Sight] = field(default_factory=dict)
+    adopted: dict[int, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An item to look for, with what was sent."""
+
+    item: SealItem
+    sent: Mapping[str, Any]
+    since: datetime
+
+
+async def look(work: LoadWork, seals: Sequence[Seal]) -> Seen:
+    """Look for every item of the seals that is not settled. Raises `RequestError` if that cannot be done."""
+    wanted = [wanted for seal in seals for wanted in _wanted(work, seal)]
+    seen = Seen()
+    await _look_for_changes(work, [each for each in wanted if each.item.operation != Operation.CREATE], seen)
+    created: dict[str, list[_Wanted]] = {}
+    for each in wanted:
+        if each.item.operation == Operation.CREATE:
+            created.setdefault(each.item.entity, []).append(each)
+    for entity, group in created.items():
+        await _look_for_new(work, CATALOGUE[entity], group, seen)
+    return seen
+
+
+def _wanted(work: LoadWork, seal: Seal) -> Iterable[_Wanted]:
+    assert seal.sealed_at is not None, "a stored seal has its time"
+    sent = sent_of(seal)
+    since = seal.sealed_at.astimezone(UTC) + timedelta(seconds=work.clock_offset_s) - MARGIN
+    for item in seal.items:
+        yield _Wanted(item, sent[item.b_id], since)
+
+
+# New objects
+
+
+async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted], seen: Seen) -> None:
+    table = WRITINGS[entity.name]
+    found: dict[str, Record] = {}
+    by_stamp = [each for each in wanted if each.item.stamp]
+    if by_stamp:
+        found |= await _created_since(work, entity, min(each.since for each in by_stamp))
+    by_name = [each for each in wanted if not each.item.stamp]
+    if by_name:
+        names = list(dict.fromkeys(str(each.sent.get(table.natural_key) or "") for each in by_name))
+        found |= await _named(work, entity, table.natural_key, names, min(each.since for each in by_name))
+    owned = set(await work.ledger.owned(work.realm_id, entity.name, list(found)))
+    documents = sorted(
+        ((record, document(record)) for id_, record in found.items() if id_ not in owned),
+        key=lambda pair: (pair[0].created_at or datetime.max.replace(tzinfo=UTC), pair[0].id),
+    )
+    index = _Index(table.stamp_field, table.natural_key, documents)
+    for each in wanted:
+        matches = [
+            record
+            for record, held in index.candidates(each)
+            if record.id not in owned and is_ours(table, each.sent, held, stamp=each.item.stamp)
+            and (record.created_at is None or record.created_at >= each.since.replace(microsecond=0))
+        ]  # fmt: skip
+        seen.sights[each.item.row_id] = Sight.THERE if matches else Sight.ABSENT
+        if matches:
+            owned.add(matches[0].id)
+            seen.adopted[each.item.row_id] = _adopted(each.item, matches[0], matches[1:])
+
+
+class _Index:
+    """Objects by what they may be recognised by, so that many items are not compared with all."""
+
+    def __init__(self, stamp_field: str, key: str, documents: Sequence[tuple[Record, dict[str, Any]]]) -> None:
+        self._key = key
+        self._named: dict[str, list[tuple[Record, dict[str, Any]]]] = {}
+        self._stamped: dict[str, list[tuple[Record, dict[str, Any]]]] = {}
+        for record, held in documents:
+            self._named.setdefault(name_of(held.get(key)), []).append((record, held))
+            note = str(held.get(stamp_field) or "") if stamp_field else ""
+            for part in note.split("[backfill ")[1:]:
+                self._stamped.setdefault(f"[backfill {part.partition(']')[0]}]", []).append((record, held))
+
+    def candidates(self, wanted: _Wanted) -> Sequence[tuple[Record, dict[str, Any]]]:
+        if wanted.item.stamp:
+            return self._stamped.get(wanted.item.stamp, ())
+        return self._named.get(name_of(wanted.sent.get(self._key)), ())
+
+
+async def _named(
+    work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime
+) -> dict[str, Record]:
+    """Objects created since, by name or number: few answers, however much else is created meanwhile."""
+    found: dict[str, Record] = {}
+    for start in range(0, len(names), _NAMES_MAX):
+        part = names[start : start + _NAMES_MAX]
+        page = await work.ask.page(entity, query.by_values(entity, attribute, part, created_from=since))
+        found |= {record.id: record for record in page.records}
+        if page.received >= PAGE_ROWS_MAX:  # of some numbers there are many: all that was created tells
+            return await _created_since(work, entity, since)
+    return found
+
+
+async def _created_since(work: LoadWork, entity: Entity, since: datetime) -> dict[str, Record]:
+    """Everything created since, page by page from the last one's CreateTime, so that nothing is passed over."""
+    found: dict[str, Record] = {}
+    cursor, position = since.replace(microsecond=0), 1
+    while True:
+        page = await work.ask.page(entity, query.page(entity, created_from=cursor, start_position=position))
+        found |= {record.id: record for record in page.records}
+        if page.received < PAGE_ROWS_MAX:
+            return found
+        last = max((record.created_at for record in page.records if record.created_at), default=cursor)
+        position = 1 if last > cursor else position + page.received
+        cursor = max(cursor, last)
+
+
+def _adopted(item: SealItem, record: Record, others: Sequence[Record]) -> Outcome:
+    """Found. More than one is for a person to look at: which is ours cannot be told any more."""
+    ids = ", ".join(other.id for other in others)
+    return Outcome(
+        item.row_id,
+        RowState.ADOPTED,
+        record.id,
+        str(record.sync_token),
+        code="several" if others else "",
+        message=f"there are others like it, created at the same time: Ids {ids}" if others else "",
+        action="See whether one of them is too many." if others else "",
+    )
+
+
+# Changed and deleted objects
+
+
+async def _look_for_changes(work: LoadWork, wanted: Sequence[_Wanted], seen: Seen) -> None:
+    groups: dict[str, list[str]] = {}
+    for each in wanted:
+        groups.setdefault(each.item.entity, []).append(each.item.object_id)
+    there = await read_objects(work.ask, groups)
+    for each in wanted:
+        record = there.get((each.item.entity, each.item.object_id))
+        sight = _sight(each, record)
+        seen.sights[each.item.row_id] = sight
+        if sight is Sight.THERE:
+            token = "" if record is None else str(record.sync_token)
+            seen.adopted[each.item.row_id] = Outcome(each.item.row_id, RowState.ADOPTED, each.item.object_id, token)
+
+
+def _sight(wanted: _Wanted, record: Record | None) -> Sight:
+    """Whether a change stands in the object as it is now."""
+    item = wanted.item
+    operation = Operation(item.operation)
+    if record is None or record.deleted:
+        return Sight.THERE if operation is Operation.DELETE else Sight.OVERTAKEN
+    held = document(record)
+    moved = str(record.sync_token) != item.sync_token
+    match operation:
+        case Operation.DELETE:
+            done = WRITINGS[item.entity].is_list and held.get("Active") is False
+        case Operation.VOID:
+            done = is_voided(held)
+        case _:
+            done = moved and is_applied(wanted.sent, held)
+    if done:
+        return Sight.THERE
+    return Sight.OVERTAKEN if moved else Sight.ABSENT

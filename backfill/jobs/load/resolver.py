@@ -1,0 +1,126 @@
+"""From what a row names to the Ids that QuickBooks knows: the ledger, what is landed, and last a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from backfill.jobs.load.matching import name_of
+from backfill.jobs.load.references import text_of
+from backfill.jobs.load.work import LoadWork
+from backfill.load_model import DONE_STATES, Need, RowState
+from backfill.qbo import query
+from backfill.qbo.catalogue import CATALOGUE
+
+_KNOWN_MAX = 5_000
+"""Ids that a realm remembers, some 300 bytes each; who needs one that was forgotten looks again, in the ledger."""
+
+_ASKED_MAX = 200
+"""Names in one statement: each may be of several objects, and a page holds a thousand."""
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What became of some needs. A need is in exactly one of the three."""
+
+    ids: dict[Need, str] = field(default_factory=dict)
+    pending: dict[Need, tuple[Need, int]] = field(default_factory=dict)
+    """Need to the need for the row that will make its object, and that row."""
+    refused: dict[Need, str] = field(default_factory=dict)
+    """Need to the reason why it will never be met."""
+
+
+class Resolver:
+    """One realm's, with a memory."""
+
+    def __init__(self, work: LoadWork) -> None:
+        self._work = work
+        self._known: dict[Need, str] = {}
+
+    def know(self, need: Need, object_id: str) -> None:
+        """Remember what was learnt on the way."""
+        if len(self._known) >= _KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[need] = object_id
+
+    async def resolve(self, needs: Iterable[Need]) -> Resolved:
+        """Look for all needs together, each way once."""
+        found = Resolved()
+        wanted: list[Need] = []
+        for need in dict.fromkeys(needs):
+            if need in self._known:
+                found.ids[need] = self._known[need]
+            else:
+                wanted.append(need)
+        if wanted:
+            await self._held(wanted, found)
+            await self._landed([need for need in wanted if not _is_decided(need, found)], found)
+            await self._asked([need for need in wanted if not _is_decided(need, found)], found)
+        for need, object_id in found.ids.items():
+            self.know(need, object_id)
+        return found
+
+    async def _held(self, needs: Sequence[Need], found: Resolved) -> None:
+        """What rows of the ledger make."""
+        holders = await self._work.ledger.holders(self._work.realm_id, needs)
+        for need in needs:
+            holder = holders.get(need)
+            if holder is None or (need.attribute and holder.state is RowState.REJECTED):
+                if not need.attribute:
+                    found.refused[need] = f"no row of the ledger makes {text_of(need)}"
+            elif holder.state in DONE_STATES and holder.object_id:
+                found.ids[need] = holder.object_id
+            elif holder.state in {RowState.WAITING, RowState.SEALED}:
+                found.pending[need] = (need, holder.row_id)
+            else:
+                found.refused[need] = f"the row that makes {text_of(need)} was {holder.state.value}"
+
+    async def _landed(self, needs: Sequence[Need], found: Resolved) -> None:
+        if needs:
+            _choose(await self._work.ledger.landed(self._work.realm_id, needs), found)
+
+    async def _asked(self, needs: Sequence[Need], found: Resolved) -> None:
+        """What the company says itself. What it does not have either will never be met."""
+        groups: dict[tuple[str, str], list[Need]] = {}
+        for need in needs:
+            groups.setdefault((need.entity, need.attribute), []).append(need)
+        for (entity, attribute), group in groups.items():
+            for start in range(0, len(group), _ASKED_MAX):
+                part = group[start : start + _ASKED_MAX]
+                _choose(await self._ask(entity, attribute, part), found)
+        for need in needs:
+            if not _is_decided(need, found):
+                found.refused[need] = f"realm {self._work.realm_id} has no active {said(need)}"
+
+    async def _ask(self, entity: str, attribute: str, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
+        table = CATALOGUE[entity]
+        by_name = {name_of(need.value): need for need in needs}
+        page = await self._work.ask.page(table, query.by_values(table, attribute, [need.value for need in needs]))
+        matches: dict[Need, list[str]] = {}
+        for record in page.records:
+            doc = orjson.loads(bytes(record.doc))
+            need = by_name.get(name_of(doc.get(attribute)))
+            if need is not None and doc.get("Active", True):
+                matches.setdefault(need, []).append(record.id)
+        return matches
+
+
+def said(need: Need) -> str:
+    """A need in words."""
+    if not need.attribute:
+        return text_of(need)
+    return f"{need.entity} with {need.attribute} {need.value!r}"
+
+
+def _choose(matches: Mapping[Need, Sequence[str]], found: Resolved) -> None:
+    for need, ids in matches.items():
+        if len(ids) == 1:
+            found.ids[need] = ids[0]
+        elif ids:
+            found.refused[need] = f"several objects are a {said(need)}: Ids {', '.join(ids[:5])}"
+
+
+def _is_decided(need: Need, found: Resolved) -> bool:
+    return need in found.ids or need in found.pending or need in found.refused

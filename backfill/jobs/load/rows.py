@@ -1,0 +1,156 @@
+"""A realm's rows between the ledger and the senders: fetched, held until they are ready, and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import anyio
+from msgspec import structs
+
+from backfill import events
+from backfill.jobs.load.pool import Pool, makes
+from backfill.jobs.load.ports import BEGINNING
+from backfill.jobs.load.prepare import rejected
+from backfill.jobs.load.references import parsed, text_of
+from backfill.jobs.load.resolver import Resolved, Resolver, said
+from backfill.jobs.load.work import LoadWork
+from backfill.load_model import DONE_STATES, LoadRow, Need, Outcome, RowState, Seal
+
+_PAGE_ROWS = 300
+"""Fetched at a time: ten batches' worth, so that a look for what they need serves many."""
+
+_CORRECT = "Correct it, then import the source again, or load retry."
+
+
+class Rows:
+    """One realm's. `changed` is set whenever something became ready, came back, or ended."""
+
+    def __init__(self, work: LoadWork, resolver: Resolver) -> None:
+        self.pool = Pool()
+        self.exhausted = False
+        """No waiting row is left in the ledger that is not held."""
+        self.changed = anyio.Event()
+        self.rejected = 0
+        self._work = work
+        self._resolver = resolver
+        self._after = BEGINNING
+        self._just_ended: set[int] | None = None
+        """Rows that ended while some were fetched, which may show them as they were; None: nothing is fetched."""
+        self._waits: dict[int, set[Need]] = {}
+        """Row to the needs that its object meets."""
+
+    def tell(self) -> None:
+        """Wake whoever waits for a change."""
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    async def fill(self, ready: int) -> None:
+        """Fetch until so many rows are ready, or as many are held as may be, or none is left."""
+        work = self._work
+        while not self.exhausted and self.pool.ready() < ready and len(self.pool) < work.options.held_rows_max:
+            self._just_ended = set()
+            page = await work.ledger.waiting(work.realm_id, work.options.loads, after=self._after, limit=_PAGE_ROWS)
+            if len(page) < _PAGE_ROWS:
+                self.exhausted = True
+            if page:
+                self._after = (page[-1].rank, page[-1].row_id)
+                await self._admit([row for row in page if self._is_new(row)])
+            self._just_ended = None
+
+    def _is_new(self, row: LoadRow) -> bool:
+        """Neither held, nor ended while it was fetched."""
+        return row.row_id not in self.pool and row.row_id not in (self._just_ended or ())
+
+    async def read_again(self) -> None:
+        """Begin from the first waiting row: some have changed in the ledger."""
+        self._after = BEGINNING
+        self.exhausted = False
+
+    async def hold_sealed(self, seals: Sequence[Seal]) -> None:
+        """Rows that an earlier process left sealed: they are under way."""
+        rows = await self._work.ledger.rows(self._work.realm_id, [item.row_id for seal in seals for item in seal.items])
+        for row in rows:
+            if row.row_id not in self.pool:
+                self.pool.add(row, ())
+                self.pool.take_this(row.row_id)
+
+    async def _admit(self, rows: Sequence[LoadRow]) -> None:
+        """Hold the rows, and those that make what they need, and so on."""
+        refused: list[Outcome] = []
+        while rows:
+            found = await self._resolver.resolve(parsed(need) for row in rows for need in row.needs)
+            wanted = {maker for _, maker in found.pending.values() if maker not in self.pool}
+            fetched = await self._work.ledger.rows(self._work.realm_id, sorted(wanted))
+            makers = {row.row_id: row for row in fetched if self._is_new(row)}
+            if any(maker not in self.pool and maker not in makers for _, maker in found.pending.values()):
+                continue  # it has ended meanwhile, so what it made is known now
+            self._refuse_other_loads(found, makers)
+            for need, (_, maker) in found.pending.items():
+                self._waits.setdefault(maker, set()).add(need)
+            for row in rows:
+                if row.row_id in self.pool:
+                    continue
+                self.pool.add(row, [need for need in map(parsed, row.needs) if need in found.pending])
+                reason = next((found.refused[need] for need in map(parsed, row.needs) if need in found.refused), "")
+                if reason:
+                    refused.append(rejected(row, "reference", reason, _CORRECT))
+            rows = [row for row in makers.values() if row.load_id in self._work.options.loads]
+        await self.commit(refused)
+
+    def _refuse_other_loads(self, found: Resolved, makers: Mapping[int, LoadRow]) -> None:
+        """What a row of another load is to make is not waited for: this run does not send it."""
+        for need, (_, maker) in list(found.pending.items()):
+            row = makers.get(maker)
+            if row is not None and row.load_id not in self._work.options.loads:
+                found.refused[need] = f"it needs {said(need)} of load {row.load_id}, which this run does not send"
+                del found.pending[need]
+
+    async def commit(self, outcomes: Iterable[Outcome]) -> None:
+        """Store what became of rows; then those that waited for them go on, or end with them."""
+        settling = list(outcomes)
+        while settling:
+            # A row may be refused for several reasons at once.
+            settling = list({outcome.row_id: outcome for outcome in settling}.values())
+            await self._work.ledger.settle(self._work.lease, settling)
+            self._say(settling)
+            cascade: list[Outcome] = []
+            for outcome in settling:
+                cascade += self._ended(outcome)
+            settling = [outcome for outcome in cascade if outcome.row_id in self.pool]
+        self.tell()
+
+    def _ended(self, outcome: Outcome) -> list[Outcome]:
+        """Apply one outcome to what is held; the outcomes that follow from it."""
+        row = self.pool.row(outcome.row_id)
+        if outcome.state is RowState.WAITING and row.load_id in self._work.options.loads:
+            doubtful = row.doubtful or outcome.doubtful
+            self.pool.put_back(structs.replace(row, generation=row.generation + 1, doubtful=doubtful))
+            return []
+        needs = self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
+        self.pool.over(row.row_id)
+        if self._just_ended is not None:
+            self._just_ended.add(row.row_id)
+        if outcome.state in DONE_STATES:
+            for need in needs:
+                self._resolver.know(need, outcome.object_id)
+                self.pool.satisfy(need)
+            return []
+        self.rejected += outcome.state is RowState.REJECTED
+        reason = "was rejected" if outcome.state is RowState.REJECTED else "is left to another run"
+        return [
+            rejected(waiting, "reference", f"{text_of(need)}, which it needs, {reason}", _CORRECT)
+            for need in needs
+            for waiting in self.pool.wanting(need)
+        ]
+
+    def _say(self, outcomes: Sequence[Outcome]) -> None:
+        states = [outcome.state for outcome in outcomes]
+        self._work.observe(
+            events.RowsSettled(
+                realm_id=self._work.realm_id,
+                applied=states.count(RowState.APPLIED),
+                adopted=states.count(RowState.ADOPTED),
+                rejected=states.count(RowState.REJECTED),
+                again=states.count(RowState.WAITING),
+            )
+        )

@@ -1,0 +1,37 @@
+"""Stamps: how an object is found again that has neither a name nor a number of its own.
+
+A stamp is a short text at the end of the object's note. Notes cannot be queried, but what was created since a moment
+can be, and then compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from backfill.model import RealmId
+from backfill.qbo.operations import Operation, Writing
+
+_DIGEST_CHARS = 16
+"""64 bits: among a company's millions of objects no two share them."""
+
+STAMP_CHARS = len("[backfill ]") + _DIGEST_CHARS
+"""What a stamp takes of a note, without the blank before it."""
+
+
+def stamp_of(realm_id: RealmId, entity: str, source_key: str) -> str:
+    """`[backfill 0123456789abcdef]`, the same for the same row."""
+    digest = sha256(f"{realm_id}\x00{entity}\x00{source_key}".encode()).hexdigest()[:_DIGEST_CHARS]
+    return f"[backfill {digest}]"
+
+
+def needs_stamp(table: Writing, operation: Operation, payload: Mapping[str, Any]) -> bool:
+    """Whether a new object could not be told from others without one."""
+    return operation is Operation.CREATE and bool(table.stamp_field) and not payload.get(table.natural_key or " ")
+
+
+def stamped(table: Writing, payload: dict[str, Any], stamp: str) -> dict[str, Any]:
+    """The payload with the stamp at the end of its note."""
+    note = str(payload.get(table.stamp_field) or "")
+    return {**payload, table.stamp_field: f"{note} {stamp}".strip()}

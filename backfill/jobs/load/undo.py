@@ -1,0 +1,90 @@
+"""How a row that took effect is taken back: another row, in the same ledger, sent the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from backfill.jobs.load.intake import rank_of
+from backfill.jobs.load.references import text_of
+from backfill.load_model import Need, NewRow
+from backfill.model import RealmId
+from backfill.qbo.operations import WRITINGS, Operation
+from backfill.qbo.payloads import decode, encode
+
+_HEAD = frozenset({"Id", "SyncToken", "MetaData", "domain", "sparse", "status"})
+"""What QuickBooks gives every object by itself."""
+
+
+class Reversal(msgspec.Struct, frozen=True):
+    """A row's reversal, or the reason why there is none; and what of it cannot be exact."""
+
+    row: NewRow | None
+    words: str
+    """`delete Invoice 145`."""
+    caveat: str = ""
+
+
+def reversal_of(
+    row_id: int,
+    realm_id: RealmId,
+    entity: str,
+    operation: Operation,
+    object_id: str,
+    before: bytes | None,
+    *,
+    line: int,
+    made: Collection[tuple[str, str, str]],
+) -> Reversal:
+    """`made` are the objects (realm, entity, Id) that go altogether: their changes need not be taken back."""
+    table = WRITINGS[entity]
+    if operation is not Operation.CREATE and (realm_id, entity, object_id) in made:
+        return Reversal(None, f"nothing for {operation.value} of {entity} {object_id}: the object itself goes")
+    if operation is Operation.CREATE:
+        if not table.allows(Operation.DELETE):
+            return Reversal(None, f"{entity} {object_id} stays", "QuickBooks has no way to take it away")
+        words = f"{'make inactive' if table.is_list else 'delete'} {entity} {object_id}"
+        caveat = "its name stays in the list of inactive ones" if table.is_list else ""
+        return Reversal(_row(row_id, realm_id, entity, Operation.DELETE, {"Id": object_id}, line), words, caveat)
+    if before is None:
+        return Reversal(None, f"{entity} {object_id} stays", "it is not known what it was before")
+    held = {key: value for key, value in decode(before).items() if key not in _HEAD}
+    if operation is Operation.DELETE and not table.is_list:
+        row = _row(row_id, realm_id, entity, Operation.CREATE, _without_line_ids(held), line)
+        return Reversal(row, f"create {entity} {object_id} again", "under another Id, and without its links")
+    caveat = "a void cannot be taken back: it is made what it was" if operation is Operation.VOID else ""
+    if operation is Operation.VOID:
+        held = _without_line_ids(held)
+    row = _row(row_id, realm_id, entity, Operation.FULL_UPDATE, {**held, "Id": object_id}, line)
+    return Reversal(row, f"make {entity} {object_id} what it was", caveat)
+
+
+def _without_line_ids(held: dict[str, Any]) -> dict[str, Any]:
+    lines = [{key: part for key, part in each.items() if key != "Id"} for each in held.get("Line", ())]
+    return {key: lines if key == "Line" else value for key, value in held.items() if key != "LinkedTxn"}
+
+
+def _row(
+    row_id: int, realm_id: RealmId, entity: str, operation: Operation, payload: dict[str, Any], line: int
+) -> NewRow:
+    key = f"undo:{row_id}"
+    raw = encode(payload)
+    table = WRITINGS[entity]
+    named = table.natural_key and operation is Operation.CREATE and payload.get(table.natural_key)
+    return NewRow(
+        line=line,
+        realm_id=realm_id,
+        entity=entity,
+        operation=operation.value,
+        source_key=key,
+        payload=raw,
+        payload_hash=sha256(raw).digest(),
+        needs=(),
+        object_key=f"{entity}#{payload['Id']}" if "Id" in payload else f"new {text_of(Need(entity, '', key))}",
+        natural_key=Need(entity, table.natural_key, str(named)).natural_key if named else "",
+        rank=rank_of(operation, table),
+        undoes=row_id,
+    )

@@ -1,0 +1,72 @@
+"""Objects as they are now: what a change is made for, and what undoing it goes back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from backfill.jobs.questions import Questions
+from backfill.model import Record
+from backfill.qbo import query
+from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.payloads import decode
+
+_KEPT_MAX = 500
+"""Objects of some 2 kB that are remembered between a look and the change: a few batches' worth."""
+
+_ASKED_MAX = 100
+"""Ids in one statement; their objects are a tenth of a page."""
+
+Object = tuple[str, str]
+"""Entity and Id."""
+
+
+class Versions:
+    """One realm's. What is remembered is forgotten by whoever learns that it has changed."""
+
+    def __init__(self, ask: Questions) -> None:
+        self._ask = ask
+        self._kept: dict[Object, Record] = {}
+
+    def know(self, entity: str, record: Record) -> None:
+        """The object as an answer showed it."""
+        while len(self._kept) >= _KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+        # A view would keep the whole answer alive.
+        self._kept[entity, record.id] = structs.replace(record, doc=bytes(record.doc))
+
+    def forget(self, entity: str, object_id: str) -> None:
+        self._kept.pop((entity, object_id), None)
+
+    async def of(self, objects: Iterable[Object]) -> Mapping[Object, Record]:
+        """The objects that are there, remembered or read. A deleted one is missing."""
+        wanted = list(dict.fromkeys(objects))
+        unknown: dict[str, list[str]] = {}
+        for entity, object_id in wanted:
+            if (entity, object_id) not in self._kept:
+                unknown.setdefault(entity, []).append(object_id)
+        read = await read_objects(self._ask, unknown)
+        known = {key: self._kept[key] for key in wanted if key in self._kept}
+        for (entity, _), record in read.items():
+            self.know(entity, record)
+        return known | read
+
+
+async def read_objects(ask: Questions, wanted: Mapping[str, Sequence[str]]) -> dict[Object, Record]:
+    """Objects by entity and Ids, as they are now."""
+    found: dict[Object, Record] = {}
+    for entity, ids in wanted.items():
+        table = CATALOGUE[entity]
+        for start in range(0, len(ids), _ASKED_MAX):
+            page = await ask.page(table, query.by_ids(table, ids[start : start + _ASKED_MAX]))
+            found |= {(entity, record.id): record for record in page.records}
+    return found
+
+
+def document(record: Record) -> dict[str, Any]:
+    """The object's content."""
+    found = decode(bytes(record.doc))
+    assert isinstance(found, dict), "a record is of an object"
+    return found

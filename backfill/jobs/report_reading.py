@@ -1,0 +1,232 @@
+"""One period of one report, read to its end: in one answer if it fits, else in as many as it takes.
+
+What is too much for one answer (Intuit says so, leaves out totals, runs into its own time-out, or sends nothing of use)
+is asked for in shorter parts, down to a day; then by accounts, then by columns. Rows of different answers are never
+joined: each answer is kept whole, as the part that it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from backfill import events
+from backfill.errors import (
+    Disposition,
+    FaultError,
+    RequestError,
+    TooLargeError,
+    UnansweredError,
+    UnprovenError,
+    UnreadableError,
+)
+from backfill.jobs import report_periods
+from backfill.jobs.company_facts import CompanyFacts
+from backfill.jobs.report_figures import figures
+from backfill.jobs.report_plan import Planned
+from backfill.jobs.report_ports import ReportStore
+from backfill.jobs.report_sizes import Size
+from backfill.jobs.report_sums import wrong_sums
+from backfill.jobs.work import RealmWork
+from backfill.qbo.report_calls import Parameters, narrowed
+from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
+from backfill.report_model import Period, ReportDocument, ReportPart, RowType
+
+_ACCOUNTS_CHARS_MAX = 1_500
+"""Of a list of Ids in a URL. The cap on a URL is not documented, and edges have refused 2 to 8 kB."""
+
+_UNANSWERED_MAX = 4
+"""Time-outs in a row without a word, of ever shorter periods: then it is not their length that silences Intuit."""
+
+_LAST_TRIES = 3
+"""What cannot be made smaller may have had bad luck, twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A share of one report's rows, or of its columns. None: all of them."""
+
+    accounts: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+
+    def narrow(self, parameters: Parameters) -> Parameters:
+        if self.accounts is not None:
+            parameters = narrowed(parameters, "account", self.accounts)
+        return parameters if self.columns is None else narrowed(parameters, "columns", self.columns)
+
+    def __str__(self) -> str:
+        parts = (("account", self.accounts), ("columns", self.columns))
+        return "&".join(f"{name}={','.join(values)}" for name, values in parts if values is not None)
+
+
+@dataclass(slots=True, kw_only=True)
+class PeriodReader:
+    """Reads one planned period. `size` is shared with the other periods of the same report."""
+
+    work: RealmWork
+    reports: ReportStore
+    planned: Planned
+    size: Size
+    facts: CompanyFacts
+
+    async def read(self, dates: Period) -> None:
+        """Read and land `dates`, oldest first. Raises `UnprovenError` if a part of them cannot be read at all."""
+        rest: Period | None = dates
+        most: int | None = None  # as this period's own failures bound it
+        unanswered = 0
+        while rest is not None:
+            part = self._next(rest, most)
+            error = await self._tried(part)
+            unanswered = unanswered + 1 if error is not None and _is_time_out(error) else 0
+            if error is None:
+                rest, most = report_periods.after(rest, part), None
+            elif unanswered == _UNANSWERED_MAX:
+                raise error
+            elif self.planned.asked.divisible and part.days > 1:
+                most = part.days // 2
+            else:
+                await self._read_in_cuts(part, error)
+                rest = report_periods.after(rest, part)
+
+    def _next(self, rest: Period, most: int | None) -> Period:
+        """As much of `rest` as one answer holds, by what is known."""
+        if not self.planned.asked.divisible:
+            return rest
+        # What is dated long ago is next to nothing, however long it is: nothing known bounds it.
+        known = self.size.days() if rest.end >= report_periods.LONG_AGO else None
+        bounds = [days for days in (most, known, self.planned.asked.days_max) if days is not None]
+        return report_periods.cut(rest, min([rest.days, *bounds]))[0]
+
+    async def _tried(self, dates: Period) -> RequestError | None:
+        """Read and land the dates in one answer; or the error that says that it is too much for one."""
+        try:
+            await self._land(dates, Cut(), number=0, closes=True)
+        except RequestError as error:
+            if not is_too_much(error):
+                raise
+            if isinstance(error, TooLargeError):
+                self.size.was_cut(dates.days, cells=error.cells)
+            else:
+                self.size.took_too_long(dates.days)
+            return error
+        return None
+
+    async def _read_in_cuts(self, dates: Period, error: RequestError) -> None:
+        """What cannot be asked for in a shorter period, by accounts and then by columns."""
+        waiting = list(reversed(self._finer(Cut())))
+        if not waiting:
+            await self._read_once_more(dates, error)
+            return
+        number = 0
+        while waiting:
+            cut = waiting.pop()
+            try:
+                await self._land(dates, cut, number=number, closes=not waiting)
+            except RequestError as again:
+                finer = self._finer(cut)
+                if not is_too_much(again):
+                    raise
+                if not finer:
+                    raise self._unreadable(dates, cut, again) from again
+                waiting += reversed(finer)
+            else:
+                number += 1
+
+    async def _read_once_more(self, dates: Period, error: RequestError) -> None:
+        for _ in range(_LAST_TRIES - 1):
+            if isinstance(error, TooLargeError):
+                break
+            again = await self._tried(dates)
+            if again is None:
+                return
+            error = again
+        raise self._unreadable(dates, Cut(), error) from error
+
+    def _finer(self, cut: Cut) -> Sequence[Cut]:
+        """Two halves of `cut`, or nothing if it is as small as can be."""
+        report = self.planned.asked.report
+        accounts = tuple(sorted(self.facts.accounts)) if cut.accounts is None and report.by_account else cut.accounts
+        if accounts is not None and len(accounts) > 1:
+            halves = _halves(accounts)
+            short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)
+            found = [replace(cut, accounts=half) for half in halves]
+            return found if short else [finer for half in found for finer in self._finer(half)]
+        asked = dict(cut.narrow(self.planned.asked.parameters)).get("columns", "")
+        columns = tuple(asked.split(",")) if asked else ()
+        identity = tuple(key for key in columns if key in IDENTITY_COLUMNS)
+        others = tuple(key for key in columns if key not in identity)
+        if len(others) > 1:
+            return [replace(cut, columns=(*identity, *half)) for half in _halves(others)]
+        return []
+
+    async def _land(self, dates: Period, cut: Cut, *, number: int, closes: bool) -> None:
+        """Ask once, and land what comes with its checkpoint, which it is itself."""
+        work, asked = self.work, self.planned.asked
+        work.check_stop()
+        work.turn.check()
+        async with work.room.take(self.size.room_bytes(dates.days)):
+            document = await self._answer(dates, cut.narrow(asked.parameters))
+            part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)
+            await self.reports.land_report(
+                work.lease,
+                work.run_id,
+                part,
+                document,
+                figures=figures(asked.report, document),
+                faults=wrong_sums(document),
+            )
+        if cut == Cut():
+            fixed = sum(row.type is not RowType.DATA for row in document.rows) * len(document.columns)
+            self.size.came(dates.days, cells=document.cells, fixed_cells=fixed, body_bytes=len(document.body))
+        work.observe(
+            events.PageLanded(
+                realm_id=work.realm_id,
+                entity=asked.report.name,
+                landed=len(document.rows),
+                unchanged=0,
+                deleted=0,
+                quarantined=0,
+            )
+        )
+
+    async def _answer(self, dates: Period, parameters: Parameters) -> ReportDocument:
+        """The report of the dates. What fails for what it asks is not asked six times over, two minutes each."""
+        ask, report = self.work.ask, self.planned.asked.report
+        try:
+            return await ask.report(report, self._range(dates), parameters, hasty=True)
+        except RequestError as error:
+            if error.disposition is not Disposition.RETRY or _is_time_out(error):
+                raise
+        return await ask.report(report, self._range(dates), parameters)
+
+    def _range(self, dates: Period) -> Period:
+        """The dates to ask for. A balance counts a year's income from the year's beginning, wherever a range begins."""
+        if self.planned.asked.report.kind is not Kind.AS_OF:
+            return dates
+        return Period(report_periods.fiscal_year_start(dates.end, self.facts.fiscal_month), dates.end)
+
+    def _unreadable(self, dates: Period, cut: Cut, error: RequestError) -> UnprovenError:
+        asked = self.planned.asked
+        of = f" ({cut})" if str(cut) else ""
+        return UnprovenError(
+            f"{asked.title} of realm {self.work.realm_id} for {dates}{of} cannot be read in one answer, and cannot be "
+            f"asked for in a smaller part: {error.message}",
+            action=f"Leave it out, or ask Intuit's support with the intuit_tid {error.intuit_tid or '(none)'}.",
+        )
+
+
+def is_too_much(error: RequestError) -> bool:
+    """Whether the answer to a smaller question may be better: it was cut, took too long, or is of no use."""
+    if isinstance(error, UnreadableError) or _is_time_out(error):
+        return True
+    return error.disposition is Disposition.SHRINK and isinstance(error, TooLargeError | FaultError)
+
+
+def _is_time_out(error: RequestError) -> bool:
+    """Whether no answer came in all the time that the server has for one."""
+    return isinstance(error, UnansweredError) and error.code == "timeout"
+
+
+def _halves(values: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    middle = len(values) // 2
+    return values[:middle], values[middle:]

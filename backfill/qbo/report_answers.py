@@ -1,0 +1,149 @@
+"""A report's answer, decoded; or the error that says that it was cut.
+
+Of a report with more cells than its cap Intuit sends what fits, with HTTP 200, a row that says so in words, and the
+totals missing ("Reports: limits", and recordings). An answer that looks so is never used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import msgspec
+
+from backfill.errors import TooLargeError
+from backfill.qbo.envelopes import parse
+from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
+from backfill.qbo.report_columns import columns
+from backfill.qbo.report_rows import Flattener
+from backfill.qbo.report_shape import DECODER, Report, Row, cells_of, columns_of, rows_of
+from backfill.qbo.reports import Report as ReportKind
+from backfill.report_model import ReportDocument
+from backfill.wire import Request, Response
+
+CELLS_MAX = 400_000
+"""Rows times columns in one answer."""
+
+_SUSPECT_CELLS = int(CELLS_MAX * 0.97)
+"""Cuts without the notice are suspected by others who read reports: so near the cap nothing is believed."""
+
+_CUT_WORDS = b"unable to display more data"
+"""The notice, in lower case. The whole sentence asks to reduce the date range."""
+
+_MEMO_BYTES_MAX = 2 * 1024 * 1024
+"""A cut answer has the cap's cells, and an empty cell takes 12 bytes: Intuit did not cut a smaller one."""
+
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes from outside."""
+
+
+def decode_report(report: ReportKind, response: Response, *, request: Request) -> ReportDocument:
+    """The report of an answer.
+
+    Raises `TooLargeError` for one that was cut, `UnreadableError` for what is no report, and `FaultError` for a fault
+    inside a 200.
+    """
+    shape = _shape(response, request)
+    found = columns(report, columns_of(shape.Columns))
+    rows = rows_of(shape.Rows)
+    flat = Flattener(report, found).rows(rows)
+    cells = len(flat) * len(found)
+    why = _why_cut(report, shape, response, cells)
+    if why:
+        raise _too_large(why, cells, response, request)
+    header = shape.Header
+    return ReportDocument(
+        header=msgspec.json.encode(shape.Header),
+        columns=found,
+        rows=flat,
+        cells=cells,
+        basis=(header.ReportBasis or "").lower(),
+        currency=header.Currency or "",
+        server_time=_instant(header.Time),
+        intuit_tid=response.intuit_tid,
+        body=response.body,
+    )
+
+
+def _why_cut(report: ReportKind, shape: Report, response: Response, cells: int) -> str:
+    """What shows that the answer is not all of the report; empty if nothing does."""
+    if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
+        return "Intuit says that it has more data than it displays"
+    open_section = _without_total(rows_of(shape.Rows)) if report.totalled else None
+    if open_section is not None:
+        return f"its section {open_section!r} has no total"
+    return f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}" if cells > _SUSPECT_CELLS else ""
+
+
+def _shape(response: Response, request: Request) -> Report:
+    try:
+        return DECODER.decode(response.body)
+    except _REFUSED as error:
+        why = str(error) if response.body.strip() else "it is empty"
+    with suppress(*_REFUSED, ValueError):
+        return DECODER.decode(_mended(response.body))
+    faults = parse(response.body).faults
+    if faults:
+        raise fault_error(faults, request, status=response.status, intuit_tid=response.intuit_tid)
+    raise unreadable_error(why, request, status=response.status, intuit_tid=response.intuit_tid)
+
+
+def _mended(body: bytes) -> bytes:
+    """The same JSON with a mark where a text holds half a character or bytes that are none. Raises `ValueError`."""
+    return json.dumps(json.loads(body.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
+
+
+def _says_cut(shape: Report, response: Response) -> bool:
+    """Whether the words are Intuit's notice, and not a customer's memo: the notice has a row of its own.
+
+    In a large answer they are taken for the notice wherever they stand.
+    """
+    return len(response.body) > _MEMO_BYTES_MAX or any(_is_notice(row) for row in _all(rows_of(shape.Rows)))
+
+
+def _is_notice(row: Row) -> bool:
+    texts = [str(cell.value).lower() for cell in cells_of(row) if cell.value]
+    return bool(texts) and all(_CUT_WORDS.decode() in text for text in texts)
+
+
+def _all(rows: Sequence[Row]) -> Iterator[Row]:
+    for row in rows:
+        yield row
+        yield from _all(rows_of(row.Rows))
+
+
+def _without_total(rows: Sequence[Row]) -> str | None:
+    """The title of the first section without a total, if there is one."""
+    for row in _sections(rows):
+        if row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
+            head = cells_of(row.Header)
+            return str(head[0].value) if head else row.group or ""
+    return None
+
+
+def _sections(rows: Sequence[Row]) -> Iterator[Row]:
+    """The outermost sections: a cut takes the end of the document, and with it the total of what it is in."""
+    return (row for row in rows if row.Header is not None or row.Rows is not None or row.Summary is not None)
+
+
+def _too_large(why: str, cells: int, response: Response, request: Request) -> TooLargeError:
+    asked = asked_of(request)
+    return TooLargeError(
+        f"Intuit's answer to {asked} for realm {request.realm_id} was cut: {why}.",
+        realm_id=request.realm_id,
+        asked=asked,
+        action="Nothing to do: it is asked for in smaller parts.",
+        status=response.status,
+        code="too_large",
+        cells=cells,
+        intuit_tid=response.intuit_tid,
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text or "")
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    return None

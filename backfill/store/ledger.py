@@ -1,0 +1,303 @@
+"""The write ledger over Postgres, as a load works with it (`jobs/load/ports.py`). Every commit is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, RowState, Seal, SealItem
+from backfill.model import Lease, RealmId
+from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
+from backfill.store.landing import FENCE
+from backfill.store.leases import lease_lost
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
+
+_LIGHT = """
+row_id, load_id, entity, operation, source_key, needs, object_key, rank,
+octet_length(payload::text) AS size_bytes, generation, doubtful
+"""
+
+WAITING = f"""
+SELECT {_LIGHT} FROM backfill.load_row
+WHERE realm_id = $1 AND load_id = ANY ($2::bigint[]) AND state = 'waiting'
+    AND (rank, row_id) > ($3::smallint, $4::bigint)
+ORDER BY rank, row_id LIMIT $5
+"""  # noqa: S608  # a statement of ours
+
+ROWS = f"""
+SELECT {_LIGHT} FROM backfill.load_row
+WHERE realm_id = $1 AND state IN ('waiting', 'sealed') AND row_id = ANY ($2::bigint[])
+ORDER BY rank, row_id
+"""  # noqa: S608  # as above
+
+PAYLOADS = "SELECT row_id, payload FROM backfill.load_row WHERE realm_id = $1 AND row_id = ANY ($2::bigint[])"
+
+BY_KEY = """
+SELECT entity, source_key, row_id, state, object_id
+FROM backfill.load_row JOIN unnest($2::text[], $3::text[]) AS wanted (entity, source_key) USING (entity, source_key)
+WHERE realm_id = $1 AND operation = 'create'
+"""
+
+BY_NAME = """
+SELECT DISTINCT ON (entity, natural_key) entity, natural_key, row_id, state, object_id
+FROM backfill.load_row JOIN unnest($2::text[], $3::text[]) AS wanted (entity, natural_key) USING (entity, natural_key)
+WHERE realm_id = $1 AND operation = 'create' AND natural_key <> '' AND state <> 'undone'
+ORDER BY entity, natural_key, state NOT IN ('applied', 'adopted'), state = 'rejected', row_id
+"""
+
+LANDED = """
+SELECT id, lower(doc ->> $2) AS name FROM {table}
+WHERE realm_id = $1 AND deleted_at IS NULL AND coalesce(doc ->> 'Active', 'true') = 'true'
+    AND lower(doc ->> $2) = ANY ($3::text[])
+ORDER BY id
+"""
+
+OWNED = """
+SELECT object_id FROM backfill.load_row
+WHERE realm_id = $1 AND entity = $2 AND object_id = ANY ($3::text[]) AND operation = 'create'
+"""
+
+UNSETTLED = """
+SELECT seal_id, request_id, lane, path, params, body, sealed_at, cardinality(row_ids) AS members,
+    extract(epoch FROM clock_timestamp() - lost_at)::double precision AS lost_for_s
+FROM backfill.seal
+WHERE realm_id = $1 AND settled_at IS NULL AND ($2::bigint[] IS NULL OR seal_id = ANY ($2))
+ORDER BY seal_id
+"""
+
+ITEMS = """
+SELECT seal_id, b_id, row_id, entity, operation, source_key, coalesce(object_id, '') AS object_id,
+    sent_sync_token AS sync_token, stamp, generation, doubtful
+FROM backfill.load_row WHERE seal_id = ANY ($1::bigint[]) AND state = 'sealed' ORDER BY row_id
+"""
+
+SEAL = """
+INSERT INTO backfill.seal (realm_id, request_id, lane, path, params, body, row_ids, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seal_id, sealed_at
+"""
+
+SEAL_ROWS = """
+UPDATE backfill.load_row AS held SET
+    state = 'sealed', seal_id = $2, b_id = sealed.b_id, stamp = sealed.stamp, sent_sync_token = sealed.sync_token,
+    object_id = nullif(sealed.object_id, ''), before = coalesce(sealed.before, held.before),
+    fault_code = '', fault_message = '', fault_action = '', intuit_tid = ''
+FROM unnest($3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::jsonb[])
+    AS sealed (row_id, b_id, generation, stamp, sync_token, object_id, before)
+WHERE held.row_id = sealed.row_id AND held.realm_id = $1
+    AND held.state = 'waiting' AND held.generation = sealed.generation
+"""
+
+LOSE = """
+UPDATE backfill.seal SET
+    times_lost = times_lost + (lost_at IS NULL)::integer, taken_over = taken_over OR $3,
+    lost_at = coalesce(lost_at, clock_timestamp())
+WHERE realm_id = $1 AND seal_id = ANY ($2::bigint[]) AND settled_at IS NULL
+"""
+
+SEND_AGAIN = "UPDATE backfill.seal SET lost_at = NULL, sends = sends + 1 WHERE realm_id = $1 AND seal_id = $2"
+
+DOUBT_SENT_AGAIN = (
+    "UPDATE backfill.load_row SET doubtful = true WHERE realm_id = $1 AND seal_id = $2 AND state = 'sealed'"
+)
+
+SETTLE = """
+UPDATE backfill.load_row AS held SET
+    state = came.state,
+    object_id = CASE WHEN came.state = 'waiting' AND held.operation = 'create' THEN NULL
+        ELSE coalesce(nullif(came.object_id, ''), held.object_id) END,
+    sync_token = came.sync_token, fault_code = came.code, fault_message = came.message, fault_action = came.action,
+    intuit_tid = came.intuit_tid, doubtful = held.doubtful OR came.doubtful,
+    generation = held.generation + (came.state = 'waiting')::integer, settled_at = clock_timestamp()
+FROM unnest(
+    $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[]
+) AS came (row_id, state, object_id, sync_token, code, message, action, intuit_tid, doubtful)
+WHERE held.row_id = came.row_id AND held.realm_id = $1 AND held.state IN ('waiting', 'sealed')
+RETURNING held.row_id, held.seal_id, held.undoes, held.state
+"""
+
+UNDONE = (
+    "UPDATE backfill.load_row SET state = 'undone', settled_at = clock_timestamp() WHERE row_id = ANY ($1::bigint[])"
+)
+
+SETTLE_SEALS = """
+UPDATE backfill.seal SET settled_at = clock_timestamp(), body = ''
+WHERE seal_id = ANY ($1::bigint[])
+    AND NOT EXISTS (
+        SELECT FROM backfill.load_row WHERE load_row.seal_id = seal.seal_id AND load_row.state = 'sealed'
+    )
+"""
+
+COUNTS = """
+SELECT state, count(*) AS rows FROM backfill.load_row
+WHERE realm_id = $1 AND load_id = ANY ($2::bigint[]) GROUP BY state
+"""
+
+
+class PostgresLedger:
+    """Each method's contract is the port's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def waiting(
+        self, realm_id: RealmId, loads: Sequence[LoadId], *, after: tuple[int, int], limit: int
+    ) -> Sequence[LoadRow]:
+        return await self._light(WAITING, realm_id, list(loads), *after, limit)
+
+    async def rows(self, realm_id: RealmId, row_ids: Sequence[int]) -> Sequence[LoadRow]:
+        return await self._light(ROWS, realm_id, list(row_ids))
+
+    async def _light(self, statement: str, *values: object) -> Sequence[LoadRow]:
+        async with self._database.control() as connection:
+            found = await connection.fetch(statement, *values)
+        return [LoadRow(**{**dict(row), "needs": tuple(row["needs"])}) for row in found]
+
+    async def payloads(self, realm_id: RealmId, row_ids: Sequence[int]) -> Mapping[int, bytes]:
+        async with self._database.control() as connection:
+            found = await connection.fetch(PAYLOADS, realm_id, list(row_ids))
+        return {row["row_id"]: bytes(row["payload"]) for row in found}
+
+    async def holders(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
+        keys = {(need.entity, need.value): need for need in needs if not need.attribute}
+        names = {(need.entity, need.natural_key): need for need in needs if need.attribute}
+        async with self._database.control() as connection:
+            by_key = await connection.fetch(BY_KEY, realm_id, *_columns(keys))
+            by_name = await connection.fetch(BY_NAME, realm_id, *_columns(names))
+        found = {keys[row["entity"], row["source_key"]]: _holder(row) for row in by_key}
+        return found | {names[row["entity"], row["natural_key"]]: _holder(row) for row in by_name}
+
+    async def landed(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
+        groups: dict[tuple[str, str], dict[str, Need]] = {}
+        for need in needs:
+            groups.setdefault((need.entity, need.attribute), {})[need.value.lower()] = need
+        found: dict[Need, list[str]] = {}
+        async with self._database.control() as connection:
+            for (entity, attribute), wanted in groups.items():
+                statement = LANDED.format(table=table_of(entity))
+                for row in await connection.fetch(statement, realm_id, attribute, list(wanted)):
+                    found.setdefault(wanted[row["name"]], []).append(row["id"])
+        return found
+
+    async def owned(self, realm_id: RealmId, entity: str, object_ids: Sequence[str]) -> frozenset[str]:
+        async with self._database.control() as connection:
+            found = await connection.fetch(OWNED, realm_id, entity, list(object_ids))
+        return frozenset(row["object_id"] for row in found)
+
+    async def unsettled(self, realm_id: RealmId) -> Sequence[Seal]:
+        async with self._database.control() as connection, connection.transaction():
+            return await self._seals(connection, realm_id, None)
+
+    async def _seals(self, connection: Connection, realm_id: RealmId, seal_ids: list[int] | None) -> Sequence[Seal]:
+        seals = await connection.fetch(UNSETTLED, realm_id, seal_ids)
+        items: dict[int, list[SealItem]] = {seal["seal_id"]: [] for seal in seals}
+        for row in await connection.fetch(ITEMS, list(items)):
+            fields = dict(row)
+            items[fields.pop("seal_id")].append(SealItem(**fields))
+        return [_seal(seal, items[seal["seal_id"]]) for seal in seals]
+
+    async def seal(self, lease: Lease, seal: Seal, before: Sequence[Before]) -> Seal | None:
+        documents = {each.row_id: each.doc for each in before}
+        async with self._database.control() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await _require(connection, lease)
+                stored = await connection.fetchrow(
+                    SEAL,
+                    lease.realm_id,
+                    seal.request_id,
+                    seal.lane,
+                    seal.path,
+                    msgspec.json.encode(seal.params),
+                    seal.body,
+                    [item.row_id for item in seal.items],
+                    lease.epoch,
+                )
+                assert stored is not None, "an INSERT that returns has a row"
+                done = await connection.execute(
+                    SEAL_ROWS,
+                    lease.realm_id,
+                    stored["seal_id"],
+                    [item.row_id for item in seal.items],
+                    [item.b_id for item in seal.items],
+                    [item.generation for item in seal.items],
+                    [item.stamp for item in seal.items],
+                    [item.sync_token for item in seal.items],
+                    [item.object_id for item in seal.items],
+                    [documents.get(item.row_id) for item in seal.items],
+                )
+            except BaseException:
+                await transaction.rollback()
+                raise
+            if done != f"UPDATE {len(seal.items)}":
+                await transaction.rollback()
+                return None
+            await transaction.commit()
+        return msgspec.structs.replace(seal, seal_id=stored["seal_id"], sealed_at=stored["sealed_at"])
+
+    async def lose(self, lease: Lease, seal_ids: Sequence[int], *, taken_over: bool) -> Sequence[Seal]:
+        async with self._database.control() as connection, connection.transaction():
+            await _require(connection, lease)
+            await connection.execute(LOSE, lease.realm_id, list(seal_ids), taken_over)
+            return await self._seals(connection, lease.realm_id, list(seal_ids))
+
+    async def send_again(self, lease: Lease, seal_id: int) -> None:
+        async with self._database.control() as connection, connection.transaction():
+            await _require(connection, lease)
+            await connection.execute(SEND_AGAIN, lease.realm_id, seal_id)
+            await connection.execute(DOUBT_SENT_AGAIN, lease.realm_id, seal_id)
+
+    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
+        columns = list(zip(*(msgspec.structs.astuple(outcome) for outcome in outcomes), strict=True))
+        async with self._database.control() as connection, connection.transaction():
+            await _require(connection, lease)
+            settled = await connection.fetch(SETTLE, lease.realm_id, *map(list, columns))
+            assert len(settled) == len(outcomes), "a row is settled once"
+            undone = [row["undoes"] for row in settled if row["undoes"] and row["state"] in ("applied", "adopted")]
+            await connection.execute(UNDONE, undone)
+            await connection.execute(SETTLE_SEALS, sorted({row["seal_id"] for row in settled if row["seal_id"]}))
+
+    async def counts(self, realm_id: RealmId, loads: Sequence[LoadId]) -> Mapping[str, int]:
+        async with self._database.control() as connection:
+            return {row["state"]: row["rows"] for row in await connection.fetch(COUNTS, realm_id, list(loads))}
+
+    async def now(self) -> datetime:
+        async with self._database.control() as connection:
+            moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        return moment
+
+
+async def _require(connection: Connection, lease: Lease) -> None:
+    """Hold the realm for the caller's transaction, or raise LeaseLostError."""
+    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+        raise lease_lost(lease)
+
+
+def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    pairs = list(pairs)
+    return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def _holder(row: Any) -> Holder:
+    return Holder(row_id=row["row_id"], state=RowState(row["state"]), object_id=row["object_id"])
+
+
+def _seal(row: Any, items: Sequence[SealItem]) -> Seal:
+    return Seal(
+        seal_id=row["seal_id"],
+        request_id=row["request_id"],
+        lane=row["lane"],
+        path=row["path"],
+        params=tuple((name, value) for name, value in msgspec.json.decode(row["params"], type=list[tuple[str, str]])),
+        body=row["body"],
+        items=tuple(items),
+        sealed_at=row["sealed_at"],
+        lost_for_s=row["lost_for_s"],
+        whole=len(items) == row["members"],
+    )

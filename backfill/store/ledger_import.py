@@ -1,0 +1,184 @@
+"""Rows of a source into the ledger: through a staging table, all or nothing, each row once.
+
+A million rows take the memory of a thousand: they are copied in pieces as they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from backfill.errors import UsageError
+from backfill.load_model import Imported, ImportFault, LoadId, NewRow
+from backfill.store.database import Database
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
+
+FAULTS_SHOWN_MAX = 100
+"""Faulty lines named in one go; a source with more is wrong as a whole."""
+
+_STATEMENT_TIMEOUT_S = 1800.0
+"""A million rows go through seven indexes in about a minute; a slow disk may take long."""
+
+_COLUMNS = (
+    "line", "realm_id", "entity", "operation", "source_key", "payload", "payload_hash", "needs", "object_key",
+    "natural_key", "rank", "undoes",
+)  # fmt: skip
+
+assert NewRow.__struct_fields__ == _COLUMNS, "a staged row is a NewRow"
+
+STAGING = f"""
+CREATE TEMPORARY TABLE staged_row ON COMMIT DROP AS
+SELECT {", ".join(_COLUMNS)} FROM backfill.load_row WITH NO DATA
+"""  # noqa: S608  # our own columns
+
+UNKNOWN_REALMS = f"""
+SELECT min(line) AS line, 'realm ' || realm_id || ' is not registered' AS message
+FROM staged_row WHERE realm_id NOT IN (SELECT realm_id FROM backfill.realm)
+GROUP BY realm_id ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # a number of ours
+
+TWICE = f"""
+SELECT max(line) AS line,
+    entity || ' ' || source_key || ' stands in line ' || min(line) || ' already, with another payload' AS message
+FROM staged_row WHERE operation = 'create'
+GROUP BY realm_id, entity, source_key HAVING count(DISTINCT payload_hash) > 1 ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # as above
+
+MADE_ALREADY = f"""
+SELECT staged_row.line, entity || ' ' || source_key || ' was '
+    || CASE held.state WHEN 'sealed' THEN 'sent' ELSE 'created' END || ' by load ' || held.load_id
+    || ' with another payload: to change it, use the operation update' AS message
+FROM staged_row JOIN backfill.load_row AS held USING (realm_id, entity, source_key)
+WHERE staged_row.operation = 'create' AND held.operation = 'create'
+    AND held.payload_hash <> staged_row.payload_hash AND held.state IN ('sealed', 'applied', 'adopted')
+ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # as above
+
+BEGIN_LOAD = "INSERT INTO backfill.load (source, undoes) VALUES ($1, $2) RETURNING load_id"
+
+# What did not take effect gives way to what comes under its key, and what was taken back may be made anew.
+REPLACE = """
+UPDATE backfill.load_row AS held SET
+    load_id = $1, line = staged_row.line, payload = staged_row.payload, payload_hash = staged_row.payload_hash,
+    needs = staged_row.needs, natural_key = staged_row.natural_key, rank = staged_row.rank, state = 'waiting',
+    generation = generation + 1, object_id = NULL, sync_token = '', fault_code = '', fault_message = '',
+    fault_action = '', settled_at = NULL
+FROM staged_row
+WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
+    AND held.source_key = staged_row.source_key AND held.operation = 'create' AND staged_row.operation = 'create'
+    AND (
+        held.state = 'undone'
+        OR (held.state IN ('waiting', 'rejected') AND held.payload_hash <> staged_row.payload_hash)
+    )
+"""
+
+ADD = f"""
+INSERT INTO backfill.load_row (load_id, {", ".join(_COLUMNS)})
+SELECT $1, {", ".join(_COLUMNS)} FROM staged_row ORDER BY line
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  # as above
+
+LOADS = """
+SELECT DISTINCT held.load_id
+FROM staged_row JOIN backfill.load_row AS held USING (realm_id, entity, source_key, operation)
+WHERE operation = 'create' OR held.payload_hash = staged_row.payload_hash
+ORDER BY load_id
+"""
+
+
+SUMMARY = """
+SELECT realm_id, entity, operation, count(*) FROM staged_row GROUP BY realm_id, entity, operation ORDER BY 1, 2, 3
+"""
+
+MISSING = f"""
+SELECT DISTINCT need FROM staged_row, unnest(needs) AS need
+WHERE split_part(need, '/', 1) !~ '[?]'
+    AND NOT EXISTS (
+        SELECT FROM staged_row AS made WHERE made.realm_id = staged_row.realm_id AND made.operation = 'create'
+            AND need = made.entity || '/' || made.source_key
+    )
+    AND NOT EXISTS (
+        SELECT FROM backfill.load_row AS made WHERE made.realm_id = staged_row.realm_id AND made.operation = 'create'
+            AND made.entity = split_part(need, '/', 1)
+            AND made.source_key = substr(need, length(split_part(need, '/', 1)) + 2) AND made.state <> 'undone'
+    )
+ORDER BY need LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # a number of ours
+
+
+class Import:
+    """One source on its way into the ledger. Nothing of it is there before `finish` returned."""
+
+    def __init__(self, connection: Connection, source: str, undoes: LoadId | None) -> None:
+        self._connection = connection
+        self._source = source
+        self._undoes = undoes
+        self._rows = 0
+
+    async def add(self, rows: Sequence[NewRow]) -> None:
+        """Stage some rows; a thousand at a time are enough."""
+        await self._connection.copy_records_to_table(
+            "staged_row", records=map(_staged, rows), columns=_COLUMNS, timeout=_STATEMENT_TIMEOUT_S
+        )
+        self._rows += len(rows)
+
+    async def faults(self) -> Sequence[ImportFault]:
+        """What is wrong with the staged rows, seen together and beside what is there."""
+        await self._connection.execute("ANALYZE staged_row")
+        found: list[ImportFault] = []
+        for statement in (UNKNOWN_REALMS, TWICE, MADE_ALREADY):
+            rows = await self._connection.fetch(statement, timeout=_STATEMENT_TIMEOUT_S)
+            found += [ImportFault(row["line"], row["message"]) for row in rows]
+        return sorted(found, key=lambda fault: fault.line)[:FAULTS_SHOWN_MAX]
+
+    async def summary(self) -> Sequence[tuple[str, str, str, int]]:
+        """Staged rows by realm, entity and operation."""
+        rows = await self._connection.fetch(SUMMARY, timeout=_STATEMENT_TIMEOUT_S)
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    async def missing(self) -> Sequence[str]:
+        """References to rows that are neither staged nor in the ledger, the first hundred."""
+        return [row["need"] for row in await self._connection.fetch(MISSING, timeout=_STATEMENT_TIMEOUT_S)]
+
+    async def finish(self) -> Imported:
+        """Add what is new. Raises `UsageError` if `faults` finds any."""
+        faults = await self.faults()
+        if faults:
+            raise UsageError("\n".join(f"line {fault.line}: {fault.message}" for fault in faults))
+        load_id = await self._connection.fetchval(BEGIN_LOAD, self._source, self._undoes)
+        replaced = _count(await self._connection.execute(REPLACE, load_id, timeout=_STATEMENT_TIMEOUT_S))
+        added = _count(await self._connection.execute(ADD, load_id, timeout=_STATEMENT_TIMEOUT_S))
+        if not added and not replaced:
+            await self._connection.execute("DELETE FROM backfill.load WHERE load_id = $1", load_id)
+        found = await self._connection.fetch(LOADS, timeout=_STATEMENT_TIMEOUT_S)
+        loads = tuple(LoadId(row["load_id"]) for row in found)
+        return Imported(added=added, replaced=replaced, known=self._rows - added - replaced, loads=loads)
+
+
+class Imports:
+    """The way into the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self, source: str, *, undoes: LoadId | None = None) -> AsyncIterator[Import]:
+        """An import for the block, in one durable transaction; an error within drops all of it."""
+        async with self._database.control() as connection, connection.transaction():
+            # Reading the source may take longer between two statements than an abandoned transaction is left alone.
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+            await connection.execute(STAGING)
+            yield Import(connection, source, undoes)
+
+
+def _staged(row: NewRow) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(row)
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])

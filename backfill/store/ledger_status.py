@@ -1,0 +1,175 @@
+"""What stands in the write ledger, for people: loads, the dead letter, and what could not be excluded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from backfill.errors import UsageError
+from backfill.load_model import LoadId
+from backfill.model import RealmId
+from backfill.store.database import Database
+
+LOADS = """
+SELECT load.load_id, source, undoes, imported_at,
+    (SELECT jsonb_object_agg(state, rows) FROM (
+        SELECT state, count(*) AS rows FROM backfill.load_row WHERE load_row.load_id = load.load_id GROUP BY state
+    ) AS counted) AS rows
+FROM backfill.load WHERE $1::bigint IS NULL OR load_id = $1 ORDER BY load_id DESC LIMIT $2
+"""
+
+DETAIL = """
+SELECT realm_id, entity, operation, state, count(*) AS rows
+FROM backfill.load_row WHERE load_id = $1 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
+
+REASONS = """
+SELECT fault_code AS code, min(fault_message) AS message, min(fault_action) AS action, count(*) AS rows
+FROM backfill.load_row WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1)
+GROUP BY fault_code ORDER BY rows DESC, code LIMIT 20
+"""
+
+# A sender that was paused before it sent, and taken for dead, may still wake up: only of these seals.
+UNCERTAIN = """
+SELECT seal_id, realm_id, request_id, cardinality(row_ids) AS rows, sealed_at, times_lost, sends, settled_at
+FROM backfill.seal
+WHERE taken_over AND ($1::bigint IS NULL OR EXISTS (
+    SELECT FROM backfill.load_row WHERE row_id = ANY (seal.row_ids) AND load_id = $1
+))
+ORDER BY seal_id DESC LIMIT 100
+"""
+
+UNSETTLED = """
+SELECT count(*) AS seals, coalesce(sum(cardinality(row_ids)), 0) AS rows FROM backfill.seal WHERE settled_at IS NULL
+"""
+
+SEVERAL = """
+SELECT realm_id, entity, source_key, object_id, fault_message AS message FROM backfill.load_row
+WHERE fault_code = 'several' AND state = 'adopted' AND ($1::bigint IS NULL OR load_id = $1) LIMIT 100
+"""
+
+REJECTED = """
+SELECT realm_id, entity, operation, source_key, payload, line, load_id, fault_code, fault_message, fault_action,
+    intuit_tid
+FROM backfill.load_row WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1) ORDER BY row_id
+"""
+
+RETRY = """
+UPDATE backfill.load_row SET
+    state = 'waiting', generation = generation + 1, fault_code = '', fault_message = '', fault_action = '',
+    settled_at = NULL
+WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1)
+"""
+
+OPEN_LOADS = """
+SELECT DISTINCT load_id FROM backfill.load_row
+WHERE state IN ('waiting', 'sealed') AND ($1::bigint IS NULL OR load_id = $1) ORDER BY load_id
+"""
+
+REALMS = "SELECT DISTINCT realm_id FROM backfill.load_row WHERE load_id = ANY ($1::bigint[]) ORDER BY realm_id"
+
+STATES = "SELECT state, count(*) AS rows FROM backfill.load_row WHERE load_id = ANY ($1::bigint[]) GROUP BY state"
+
+# What was not sent yet is not to be sent any more.
+CANCEL = """
+UPDATE backfill.load_row SET
+    state = 'rejected', fault_code = 'cancelled', fault_message = 'its load was undone before it was sent',
+    fault_action = 'Nothing.', settled_at = clock_timestamp()
+WHERE load_id = $1 AND state = 'waiting'
+"""
+
+DONE = """
+SELECT row_id, realm_id, entity, operation, source_key, object_id, before, settled_at FROM backfill.load_row AS done
+WHERE load_id = $1 AND state IN ('applied', 'adopted')
+    AND NOT EXISTS (SELECT FROM backfill.load_row AS other WHERE other.undoes = done.row_id)
+ORDER BY settled_at DESC, row_id DESC
+"""
+
+
+class DoneRow(msgspec.Struct, frozen=True):
+    """A row that took effect, with what undoing it needs."""
+
+    row_id: int
+    realm_id: RealmId
+    entity: str
+    operation: str
+    source_key: str
+    object_id: str
+    before: bytes | None
+    settled_at: datetime
+
+
+class LedgerStatus:
+    """Reads, and the two changes that people ask for. `load_id` None: all loads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def loads(self, load_id: LoadId | None, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The loads, the newest first, each with its rows by state. Raises `UsageError` for one that is none."""
+        found = await self._rows(LOADS, load_id, limit)
+        if load_id is not None and not found:
+            raise UsageError(f"There is no load {load_id}.", action="See which there are: backfill load status")
+        return found
+
+    async def detail(self, load_id: LoadId) -> Sequence[Mapping[str, Any]]:
+        """Rows by realm, entity, operation and state."""
+        return await self._rows(DETAIL, load_id)
+
+    async def reasons(self, load_id: LoadId | None) -> Sequence[Mapping[str, Any]]:
+        """Why rows were rejected, the most frequent first."""
+        return await self._rows(REASONS, load_id)
+
+    async def audit(self, load_id: LoadId | None) -> Mapping[str, Any]:
+        """What is open, and what could not be excluded."""
+        (unsettled,) = await self._rows(UNSETTLED)
+        return {
+            "unsettled": unsettled,
+            "taken_over": await self._rows(UNCERTAIN, load_id),
+            "several": await self._rows(SEVERAL, load_id),
+        }
+
+    async def rejected(self, load_id: LoadId | None) -> AsyncIterator[Mapping[str, Any]]:
+        """The dead letter, row by row."""
+        async with self._database.control() as connection, connection.transaction(readonly=True):
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+            async for row in connection.cursor(REJECTED, load_id, prefetch=500, timeout=None):
+                yield dict(row)
+
+    async def retry(self, load_id: LoadId | None) -> int:
+        """Let rejected rows wait again. Returns how many."""
+        async with self._database.control() as connection:
+            return int((await connection.execute(RETRY, load_id)).rpartition(" ")[2])
+
+    async def open_loads(self, load_id: LoadId | None) -> tuple[LoadId, ...]:
+        """Loads with rows that are not at their end."""
+        return tuple(LoadId(row["load_id"]) for row in await self._rows(OPEN_LOADS, load_id))
+
+    async def states(self, loads: Sequence[LoadId]) -> Mapping[str, int]:
+        """State to rows, of the loads together."""
+        return {row["state"]: row["rows"] for row in await self._rows(STATES, list(loads))}
+
+    async def realms(self, loads: Sequence[LoadId]) -> Sequence[RealmId]:
+        """The realms that the loads write into."""
+        return [RealmId(row["realm_id"]) for row in await self._rows(REALMS, list(loads))]
+
+    async def cancel(self, load_id: LoadId) -> int:
+        """Let no row of the load be sent any more. Returns how many were waiting."""
+        async with self._database.control() as connection:
+            return int((await connection.execute(CANCEL, load_id)).rpartition(" ")[2])
+
+    async def done(self, load_id: LoadId) -> AsyncIterator[DoneRow]:
+        """What took effect and was not taken back, the newest first."""
+        async with self._database.control() as connection, connection.transaction(readonly=True):
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+            async for row in connection.cursor(DONE, load_id, prefetch=500, timeout=None):
+                fields = dict(row)
+                before = fields.pop("before")
+                yield DoneRow(**fields, before=None if before is None else bytes(before))
+
+    async def _rows(self, statement: str, *values: object) -> Sequence[Mapping[str, Any]]:
+        async with self._database.control() as connection:
+            return [dict(row) for row in await connection.fetch(statement, *values)]

@@ -1,0 +1,295 @@
+"""`backfill load`: what it says and does as a user gives it. That nothing is written twice has tests of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Query
+from tests.processes import Backfill, Intuit, simulated
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intuit]:
+    """Two companies to write into; each test writes under keys and names of its own."""
+    with simulated(tmp_path_factory.mktemp("books"), realms=2, rows="100:140") as served:
+        yield served
+
+
+@pytest.fixture
+def writer(user: Backfill, books: Intuit) -> Backfill:
+    connected = user.having(**books.variables)
+    assert connected.run("realms", "import", books.realms_file).code == 0
+    return connected
+
+
+def written(folder: Path, records: Sequence[dict[str, Any]], name: str = "rows.jsonl") -> Path:
+    file = folder / name
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def customer(realm_id: str, key: str, **more: Any) -> dict[str, Any]:
+    payload = {"DisplayName": f"Customer {key}", **more}
+    return {"realm_id": realm_id, "entity": "Customer", "source_key": key, "payload": payload}
+
+
+def held(books: Intuit, realm_id: str, entity: str) -> list[dict[str, Any]]:
+    return list(json.loads(books.state(realm_id, "2999-01-01T00:00:00Z"))[entity].values())
+
+
+def named(books: Intuit, realm_id: str, name: str) -> list[dict[str, Any]]:
+    return [doc for doc in held(books, realm_id, "Customer") if doc["DisplayName"].startswith(f"Customer {name}")]
+
+
+def test_rows_are_written_once_and_told(writer: Backfill, books: Intuit, tmp_path: Path, query: Query) -> None:
+    realm_id = books.realm_ids[0]
+    file = written(tmp_path, [customer(realm_id, f"once-{number}") for number in range(40)])
+    first = writer.run("load", file, "--json")
+    assert first.code == 0, first.stderr
+    result = first.json()
+    assert list(result) == [
+        "run_id", "load_ids", "realms", "imported", "rows", "requests", "throttled", "metered", "wall_s", "warnings",
+        "errors",
+    ]  # fmt: skip
+    assert result["imported"] == {"added": 40, "replaced": 0, "known": 0}
+    assert result["realms"] == {"total": 1, "done": 1, "unfinished": 0, "parked": 0}
+    assert (result["rows"]["applied"], result["rows"]["rejected"]) == (40, 0)
+    assert result["requests"]["batch"] >= 1
+    second = writer.run("load", file, "--json")
+    assert (second.code, second.json()["imported"]["known"]) == (0, 40)
+    assert second.json()["requests"]["total"] == 0, "nothing waits, so nobody is asked"
+    assert len(named(books, realm_id, "once-")) == 40
+    assert query("SELECT count(*) FROM backfill.id_map")[0][0] == 40
+
+
+def test_free_writes_are_not_metered(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    file = written(tmp_path, [customer(realm_id, f"free-{number}") for number in range(12)])
+    done = writer.run("load", file, "--json", "--mode", "free").json()
+    assert (done["requests"]["write"], done["requests"]["batch"]) == (12, 0)
+    assert done["metered"] == done["requests"]["query"] == 1, "the preferences"
+
+
+def test_a_wrong_file_is_told_whole_and_nothing_is_sent(
+    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
+) -> None:
+    realm_id = books.realm_ids[0]
+    good = customer(realm_id, "never")
+    lines = [
+        json.dumps(good),
+        '{"realm_id": "1", "entity": "Invoce", "source_key": "x"}',
+        "{bad json}",
+        json.dumps(good | {"source_key": "b", "payload": {"DisplayName": "B", "Notez": "x", "Active": "yes"}}),
+        json.dumps(good | {"source_key": "c", "operation": "void"}),
+    ]
+    file = tmp_path / "wrong.jsonl"
+    file.write_text("\n".join(lines))
+    asked = books.requests()
+    refused = writer.run("load", file)
+    assert refused.code == 2
+    assert "nothing was imported, and nothing sent" in refused.stderr
+    assert "line 2, column 19: entity: There is no entity called 'Invoce'" in refused.stderr
+    assert "line 3, column 2: JSON is malformed" in refused.stderr
+    assert "line 4, column " in refused.stderr
+    assert "payload.Notez: QuickBooks knows no such property (did you mean Notes?)" in refused.stderr
+    assert "payload.Active: " in refused.stderr
+    assert "line 5, column " in refused.stderr
+    assert "Customer has no operation 'void'" in refused.stderr
+    assert books.requests() == asked
+    assert query("SELECT count(*) FROM backfill.load_row")[0][0] == 0
+
+
+def test_of_a_thousand_bad_lines_a_hundred_are_told(writer: Backfill, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.jsonl"
+    file.write_text("{}\n" * 1000)
+    refused = writer.run("load", file)
+    assert refused.code == 2
+    assert "line 100, " in refused.stderr
+    assert "line 101, " not in refused.stderr
+    assert "there may be more" in refused.stderr
+
+
+def test_lines_that_contradict_one_another_or_the_ledger(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    twice = [customer(realm_id, "twice"), customer(realm_id, "twice", Notes="other")]
+    refused = writer.run("load", written(tmp_path, twice))
+    assert refused.code == 2
+    assert "line 2: Customer twice stands in line 1 already, with another payload" in refused.stderr
+    assert writer.run("load", written(tmp_path, twice[:1])).code == 0
+    refused = writer.run("load", written(tmp_path, twice[1:]))
+    assert refused.code == 2
+    assert "Customer twice was created by load" in refused.stderr
+    assert "use the operation update" in refused.stderr
+    refused = writer.run("load", written(tmp_path, [customer("404", "x")]))
+    assert refused.code == 2
+    assert "line 1: realm 404 is not registered" in refused.stderr
+
+
+def test_a_dry_run_leaves_nothing_and_tells_the_cost(
+    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
+) -> None:
+    realm_id = books.realm_ids[0]
+    sale = {
+        "realm_id": realm_id,
+        "entity": "Payment",
+        "source_key": "p",
+        "payload": {"CustomerRef": {"$ref": "Customer/nobody"}, "TotalAmt": 5},
+    }
+    asked = books.requests()
+    told = writer.run("load", written(tmp_path, [customer(realm_id, "dry"), sale]), "--dry-run", "--json")
+    assert told.code == 1, "a reference leads nowhere"
+    result = told.json()
+    assert result["rows"] == {"new": 2, "known": 0}
+    assert result["missing_references"] == ["Customer/nobody"]
+    assert result["estimate"]["mode"] == "fastest"
+    assert query("SELECT count(*) FROM backfill.load_row")[0][0] == 0
+    assert books.requests() == asked
+
+
+def test_rejected_rows_are_exported_corrected_and_loaded_again(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    rows = [customer(realm_id, f"exp-{number}") for number in range(3)]
+    rows.append(customer(realm_id, "exp-bad", ParentRef={"value": "987654"}))
+    done = writer.run("load", written(tmp_path, rows), "--json")
+    assert (done.code, done.json()["rows"]["rejected"]) == (1, 1), done.stderr
+    assert done.json()["errors"][0]["code"] == "rejected"
+    status = writer.run("load", "status", "--json").json()
+    assert status["reasons"][0]["code"] == "2500"
+    out = tmp_path / "rejected.jsonl"
+    assert writer.run("load", "export-rejected", out).code == 0
+    (record,) = map(json.loads, out.read_text().splitlines())
+    assert record == rows[-1] | {"operation": "create"}
+    (fault,) = map(json.loads, (tmp_path / "rejected.jsonl.faults").read_text().splitlines())
+    assert (fault["source_key"], fault["fault_code"], fault["line"]) == ("exp-bad", "2500", 4)
+    again = writer.run("load", "retry", "--json")
+    assert (again.code, again.json()["rows"]["rejected"]) == (1, 1)
+    del record["payload"]["ParentRef"]
+    corrected = writer.run("load", written(tmp_path, [record], "corrected.jsonl"), "--json")
+    assert corrected.code == 0, corrected.stderr
+    assert corrected.json()["imported"] == {"added": 0, "replaced": 1, "known": 0}
+    assert len(named(books, realm_id, "exp-")) == 4
+
+
+def test_too_many_rejected_stop_the_load(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    config = tmp_path / "stop.toml"
+    config.write_text("[load]\nstop_at_rejected = 0.2\nstop_of_rows = 30\nmode = 'batch'\n")
+    rows = [customer(realm_id, f"stop-{number}", ParentRef={"value": "987654"}) for number in range(600)]
+    done = writer.run("load", written(tmp_path, rows), "--json", "--config", config)
+    assert done.code == 3
+    result = done.json()
+    assert result["errors"][0]["code"] == "stop_at_rejected"
+    assert result["rows"]["waiting"] > 200
+    assert named(books, realm_id, "stop-") == []
+
+
+def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[1]
+    invoices = len(held(books, realm_id, "Invoice"))
+    item = next(doc["Id"] for doc in held(books, realm_id, "Item") if doc["Type"] == "Service" and doc["Active"])
+    old = next(doc for doc in held(books, realm_id, "Customer") if doc["Active"])
+    line = {
+        "Amount": 10.50,
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": item}, "Qty": 1, "UnitPrice": 10.50},
+    }
+    rows = [
+        customer(realm_id, "undo"),
+        {
+            "realm_id": realm_id,
+            "entity": "Invoice",
+            "source_key": "undo",
+            "payload": {"CustomerRef": {"$ref": "Customer/undo"}, "DocNumber": "U-1", "Line": [line]},
+        },
+        {
+            "realm_id": realm_id,
+            "entity": "Customer",
+            "operation": "update",
+            "source_key": "old",
+            "payload": {"Id": old["Id"], "Notes": "changed by the load"},
+        },
+    ]
+    done = writer.run("load", written(tmp_path, rows), "--json")
+    assert done.code == 0, done.stderr
+    (load_id,) = done.json()["load_ids"]
+    assert len(held(books, realm_id, "Invoice")) == invoices + 1
+    listed = writer.run("load", "undo", str(load_id), "--dry-run", "--json").json()["reversals"]
+    assert {entry["reversal"].split()[0] for entry in listed} == {"delete", "make"}
+    undone = writer.run("load", "undo", str(load_id), "--json")
+    assert undone.code == 0, undone.stderr
+    assert len(held(books, realm_id, "Invoice")) == invoices
+    assert [doc["Active"] for doc in named(books, realm_id, "undo")] == [False]
+    back = next(doc for doc in held(books, realm_id, "Customer") if doc["Id"] == old["Id"])
+    volatile = {"SyncToken", "MetaData"}
+    assert {k: v for k, v in back.items() if k not in volatile} == {k: v for k, v in old.items() if k not in volatile}
+    again = writer.run("load", "undo", str(load_id))
+    assert again.code == 2
+    assert "There is nothing to undo" in again.stderr
+
+
+def test_rows_of_a_query(writer: Backfill, books: Intuit, query: Query) -> None:
+    realm_id = books.realm_ids[0]
+    query("CREATE TABLE public.people (id int, name text, payload jsonb)")
+    query("INSERT INTO public.people VALUES (1, 'Customer q-1', '{\"DisplayName\": \"Customer q-1\"}')")
+    statement = "SELECT 'k' || id AS source_key, payload FROM public.people"
+    done = writer.run("load", "--query", statement, "--realm", realm_id, "--entity", "Customer", "--json")
+    assert done.code == 0, done.stderr
+    assert len(named(books, realm_id, "q-1")) == 1
+    refused = writer.run("load", "--query", "DELETE FROM public.people RETURNING *", "--realm", realm_id)
+    assert refused.code == 2
+    assert "The query cannot be run" in refused.stderr
+
+
+def test_production_is_written_into_only_once_armed(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    production = writer.having(ENVIRONMENT="production")
+    file = written(tmp_path, [customer(realm_id, "armed")])
+    asked = books.requests()
+    refused = production.run("load", file, "--json")
+    assert refused.code == 1
+    assert refused.json()["errors"][0]["code"] == "not_armed"
+    assert books.requests() == asked
+    assert production.run("realms", "arm", realm_id).code == 0
+    assert production.run("load", file).code == 0
+    assert len(named(books, realm_id, "armed")) == 1
+
+
+def test_payroll_becomes_balanced_journal_entries(writer: Backfill, books: Intuit) -> None:
+    """The documented example, word for word."""
+    realm_id = books.realm_ids[0]
+    command = ("load", CONFIGS / "payroll.csv", "--mapping", CONFIGS / "payroll.toml", "--realm", realm_id, "--json")
+    accounts = {doc["Name"] for doc in held(books, realm_id, "Account")}
+    missing = [name for name in ("Payroll Expenses", "Payroll Liabilities", "Checking") if name not in accounts]
+    kinds = {"Payroll Expenses": "Expense", "Payroll Liabilities": "Other Current Liability", "Checking": "Bank"}
+    chart = [
+        {"realm_id": realm_id, "entity": "Account", "source_key": name,
+         "payload": {"Name": name, "AccountType": kinds[name]}}
+        for name in missing
+    ]  # fmt: skip
+    assert writer.run("load", written(writer.home, chart)).code == 0
+    before = len(held(books, realm_id, "JournalEntry"))
+    done = writer.run(*command)
+    assert done.code == 0, done.stderr
+    entries = {doc.get("DocNumber"): doc for doc in held(books, realm_id, "JournalEntry")}
+    assert len(entries) - before <= 2
+    entry = entries["PR-2026-10-15"]
+    sides = {"Debit": 0.0, "Credit": 0.0}
+    for line in entry["Line"]:
+        sides[line["JournalEntryLineDetail"]["PostingType"]] += line["Amount"]
+    assert round(sides["Debit"], 2) == round(sides["Credit"], 2) == 33081.28
+    assert len(entry["Line"]) == 12
+    assert writer.run(*command).code == 0
+    assert len(held(books, realm_id, "JournalEntry")) == before + 2, "posted once, however often it is loaded"
+
+
+def test_csv_without_a_mapping_is_refused(writer: Backfill) -> None:
+    refused = writer.run("load", CONFIGS / "payroll.csv")
+    assert refused.code == 2
+    assert "its columns need a mapping" in refused.stderr

@@ -1,0 +1,84 @@
+"""CSV through a mapping, and JSON lines."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfill.cli.load_mapping import CsvMapping, read_mapping
+from backfill.cli.load_source import csv_records, json_lines
+from backfill.errors import UsageError
+
+MAPPING = CsvMapping(
+    entity="JournalEntry",
+    source_key="{day}",
+    payload={
+        "DocNumber": "N-{day}",
+        "Adjustment": "{adjusts:flag}",
+        "DepartmentRef": {"$ref": "Department", "Name": "{place}"},
+    },
+    line=({"Amount": "{debit:number}", "Side": "D"}, {"Amount": "{credit:number}", "Side": "C"}),
+)
+
+
+def records(text: str, mapping: CsvMapping = MAPPING) -> list[Any]:
+    return list(csv_records(io.BytesIO(text.encode()), mapping))
+
+
+def test_rows_of_one_key_are_one_object_with_lines() -> None:
+    first, second = records("day,place,adjusts,debit,credit\n1,A,yes,10.50,0\n1,A,yes,,10.50\n2,,,7,7\n")
+    assert first.record == {
+        "entity": "JournalEntry",
+        "operation": "create",
+        "source_key": "1",
+        "payload": {
+            "DocNumber": "N-1",
+            "Adjustment": True,
+            "DepartmentRef": {"$ref": "Department", "Name": "A"},
+            "Line": [{"Amount": Decimal("10.50"), "Side": "D"}, {"Amount": Decimal("10.50"), "Side": "C"}],
+        },
+    }
+    assert (first.line, second.line) == (2, 4)
+    assert second.record["payload"].keys() == {"DocNumber", "Line"}, "what has nothing to fill it is left out"
+
+
+def test_a_cell_that_is_not_what_it_should_be_names_its_line() -> None:
+    good, bad = records("day,place,adjusts,debit,credit\n1,,,1,1\n2,,perhaps,1,1\n")
+    assert good.record is not None
+    assert (bad.line, bad.fault) == (3, "column adjusts is no flag: 'perhaps'")
+    (number,) = records("day,place,adjusts,debit,credit\n1,,,NaN,1\n")
+    assert number.fault == "column debit is no number: 'NaN'"
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match="columns that are not there: adjusts, credit, debit, place"):
+        records("day\n1\n")
+
+
+def test_what_is_no_utf8_names_its_line() -> None:
+    found = list(csv_records(io.BytesIO(b"day,place,adjusts,debit,credit\n\xff,,,1,1\n"), MAPPING))
+    assert (found[0].line, found[0].fault) == (2, "not UTF-8 (byte 0)")
+
+
+def test_a_mapping_that_is_wrong_is_told_whole(tmp_path: Path) -> None:
+    file = tmp_path / "mapping.toml"
+    file.write_text('entity = 5\ncolour = "red"\n')
+    with pytest.raises(UsageError) as refused:
+        read_mapping(file)
+    assert all(name in refused.value.message for name in ("entity", "colour", "source_key"))
+    file.write_text("entity = ")
+    with pytest.raises(UsageError, match="is not TOML"):
+        read_mapping(file)
+
+
+def test_json_lines_with_line_and_column() -> None:
+    text = b'\xef\xbb\xbf{"a": 1.50}\n\n[1]\n{"a": \n'
+    good, listed, broken = json_lines(io.BytesIO(text))
+    assert (good.line, good.record) == (1, {"a": Decimal("1.50")})
+    assert (listed.line, listed.fault) == (3, "a row is a JSON object")
+    assert (broken.line, broken.record) == (4, None)
+    assert broken.fault

@@ -1,0 +1,224 @@
+"""Periods that are too much for one answer: shorter ones, then fewer accounts, then fewer columns, then an error."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from backfill.errors import UnansweredError
+from backfill.report_model import RowType
+from backfill.wire import Request, Response
+from tests.jobs.ledger_company import LedgerCompany, Transaction, timed_out, transaction
+from tests.jobs.report_world import ReportWorld, asking, history, postings
+from tests.jobs.test_reports import posted
+
+pytestmark = pytest.mark.virtual
+
+
+def busy(first: str, days: int, entries_a_day: int) -> list[Transaction]:
+    """As many entries on each day."""
+    begin = date.fromisoformat(first)
+    pairs = (("84", "82"), ("35", "84"), ("17", "33"))
+    return [
+        transaction(1000 + number, str(begin + timedelta(days=number // entries_a_day)), *pairs[number % 3], "10.25")
+        for number in range(days * entries_a_day)
+    ]
+
+
+async def test_a_year_that_needs_daily_periods() -> None:
+    """The cap is just above a day's ledger: every day is there, for hardly more calls than there are days."""
+    company = LedgerCompany(busy("2026-09-01", 60, 30), cells_max=8 * 85)
+    world = ReportWorld(company)
+    result = await world.read(asking("GeneralLedger"))
+    assert result.troubles == []
+    ledger = world.landed("GeneralLedger")
+    assert postings(ledger) == posted(company)
+    asked = [call for call in world.calls if call["report"] == "GeneralLedger"]
+    assert len([one for one in ledger if one.held.part.dates.days == 1]) >= 58
+    assert len(asked) <= 1.25 * len(ledger), "what was cut is less than a quarter of the calls"
+
+
+async def test_answers_are_filled_where_the_cap_allows_more_than_a_day() -> None:
+    company = LedgerCompany(busy("2026-01-01", 300, 10), cells_max=8 * 1_000)
+    world = ReportWorld(company)
+    assert (await world.read(asking("GeneralLedger"))).troubles == []
+    assert postings(world.landed("GeneralLedger")) == posted(company)
+    cells = sum(one.held.cells for one in world.landed("GeneralLedger"))
+    fewest = -(-cells // company.cells_max)
+    asked = [call for call in world.calls if call["report"] == "GeneralLedger"]
+    assert len(asked) <= 2 * fewest, f"{len(asked)} calls, at least {fewest} were needed"
+
+
+async def test_what_took_too_long_is_asked_for_in_half_the_time() -> None:
+    company = LedgerCompany(history("2024-02-01", "2026-11-01"), days_max=50)
+    world = ReportWorld(company)
+    assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
+    assert postings(world.landed("GeneralLedger")) == posted(company)
+    assert {one.held.part.dates.days for one in world.landed("ProfitAndLoss")} <= set(range(25, 51))
+    refused = [call for call in world.calls if days_of(call) > 50 and call["report"] == "ProfitAndLoss"]
+    assert len(refused) == 2, "six months and three, once"
+
+
+def days_of(call: dict[str, str]) -> int:
+    return (date.fromisoformat(call["end_date"]) - date.fromisoformat(call["start_date"])).days + 1
+
+
+async def test_the_next_run_knows_what_was_needed() -> None:
+    company = LedgerCompany(busy("2026-01-01", 320, 10), cells_max=8 * 500)
+    world = ReportWorld(company)
+    await world.read(asking("GeneralLedger"))
+    before = len(world.calls)
+    assert (await world.read(asking("GeneralLedger"), run=2)).troubles == []
+    again = [call for call in world.calls[before:] if call["report"] == "GeneralLedger"]
+    held = [one for one in world.landed("GeneralLedger") if one.held.run_id == 2]
+    assert len(held) > 15
+    assert len(again) <= len(held) + 1, "no search for the size"
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_cap_gives_every_posting_once(seed: int) -> None:
+    rng = random.Random(seed)
+    transactions = [
+        transaction(
+            number, str(date(2026, 1, 1) + timedelta(days=int(rng.triangular(0, 320, 200)))), "84", "82", "1.00"
+        )
+        for number in range(1, 900)
+    ]
+    company = LedgerCompany(transactions, cells_max=rng.randrange(8 * 12, 8 * 400))
+    world = ReportWorld(company)
+    result = await world.read(asking("GeneralLedger", period_months=rng.choice([1, 3, 6, 12])))
+    assert result.troubles == []
+    rows = [row for one in world.landed("GeneralLedger") for row in one.document.rows if row.type is RowType.DATA]
+    assert len(rows) == len(posted(company))
+
+
+class TestADayThatIsTooMuch:
+    async def test_is_read_by_accounts(self) -> None:
+        company = LedgerCompany(busy("2026-11-10", 1, 120), cells_max=8 * 100)
+        world = ReportWorld(company)
+        assert (await world.read(asking("GeneralLedger"))).troubles == []
+        assert postings(world.landed("GeneralLedger")) == posted(company)
+        day = [one.held.part for one in world.landed("GeneralLedger") if one.held.part.cut]
+        assert len({part.dates for part in day}) == 1
+        assert day[0].cut.startswith("account=")
+        assert [part.number for part in day] == list(range(len(day)))
+        assert [part.closes for part in day] == [False] * (len(day) - 1) + [True]
+
+    async def test_is_read_by_columns_where_there_is_no_filter_for_accounts(self) -> None:
+        company = LedgerCompany(busy("2026-11-10", 1, 90), cells_max=8 * 90)
+        world = ReportWorld(company)
+        assert (await world.read(asking("TransactionList"))).troubles == []
+        parts = [one for one in world.landed("TransactionList") if one.held.part.cut]
+        assert len(parts) > 1
+        for one in parts:
+            columns = one.held.part.cut.removeprefix("columns=").split(",")
+            assert columns[:5] == ["tx_date", "txn_type", "doc_num", "name", "account_name"], "who the row is"
+            assert len({row.transaction_id for row in one.document.rows}) == 90
+        others = [key for one in parts for key in one.held.part.cut.removeprefix("columns=").split(",")[5:]]
+        assert sorted(others) == ["is_no_post", "memo", "split_acc", "subt_nat_amount"]
+
+    async def test_is_said_where_nothing_helps_and_the_others_go_on(self) -> None:
+        company = LedgerCompany(busy("2026-11-10", 1, 300), cells_max=8 * 60)
+        world = ReportWorld(company)
+        result = await world.read(asking("TransactionList", "BalanceSheet"))
+        assert [trouble.entity for trouble in result.troubles] == ["TransactionList"]
+        assert "for 2026-11-10 (columns=" in result.troubles[0].message
+        assert "cannot be asked for in a smaller part" in result.troubles[0].message
+        assert world.proof("TransactionList").landed_live == 0
+        assert world.proof("BalanceSheet accrual").proven
+
+    async def test_cut_anew_leaves_nothing_of_the_old_cuts(self) -> None:
+        company = LedgerCompany(busy("2026-11-10", 1, 120), cells_max=8 * 100)
+        world = ReportWorld(company)
+        await world.read(asking("GeneralLedger"))
+        company.cells_max = 8 * 70
+        await world.read(asking("GeneralLedger"), run=2)
+        company.cells_max = 8 * 1_000
+        assert (await world.read(asking("GeneralLedger"), run=3)).troubles == []
+        assert postings(world.landed("GeneralLedger")) == posted(company)
+        rows = [row for one in world.landed("GeneralLedger") for row in one.document.rows if row.type is RowType.DATA]
+        assert len(rows) == 240
+        assert {one.held.run_id for one in world.landed("GeneralLedger")} == {3}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_bad_luck_at_a_day_is_tried_again(times: int) -> None:
+    """A balance has no shorter period: its time-out is asked again, twice."""
+    company = LedgerCompany([transaction(1, "2026-11-10", "35", "34", "5.00")])
+    refusals = [timed_out()] * times
+
+    def unlucky(request: Request) -> Response | None:
+        return refusals.pop() if dict(request.params).get("end_date") == "2026-11-20" and refusals else None
+
+    company.before = unlucky
+    world = ReportWorld(company)
+    assert (await world.read(asking("BalanceSheet"))).troubles == []
+    assert len(world.calls) == 1 + times
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"Header":{}', b'{"Header":{},"Rows":7}', b"<html></html>", b"[1]"])
+async def test_a_body_that_is_of_no_use_is_asked_for_again_and_then_in_halves(body: bytes) -> None:
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+
+    def broken(request: Request) -> Response | None:
+        call = dict(request.params)
+        if request.path == "/reports/ProfitAndLoss" and days_of(call) > 100:
+            return Response(status=200, headers={"content-type": "application/json"}, body=body)
+        return None
+
+    company.before = broken
+    world = ReportWorld(company)
+    assert (await world.read(asking("ProfitAndLoss"))).troubles == []
+    assert {one.held.part.dates.days <= 91 for one in world.landed("ProfitAndLoss")} == {True}
+    total = sum(one.held.figures.change.get("NetIncome", Decimal(0)) for one in world.landed("ProfitAndLoss"))
+    assert total == company.net_income(date(2026, 11, 20), date(2026, 1, 1))
+
+
+async def test_silence_is_taken_for_too_much_and_asked_for_in_halves() -> None:
+    """The server works for two minutes and says nothing: it is not asked the same six times over."""
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+    silent: list[dict[str, str]] = []
+
+    def slow(request: Request) -> None:
+        call = dict(request.params)
+        if request.path == "/reports/ProfitAndLoss" and days_of(call) > 100:
+            silent.append(call)
+            raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
+
+    company.before = slow
+    assert (await world.read(asking("ProfitAndLoss"))).troubles == []
+    assert len(silent) <= 2
+    assert {one.held.part.dates.days <= 91 for one in world.landed("ProfitAndLoss")} == {True}
+
+
+async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading() -> None:
+    company = LedgerCompany(history("2020-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+
+    def silent(request: Request) -> None:
+        if request.path == "/reports/ProfitAndLoss":
+            raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
+
+    company.before = silent
+    result = await world.read(asking("ProfitAndLoss", readers=1))
+    assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("", "timeout")]
+    assert len(world.calls) == 4
+
+
+async def test_a_broken_connection_is_retried_as_any_other() -> None:
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+    broken = [1, 2, 3]
+
+    def reset(request: Request) -> None:
+        if request.path == "/reports/ProfitAndLoss" and broken:
+            broken.pop()
+            raise UnansweredError("reset", realm_id=request.realm_id, code="reset")
+
+    company.before = reset
+    assert (await world.read(asking("ProfitAndLoss"))).troubles == []
+    assert {one.held.part.dates == one.held.part.period for one in world.landed("ProfitAndLoss")[:1]} == {True}

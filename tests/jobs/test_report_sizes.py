@@ -1,0 +1,65 @@
+"""How much of a report is asked for at once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from backfill.jobs.report_sizes import Size, remembered
+from backfill.model import RunId
+from backfill.qbo.report_answers import CELLS_MAX
+from backfill.report_model import HeldReport, Period, ReportPart
+
+HALF = Period(date(2026, 1, 1), date(2026, 6, 30))
+
+
+def held(first: int, days: int, *, cells: int, cut: str = "") -> HeldReport:
+    dates = Period(HALF.start + timedelta(days=first), HALF.start + timedelta(days=first + days - 1))
+    return HeldReport(ReportPart("GeneralLedger", "", HALF, dates, cut=cut), RunId(1), cells, cells * 30)
+
+
+def test_of_what_nothing_is_known_all_is_asked_for() -> None:
+    assert Size().days() is None
+    assert Size().room_bytes(181) > 1_000_000
+
+
+def test_an_answer_is_filled_to_four_fifths() -> None:
+    size = Size()
+    size.came(100, cells=100_000, fixed_cells=0, body_bytes=3_000_000)
+    assert size.days() == 320
+    assert size.room_bytes(10) == 8 * 300_000
+
+
+def test_what_every_answer_has_is_not_of_the_days() -> None:
+    size = Size()
+    size.came(1, cells=161_000, fixed_cells=160_000, body_bytes=1)
+    assert size.days() == 160, "two would be what the cells of one day alone tell"
+
+
+def test_what_was_cut_is_halved_and_the_cap_is_what_came() -> None:
+    size = Size()
+    size.was_cut(181, cells=CELLS_MAX)
+    assert size.days() == 90
+    size.was_cut(90, cells=8_000)
+    assert size.days() == 45
+    size.came(45, cells=8_000, fixed_cells=0, body_bytes=1)
+    assert size.days() == 36, "four fifths of eight thousand"
+
+
+def test_what_took_too_long_is_halved_whatever_its_cells() -> None:
+    size = Size()
+    size.took_too_long(181)
+    size.came(90, cells=10, fixed_cells=0, body_bytes=1)
+    assert size.days() == 90
+    size.took_too_long(1)
+    assert size.days() == 1
+
+
+def test_the_next_run_asks_for_what_worked() -> None:
+    assert remembered([]) == Size()
+    whole = remembered([held(0, 181, cells=1_810)])
+    assert whole.days() == 32_000
+    parts = remembered([held(0, 40, cells=400), held(40, 40, cells=400), held(80, 101, cells=1_010)])
+    assert parts.days() == 101, "not its cells were too many"
+    dense = remembered([held(0, 90, cells=300_000), held(90, 91, cells=310_000)])
+    assert dense.days() in {94, 95}
+    assert remembered([held(0, 1, cells=9, cut="account=1")]) == Size()

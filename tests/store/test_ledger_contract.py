@@ -1,0 +1,319 @@
+"""The contract of `jobs.load.ports.Ledger`: one suite, for the twin in memory and for Postgres."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from backfill.errors import LeaseLostError
+from backfill.jobs.load.ports import BEGINNING, Ledger
+from backfill.load_model import Before, Holder, Imported, LoadId, Need, NewRow, Outcome, RowState, Seal, SealItem
+from backfill.model import Lease, RealmId
+from backfill.store.database import Database
+from backfill.store.ledger import PostgresLedger
+from backfill.store.ledger_import import Imports
+from backfill.store.memory_ledger import MemoryLedger
+from backfill.store.memory_store import MemoryStore
+from tests.postgres import PostgresServer
+from tests.store import contract
+from tests.store.contract import Subject
+from tests.store.scene import OTHER_REALM, REALM, at, live
+
+
+@dataclass(frozen=True)
+class Books:
+    """A ledger under the contract, with the store whose leases it takes."""
+
+    ledger: Ledger
+    stores: Subject
+    lease: Lease
+    add: Callable[[Sequence[NewRow]], Awaitable[Imported]]
+    states: Callable[[], Awaitable[dict[str, str]]]
+    """Source key to state."""
+    before: Callable[[str], Awaitable[Any]]
+
+    async def rows(self, loads: Sequence[LoadId]) -> dict[str, Any]:
+        """Waiting rows by source key."""
+        found = await self.ledger.waiting(REALM, loads, after=BEGINNING, limit=100)
+        return {row.source_key: row for row in found}
+
+    async def sealed(self, *rows: Any, request_id: str = "r1", **more: Any) -> Seal:
+        seal = await self.ledger.seal(self.lease, seal_of(*rows, request_id=request_id), more.get("before", ()))
+        assert seal is not None
+        return seal
+
+
+def new(key: str, entity: str = "Customer", operation: str = "create", **more: Any) -> NewRow:
+    payload = json.dumps(more.pop("payload", {"DisplayName": key}), separators=(",", ":")).encode()
+    fields: dict[str, Any] = {
+        "line": 1,
+        "realm_id": REALM,
+        "entity": entity,
+        "operation": operation,
+        "source_key": key,
+        "payload": payload,
+        "payload_hash": hashlib.sha256(payload).digest(),
+        "needs": (),
+        "object_key": f"{entity}/{key}",
+        "natural_key": f"DisplayName={key}" if operation == "create" else "",
+        "rank": 5,
+    }
+    return NewRow(**(fields | more))
+
+
+def seal_of(*rows: Any, request_id: str = "r1") -> Seal:
+    items = tuple(
+        SealItem(str(number), row.row_id, row.entity, row.operation, row.source_key, generation=row.generation)
+        for number, row in enumerate(rows)
+    )
+    return Seal(0, request_id, "batch", "/batch", (("requestid", request_id),), b"the body", items)
+
+
+async def _in_memory() -> Books:
+    subject = contract.in_memory()
+    store = subject.store
+    assert isinstance(store, MemoryStore)
+    ledger = MemoryLedger(store, now=lambda: at(0))
+
+    async def states() -> dict[str, str]:
+        return {row.new.source_key: row.state.value for row in ledger.kept_rows()}
+
+    async def before(key: str) -> Any:
+        (row,) = [row for row in ledger.kept_rows() if row.new.source_key == key]
+        return None if row.before is None else json.loads(row.before)
+
+    return Books(ledger, subject, await store.acquire(REALM), ledger.add, states, before)
+
+
+async def _in_postgres(database: Database) -> Books:
+    subject = await contract.in_postgres(database)
+
+    async def add(rows: Sequence[NewRow]) -> Imported:
+        async with Imports(database).begin("a file") as importing:
+            await importing.add(rows)
+            return await importing.finish()
+
+    async def states() -> dict[str, str]:
+        async with database.control() as connection:
+            rows = await connection.fetch("SELECT source_key, state FROM backfill.load_row")
+        return {row["source_key"]: row["state"] for row in rows}
+
+    async def before(key: str) -> Any:
+        async with database.control() as connection:
+            found = await connection.fetchval("SELECT before FROM backfill.load_row WHERE source_key = $1", key)
+        return None if found is None else json.loads(bytes(found))
+
+    return Books(PostgresLedger(database), subject, await subject.store.acquire(REALM), add, states, before)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def books(request: pytest.FixtureRequest) -> AsyncIterator[Books]:
+    if request.param == "memory":
+        yield await _in_memory()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    async with contract.fresh(server) as database:
+        yield await _in_postgres(database)
+
+
+class TestImport:
+    async def test_the_same_rows_twice_add_nothing(self, books: Books) -> None:
+        rows = [new("a"), new("b"), new("a", operation="update", payload={"Notes": "x"})]
+        first = await books.add(rows)
+        assert (first.added, first.replaced, first.known) == (3, 0, 0)
+        second = await books.add(rows)
+        assert (second.added, second.replaced, second.known) == (0, 0, 3)
+        assert second.loads == first.loads
+
+    async def test_a_key_is_an_entitys_and_a_realms(self, books: Books) -> None:
+        found = await books.add([new("a"), new("a", "Vendor"), new("a", realm_id=OTHER_REALM)])
+        assert found.added == 3
+
+    async def test_a_change_with_another_content_is_another_row(self, books: Books) -> None:
+        changes = [new("a", operation="update", payload={"Notes": note}) for note in ("x", "y", "x")]
+        assert (await books.add(changes)).added == 2
+
+    async def test_what_was_not_sent_gives_way_to_what_comes(self, books: Books) -> None:
+        first = await books.add([new("a")])
+        again = await books.add([new("a", payload={"DisplayName": "better"})])
+        assert (again.added, again.replaced) == (0, 1)
+        assert again.loads != first.loads
+        (row,) = (await books.rows(again.loads)).values()
+        assert row.generation == 1, "another request"
+        payloads = await books.ledger.payloads(REALM, [row.row_id])
+        assert json.loads(payloads[row.row_id]) == {"DisplayName": "better"}
+
+    async def test_what_was_taken_back_may_be_made_again(self, books: Books) -> None:
+        loads = (await books.add([new("a")])).loads
+        row = (await books.rows(loads))["a"]
+        await books.sealed(row)
+        await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.APPLIED, "7")])
+        undoing = new("undo:1", operation="delete", payload={"Id": "7"}, undoes=row.row_id)
+        more = (await books.add([undoing])).loads
+        await books.sealed((await books.rows(more))["undo:1"], request_id="r2")
+        undo_id = (await books.ledger.unsettled(REALM))[0].items[0].row_id
+        await books.ledger.settle(books.lease, [Outcome(undo_id, RowState.APPLIED, "7")])
+        assert await books.states() == {"a": "undone", "undo:1": "applied"}
+        again = await books.add([new("a")])
+        assert again.replaced == 1
+        assert (await books.rows(again.loads))["a"].generation > row.generation
+
+
+class TestWaiting:
+    async def test_by_rank_and_then_as_they_came(self, books: Books) -> None:
+        loads = (await books.add([new("p", rank=6, line=1), new("b", line=2), new("a", line=3)])).loads
+        found = await books.ledger.waiting(REALM, loads, after=BEGINNING, limit=2)
+        assert [row.source_key for row in found] == ["b", "a"]
+        rest = await books.ledger.waiting(REALM, loads, after=(found[-1].rank, found[-1].row_id), limit=2)
+        assert [row.source_key for row in rest] == ["p"]
+        assert rest[0].load_id == loads[0]
+
+    async def test_only_of_the_loads_and_the_realm(self, books: Books) -> None:
+        first = (await books.add([new("a"), new("o", realm_id=OTHER_REALM)])).loads
+        second = (await books.add([new("b")])).loads
+        assert set(await books.rows(first)) == {"a"}
+        assert set(await books.rows(second)) == {"b"}
+        row = (await books.rows(second))["b"]
+        assert [found.source_key for found in await books.ledger.rows(REALM, [row.row_id])] == ["b"]
+        assert await books.ledger.rows(OTHER_REALM, [row.row_id]) == []
+
+    async def test_what_a_row_needs_and_is_about_comes_back(self, books: Books) -> None:
+        loads = (await books.add([new("a", needs=("Item/x y", "Account?Name=Cash"), object_key="Customer#9")])).loads
+        row = (await books.rows(loads))["a"]
+        assert (row.needs, row.object_key) == (("Item/x y", "Account?Name=Cash"), "Customer#9")
+        assert row.size_bytes > 10
+
+
+class TestHolders:
+    async def test_by_key_and_by_name(self, books: Books) -> None:
+        loads = (await books.add([new("a"), new("b", natural_key="DisplayName=acme")])).loads
+        rows = await books.rows(loads)
+        by_key, by_name, none = (
+            Need("Customer", "", "a"),
+            Need("Customer", "DisplayName", "ACME"),
+            Need("Item", "", "a"),
+        )
+        found = await books.ledger.holders(REALM, [by_key, by_name, none])
+        assert found == {
+            by_key: Holder(rows["a"].row_id, RowState.WAITING, None),
+            by_name: Holder(rows["b"].row_id, RowState.WAITING, None),
+        }
+        assert await books.ledger.holders(OTHER_REALM, [by_key]) == {}
+
+    async def test_of_one_name_who_is_done_stands(self, books: Books) -> None:
+        loads = (await books.add([new(key, natural_key="DisplayName=acme") for key in "abc"])).loads
+        rows = await books.rows(loads)
+        await books.sealed(rows["a"], rows["b"])
+        await books.ledger.settle(
+            books.lease,
+            [
+                Outcome(rows["a"].row_id, RowState.REJECTED, code="1", message="no"),
+                Outcome(rows["b"].row_id, RowState.APPLIED, "5"),
+            ],
+        )
+        need = Need("Customer", "DisplayName", "acme")
+        assert (await books.ledger.holders(REALM, [need]))[need].object_id == "5"
+        assert await books.ledger.owned(REALM, "Customer", ["5", "6"]) == {"5"}
+        assert await books.ledger.owned(REALM, "Vendor", ["5"]) == frozenset()
+
+    async def test_landed_objects_by_name(self, books: Books) -> None:
+        lease, stores = books.lease, books.stores
+        docs = [b'{"DisplayName":"Acme"}', b'{"DisplayName":"acme"}', b'{"DisplayName":"Gone","Active":false}']
+        records = [live(str(number), 1, doc=doc) for number, doc in enumerate(docs)]
+        await stores.store.land(lease, stores.run_id, "Customer", records)
+        acme, gone = Need("Customer", "DisplayName", "ACME"), Need("Customer", "DisplayName", "Gone")
+        assert await books.ledger.landed(REALM, [acme, gone]) == {acme: ["0", "1"]}
+
+
+class TestSeals:
+    async def test_a_seal_is_read_back_with_its_rows(self, books: Books) -> None:
+        rows = await books.rows((await books.add([new("a"), new("b")])).loads)
+        item = SealItem(
+            "0", rows["a"].row_id, "Customer", "create", "a", object_id="9", sync_token="3", stamp="[backfill 1]"
+        )
+        seal = structs.replace(seal_of(rows["a"]), items=(item,))
+        stored = await books.ledger.seal(books.lease, seal, [Before(rows["a"].row_id, b'{"v":1.50}')])
+        assert stored is not None
+        (left,) = await books.ledger.unsettled(REALM)
+        expected = structs.replace(seal, seal_id=stored.seal_id, sealed_at=stored.sealed_at)
+        assert left == expected
+        assert await books.before("a") == {"v": 1.5}
+        assert set(await books.rows([LoadId(1)])) == {"b"}
+        assert await books.ledger.unsettled(OTHER_REALM) == []
+
+    async def test_nothing_is_sealed_if_a_row_is_another_by_now(self, books: Books) -> None:
+        rows = await books.rows((await books.add([new("a"), new("b")])).loads)
+        await books.add([new("b", payload={"DisplayName": "better"})])
+        assert await books.ledger.seal(books.lease, seal_of(rows["a"], rows["b"]), ()) is None
+        assert await books.states() == {"a": "waiting", "b": "waiting"}
+        assert await books.ledger.unsettled(REALM) == []
+
+    async def test_no_row_is_in_two_seals(self, books: Books) -> None:
+        row = (await books.rows((await books.add([new("a")])).loads))["a"]
+        await books.sealed(row)
+        assert await books.ledger.seal(books.lease, seal_of(row, request_id="r2"), ()) is None
+
+    async def test_some_settled_the_rest_is_open_and_not_whole(self, books: Books) -> None:
+        rows = await books.rows((await books.add([new("a"), new("b")])).loads)
+        seal = await books.sealed(rows["a"], rows["b"])
+        await books.ledger.settle(books.lease, [Outcome(rows["a"].row_id, RowState.APPLIED, "7", "0")])
+        (left,) = await books.ledger.unsettled(REALM)
+        assert ([item.source_key for item in left.items], left.whole) == (["b"], False)
+        await books.ledger.settle(books.lease, [Outcome(rows["b"].row_id, RowState.WAITING, doubtful=True)])
+        assert await books.ledger.unsettled(REALM) == []
+        again = (await books.rows([LoadId(1)]))["b"]
+        assert (again.generation, again.doubtful) == (1, True)
+        assert seal.whole
+
+    async def test_since_when_a_seal_is_lost_is_kept(self, books: Books) -> None:
+        row = (await books.rows((await books.add([new("a")])).loads))["a"]
+        seal = await books.sealed(row)
+        assert (await books.ledger.unsettled(REALM))[0].lost_for_s is None
+        (lost,) = await books.ledger.lose(books.lease, [seal.seal_id], taken_over=True)
+        assert lost.lost_for_s is not None
+        (again,) = await books.ledger.lose(books.lease, [seal.seal_id], taken_over=False)
+        assert again.lost_for_s is not None
+        assert again.lost_for_s >= lost.lost_for_s
+        await books.ledger.send_again(books.lease, seal.seal_id)
+        (sent,) = await books.ledger.unsettled(REALM)
+        assert sent.lost_for_s is None
+        assert [item.doubtful for item in sent.items] == [True], "from now on 'exists already' may mean us"
+        await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.ADOPTED, "7")])
+        assert await books.ledger.lose(books.lease, [seal.seal_id], taken_over=False) == []
+
+    async def test_counts(self, books: Books) -> None:
+        loads = (await books.add([new("a"), new("b"), new("c")])).loads
+        rows = await books.rows(loads)
+        await books.sealed(rows["a"])
+        outcome = Outcome(rows["b"].row_id, RowState.REJECTED, code="reference", message="no such thing")
+        await books.ledger.settle(books.lease, [outcome])
+        assert await books.ledger.counts(REALM, loads) == {"sealed": 1, "rejected": 1, "waiting": 1}
+        assert await books.ledger.counts(OTHER_REALM, loads) == {}
+
+
+class TestFence:
+    """With a lease that is not valid any more nothing is written, and that is said."""
+
+    async def test_everything_that_changes_rows(self, books: Books) -> None:
+        rows = await books.rows((await books.add([new("a"), new("b")])).loads)
+        seal = await books.sealed(rows["a"])
+        await books.stores.expire(RealmId(REALM))
+        await books.stores.theirs.acquire(REALM)
+        outcome = Outcome(rows["a"].row_id, RowState.APPLIED, "7")
+        for attempt in (
+            lambda: books.ledger.seal(books.lease, seal_of(rows["b"], request_id="r2"), ()),
+            lambda: books.ledger.settle(books.lease, [outcome]),
+            lambda: books.ledger.lose(books.lease, [seal.seal_id], taken_over=False),
+            lambda: books.ledger.send_again(books.lease, seal.seal_id),
+        ):
+            with pytest.raises(LeaseLostError, match=REALM):
+                await attempt()
+        assert await books.states() == {"a": "sealed", "b": "waiting"}
+        (left,) = await books.ledger.unsettled(REALM)
+        assert left.lost_for_s is None

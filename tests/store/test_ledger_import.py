@@ -1,0 +1,105 @@
+"""Imports into Postgres: what is wrong with a source as a whole, nothing left of it, and a million rows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import resource
+
+import pytest
+
+from backfill.errors import UsageError
+from backfill.load_model import Imported, NewRow
+from backfill.model import RealmId
+from backfill.store.database import Database
+from backfill.store.ledger_import import Imports
+from backfill.store.realms import Realms
+from tests.store.scene import OTHER_REALM, REALM
+
+
+def new(key: str, line: int = 1, *, name: str = "", realm_id: RealmId = REALM, needs: tuple[str, ...] = ()) -> NewRow:
+    payload = f'{{"DisplayName":"{name or key}"}}'.encode()
+    return NewRow(
+        line=line,
+        realm_id=realm_id,
+        entity="Customer",
+        operation="create",
+        source_key=key,
+        payload=payload,
+        payload_hash=hashlib.sha256(payload).digest(),
+        needs=needs,
+        object_key=f"new Customer/{key}",
+        natural_key=f"DisplayName={name or key}",
+        rank=5,
+    )
+
+
+async def imported(database: Database, *rows: NewRow) -> Imported:
+    async with Imports(database).begin("a file") as importing:
+        await importing.add(rows)
+        return await importing.finish()
+
+
+async def count(database: Database, table: str = "load_row") -> int:
+    async with database.control() as connection:
+        return int(await connection.fetchval(f"SELECT count(*) FROM backfill.{table}"))
+
+
+@pytest.mark.usefixtures("realms")
+class TestFaults:
+    async def test_contradictions_within_the_source(self, database: Database) -> None:
+        with pytest.raises(UsageError, match="line 2: Customer a stands in line 1 already, with another payload"):
+            await imported(database, new("a", 1), new("a", 2, name="b"), new("c", 3))
+        assert (await count(database), await count(database, "load")) == (0, 0)
+
+    async def test_realms_that_are_none(self, database: Database) -> None:
+        with pytest.raises(UsageError, match="line 7: realm 404 is not registered"):
+            await imported(database, new("a", 1), new("b", 7, realm_id=RealmId("404")))
+        assert await count(database) == 0
+
+    async def test_what_was_made_already_is_not_made_another_way(self, database: Database) -> None:
+        await imported(database, new("a"))
+        async with database.control() as connection:
+            await connection.execute("UPDATE backfill.load_row SET state = 'applied', object_id = '5'")
+        with pytest.raises(UsageError, match="Customer a was created by load 1 with another payload"):
+            await imported(database, new("a", name="other"))
+        assert (await imported(database, new("a"))).known == 1
+
+    async def test_a_source_that_breaks_off_leaves_nothing(self, database: Database) -> None:
+        async def break_off() -> None:
+            async with Imports(database).begin("a file") as importing:
+                await importing.add([new("a")])
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await break_off()
+        assert await count(database, "load") == 0
+
+    async def test_references_to_nothing_are_listed(self, database: Database) -> None:
+        await imported(database, new("there"))
+        rows = [
+            new("a", needs=("Customer/there", "Customer/b", "Item/x/y", "Account?Name=Cash")),
+            new("b", realm_id=REALM),
+            new("c", realm_id=OTHER_REALM, needs=("Customer/there",)),
+        ]
+        async with Imports(database).begin("a file") as importing:
+            await importing.add(rows)
+            assert await importing.missing() == ["Customer/there", "Item/x/y"], "each realm has its own"
+
+
+async def test_two_imports_at_once_add_each_row_once(database: Database, realms: Realms) -> None:
+    rows = [new(str(number), number) for number in range(500)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(imported(database, *rows)) for _ in range(3)]
+    assert sum(task.result().added for task in tasks) == 500
+    assert await count(database) == 500
+
+
+@pytest.mark.long
+async def test_a_million_rows_in_little_memory(database: Database, realms: Realms) -> None:
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with Imports(database).begin("a file") as importing:
+        for start in range(0, 1_000_000, 1000):
+            await importing.add([new(str(number), number) for number in range(start, start + 1000)])
+        assert (await importing.finish()).added == 1_000_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
