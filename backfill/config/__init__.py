@@ -18,9 +18,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from backfill.config.section import Section
+from backfill.config.webhooks import WebhooksSection
 from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
 from backfill.jobs.load.work import LoadOptions, Mode
@@ -49,11 +51,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 """Environment variable to the setting it overrides."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class QboSection(_Section):
+class QboSection(Section):
     """Where QuickBooks is, and who we are to it."""
 
     base_url: str | None = None
@@ -73,7 +71,7 @@ class QboSection(_Section):
             raise ValueError(f"{error.message} {error.action}") from error
 
 
-class ExtractSection(_Section):
+class ExtractSection(Section):
     """How much is read at a time."""
 
     entities: tuple[str, ...] = tuple(CATALOGUE)
@@ -97,7 +95,7 @@ class ExtractSection(_Section):
             raise ValueError(f"{error.message} {error.action}") from error
 
 
-class LoadSection(_Section):
+class LoadSection(Section):
     """How rows are written into realms."""
 
     mode: Mode = Mode.FASTEST
@@ -112,7 +110,7 @@ class LoadSection(_Section):
     """Ask QuickBooks to take document numbers that are used already. Such rows go singly."""
 
 
-class MeteredSection(_Section):
+class MeteredSection(Section):
     """The month's metered calls of an app: every call but single writes."""
 
     monthly_cap: Annotated[int, Field(ge=1)] | None = None
@@ -148,7 +146,7 @@ class MeteredSection(_Section):
         return BatchCountsAs.CALL if self.monthly_cap is None else BatchCountsAs.ITEMS
 
 
-class CallLogSection(_Section):
+class CallLogSection(Section):
     """What is remembered of every exchange with Intuit, see `backfill calls`."""
 
     enabled: bool = True
@@ -157,29 +155,7 @@ class CallLogSection(_Section):
     retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
 
 
-class WebhooksSection(_Section):
-    """The receiver of Intuit's webhooks, see `backfill webhooks serve`."""
-
-    verifier_tokens: tuple[SecretStr, ...] = ()
-    """From the app's page in Intuit's portal; the old and the new one while they are exchanged. In one text, they have
-    commas or blanks between them."""
-    host: str = "127.0.0.1"
-    """Where it listens, in plain http: what ends the TLS that Intuit demands stands in front of it."""
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8766
-    body_kb: Annotated[int, Field(ge=1, le=10_240)] = 1024
-    """Larger bodies are refused unread. An event has some 400 bytes; how many Intuit sends at once it does not say."""
-    gather_s: Annotated[float, Field(ge=0, le=3600)] = 5.0
-    """A company's events wait so long for others to share their metered calls with."""
-    retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
-    """How long events that are done with are kept; until then a delivery that is repeated is recognised."""
-
-    @field_validator("verifier_tokens", mode="before")
-    @classmethod
-    def _separated(cls, value: object) -> object:
-        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
-
-
-class ReportsSection(_Section):
+class ReportsSection(Section):
     """Which reports are read, and how."""
 
     names: tuple[str, ...] = ()
@@ -228,14 +204,14 @@ class ReportsSection(_Section):
         return self.model_dump(mode="json", include={"names", "basis", "by", "period_months"})
 
 
-class PostgresSection(_Section):
+class PostgresSection(Section):
     """The embedded server, and how realms are leased."""
 
     pg_bin_dir: Path | None = None
     lease_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be configured. Derived options are methods, so that nothing is kept twice."""
 
     environment: Literal["sandbox", "production"] = "sandbox"
@@ -252,7 +228,7 @@ class Settings(_Section):
     webhooks: WebhooksSection = WebhooksSection()
     reports: ReportsSection = ReportsSection()
     postgres: PostgresSection = PostgresSection()
-    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """Overrides of single limits of `limits.toml`, by name."""
 
     @field_validator("database_url")
