@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, load, realms
+from backfill.cli import keys, load, realms, webhooks
 from backfill.cli.calls import calls
+from backfill.cli.care import care
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
@@ -28,6 +29,8 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(care)
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(reports)
 app.command()(resync)
 app.command()(verify)

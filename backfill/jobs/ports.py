@@ -23,6 +23,7 @@ from backfill.model import (
     RunId,
     Scan,
     Slice,
+    WaitingEvent,
 )
 
 
@@ -123,4 +124,16 @@ class Store(Protocol):
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         """Set the realm aside with what a person must do."""
+        ...
+
+
+class Inbox(Protocol):
+    """What was told of a realm's changes and is still to be read."""
+
+    async def take(self, realm_id: RealmId, *, at_most: int) -> Sequence[WaitingEvent]:
+        """The oldest that wait. They go on waiting until they are settled."""
+        ...
+
+    async def settle(self, lease: Lease, outcomes: Mapping[int, str]) -> None:
+        """Write down durably how events (by event_id) ended, after what they stand for has landed."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 import orjson
@@ -76,11 +77,7 @@ async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Pag
     if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
         return  # an answer of all rows that is cut says nothing of those it does not have
     present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
-    gone = [
-        Record(id=id_, sync_token=None, created_at=None, updated_at=page.server_time, doc=_stub(id_), deleted=True)
-        for id_ in ids
-        if id_ not in present
-    ]
+    gone = [deleted_stub(id_, page.server_time) for id_ in ids if id_ not in present]
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
     found = [record for record in page.records if record.id in ids]
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
@@ -92,9 +89,10 @@ def _asking_for(entity: Entity, ids: Sequence[str]) -> str:
     return query.by_ids(entity, ids) if entity.reading is Reading.SCAN else query.page(entity, order_by=None)
 
 
-def _stub(id_: str) -> bytes:
-    """What Intuit itself leaves of a deleted object."""
-    return orjson.dumps({"domain": "QBO", "status": "Deleted", "Id": id_})
+def deleted_stub(id_: str, at: datetime) -> Record:
+    """A deletion to be landed, with what Intuit itself leaves of a deleted object. `at`: the server's `time`."""
+    doc = orjson.dumps({"domain": "QBO", "status": "Deleted", "Id": id_})
+    return Record(id=id_, sync_token=None, created_at=None, updated_at=at, doc=doc, deleted=True)
 
 
 def _chunks(ids: Iterable[str]) -> Iterable[Sequence[str]]:
