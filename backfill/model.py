@@ -165,6 +165,32 @@ class Held(msgspec.Struct, frozen=True):
     quarantined: int
 
 
+class Told(msgspec.Struct, frozen=True):
+    """One change that a webhook told of. Payloads carry Ids only, so what changed must be read."""
+
+    key: bytes
+    """The same for each delivery of the same event."""
+    realm_id: RealmId
+    entity: str
+    """Canonical; as it was sent where the catalogue knows no such entity."""
+    object_id: str
+    """Empty: something of the entity changed, and it was not said what (the loser of a merge)."""
+    operation: str
+    occurred_at: datetime | None
+    """When it happened, by Intuit's clock; None where that could not be read."""
+
+
+class WaitingEvent(msgspec.Struct, frozen=True):
+    """A stored webhook event whose object is still to be read."""
+
+    event_id: int
+    entity: str
+    object_id: str
+    operation: str
+    occurred_at: datetime
+    """By Intuit's clock, and never later than we were told."""
+
+
 class Tokens(msgspec.Struct, frozen=True):
     """The OAuth tokens of one realm, in clear. `client_id` and `client_secret` are set where the realm
     was connected through an app of its own; None: the configured app's.

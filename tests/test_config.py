@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
         "BACKFILL_CLIENT_SECRET": "secret",
         "BACKFILL_QBO_BASE_URL": "http://127.0.0.1:8765/",
         "BACKFILL_OAUTH_TOKEN_URL": "https://example.com/token",
+        "BACKFILL_WEBHOOK_VERIFIER_TOKENS": "older,newer",
     }
     assert values.keys() == ENVIRONMENT.keys()
     settings = load_settings(None, values)
@@ -83,8 +85,9 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
     assert (settings.environment, settings.data_dir, settings.qbo.client_id) == ("production", Path("/data"), "id")
     assert (settings.api_url, settings.token_url) == ("http://127.0.0.1:8765", "https://example.com/token")
     assert settings.pacing_limits() == load_limits().scaled(60)
+    assert [token.get_secret_value() for token in settings.webhooks.verifier_tokens] == ["older", "newer"]
     # Law 7.
-    assert not [word for word in ("a:b", "'key'", "'secret'") if word in repr(settings)]
+    assert not [word for word in ("a:b", "'key'", "'secret'", "older") if word in repr(settings)]
 
 
 def test_every_faulty_key_is_named_at_once_with_what_is_allowed(tmp_path: Path) -> None:
@@ -145,6 +148,9 @@ def test_every_faulty_key_is_named_at_once_with_what_is_allowed(tmp_path: Path) 
         ('metered = { time_zone = "Mars/Olympus" }', "metered.time_zone"),
         ('metered = { time_zone = "../../etc/passwd" }', "metered.time_zone"),
         ("metered = { cap = 5 }", "metered.cap"),
+        ("webhooks = { port = 70000 }", "webhooks.port"),
+        ("webhooks = { body_kb = 0 }", "webhooks.body_kb"),
+        ("webhooks = { gather_s = -1 }", "webhooks.gather_s"),
     ],
 )
 def test_one_fault(tmp_path: Path, toml: str, key: str) -> None:
@@ -184,6 +190,13 @@ def test_a_secret_is_not_repeated_by_its_fault(tmp_path: Path) -> None:
     """Law 7."""
     said = str(faults(tmp_path, 'encryption_key = ["hunter2"]\n[qbo]\nclient_secret = ["hunter2"]\n'))
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("said", ["one two", "one,two", " one,\n two ,", ["one", "two"]])
+def test_verifier_tokens_are_told_apart(tmp_path: Path, said: str | list[str]) -> None:
+    settings = load(tmp_path, f"[webhooks]\nverifier_tokens = {json.dumps(said)}")
+    assert [token.get_secret_value() for token in settings.webhooks.verifier_tokens] == ["one", "two"]
+    assert load(tmp_path, "").webhooks.verifier_tokens == ()
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

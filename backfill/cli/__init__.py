@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from backfill.cli import keys, load, realms
+from backfill.cli import keys, load, realms, webhooks
 from backfill.cli.calls import calls
+from backfill.cli.care import care
 from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.migrate import migrate
 from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
+from backfill.cli.resync import resync
 from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
+from backfill.cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +29,11 @@ app.command()(demo)
 app.command()(simulate)
 app.add_typer(realms.app, name="realms")
 app.command()(extract)
+app.command()(care)
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(reports)
+app.command()(resync)
+app.command()(verify)
 app.add_typer(load.app, name="load")
 app.command()(rehearse)
 app.command()(status)

@@ -23,7 +23,7 @@ from backfill.pacing.retried import READING, Retried, RetryPolicy
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.http import open_http
 from backfill.qbo.oauth import Credentials
-from backfill.qbo.token_keeper import KeeperOptions, Vault
+from backfill.qbo.token_keeper import KeeperOptions, TokenKeeper, Vault
 from backfill.store.call_log import CallLog, CallLogOptions
 from backfill.store.database import Database, open_database
 from backfill.store.embedded import embedded_postgres
@@ -136,7 +136,6 @@ async def open_api(
 
     Whatever goes this way is in the call log.
     """
-    patience = KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
     async with (
         logged_calls(settings, database, observe) as told,
         open_http(settings.api_url, settings.token_url) as http,
@@ -150,7 +149,7 @@ async def open_api(
             meters=metered,
             limits=settings.pacing_limits(),
             policy=policy.scaled(settings.limits_scale),
-            patience=patience,
+            patience=_patience(settings),
             rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
             now=now,
             observe=told,
@@ -160,6 +159,30 @@ async def open_api(
         finally:
             with anyio.move_on_after(_SETTLE_S, shield=True), suppress(UnavailableError):
                 await metered.settle()
+
+
+@asynccontextmanager
+async def open_tokens(
+    settings: Settings, database: Database, vault: Vault, observe: Observer
+) -> AsyncIterator[TokenKeeper]:
+    """The way to the token endpoint alone. What is asked there is in the call log."""
+    async with (
+        logged_calls(settings, database, observe) as told,
+        open_http(settings.api_url, settings.token_url) as http,
+    ):
+        yield TokenKeeper(
+            vault,
+            http.tokens,
+            _credentials(settings),
+            now=now,
+            rng=random.Random(),  # noqa: S311  # as above
+            observe=told,
+            options=_patience(settings),
+        )
+
+
+def _patience(settings: Settings) -> KeeperOptions:
+    return KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

@@ -85,6 +85,10 @@ def simulate(
             metavar="LINE", help='Let something go wrong: "lost_reply lanes=write probability=0.02". See --mishaps.'
         ),
     ] = None,
+    webhooks: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Tell this address on this machine of every change, as Intuit's webhooks do."),
+    ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Serve /control/...: state, log, injections at run time.")
     ] = False,
@@ -128,6 +132,7 @@ def simulate(
         "second_refuses": second_refuses,
         "access_token_life_s": access_token_life_s,
         "redirect_uris": tuple(redirect_uri) if redirect_uri else None,
+        "webhooks": None if webhooks is None else {"url": webhooks},
         "control": control or None,
     }
 

@@ -18,7 +18,7 @@ from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.notation import read_line, read_table
-from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings
+from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings, WebhookSettings
 
 FILE_BYTES_MAX = 1024 * 1024
 """A profile is written by hand."""
@@ -32,7 +32,12 @@ DEFAULTS: Mapping[str, object] = {
 """Where the command differs from the library, which answers at once: Intuit's answers take about that long."""
 
 
-_INNER: Mapping[str, type[Any]] = {"limits": ServerLimits, "apps": App, "reports": ReportSettings}
+_INNER: Mapping[str, type[Any]] = {
+    "limits": ServerLimits,
+    "apps": App,
+    "reports": ReportSettings,
+    "webhooks": WebhookSettings,
+}
 """Settings that are tables themselves."""
 
 
@@ -72,7 +77,7 @@ def simulation(profile: Path | None, given: Mapping[str, object], inject: Sequen
     Beside them a file may have `[[injections]]`; those of `inject`, a line each, come after them.
     """
     table = dict(DEFAULTS) if profile is None else _over(DEFAULTS, _read(profile))
-    table |= {name: value for name, value in given.items() if value is not None}
+    table = _over(table, {name: value for name, value in given.items() if value is not None})
     worldly = {field.name for field in fields(World)}
     faults: list[str] = []
     injections = tuple(_injections(table.pop("injections", []), inject, faults))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from backfill.errors import Disposition, RequestError
 from backfill.jobs import rates
@@ -36,15 +37,25 @@ class Census:
     """What is known of the exchange rates already."""
 
 
+_NOTHING_HELD: Mapping[str, int] = MappingProxyType({})
+
+
 async def take_census(
-    work: RealmWork, entities: Sequence[Entity], *, updated_since: datetime | None, costs: Costs
+    work: RealmWork,
+    entities: Sequence[Entity],
+    *,
+    updated_since: datetime | None,
+    costs: Costs,
+    held: Mapping[str, int] = _NOTHING_HELD,
 ) -> Census:
     """Read what is usually small, and count every other countable entity (only what was updated since, if given).
+
+    `held`: instead of what is usually small, these are read, of which about so many rows are there.
 
     Where a question by itself is cheaper than two in batches, the others are read as well, and counted if too large.
     Raises `RequestError` for what concerns the whole realm.
     """
-    outright = await read_outright(work, entities, since=updated_since)
+    outright = await read_outright(work, entities, since=updated_since, held=held)
     if costs.prefers_singles:
         outright = await read_one_by_one(work, _waiting(entities, outright), outright, since=updated_since)
     waiting = _waiting(entities, outright)

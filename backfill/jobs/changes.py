@@ -8,12 +8,14 @@ row that the server itself cannot read: it fails every answer that would hold it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backfill.errors import FaultError
 from backfill.jobs.pages import is_too_much
+from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
 from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
@@ -37,11 +39,13 @@ class CaughtUp:
     saturated: list[Entity] = field(default_factory=list)
 
 
-async def catch_up(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CaughtUp:
-    """Land what changed in `entities` since `since` (a server `time`), in at most three rounds."""
+async def catch_up(
+    work: RealmWork, entities: Sequence[Entity], since: datetime, *, rounds: int = ROUNDS_MAX
+) -> CaughtUp:
+    """Land what changed in `entities` since `since` (a server `time`), in at most so many rounds."""
     state = CaughtUp()
     waiting = list(entities)
-    for _ in range(ROUNDS_MAX):
+    for _ in range(rounds):
         news, since = await _round(work, waiting, since - OVERLAP, state)
         waiting = [entity for entity in waiting if entity not in state.saturated]
         if not news or not waiting:
@@ -68,24 +72,43 @@ async def _round(
                 else:
                     asked += [group[: len(group) // 2], group[len(group) // 2 :]]
                 continue
+            doubted = await _said_to_be_deleted(work, group, answer)
             for entity in group:
                 page = answer.pages.get(entity.name)
                 if page is not None:
-                    landed = await work.land(entity, page.records, refusals=page.refusals, latest=True)
-                    if landed.landed or landed.deleted:
+                    asked_for = doubted.get(entity, ())
+                    records = [record for record in page.records if not (record.deleted and record.id in asked_for)]
+                    landed = await work.land(entity, records, refusals=page.refusals, latest=True)
+                    if landed.landed or landed.deleted or len(records) < len(page.records):
                         news = True
                         state.changed.add(entity.name)
                 state.watermarks[entity.name] = answer.server_time
             earliest = min(earliest or answer.server_time, answer.server_time)
+        # Once the answer's room is given back: these take their own, and nobody may wait for room while having some.
+        await mark_vanished_together(work, doubted)
     return news, earliest or since + OVERLAP
 
 
+async def _said_to_be_deleted(
+    work: RealmWork, entities: Sequence[Entity], answer: CdcAnswer
+) -> Mapping[Entity, Sequence[str]]:
+    """What is held live and said to be deleted: asked for by Id before it is marked, for live ones were flagged so."""
+    doubted: dict[Entity, Sequence[str]] = {}
+    for entity in entities:
+        page = answer.pages.get(entity.name)
+        stubs = {record.id for record in page.records if record.deleted} if page is not None else set()
+        if stubs:
+            doubted[entity] = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
+    return doubted
+
+
 async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CdcAnswer | None:
-    """What changed in the entities; None: the answer is full, or holds a row that the server cannot read."""
+    """What changed in the entities; None: the answer is full, holds a row that cannot be read, or is not offered."""
     try:
         answer = await work.ask.cdc(entities, since)
     except FaultError as fault:
-        if not is_too_much(fault):
+        # Not offered: CDC does not reach back so far, or does not carry one of them here.
+        if not is_too_much(fault) and not is_not_offered(fault):
             raise
         return None
     return answer if answer.total < CDC_OBJECTS_MAX else None

@@ -11,9 +11,10 @@ What an entity refuses makes that entity unproven; what the realm refuses (its t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import anyio
 from msgspec import structs
@@ -22,18 +23,22 @@ from backfill import events
 from backfill.errors import BackfillError, FaultError, StoppedError, UnprovenError
 from backfill.jobs import snapshot
 from backfill.jobs.census import Census, take_census
+from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
+from backfill.jobs.outage import Job, Way
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.proofs import not_offered, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.rates import read_rates
 from backfill.jobs.scan import read_slice
+from backfill.jobs.slices import whole
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Expected, Proof, RealmId, Scan, Slice
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
+from backfill.qbo.query import PAGE_ROWS_MAX
 
 SCAN_AGE_MAX = timedelta(days=28)
 """CDC reaches 30 days back. A scan begun earlier than this can no longer be caught up and is begun anew."""
@@ -52,22 +57,35 @@ class ExtractOptions:
     """What to keep low, and what a call costs."""
 
 
+Jobs = Mapping[str, Job]
+"""Entity to how it is read, for those of which something is known; the others are read whole."""
+
+_NOTHING_KNOWN: Jobs = MappingProxyType({})
+
+
 async def extract_realm(
-    work: RealmWork, options: ExtractOptions, scan: Scan, *, beside: Sequence[Proof] = ()
+    work: RealmWork,
+    options: ExtractOptions,
+    scan: Scan,
+    *,
+    beside: Sequence[Proof] = (),
+    jobs: Jobs = _NOTHING_KNOWN,
 ) -> Sequence[Proof]:
     """Read one realm to its end and store the proofs. Goes on from `scan`, whatever it holds.
 
     `beside`: what was proven of the realm before, by another job of the same run; it ends with all of them.
+    `jobs`: what is known of entities that were proven before, so that less has to be read of them.
 
     Raises `StoppedError` at a page's boundary when asked to stop, `LeaseLostError`, and `RequestError` for
     what concerns the whole realm.
     """
     work.proven_at = await work.store.proven_at(work.realm_id)
-    scan, census = await _begun(work, options, scan)
+    scan, census = await _begun(work, options, scan, jobs)
     await _read_slices(work, options, scan.slices)
     if scan.slices:
         census = _looked_at_again(census, options)
-    proofs = [_unproven_if_said(work, proof) for proof in await _prove(work, options, census)]
+    prover = _Prover(work, options, census, jobs, read={part.entity for part in scan.slices})
+    proofs = [_unproven_if_said(work, proof) for proof in await prover.prove()]
     await work.store.finish_scan(work.lease, work.run_id, [*proofs, *beside])
     for proof in proofs:
         work.observe(
@@ -76,18 +94,22 @@ async def extract_realm(
     return [*proofs, *beside]
 
 
-async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[Scan, Census]:
+async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan, jobs: Jobs) -> tuple[Scan, Census]:
     """The scan with its census and slices: as stored, or taken now and stored."""
+    asked = [entity for entity in options.entities if _is_counted_first(entity, jobs)]
     if scan.started_at is not None and work.now() - scan.started_at < SCAN_AGE_MAX:
         # What was not counted then (refused, not offered) is asked once more; what was counted is not.
-        unknown = [entity for entity in options.entities if entity.countable and entity.name not in scan.census]
+        unknown = [entity for entity in asked if entity.countable and entity.name not in scan.census]
         if not unknown:
             return scan, Census(counts=scan.census, not_offered=[], refused={}, taken_at=scan.started_at)
-        again = await take_census(work, unknown, updated_since=options.since, costs=options.costs)
-        return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
-    census = await take_census(work, options.entities, updated_since=options.since, costs=options.costs)
+        if not jobs:
+            again = await take_census(work, unknown, updated_since=options.since, costs=options.costs)
+            return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
+        # What is known has become less since (a proof that did not hold): the plan is not for that, so it is made anew.
+    held = {name: job.held for name, job in jobs.items() if job.outright}
+    census = await take_census(work, asked, updated_since=options.since, costs=options.costs, held=held)
     work.observe(events.CensusTaken(realm_id=work.realm_id, counts=dict(census.counts)))
-    planned = [entity for entity in options.entities if entity.name not in census.proofs]
+    planned = [entity for entity in asked if entity.name not in census.proofs and _way(entity, jobs) is Way.WHOLE]
     slices = await plan_slices(
         work,
         planned,
@@ -97,10 +119,21 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan) -> tuple[
         costs=options.costs,
         readers=options.readers,
     )
+    # Open above: whoever changes a row meanwhile moves it on to where it is still to be read.
+    slices += [whole(job.entity.name, job.since - OVERLAP, None) for job in jobs.values() if job.is_walked]
     await work.store.begin_scan(
         work.lease, work.run_id, started_at=census.taken_at, census=census.counts, slices=slices
     )
     return Scan(started_at=census.taken_at, census=census.counts, slices=slices, finished=False), census
+
+
+def _way(entity: Entity, jobs: Jobs) -> Way:
+    return jobs[entity.name].way if entity.name in jobs else Way.WHOLE
+
+
+def _is_counted_first(entity: Entity, jobs: Jobs) -> bool:
+    """Whether the census is to ask for the entity: of what was held whole before, what is held says how it is read."""
+    return _way(entity, jobs) is Way.WHOLE or not entity.countable or jobs[entity.name].outright
 
 
 def _looked_at_again(census: Census, options: ExtractOptions) -> Census:
@@ -157,61 +190,92 @@ async def _read_slice(work: RealmWork, options: ExtractOptions, part: Slice) -> 
     """One slice, or the reason why its entity is unproven."""
     entity = CATALOGUE[part.entity]
     with work.trouble_of(entity):
-        await read_slice(work, entity, part, _key(entity, options))
+        await read_slice(work, entity, part, _key(entity, part, options))
 
 
-def _key(entity: Entity, options: ExtractOptions) -> Key:
+def _key(entity: Entity, part: Slice, options: ExtractOptions) -> Key:
     if entity.reading is Reading.WRAPPED:
         return UNKEYED
-    return CREATED if options.since is None else UPDATED
+    # The first slice by CreateTime is open below, and one that is open above is no slice by CreateTime.
+    by_updates = options.since is not None or (part.number == 0 and part.lower is not None)
+    return UPDATED if by_updates else CREATED
 
 
-async def _prove(work: RealmWork, options: ExtractOptions, census: Census) -> list[Proof]:
-    """Bring every entity to one last answer of the server, and compare."""
-    open_entities = [
-        entity
-        for entity in options.entities
-        if entity.name not in census.refused and entity.name not in census.not_offered
-    ]
-    proofs = [refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
-    proofs += [not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
-    proofs += census.proofs.values()
-    open_entities = [entity for entity in open_entities if entity.name not in census.proofs]
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    """Brings every entity to one last answer of the server, and compares."""
 
-    small = [entity for entity in open_entities if snapshot.is_snapshot(entity, census.counts, work.page_rows)]
-    carried = [entity for entity in open_entities if entity.carried_by_cdc and entity not in small]
-    none = await snapshot.prove_empty(work, small, census)
-    proofs += none
-    empty = {proof.entity for proof in none}
-    small = [entity for entity in small if entity.name not in empty]
-    proven, outgrown = await snapshot.read_snapshots(work, small, census.counts, since=options.since)
-    proofs += proven
-    changes = await prove_changes(work, carried, census, scope_since=options.since)
-    proofs += changes.proofs
-    polled = [
-        entity
-        for entity in open_entities
-        if entity.countable and entity.name not in empty and entity not in small and entity not in carried
-    ]
-    for entity in [*polled, *changes.saturated]:
-        proofs.append(await _one(work, entity, census, options, read_before=True))
-    for entity in outgrown:
-        proofs.append(await _one(work, entity, census, options, read_before=False))
-    for entity in open_entities:
-        if entity.reading is Reading.LISTING:
-            proofs.append(await snapshot.read_listing(work, entity))
-        elif entity.reading is Reading.RATES:
-            proofs.append(await read_rates(work, entity, census.rates))
-    return proofs
+    work: RealmWork
+    options: ExtractOptions
+    census: Census
+    jobs: Jobs
+    read: Collection[str]
+    """The entities that were read by slices."""
 
+    async def prove(self) -> list[Proof]:
+        work, census = self.work, self.census
+        proofs = [refused(CATALOGUE[name], reason) for name, reason in census.refused.items()]
+        proofs += [not_offered(CATALOGUE[name], census.taken_at) for name in census.not_offered]
+        proofs += census.proofs.values()
+        said = {proof.entity for proof in proofs}
+        open_entities = [entity for entity in self.options.entities if entity.name not in said]
 
-async def _one(work: RealmWork, entity: Entity, census: Census, options: ExtractOptions, *, read_before: bool) -> Proof:
-    try:
-        return await catch_up_polled(work, entity, census.taken_at, scope_since=options.since, read_before=read_before)
-    except (UnprovenError, FaultError) as error:
-        if error.disposition in REALM_DISPOSITIONS:
-            raise
-        return refused(entity, error.message)
+        counts = {name: job.held for name, job in self.jobs.items()} | dict(census.counts)
+        followed = [entity for entity in open_entities if _way(entity, self.jobs) is Way.CHANGES]
+        small = [
+            entity
+            for entity in open_entities
+            if entity not in followed and snapshot.is_snapshot(entity, counts, self._page_rows(entity))
+        ]
+        carried = [
+            entity
+            for entity in open_entities
+            if entity.carried_by_cdc and entity not in small and _way(entity, self.jobs) in {Way.WHOLE, Way.CHANGES}
+        ]
+        none = await snapshot.prove_empty(work, small, census)
+        proofs += none
+        empty = {proof.entity for proof in none}
+        small = [entity for entity in small if entity.name not in empty]
+        proven, outgrown = await snapshot.read_snapshots(work, small, counts, since=self.options.since)
+        proofs += proven
+        since = min((self._since(entity) for entity in carried), default=census.taken_at)
+        changes = await prove_changes(work, carried, census, since=since, scope_since=self.options.since)
+        proofs += changes.proofs
+        polled = [
+            entity
+            for entity in open_entities
+            if entity.countable and entity.name not in empty and entity not in small and entity not in carried
+        ]
+        for entity in [*polled, *changes.saturated, *outgrown]:
+            # What was to fit one answer and does not was never read by slices.
+            read_before = entity not in outgrown and _way(entity, self.jobs) is not Way.ONE_ANSWER
+            proofs.append(await self._one(entity, read_before=read_before))
+        for entity in open_entities:
+            if entity.reading is Reading.LISTING:
+                proofs.append(await snapshot.read_listing(work, entity))
+            elif entity.reading is Reading.RATES:
+                proofs.append(await read_rates(work, entity, census.rates))
+        return proofs
+
+    def _page_rows(self, entity: Entity) -> int:
+        """What is re-read rather than followed is held to what an answer holds, not to how large a page is wanted."""
+        return PAGE_ROWS_MAX if _way(entity, self.jobs) is Way.ONE_ANSWER else self.work.page_rows
+
+    def _since(self, entity: Entity) -> datetime:
+        """From when on changes of the entity are still to be asked for."""
+        job = self.jobs.get(entity.name)
+        unread = job is not None and entity.name not in self.read and job.way in {Way.CHANGES, Way.WINDOWS}
+        return job.since if job is not None and unread else self.census.taken_at
+
+    async def _one(self, entity: Entity, *, read_before: bool) -> Proof:
+        try:
+            return await catch_up_polled(
+                self.work, entity, self._since(entity), scope_since=self.options.since, read_before=read_before
+            )
+        except (UnprovenError, FaultError) as error:
+            if error.disposition in REALM_DISPOSITIONS:
+                raise
+            return refused(entity, error.message)
 
 
 def _unproven_if_said(work: RealmWork, proof: Proof) -> Proof:

@@ -40,6 +40,11 @@ class Key:
     page: PageStatement
     count: CountStatement
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a walk can go by it; else it is read by offset from the start."""
+        return self.of is not _no_time
+
 
 def _page_created(
     entity: Entity, low: datetime | None, high: datetime | None, *, start_position: int, max_results: int

@@ -29,6 +29,9 @@ OUTRIGHT_ROWS_MAX = 900
 """Rows asked for outright in one call. An answer holds 1000 objects, and how a cut shows is not documented; a server
 that sends one more than each of thirty statements asked for stays below it, too."""
 
+_ROWS_COME = 10
+"""Of an entity with few rows, more than come during most outages; where more came, it is counted and read again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outright:
@@ -49,33 +52,44 @@ def is_usually_small(entity: Entity) -> bool:
     return (entity.countable or entity.reading is Reading.SINGLETON) and entity.name not in USUALLY_MANY
 
 
-async def read_outright(work: RealmWork, entities: Sequence[Entity], *, since: datetime | None) -> Outright:
-    """Ask for all of each entity in one batch call, and land and prove what came whole."""
-    asked = [entity for entity in entities if is_usually_small(entity)][:BATCH_ITEMS_MAX]
+def outright_rows(held: int) -> int:
+    """Rows to ask for of an entity of which so many are held: as much more as may have come since."""
+    return held + max(_ROWS_COME, held // 10)
+
+
+async def read_outright(
+    work: RealmWork, entities: Sequence[Entity], *, since: datetime | None, held: Mapping[str, int]
+) -> Outright:
+    """Ask for all of each entity in one batch call, and land and prove what came whole.
+
+    Of those that are usually small; or where it is known how many are `held`, of those that are named there.
+    """
+    asked = [entity for entity in entities if (entity.name in held if held else is_usually_small(entity))]
+    asked = asked[:BATCH_ITEMS_MAX]
     if not asked:
         return Outright()
-    most = min(OUTRIGHT_ROWS_MAX // len(asked), work.page_rows)
-    statements = [all_of(entity, since, max_results=_rows_of(entity, most)) for entity in asked]
+    rows = _rows_of(asked, held, work.page_rows)
+    statements = [all_of(entity, since, max_results=rows[entity]) for entity in asked]
     async with work.room_for(asked[0], OUTRIGHT_ROWS_MAX):
-        whole, found = await _landed(work, asked, statements, most, since)
-    proofs = {one.entity.name: await prove_whole(work, one, since) for one in whole}
+        whole, found = await _landed(work, rows, statements, since)
+    proofs = {proof.entity: proof for proof in await prove_whole(work, whole, since)}
     counts = {one.entity.name: one.received for one in whole if one.entity.countable}
     return replace(found, proofs=proofs, counts=counts)
 
 
 async def _landed(
-    work: RealmWork, entities: Sequence[Entity], statements: Sequence[str], most: int, since: datetime | None
+    work: RealmWork, asked: Mapping[Entity, int], statements: Sequence[str], since: datetime | None
 ) -> tuple[Sequence[WholeAnswer], Outright]:
     """Ask, and land what came whole. A function of its own, so that the rows are gone when their room is."""
     whole: list[WholeAnswer] = []
     faults: dict[str, RequestError] = {}
     look: RatesLook | None = None
     answers = await work.ask.many(statements)
-    for entity, answer in zip(entities, answers.items, strict=True):
+    for (entity, rows), answer in zip(asked.items(), answers.items, strict=True):
         if isinstance(answer, RequestError):
             if not is_too_much(answer):
                 faults[entity.name] = answer
-        elif answer.received < _rows_of(entity, most):
+        elif answer.received < rows:
             whole.append(await land_whole(work, entity, answer))
             if entity.name == "CompanyCurrency" and since is None:
                 look = after_currencies(CATALOGUE["ExchangeRate"], answer)
@@ -99,11 +113,19 @@ async def read_one_by_one(
             continue
         if whole is not None:
             at = at or whole.at
-            proofs[entity.name] = await prove_whole(work, whole, since)
+            (proofs[entity.name],) = await prove_whole(work, [whole], since)
             counts[entity.name] = whole.received
     return replace(before, proofs=proofs, faults=faults, counts=counts, at=at)
 
 
-def _rows_of(entity: Entity, most: int) -> int:
+def _rows_of(asked: Sequence[Entity], held: Mapping[str, int], page_rows: int) -> Mapping[Entity, int]:
     """Rows to ask for: of a singleton one more than there is, so that its one row is a short answer."""
-    return 2 if entity.reading is Reading.SINGLETON else most
+    equal = min(OUTRIGHT_ROWS_MAX // len(asked), page_rows)
+    return {
+        entity: 2
+        if entity.reading is Reading.SINGLETON
+        else outright_rows(held[entity.name])
+        if entity.name in held
+        else equal
+        for entity in asked
+    }

@@ -14,6 +14,7 @@ import anyio
 
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.changes import OVERLAP
+from backfill.jobs.gaps import differing_parts
 from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import compared
@@ -124,7 +125,8 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
     """The numbers differ, so something held is gone: a walk will miss it, or it is asked for with all that is held."""
     if scope_since is None:
         key = BY_PLACE if counted <= ROWS_PER_SLICE else CREATED
-        await _walk(work, entity, None, key, first=False)
+        for part in await differing_parts(work, entity, counted):
+            await read_slice(work, entity, part, key, reconcile=True, first=False)
     else:
         await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
 

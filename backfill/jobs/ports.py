@@ -23,6 +23,7 @@ from backfill.model import (
     RunId,
     Scan,
     Slice,
+    WaitingEvent,
 )
 
 
@@ -107,6 +108,13 @@ class Store(Protocol):
         """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
         ...
 
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each.
+
+        The last moment is that of the newest row. Rows without a CreateTime are left out.
+        """
+        ...
+
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if all of them hold, mark the realm's scan finished, in one durable transaction.
 
@@ -116,4 +124,16 @@ class Store(Protocol):
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         """Set the realm aside with what a person must do."""
+        ...
+
+
+class Inbox(Protocol):
+    """What was told of a realm's changes and is still to be read."""
+
+    async def take(self, realm_id: RealmId, *, at_most: int) -> Sequence[WaitingEvent]:
+        """The oldest that wait. They go on waiting until they are settled."""
+        ...
+
+    async def settle(self, lease: Lease, outcomes: Mapping[int, str]) -> None:
+        """Write down durably how events (by event_id) ended, after what they stand for has landed."""
         ...

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from backfill.errors import RequestError
 from backfill.jobs.census import Census
-from backfill.jobs.changes import CaughtUp, catch_up
+from backfill.jobs.changes import ROUNDS_MAX, CaughtUp, catch_up
 from backfill.jobs.keys import CREATED
 from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
@@ -36,10 +36,11 @@ class Proven:
 
 
 async def prove_changes(
-    work: RealmWork, entities: Sequence[Entity], census: Census, *, scope_since: datetime | None
+    work: RealmWork, entities: Sequence[Entity], census: Census, *, since: datetime, scope_since: datetime | None
 ) -> Proven:
-    """Catch `entities` up from the census on and prove each. Raises `RequestError` for the realm's own troubles."""
-    state = await catch_up(work, entities, census.taken_at)
+    """Catch `entities` up from `since` on and prove each. Raises `RequestError` for the realm's own troubles."""
+    # What was not read just before is not waited for to come to rest: the counts come after the one look.
+    state = await catch_up(work, entities, since, rounds=ROUNDS_MAX if since >= census.taken_at else 1)
     proofs = {
         proof.entity: proof
         for entity in entities
@@ -51,7 +52,7 @@ async def prove_changes(
             break
         if attempt > 0:
             last = attempt == _ATTEMPTS - 1
-            await _look_again(work, waiting, census, state, scope_since=scope_since, walk=last)
+            await _look_again(work, waiting, since, state, scope_since=scope_since, walk=last)
             waiting = [entity for entity in waiting if entity not in state.saturated]
         if waiting:
             proofs.update(await _against_counts(work, waiting, census.taken_at, state, scope_since))
@@ -61,7 +62,7 @@ async def prove_changes(
 async def _look_again(
     work: RealmWork,
     entities: Sequence[Entity],
-    census: Census,
+    since: datetime,
     state: CaughtUp,
     *,
     scope_since: datetime | None,
@@ -71,7 +72,7 @@ async def _look_again(
         for entity in entities:
             with work.trouble_of(entity):
                 await _find_deletes(work, entity, scope_since)
-    again = await catch_up(work, entities, census.taken_at)
+    again = await catch_up(work, entities, since)
     state.watermarks.update(again.watermarks)
     state.saturated += again.saturated
 
@@ -89,7 +90,7 @@ async def _against_census(
     work: RealmWork, entity: Entity, census: Census, state: CaughtUp, scope_since: datetime | None
 ) -> Proof | None:
     """Proven at once if nothing changed since the census and it equals what is held; None: count it again."""
-    if entity.name in state.changed or entity in state.saturated:
+    if entity.name in state.changed or entity in state.saturated or entity.name not in census.counts:
         return None
     held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
     counted = census.counts[entity.name]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backfill.errors import RequestError, UnprovenError
-from backfill.jobs.keys import CREATED, Key
+from backfill.jobs.keys import CREATED, UPDATED, Key
 from backfill.jobs.pages import PageRead, PageSize, read_page
 from backfill.jobs.slices import ONE_SECOND, next_second
 from backfill.jobs.vanished import mark_vanished
@@ -25,10 +25,6 @@ from backfill.qbo.catalogue import Entity
 OFFSET_PASSES_MAX = 12
 """Where every change gives equals another order, a pass of two pages misses a row with a chance of 2 in 9. After
 twelve such passes one row in a hundred million is missed; what is not met by then cannot be read so."""
-
-PASSES_ALIKE = 3
-"""In a row, that must count as many rows that cannot be read. Two were seen to be wrong together, of five rows of one
-second that moved in each pass, three of which were broken."""
 
 UNREAD_MAX = 50
 """Rows of one part that cannot be read, each found by some ten questions. An entity with more is itself broken."""
@@ -111,7 +107,8 @@ class _Walk:
         self.key = key
         self.reconcile = reconcile
         self.first = first
-        self.latest = part.number < 0
+        # A walk by changes is the only one at its entity, and what it meets again is newer.
+        self.latest = part.number < 0 or key is UPDATED
         self.rows = part.rows
         self.size = PageSize.of(work.page_rows)
 
@@ -119,15 +116,14 @@ class _Walk:
         low = self.part.cursor if self.part.cursor is not None else self.part.lower
         seen: frozenset[str] = frozenset()
         skip = 0
-        while True:
+        while self.key.is_timed:
             page = await self._page(low, seen, skip)
             step = page.step
             if step is None:
-                with self.work.turn.whole():
-                    unread = await self._by_offset(low, self.part.upper)
-                return await self._checkpoint(None, unread, done=True)
+                break
             if not page.full:
-                return await self._vanished(page.ids, low, self.part.upper)
+                await self._vanished(page.ids, low, self.part.upper)
+                return
             if step.dense:
                 assert step.low is not None, "a crowded second is a moment"
                 with self.work.turn.whole():
@@ -138,6 +134,13 @@ class _Walk:
                 if step.low is not None and step.low != low:
                     await self._vanished(page.ids, low, step.low - ONE_SECOND)
                 low, seen, skip = step.low, step.seen, step.skip
+        await self._rest_by_offset(low)
+
+    async def _rest_by_offset(self, low: datetime | None) -> None:
+        """What the key cannot carry the walk through."""
+        with self.work.turn.whole():
+            unread = await self._by_offset(low, self.part.upper)
+        await self._checkpoint(None, unread, done=True)
 
     async def _page(self, low: datetime | None, seen: frozenset[str], skip: int) -> _Passed:
         """Read and land one page; one that is crowded or out of order leaves no checkpoint."""
@@ -161,22 +164,19 @@ class _Walk:
         """Everything between the bounds by offset, until as many different Ids were met as there are.
 
         Returns refusals, not landed yet, for the rows that cannot be read nor named. They are known by their
-        number only, which a pass may get wrong (the same row met at two places): then several must agree on it.
+        number only, which one pass may get wrong (the same row met at two places): then two must agree on it.
         """
         met: set[str] = set()
         counted = 0
-        alike, before = 0, 0
+        before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
             unread, unclear = await self._offset_pass(low, high, met)
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
-            alike = alike + 1 if len(unread) == before else 1
-            agreed = not unread or alike >= PASSES_ALIKE
+            agreed = not unread or len(unread) == before
             before = len(unread)
             if agreed and unclear:
                 raise self._unclear(unread[0])
-            # More than there are: one that cannot be read was met at two places, in both passes.
-            adds_up = len(met) + len(unread) == counted if unread else len(met) >= counted
-            if agreed and adds_up:
+            if agreed and len(met) + len(unread) >= counted:
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
                 return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]

@@ -40,14 +40,14 @@ async def read_snapshots(
             answered, refused, outgrown = await _read_group(work, group, since)
         found += refused
         alone += outgrown
-        found += [await prove_whole(work, answer, since) for answer in answered]
+        found += await prove_whole(work, answered, since)
     too_large: list[Entity] = []
     for entity in alone:
         one = await read_alone(work, entity, since)
         if one is None:
             too_large.append(entity)
         else:
-            found.append(await prove_whole(work, one, since))
+            found += await prove_whole(work, [one], since)
     return found, too_large
 
 

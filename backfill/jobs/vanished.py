@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 import orjson
@@ -14,10 +15,13 @@ from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
-from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
 
 _IDS_PER_STATEMENT = 200
 """Long lists have no documented cap; two hundred Ids of 20 digits are a body of 5 kB."""
+
+_IDS_TOGETHER_MAX = 30
+"""Ids of one entity asked for beside others: thirty times as many are fewer than the objects that an answer holds."""
 
 
 async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> int:
@@ -50,16 +54,30 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
     return set_aside
 
 
+async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Sequence[str]]) -> None:
+    """As `mark_vanished`, for several entities: few Ids of each are asked for in one batch."""
+    few = [entity for entity, ids in missing.items() if 0 < len(ids) <= _IDS_TOGETHER_MAX][:BATCH_ITEMS_MAX]
+    alone = {entity for entity, ids in missing.items() if ids}
+    if len(few) > 1:
+        async with work.room_for(few[0], sum(len(missing[entity]) for entity in few)):
+            answers = await work.ask.many([_asking_for(entity, missing[entity]) for entity in few])
+            # How a cut shows is not documented, and what was cut is not gone.
+            brought = sum(answer.received for answer in answers.items if isinstance(answer, Page))
+            for entity, answer in zip(few, answers.items, strict=True):
+                if isinstance(answer, Page) and brought < PAGE_ROWS_MAX:
+                    await _settle(work, entity, missing[entity], answer)
+                    alone.remove(entity)
+    for entity, ids in missing.items():
+        if entity in alone:
+            await mark_vanished(work, entity, ids)
+
+
 async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> None:
     """Land what the answer brought of `ids`, and mark deleted what it did not."""
     if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
         return  # an answer of all rows that is cut says nothing of those it does not have
     present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
-    gone = [
-        Record(id=id_, sync_token=None, created_at=None, updated_at=page.server_time, doc=_stub(id_), deleted=True)
-        for id_ in ids
-        if id_ not in present
-    ]
+    gone = [deleted_stub(id_, page.server_time) for id_ in ids if id_ not in present]
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
     found = [record for record in page.records if record.id in ids]
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
@@ -71,9 +89,10 @@ def _asking_for(entity: Entity, ids: Sequence[str]) -> str:
     return query.by_ids(entity, ids) if entity.reading is Reading.SCAN else query.page(entity, order_by=None)
 
 
-def _stub(id_: str) -> bytes:
-    """What Intuit itself leaves of a deleted object."""
-    return orjson.dumps({"domain": "QBO", "status": "Deleted", "Id": id_})
+def deleted_stub(id_: str, at: datetime) -> Record:
+    """A deletion to be landed, with what Intuit itself leaves of a deleted object. `at`: the server's `time`."""
+    doc = orjson.dumps({"domain": "QBO", "status": "Deleted", "Id": id_})
+    return Record(id=id_, sync_token=None, created_at=None, updated_at=at, doc=doc, deleted=True)
 
 
 def _chunks(ids: Iterable[str]) -> Iterable[Sequence[str]]:

@@ -6,16 +6,16 @@ hold and the answer does not bring was deleted (and is asked for by Id before it
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from backfill.errors import FaultError
 from backfill.jobs import proofs
 from backfill.jobs.pages import is_too_much
-from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof
+from backfill.model import Held, Proof
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
@@ -60,13 +60,25 @@ async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) ->
         return await land_whole(work, entity, page) if page.received < PAGE_ROWS_MAX else None
 
 
-async def prove_whole(work: RealmWork, answer: WholeAnswer, since: datetime | None) -> Proof:
-    """Mark what the answer no longer has, and compare."""
-    name = answer.entity.name
+async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: datetime | None) -> list[Proof]:
+    """Mark what the answers no longer have (asked for by Id together, which is one call as a rule), and compare."""
+    held = {one.entity: await _held(work, one, since) for one in answers}
+    missing: dict[Entity, Sequence[str]] = {}
+    for one in answers:
+        whole = since is None or one.entity.reading is not Reading.SCAN
+        if (whole and held[one.entity].live) or held[one.entity].live + held[one.entity].quarantined != one.received:
+            live = await work.store.live_ids(work.realm_id, one.entity.name)
+            missing[one.entity] = [id_ for id_ in live if id_ not in one.ids]
+    await mark_vanished_together(work, missing)
+    for one in answers:
+        if missing.get(one.entity):
+            held[one.entity] = await _held(work, one, since)
+    return [
+        proofs.compared(one.entity, "snapshot", one.received, held[one.entity], one.at, who="one answer brought")
+        for one in answers
+    ]
+
+
+async def _held(work: RealmWork, answer: WholeAnswer, since: datetime | None) -> Held:
     scope = since if answer.entity.reading is Reading.SCAN else None
-    held = await work.store.held(work.realm_id, name, updated_from=scope)
-    if (scope is None and held.live) or held.live + held.quarantined != answer.received:
-        missing = [id_ for id_ in await work.store.live_ids(work.realm_id, name) if id_ not in answer.ids]
-        await mark_vanished(work, answer.entity, missing)
-        held = await work.store.held(work.realm_id, name, updated_from=scope)
-    return proofs.compared(answer.entity, "snapshot", answer.received, held, answer.at, who="one answer brought")
+    return await work.store.held(work.realm_id, answer.entity.name, updated_from=scope)

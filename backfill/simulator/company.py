@@ -14,7 +14,7 @@ from backfill.simulator.books.ledger import Ledger
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.clock import HybridClock, PacificZone
 from backfill.simulator.documents import Doc, encode
-from backfill.simulator.journal import JOURNAL_LIMIT, Change, Journal
+from backfill.simulator.journal import JOURNAL_LIMIT, Change, Changed, Journal
 from backfill.simulator.sown.history import HistoryOf
 from backfill.simulator.sown.layout import Layout
 from backfill.simulator.stored import StoredObject
@@ -31,7 +31,8 @@ class UnknownObjectError(UsageError):
 class Company:
     """The books of one realm. Every change is one instant of its own and can be undone in retrospect.
 
-    `history` gives what they begin with, whenever it is needed; without one they begin empty.
+    `history` gives what they begin with, whenever it is needed; without one they begin empty. `watch` is told of
+    every change once it was made.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Company:
         zone: PacificZone | None = None,
         journal_limit: int = JOURNAL_LIMIT,
         history: HistoryOf | None = None,
+        watch: Callable[[str, Changed], None] | None = None,
     ) -> None:
         self.realm_id = realm_id
         self.name = name
@@ -58,6 +60,7 @@ class Company:
         self._zone = zone or PacificZone()
         self._clock = HybridClock(now)
         self._journal = Journal(realm_id, journal_limit)
+        self._watch = watch
         self._layout = history().layout if history else Layout()
         self._tables = {entity: Table(_base(history, entity)) if history else Table() for entity in TRAITS}
         self._last_numbers: dict[str, int] = {}
@@ -165,7 +168,7 @@ class Company:
             updated=max(old.updated, int(at.timestamp())),
             sync_token=old.sync_token + counted,
         )
-        return self._put(entity, at, old.doc, new)
+        return self._put(entity, at, old.doc, new, counted=counted)
 
     def delete(self, entity: str, object_id: str) -> None:
         """Remove an object for good; a tombstone stays. Raises `UnknownObjectError`."""
@@ -173,6 +176,7 @@ class Company:
         at = self.stamp()
         self._journal.record(Change(at, entity, object_id, old.doc))
         self._tables[entity].remove(object_id, int(at.timestamp()))
+        self._tell(Changed(at, entity, object_id, old.doc, None, counted=True))
 
     def deleted_since(self, entity: str, since: int) -> Sequence[tuple[str, int]]:
         """(Id, epoch seconds of deletion) of what was deleted at epoch second `since` or later, oldest first."""
@@ -200,10 +204,17 @@ class Company:
         """As `sealed` of the module, with this company's times."""
         return sealed(entity, object_id, doc, created=created, updated=updated, sync_token=sync_token, zone=self._zone)
 
-    def _put(self, entity: str, at: datetime, before: bytes | None, row: StoredObject) -> StoredObject:
+    def _put(
+        self, entity: str, at: datetime, before: bytes | None, row: StoredObject, *, counted: bool = True
+    ) -> StoredObject:
         self._journal.record(Change(at, entity, row.id, before))
         self._tables[entity].put(row)
+        self._tell(Changed(at, entity, row.id, before, row.doc, counted=counted))
         return row
+
+    def _tell(self, change: Changed) -> None:
+        if self._watch is not None:
+            self._watch(self.realm_id, change)
 
     def _existing(self, entity: str, object_id: str) -> StoredObject:
         row = self._tables[entity].get(object_id)

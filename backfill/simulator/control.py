@@ -13,6 +13,7 @@ from aiohttp import web
 from backfill.errors import UsageError
 from backfill.simulator.core import Simulator
 from backfill.simulator.injection.notation import counted, described, read_table
+from backfill.simulator.webhooks.emitter import counted as webhooks_counted
 
 JSON = "application/json"
 
@@ -20,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_control(app: web.Application, simulator: Simulator) -> None:
-    """Serve `/control/state`, `/log`, `/summary`, `/act`, `/revoke`, `/injections` and `/mishaps`."""
+    """Serve `/control/state`, `/log`, `/summary`, `/act`, `/revoke`, `/injections`, `/mishaps`, `/webhooks`."""
     control = _Control(simulator)
     app.router.add_get("/control/state", control.state)
     app.router.add_get("/control/log", control.log)
@@ -31,6 +32,8 @@ def add_control(app: web.Application, simulator: Simulator) -> None:
     app.router.add_post("/control/injections", control.inject)
     app.router.add_delete("/control/injections", control.heal)
     app.router.add_get("/control/mishaps", control.mishaps)
+    app.router.add_get("/control/webhooks", control.webhooks)
+    app.router.add_post("/control/webhooks", control.tell)
 
 
 class _Control:
@@ -110,6 +113,18 @@ class _Control:
     async def mishaps(self, request: web.Request) -> web.Response:  # noqa: ARG002 -- a handler's signature
         """What can be made to go wrong: name to what it is, and its settings with their defaults."""
         return _json({name: {"what": said, "settings": settings} for name, said, settings in described()})
+
+    async def webhooks(self, request: web.Request) -> web.Response:  # noqa: ARG002 -- a handler's signature
+        """Whom changes are told, how many were, and what waits."""
+        return _json(dict(webhooks_counted(self._simulator.webhooks)))
+
+    async def tell(self, request: web.Request) -> web.Response:
+        """`?url=`: that address is told of changes from now on; without it nobody is, and what waits stays."""
+        try:
+            self._simulator.webhooks.tell(request.query.get("url", ""))
+        except UsageError as error:
+            raise web.HTTPBadRequest(text=f"{error.message} {error.action}") from error
+        return await self.webhooks(request)
 
     def _realm(self, request: web.Request) -> str:
         realm_id = request.query.get("realm", "")

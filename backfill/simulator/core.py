@@ -36,6 +36,7 @@ from backfill.simulator.people import People
 from backfill.simulator.request_log import STATEMENT_CHARACTERS, LogEntry, RequestLog
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.throttle import Throttle, refusal_answer
+from backfill.simulator.webhooks.emitter import Emitter, Post
 from backfill.simulator.xml_form import in_json, in_xml
 
 OPTIONS = Answer(200, b"", headers={"allow": "GET, HEAD, OPTIONS, POST"})
@@ -73,6 +74,10 @@ class Simulator:
         self.throttle = Throttle(settings)
         self.log = RequestLog(settings.log_entries, limits_scale=settings.limits_scale)
         self.injections = Injections(seed=seed)
+        self.webhooks = Emitter(
+            settings.webhooks, limits_scale=settings.limits_scale, rng=random.Random(f"{seed}:webhooks")
+        )
+        fleet.watch = self.webhooks.told
         self._seed = seed
         self._rng = random.Random(f"{seed}:answers")
         self._people: dict[str, People] = {}
@@ -95,10 +100,15 @@ class Simulator:
         return people
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """While open, other people work in every realm that was touched, from its first touch on."""
+    async def running(self, post: Post | None = None) -> AsyncIterator[None]:
+        """While open, other people work in every realm that was touched, from its first touch on.
+
+        `post` sends webhooks, to whoever asked for them; without it they stay unsent.
+        """
         async with anyio.create_task_group() as group:
             self._group = group
+            if post is not None:
+                group.start_soon(self.webhooks.run, post, name="webhooks")
             try:
                 yield
             finally:

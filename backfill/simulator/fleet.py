@@ -15,6 +15,7 @@ from backfill.simulator.books.stored_lists import StoredLists
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
 from backfill.simulator.held import Companies, Held, Histories
+from backfill.simulator.journal import Changed
 from backfill.simulator.seed.profile import SMALLEST, Profile, draw_profile, sample_profile
 from backfill.simulator.seed.sample import WHOLE_ROWS
 from backfill.simulator.seed.sower import Sower
@@ -82,6 +83,8 @@ class Fleet:
         )
         self._numbers = {str(realm_id): index for index, realm_id in enumerate(ids)}
         self.realm_ids: Sequence[str] = tuple(self._numbers)
+        self.watch: Callable[[str, Changed], None] | None = None
+        """Is told of every change of every company, with its realm."""
 
     def size_of(self, realm_id: str) -> int:
         """How many objects the company begins with, of all entities together; nothing is seeded for it."""
@@ -121,10 +124,15 @@ class Fleet:
             now=self._now,
             zone=self._zone,
             history=history,
+            watch=self._changed,
         )
         stocks = SownStocks(history().layout, lambda: history().stocks)
         company.ledger = Ledger(StoredLists(company), lambda: transactions(company), stocks)
         return company
+
+    def _changed(self, realm_id: str, change: Changed) -> None:
+        if self.watch is not None:
+            self.watch(realm_id, change)
 
     def _sown(self, profile: Profile) -> History:
         rng = Random(f"{self._seed}:{profile.realm_id}")

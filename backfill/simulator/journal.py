@@ -21,6 +21,20 @@ class Change(NamedTuple):
     before: bytes | None
 
 
+class Changed(NamedTuple):
+    """One change, told to whoever watches: when, of what, and the bytes before and after it."""
+
+    at: datetime
+    entity: str
+    object_id: str
+    before: bytes | None
+    """None: the object did not exist."""
+    after: bytes | None
+    """None: it exists no more."""
+    counted: bool
+    """False: QuickBooks made it by itself, and left the SyncToken as it was."""
+
+
 class Journal:
     """Changes in the order they were made; instants increase strictly. Holds at most `limit` of them."""
 

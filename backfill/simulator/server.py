@@ -16,6 +16,7 @@ from backfill.simulator.control import add_control
 from backfill.simulator.core import Simulator
 from backfill.simulator.delivery import deliver
 from backfill.simulator.envelopes import Answer, html_page
+from backfill.simulator.webhooks.post import http_post
 
 UPLOAD = "/upload"
 """The one path whose bodies are large."""
@@ -47,7 +48,7 @@ async def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0)
     await runner.setup()
     try:
         await _listen(runner, host, port)
-        async with simulator.running():
+        async with http_post() as post, simulator.running(post):
             yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -108,6 +108,56 @@ class ReportSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """How changes are told, by people's hands and by writes of programs alike. Times are divided by `limits_scale`."""
+
+    url: str = ""
+    """An address on this machine, such as http://127.0.0.1:8766/webhooks; empty: nobody is told."""
+    format: Literal["legacy", "cloudevents", "both"] = "cloudevents"
+    """Intuit's older payload; the one that is mandatory since 2026-07-31; or each change in both, as while changing."""
+    verifier_token: str = field(default="simulated-verifier-token", repr=False)
+    delay_s: float = 0.0
+    """From a change until it is told. 300 to 1,500 are reported."""
+    gather_s: float = 0.2
+    """Changes within this are told together. Not scaled: it is the pace of the sender."""
+    events_per_delivery: int = 50
+    """Most events of one delivery. Intuit does not say how many."""
+    duplicates: float = 0.0
+    """Share of deliveries that are sent again although they were acknowledged."""
+    reordered: float = 0.0
+    """Share of deliveries that come after later ones."""
+    late_s: float = 60.0
+    """By how much those are late, at most."""
+    forged: float = 0.0
+    """Share of deliveries that somebody else imitates."""
+    own_changes: bool = True
+    """Undocumented: whether a change is told that QuickBooks makes by itself, such as a customer's balance."""
+    retry_s: tuple[float, ...] = (10, 20, 30, 300, 1200, 7200, 14_400, 21_600)
+    """Waits after attempts that are not answered 200 within 3 s: Intuit's best practices of February 2026."""
+    retry_then_s: float | None = 21_600
+    """And after those, again and again; None: given up, as it was before (20, 30 and 50 minutes, then dropped)."""
+    hold_back: bool = False
+    """Later deliveries wait until an earlier one is acknowledged, which Intuit says may happen."""
+    held: int = 100_000
+    """Most events, and most deliveries, that wait."""
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for what nobody can send."""
+        shares = (self.duplicates, self.reordered, self.forged)
+        waits = (self.delay_s, self.late_s, *self.retry_s, self.retry_then_s or 0)
+        require(
+            "the simulator",
+            (
+                ("webhooks.format is legacy, cloudevents or both", self.format in {"legacy", "cloudevents", "both"}),
+                ("shares of webhooks are 0 to 1", all(0 <= share <= 1 for share in shares)),
+                ("times of webhooks are at least 0", all(0 <= wait_s < inf for wait_s in waits)),
+                ("webhooks.gather_s is above 0", 0 < self.gather_s < inf),
+                ("webhooks.events_per_delivery and held are at least 1", min(self.events_per_delivery, self.held) >= 1),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
     """One simulated QuickBooks. The defaults are what is documented, or the likeliest where nothing is."""
 
@@ -217,6 +267,9 @@ class SimulatorSettings:
 
     # Reports
     reports: ReportSettings = field(default_factory=ReportSettings)
+
+    # Webhooks
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     # The world around
     changes_per_minute: float = 0.0

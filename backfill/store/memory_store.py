@@ -172,6 +172,13 @@ class MemoryStore:
             raise lease_lost(lease)
         return self._realms[lease.realm_id]
 
+    def forget_marks(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> None:
+        """Drop those of the rows that are marked deleted."""
+        rows = self._realms[realm_id].rows.get(entity, {})
+        for id_ in ids:
+            if id_ in rows and rows[id_].deleted_at is not None:
+                del rows[id_]
+
     # Scans.
 
     async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
@@ -309,6 +316,14 @@ class MemoryStore:
             and (created_from is None or (row.created_at is not None and row.created_at >= created_from))
             and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
         ]
+
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        await anyio.lowlevel.checkpoint()
+        rows = self._realms[realm_id].rows.get(entity, {}).values()
+        moments = sorted(row.created_at for row in rows if row.deleted_at is None and row.created_at is not None)
+        risen = {moment: up_to for up_to, moment in enumerate(moments, 1)}  # of equal ones the last one's place
+        by_part = {-(-up_to * parts // len(moments)): (moment, up_to) for moment, up_to in risen.items()}
+        return list(by_part.values())
 
 
 def _key(refusal: Refusal) -> str:

@@ -26,6 +26,8 @@ from backfill.store.leases import DEFAULT_LEASE_S, Leases
 from backfill.store.owners import Owner
 from backfill.store.reports import Reports
 from backfill.store.scans import Scans
+from backfill.store.verifications import Verifications
+from backfill.verdict_model import Verdict
 
 
 class PostgresStore:
@@ -36,6 +38,7 @@ class PostgresStore:
         self._leases = Leases(database, owner=owner or Owner.current(), lease_s=lease_s)
         self._scans = Scans(database)
         self._landing = Landing(database)
+        self._verifications = Verifications(database)
         self._reports = Reports(database)
 
     async def acquire(self, realm_id: RealmId) -> Lease:
@@ -107,8 +110,26 @@ class PostgresStore:
     ) -> Sequence[str]:
         return await self._scans.live_ids(realm_id, entity, created_from=created_from, created_to=created_to)
 
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        return await self._scans.created_up_to(realm_id, entity, parts=parts)
+
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         await self._scans.finish(lease, run_id, proofs)
+
+    async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
+        return await self._scans.proofs(realm_id)
+
+    async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._verifications.documents(realm_id, entity, ids)
+
+    async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:
+        return await self._verifications.documents_after(realm_id, entity, after, limit)
+
+    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
+        await self._verifications.forget_marks(lease, entity, ids)
+
+    async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
+        await self._verifications.keep_verdicts(lease, run_id, verdicts)
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         await self._scans.park(realm_id, run_id, code=code, message=message, action=action)

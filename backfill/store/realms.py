@@ -30,6 +30,16 @@ FROM backfill.token JOIN backfill.realm USING (realm_id)
 ORDER BY realm_id
 """
 
+# Of each company that is not parked, how old its proofs of some entities are; without one, nothing of it is proven.
+PROVEN = """
+SELECT realm_id, min(watermark) AS watermark
+FROM backfill.realm LEFT JOIN (
+    SELECT realm_id, watermark FROM backfill.proof WHERE proven AND entity = ANY ($1::text[])
+) AS proof USING (realm_id)
+WHERE state = 'active'
+GROUP BY realm_id ORDER BY realm_id
+"""
+
 # Null leaves what is there: a file of new tokens need not repeat name and weight.
 UPSERT_REALM = """
 INSERT INTO backfill.realm AS realm (realm_id, name, weight)
@@ -100,6 +110,12 @@ class Realms:
         """What is known of the ends of each company's tokens: the fields of `qbo.expiries.TokenDates`."""
         async with self._database.control() as connection:
             return [dict(row) for row in await connection.fetch(EXPIRIES)]
+
+    async def proven(self, entities: Sequence[str]) -> Mapping[RealmId, datetime | None]:
+        """Companies that are not parked, each with the oldest watermark of its proofs of those entities, if any."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(PROVEN, list(entities))
+        return {RealmId(row["realm_id"]): row["watermark"] for row in rows}
 
     async def get(self, realm_id: RealmId) -> Realm:
         """One company. Raises UsageError if it is not registered."""

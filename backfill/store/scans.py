@@ -108,10 +108,28 @@ SELECT entity, watermark FROM backfill.proof JOIN backfill.run USING (run_id)
 WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' IS NULL
 """
 
+PROOFS = """
+SELECT entity, proven, method, counted, landed_live, quarantined, watermark, reason
+FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
+"""
+
 LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
     AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
+"""
+
+CREATED_UP_TO = """
+WITH moment AS (
+    SELECT created_at, count(*) AS created FROM {table}
+    WHERE realm_id = $1 AND deleted_at IS NULL AND created_at IS NOT NULL
+    GROUP BY created_at
+),
+risen AS (
+    SELECT created_at, sum(created) OVER (ORDER BY created_at) AS up_to, sum(created) OVER () AS total FROM moment
+)
+SELECT max(created_at) AS moment, max(up_to)::bigint AS up_to FROM risen
+GROUP BY ceil(up_to * $2::integer / total) ORDER BY moment
 """
 
 
@@ -222,6 +240,11 @@ class Scans:
             rows = await connection.fetch(PROVEN_AT, realm_id)
         return {row["entity"]: row["watermark"] for row in rows}
 
+    async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
+        """The latest word on each entity and report of a realm."""
+        async with self._database.control() as connection:
+            return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id)]
+
     async def live_ids(
         self,
         realm_id: RealmId,
@@ -234,6 +257,12 @@ class Scans:
         async with self._database.control() as connection:
             rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
         return [row["id"] for row in rows]
+
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(CREATED_UP_TO.format(table=table_of(entity)), realm_id, parts)
+        return [(row["moment"], row["up_to"]) for row in rows]
 
 
 async def _require(connection: Connection, lease: Lease) -> None:

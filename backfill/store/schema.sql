@@ -241,6 +241,40 @@ BEGIN
     RETURN dropped;
 END $$;
 
+-- What Intuit's webhooks told of changes. An event waits here until its object was read, whatever ends meanwhile.
+
+CREATE TABLE backfill.webhook_event (
+    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- A digest of what makes it the same event when it is delivered again.
+    key bytea NOT NULL UNIQUE,
+    -- No foreign key: events of companies that are not registered (yet) are kept, too.
+    realm_id text NOT NULL,
+    entity text NOT NULL,
+    object_id text NOT NULL,
+    -- create, update, delete, merge, void, emailed
+    operation text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When it was done with, in the transaction that says so; null while it waits.
+    settled_at timestamptz,
+    -- landed, deleted, quarantined, refused (by Intuit, for good), unsupported (no entity that can be read by Id)
+    outcome text NOT NULL DEFAULT ''
+);
+
+CREATE INDEX webhook_event_waiting ON backfill.webhook_event (realm_id, event_id) WHERE settled_at IS NULL;
+CREATE INDEX webhook_event_received ON backfill.webhook_event (received_at);
+
+-- Parts of signed deliveries that say nothing we understand: for a person to look at.
+CREATE TABLE backfill.webhook_unread (
+    unread_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key bytea NOT NULL UNIQUE,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reason text NOT NULL,
+    raw bytea NOT NULL
+);
+
+CREATE INDEX webhook_unread_received ON backfill.webhook_unread (received_at);
+
 -- What was landed: one table an entity, all of one shape. `doc` holds Intuit's own object. A row marked deleted keeps the
 -- last object known. No foreign key leads from here to the realm: each landing proves the realm's epoch anyway, and the
 -- check would cost as much as a quarter of the row. With this toast_tuple_target, rows up to 8 KB stay in line and
@@ -942,3 +976,29 @@ CREATE TABLE qbo.report_row (
 );
 
 CREATE INDEX report_row_by_account ON qbo.report_row (account_id, report_id) WHERE account_id IS NOT NULL;
+
+-- What `verify` found, per realm and entity, the latest only: what an accountant signs off. `backfill.proof` says how
+-- completeness was shown when the rows were read; this says what the rows held beside the company were later.
+
+CREATE TABLE backfill.verification (
+    realm_id text NOT NULL REFERENCES backfill.realm ON DELETE CASCADE,
+    -- An entity, or `TrialBalance`.
+    entity text NOT NULL CHECK (entity <> ''),
+    run_id bigint NOT NULL REFERENCES backfill.run ON DELETE CASCADE,
+    verified_at timestamptz NOT NULL,
+    -- Null: nothing could be compared, and `note` says why.
+    equal boolean,
+    counted bigint CHECK (counted >= 0),
+    held bigint NOT NULL CHECK (held >= 0),
+    -- Documents compared member by member.
+    compared bigint NOT NULL CHECK (compared >= 0),
+    -- [{"id": ..., "kind": ..., "about": ..., "detail": ...}, ...], the first few of `difference_count`.
+    differences jsonb NOT NULL CHECK (jsonb_typeof(differences) = 'array'),
+    difference_count bigint NOT NULL CHECK (difference_count >= 0),
+    note text NOT NULL DEFAULT '',
+    PRIMARY KEY (realm_id, entity),
+    CONSTRAINT verification_says_why CHECK (equal IS NOT NULL OR note <> ''),
+    CONSTRAINT verification_names_differences CHECK (equal IS DISTINCT FROM true OR difference_count = 0)
+);
+
+CREATE INDEX verification_by_run ON backfill.verification (run_id);

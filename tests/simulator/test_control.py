@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
+from backfill.simulator.journal import Changed
 from backfill.simulator.server import serve
 
 REALM = "9130357000000001"
@@ -138,3 +140,18 @@ async def test_what_can_go_wrong_is_listed(controlled) -> None:
         found = (await control("GET", "mishaps"))[1]
         assert found["cut_reply"]["settings"] == {"share": 0.5}
         assert found["cut_reply"]["what"].startswith("The connection is reset")
+
+
+async def test_who_is_told_of_changes_can_be_said_while_it_runs(controlled):
+    change = Changed(datetime(2026, 11, 20, tzinfo=UTC), "Invoice", "7", None, b"{}", counted=True)
+    async with controlled() as control:
+        assert (await control("GET", "webhooks"))[1]["url"] == ""
+        control.simulator.webhooks.told(REALM, change)
+        status, said = await control("POST", "webhooks", url="http://127.0.0.1:9/webhooks")
+        assert (status, said["url"], said["events"]) == (200, "http://127.0.0.1:9/webhooks", 0)
+        control.simulator.webhooks.told(REALM, change)
+        assert (await control("GET", "webhooks"))[1]["events"] == 1
+        refused, why = await control("POST", "webhooks", url="https://example.com/webhooks")
+        assert refused == 400
+        assert "on this machine" in why
+        assert (await control("POST", "webhooks"))[1]["url"] == ""

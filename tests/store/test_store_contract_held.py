@@ -58,6 +58,23 @@ class TestHeld:
         assert sorted(await subject.store.live_ids(REALM, "Invoice", **bounds)) == ids
         assert await subject.store.live_ids(OTHER_REALM, "Invoice") == []
 
+    @pytest.mark.parametrize(
+        ("parts", "cuts"),
+        [
+            (1, [(at(3), 4)]),
+            (2, [(at(1), 2), (at(3), 4)]),
+            (100, [(at(0), 1), (at(1), 2), (at(2), 3), (at(3), 4)]),
+        ],
+    )
+    async def test_cuts_into_equal_parts(self, subject: Subject, parts: int, cuts: list[tuple[datetime, int]]) -> None:
+        """Only live rows that have a time: the one marked deleted is in no part."""
+        assert list(await subject.store.created_up_to(REALM, "Invoice", parts=parts)) == cuts
+        assert list(await subject.store.created_up_to(OTHER_REALM, "Invoice", parts=parts)) == []
+
+    async def test_rows_of_one_second_are_not_cut_apart(self, subject: Subject, lease: Lease) -> None:
+        await subject.land(lease, *(Record(f"more {n}", 0, at(3), at(3), b"{}") for n in range(20)))
+        assert list(await subject.store.created_up_to(REALM, "Invoice", parts=4))[-1] == (at(3), 24)
+
 
 class TestQuarantined:
     @staticmethod

@@ -18,9 +18,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from backfill.config.section import Section
+from backfill.config.webhooks import WebhooksSection
 from backfill.errors import UsageError
 from backfill.jobs.costs import Costs, Optimise
 from backfill.jobs.load.work import LoadOptions, Mode
@@ -44,15 +46,12 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "BACKFILL_CLIENT_SECRET": ("qbo", "client_secret"),
     "BACKFILL_QBO_BASE_URL": ("qbo", "base_url"),
     "BACKFILL_OAUTH_TOKEN_URL": ("qbo", "oauth_token_url"),
+    "BACKFILL_WEBHOOK_VERIFIER_TOKENS": ("webhooks", "verifier_tokens"),
 }
 """Environment variable to the setting it overrides."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class QboSection(_Section):
+class QboSection(Section):
     """Where QuickBooks is, and who we are to it."""
 
     base_url: str | None = None
@@ -72,7 +71,7 @@ class QboSection(_Section):
             raise ValueError(f"{error.message} {error.action}") from error
 
 
-class ExtractSection(_Section):
+class ExtractSection(Section):
     """How much is read at a time."""
 
     entities: tuple[str, ...] = tuple(CATALOGUE)
@@ -96,7 +95,7 @@ class ExtractSection(_Section):
             raise ValueError(f"{error.message} {error.action}") from error
 
 
-class LoadSection(_Section):
+class LoadSection(Section):
     """How rows are written into realms."""
 
     mode: Mode = Mode.FASTEST
@@ -111,7 +110,7 @@ class LoadSection(_Section):
     """Ask QuickBooks to take document numbers that are used already. Such rows go singly."""
 
 
-class MeteredSection(_Section):
+class MeteredSection(Section):
     """The month's metered calls of an app: every call but single writes."""
 
     monthly_cap: Annotated[int, Field(ge=1)] | None = None
@@ -147,7 +146,7 @@ class MeteredSection(_Section):
         return BatchCountsAs.CALL if self.monthly_cap is None else BatchCountsAs.ITEMS
 
 
-class CallLogSection(_Section):
+class CallLogSection(Section):
     """What is remembered of every exchange with Intuit, see `backfill calls`."""
 
     enabled: bool = True
@@ -156,7 +155,7 @@ class CallLogSection(_Section):
     retention_days: Annotated[int, Field(ge=1, le=3660)] = 30
 
 
-class ReportsSection(_Section):
+class ReportsSection(Section):
     """Which reports are read, and how."""
 
     names: tuple[str, ...] = ()
@@ -205,14 +204,14 @@ class ReportsSection(_Section):
         return self.model_dump(mode="json", include={"names", "basis", "by", "period_months"})
 
 
-class PostgresSection(_Section):
+class PostgresSection(Section):
     """The embedded server, and how realms are leased."""
 
     pg_bin_dir: Path | None = None
     lease_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be configured. Derived options are methods, so that nothing is kept twice."""
 
     environment: Literal["sandbox", "production"] = "sandbox"
@@ -226,9 +225,10 @@ class Settings(_Section):
     load: LoadSection = LoadSection()
     metered: MeteredSection = MeteredSection()
     call_log: CallLogSection = CallLogSection()
+    webhooks: WebhooksSection = WebhooksSection()
     reports: ReportsSection = ReportsSection()
     postgres: PostgresSection = PostgresSection()
-    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    limits: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """Overrides of single limits of `limits.toml`, by name."""
 
     @field_validator("database_url")

@@ -1,0 +1,44 @@
+"""`backfill care`: what an idle fleet needs, once a day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.options import ConfigOption, JsonOption, RealmOption
+from backfill.cli.output import Exit
+
+if TYPE_CHECKING:
+    from backfill.config import Settings
+
+
+def care(
+    realm: RealmOption = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep tokens alive, warn of those that end, and bring companies up to date whose proof is older than a day.
+
+    For cron, daily. Exit code 0: all done and proven. 1: something is parked, unproven, or must be connected again.
+    2: wrong usage. 3: stopped.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.caring import take_care
+
+        cared = await take_care(settings, realm_ids=realm or [], wait=not no_wait)
+        if as_json:
+            output.result(cared.as_json())
+        else:
+            output.text(cared.in_words())
+        if cared.fleet.stopped:
+            return Exit.STOPPED
+        return Exit.DONE if cared.is_well else Exit.UNPROVEN
+
+    run_command(work, config=config, as_json=as_json)

@@ -1,0 +1,155 @@
+"""`backfill verify`: what is landed beside the companies themselves, what differs, and a page of each to sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backfill.cli import output
+from backfill.cli.command import run_command
+from backfill.cli.extract import exit_code
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.output import Exit
+
+if TYPE_CHECKING:
+    from backfill.cli.extraction import Extraction, Task
+    from backfill.cli.verify_page import RealmPage
+    from backfill.config import Settings
+    from backfill.jobs.verify import VerifyOptions
+    from backfill.jobs.work import RealmWork
+    from backfill.model import Proof, Scan
+    from backfill.store.postgres_store import PostgresStore
+    from backfill.verdict_model import Verdict
+
+
+def verify(
+    realm: RealmOption = None,
+    entity: EntityOption = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Compare every document; else thirty of each entity.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read again what differs, and nothing else; then compare once more.")
+    ] = False,
+    pages: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Write a page for each company there, as HTML and JSON.")
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare what is landed with the companies: counts, Ids, documents, and the trial balance.
+
+    Exit code 0: all equal. 1: something differs, or could not be compared. 2: wrong usage. 3: stopped.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.jobs.verify import VerifyOptions
+        from backfill.qbo.catalogue import entity as find_entity
+
+        chosen = [find_entity(name) for name in (entity or settings.extract.entities)]
+        options = VerifyOptions(entities=chosen, deep=deep, trial_balance=not entity)
+        ended = await run(settings, options, realm or [], repair=repair, pages=pages, wait=not no_wait)
+        if as_json:
+            output.result(ended.as_json())
+        else:
+            output.text(ended.in_words())
+        return exit_code(ended)
+
+    run_command(work, config=config, as_json=as_json)
+
+
+async def run(
+    settings: Settings,
+    options: VerifyOptions,
+    realm_ids: Sequence[str],
+    *,
+    repair: bool,
+    pages: Path | None,
+    wait: bool,
+) -> Extraction:
+    """Verify the realms (none named: all). Raises `BackfillError`."""
+    from backfill.cli.extraction import run_realms
+    from backfill.jobs.verified import verified_realm
+
+    if pages is not None:
+        _made(pages)
+
+    def task(store: PostgresStore) -> Task:
+        async def compare(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
+            verdicts, repaired = await verified_realm(work, store, options, repair=repair)
+            if pages is not None:
+                _write(pages, await _page(work, store, options, verdicts, repaired))
+            return [proof_of(one) for one in verdicts]
+
+        return compare
+
+    scope = {
+        "entities": sorted(entity.name for entity in options.entities),
+        "deep": options.deep,
+        "repair": repair,
+        "pages": pages is not None,
+    }
+    return await run_realms(settings, "verify", scope, realm_ids=realm_ids, wait=wait, task=task)
+
+
+def proof_of(verdict: Verdict) -> Proof:
+    """The verdict as a run's result has it. What could not be compared is said on the page, and is no difference."""
+    from backfill.model import Proof
+
+    named = ", ".join(f"{one.id} ({one.kind.value})" for one in verdict.differences[:5])
+    more = ", ..." if len(verdict.differences) > 5 else ""
+    return Proof(
+        entity=verdict.entity,
+        proven=verdict.equal is not False,
+        method="verified",
+        counted=verdict.counted,
+        landed_live=verdict.held,
+        quarantined=0,
+        watermark=None,
+        reason=f"{len(verdict.differences):,} differ from the company: {named}{more}" if verdict.differences else "",
+    )
+
+
+async def _page(
+    work: RealmWork, store: PostgresStore, options: VerifyOptions, verdicts: Sequence[Verdict], repaired: int
+) -> RealmPage:
+    import msgspec
+
+    from backfill.cli.verify_page import RealmPage
+
+    found = await store.documents(work.realm_id, "CompanyInfo", ["1"])
+    info = msgspec.json.decode(found["1"], type=dict[str, object]) if "1" in found else {}
+    return RealmPage(
+        realm_id=work.realm_id,
+        name=str(info.get("CompanyName") or ""),
+        verified_at=work.now(),
+        deep=options.deep,
+        verdicts=verdicts,
+        proofs=await store.proofs(work.realm_id),
+        repaired=repaired,
+    )
+
+
+def _made(directory: Path) -> None:
+    """Books are nobody else's business: a directory that is made is its owner's alone. Raises `UsageError`."""
+    from backfill.errors import UsageError
+
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--pages {directory}: {error.strerror}.") from error
+
+
+def _write(directory: Path, page: RealmPage) -> None:
+    from backfill.cli.private_file import private_file
+    from backfill.cli.verify_page import page_as_html, page_as_json
+
+    # A realm's Id comes from a file that a person wrote.
+    name = "".join(character if character.isalnum() else "_" for character in page.realm_id)
+    for suffix, content in (("html", page_as_html(page)), ("json", page_as_json(page))):
+        with private_file(directory / f"{name}.{suffix}") as file:
+            file.write(content)

@@ -1,0 +1,77 @@
+"""The daily sweep of a company that was proven before: what changed since by CDC, a count, and the proof anew.
+
+Intuit advises it beside webhooks, which come late, twice, out of order, or not at all. It costs some three calls: the
+counts, the changes, and counts again of what has changed. What CDC does not carry it leaves as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from backfill import events
+from backfill.errors import RequestError, UnprovenError
+from backfill.jobs.census import Census
+from backfill.jobs.polled import catch_up_polled
+from backfill.jobs.proofs import refused
+from backfill.jobs.prove import prove_changes
+from backfill.jobs.targets import CDC_AGE_MAX
+from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.model import Proof
+from backfill.qbo import query
+from backfill.qbo.catalogue import CATALOGUE, Entity
+
+SWEPT: Sequence[Entity] = tuple(entity for entity in CATALOGUE.values() if entity.carried_by_cdc)
+"""What a sweep brings up to date."""
+
+
+async def sweep_realm(work: RealmWork) -> Sequence[Proof]:
+    """Bring what was proven and CDC carries to one answer's `time`, and store the proofs.
+
+    Raises `UnprovenError` where the last proof is older than CDC reaches back, `StoppedError`, `LeaseLostError`, and
+    `RequestError` for what concerns the whole realm.
+    """
+    work.proven_at = await work.store.proven_at(work.realm_id)
+    entities = [entity for entity in SWEPT if entity.name in work.proven_at]
+    if not entities:
+        raise UnprovenError(
+            f"Nothing of realm {work.realm_id} that CDC carries is proven, so there is nothing to go on from.",
+            action=f"Read it whole: backfill extract --realm {work.realm_id}",
+        )
+    since = min(work.proven_at[entity.name] for entity in entities)
+    if since <= work.now() - CDC_AGE_MAX:
+        raise UnprovenError(
+            f"Realm {work.realm_id} was proven last as of {since:%Y-%m-%d}: CDC reaches back 30 days.",
+            action=f"Read it again: backfill extract --realm {work.realm_id}",
+        )
+    with work.turn.whole():
+        proofs = await _prove(work, entities, since)
+        await work.store.finish_scan(work.lease, work.run_id, proofs)
+    for proof in proofs:
+        work.observe(
+            events.EntityProven(realm_id=work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason)
+        )
+    return proofs
+
+
+async def _prove(work: RealmWork, entities: Sequence[Entity], since: datetime) -> list[Proof]:
+    """Count first and catch up afterwards: what changes in between is in the changes."""
+    answers = await work.ask.many([query.count(entity) for entity in entities])
+    counts: dict[str, int] = {}
+    proofs: list[Proof] = []
+    for entity, answer in zip(entities, answers.items, strict=True):
+        if isinstance(answer, RequestError):
+            if answer.disposition in REALM_DISPOSITIONS:
+                raise answer
+            proofs.append(refused(entity, answer.message))
+        else:
+            counts[entity.name] = answer.total_count or 0
+    census = Census(counts=counts, not_offered=[], refused={}, taken_at=since)
+    changes = await prove_changes(work, [CATALOGUE[name] for name in counts], census, since=since, scope_since=None)
+    proofs += changes.proofs
+    for entity in changes.saturated:
+        with work.trouble_of(entity):
+            proofs.append(await catch_up_polled(work, entity, since, scope_since=None, read_before=True))
+        if entity.name in work.unproven:
+            proofs.append(refused(entity, work.unproven[entity.name]))
+    return proofs

@@ -1,0 +1,176 @@
+"""The trial balance beside the landed ledger: what the landed documents post, beside what QuickBooks reports.
+
+Companies with stock, with payroll or with several currencies have postings that no document shows. Of these only the
+report itself is looked at, whether its debits equal its credits, and the verdict says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from backfill.errors import FaultError
+from backfill.jobs.company_facts import CompanyFacts, company_facts
+from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, postings
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.qbo.report_calls import parameters
+from backfill.qbo.reports import REPORTS, Basis
+from backfill.report_model import Period, ReportDocument, RowType
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
+
+TRIAL_BALANCE = "TrialBalance"
+
+_PAGE_DOCUMENTS = 1_000
+"""Documents held at once while the ledger is added up."""
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What the landed documents come to."""
+
+    before: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: NOTHING))
+    """Account to its balance before the fiscal year."""
+    within: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: NOTHING))
+    documents: int = 0
+
+
+async def compare_trial_balance(work: RealmWork, landed: VerificationStore, *, moved: bool) -> Verdict:
+    """The verdict on the trial balance of today. `moved`: the company has changed since it was read.
+
+    Raises `RequestError` for what concerns the realm.
+    """
+    facts = await company_facts(work)
+    today = facts.server_time.date()
+    report = REPORTS[TRIAL_BALANCE]
+    try:
+        said = await work.ask.report(
+            report, Period(min(facts.first_date, today), today), parameters(report, basis=Basis.ACCRUAL)
+        )
+    except FaultError as fault:
+        if fault.disposition in REALM_DISPOSITIONS:
+            raise
+        return _not_compared(f"QuickBooks did not give the report: {fault.message}")
+    sides = [sum((_cell(row.cells, side) for row in said.rows if _is_own(row.type)), NOTHING) for side in _SIDES]
+    if sides[0] != sides[1]:
+        detail = f"debits {sides[0]}, credits {sides[1]}"
+        return Verdict(TRIAL_BALANCE, False, None, 0, 0, [Difference("", DifferenceKind.ALTERED, "the report", detail)])
+    hidden = await _hidden_postings(work, landed, facts)
+    if hidden:
+        return _not_compared(f"{hidden}; the report's debits equal its credits, {sides[0]:,}")
+    try:
+        ledger = await _ledger(work, landed, facts, today)
+    except UnpostableError as error:
+        return _not_compared(f"the landed documents do not say where all is posted: {error}")
+    differences = _differences(expected(ledger.before, ledger.within, facts), said, facts)
+    if differences and moved:
+        return _not_compared("the company has changed since it was read: run backfill resync, then verify again")
+    return Verdict(
+        TRIAL_BALANCE, not differences, len(facts.accounts), len(facts.accounts), ledger.documents, differences
+    )
+
+
+_SIDES = ("debit", "credit")
+
+
+def _not_compared(why: str) -> Verdict:
+    return Verdict(TRIAL_BALANCE, None, None, 0, 0, note=why)
+
+
+async def _hidden_postings(work: RealmWork, landed: VerificationStore, facts: CompanyFacts) -> str:
+    """Why the landed documents cannot be all that the ledger is made of; empty if they can."""
+    if facts.multicurrency:
+        return "the company has several currencies, so exchange gains are posted that no document shows"
+    async for doc in _documents(work, landed, "CompanyInfo"):
+        features = {one.get("Name"): one.get("Value") for one in doc.get("NameValue") or ()}
+        if str(features.get("PayrollFeature")).lower() == "true":
+            return "the company has payroll, whose postings no document shows"
+    async for doc in _documents(work, landed, "Item"):
+        if doc.get("Type") == "Inventory":
+            return "the company keeps stock, whose cost no document shows"
+    return ""
+
+
+async def _ledger(work: RealmWork, landed: VerificationStore, facts: CompanyFacts, today: date) -> _Ledger:
+    chart = Chart()
+    async for doc in _documents(work, landed, "Account"):
+        chart.learn_account(doc)
+    async for doc in _documents(work, landed, "Item"):
+        chart.learn_item(doc)
+    year = year_begin(today, facts.fiscal_month).isoformat()
+    ledger = _Ledger()
+    for entity in POSTING:
+        async for doc in _documents(work, landed, entity):
+            day = str(doc.get("TxnDate") or doc.get("PaymentDate") or "")
+            if day > today.isoformat():
+                continue
+            ledger.documents += 1
+            sums = ledger.before if day < year else ledger.within
+            for account, value in postings(entity, doc, chart):
+                sums[account] += value
+    return ledger
+
+
+async def _documents(work: RealmWork, landed: VerificationStore, entity: str) -> AsyncIterator[Doc]:
+    after = ""
+    while True:
+        page = await landed.documents_after(work.realm_id, entity, after, _PAGE_DOCUMENTS)
+        for id_, document in page.items():
+            after = id_
+            yield json.loads(document, parse_float=Decimal)
+        if len(page) < _PAGE_DOCUMENTS:
+            return
+
+
+def year_begin(day: date, first_month: int) -> date:
+    """The first day of the fiscal year that `day` is in."""
+    return date(day.year if day.month >= first_month else day.year - 1, first_month, 1)
+
+
+def expected(
+    before: Mapping[str, Decimal], within: Mapping[str, Decimal], facts: CompanyFacts
+) -> Mapping[str, Decimal]:
+    """Account to its balance as a trial balance has it: results of earlier years are retained earnings. Pure."""
+    found: dict[str, Decimal] = defaultdict(lambda: NOTHING)
+    retained = next((account.id for account in facts.accounts.values() if account.retained), "")
+    for account, value in before.items():
+        known = facts.accounts.get(account)
+        found[retained if known is not None and known.is_of_result else account] += value
+    for account, value in within.items():
+        found[account] += value
+    return {account: value for account, value in found.items() if value}
+
+
+def _differences(ours: Mapping[str, Decimal], said: ReportDocument, facts: CompanyFacts) -> list[Difference]:
+    retained = next((account.id for account in facts.accounts.values() if account.retained), "")
+    theirs: dict[str, Decimal] = defaultdict(lambda: NOTHING)
+    labels: dict[str, str] = {}
+    for row in said.rows:
+        if _is_own(row.type):
+            account = row.account_id or retained
+            theirs[account] += _cell(row.cells, "debit") - _cell(row.cells, "credit")
+            labels[account] = row.label
+    return [
+        Difference(
+            account,
+            DifferenceKind.ALTERED,
+            labels.get(account, "an account that the report has not"),
+            f"{ours.get(account, NOTHING)} by the landed documents, {theirs.get(account, NOTHING)} reported",
+        )
+        for account in sorted(ours.keys() | theirs.keys())
+        if ours.get(account, NOTHING) != theirs.get(account, NOTHING)
+    ]
+
+
+def _is_own(kind: RowType) -> bool:
+    """An account's own amounts; its head's, too, where it has others below."""
+    return kind in {RowType.DATA, RowType.SECTION}
+
+
+def _cell(cells: Mapping[str, Decimal | str], key: str) -> Decimal:
+    value = cells.get(key, NOTHING)
+    return value if isinstance(value, Decimal) else NOTHING

@@ -1,0 +1,279 @@
+"""What is landed of one realm beside the company itself: counts, Ids, documents. What differs is named, and repaired.
+
+    counts      COUNT(*) of every entity beside the live rows held
+    Ids         where they differ (or all is compared): every Id the company has, beside every Id held
+    documents   a sample by Id, or all of them, beside the landed ones, member by member
+
+A company that people work in moves on: what changed after the entity's watermark is no difference, and is counted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from backfill.errors import FaultError, RequestError, UnprovenError
+from backfill.jobs.changes import CDC_OBJECTS_MAX
+from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.trial import compare_trial_balance
+from backfill.jobs.vanished import mark_vanished_together
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.model import Record
+from backfill.qbo import query
+from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
+from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
+
+IDS_PER_STATEMENT = 30
+"""Documents of one entity in a batch: thirty times thirty stay below the thousand objects that an answer holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """What is compared."""
+
+    entities: Sequence[Entity]
+    deep: bool = False
+    """All documents; else a sample."""
+    trial_balance: bool = True
+    """Whether the landed ledger is compared with QuickBooks' own trial balance."""
+    sample: int = IDS_PER_STATEMENT
+    """Documents of each entity that are compared otherwise; at most IDS_PER_STATEMENT."""
+    seed: str = ""
+    """Of which ones are in the sample."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is found of one entity, while it is looked at."""
+
+    entity: Entity
+    counted: int | None = None
+    held: int = 0
+    looked_at: set[str] = field(default_factory=set)
+    """Ids whose documents were compared."""
+    there: set[str] | None = None
+    """Every Id that the company has, where all were asked for."""
+    differences: dict[str, Difference] = field(default_factory=dict)
+    newer: int = 0
+    moved: int = 0
+    note: str = ""
+    unknown: bool = False
+
+    def verdict(self) -> Verdict:
+        said = [self.note]
+        said += [f"{self.newer:,} changed since they were read"] if self.newer else []
+        said += [f"{self.moved:,} differ in a balance alone, which moves without a new version"] if self.moved else []
+        return Verdict(
+            entity=self.entity.name,
+            equal=None if self.unknown and not self.differences else not self.differences,
+            counted=self.counted,
+            held=self.held,
+            compared=len(self.looked_at),
+            differences=sorted(self.differences.values(), key=lambda one: (one.kind.value, one.id)),
+            note="; ".join(part for part in said if part),
+        )
+
+
+async def verify_realm(work: RealmWork, landed: VerificationStore, options: VerifyOptions) -> Sequence[Verdict]:
+    """Compare one realm with its company. Raises `StoppedError`, and `RequestError` for what concerns the realm."""
+    work.proven_at = await work.store.proven_at(work.realm_id)
+    verifier = _Verifier(work, landed, options, {entity: _Found(entity) for entity in options.entities})
+    await verifier.count()
+    for entity in options.entities:
+        work.check_stop()
+        await verifier.walk_where_needed(entity)
+    await verifier.sample()
+    await verifier.forgive_later_deletes()
+    verdicts = [found.verdict() for found in verifier.found.values()]
+    if options.trial_balance:
+        moved = any(found.newer for found in verifier.found.values())
+        verdicts.append(await compare_trial_balance(work, landed, moved=moved))
+    return verdicts
+
+
+async def repair_realm(work: RealmWork, landed: VerificationStore, verdicts: Sequence[Verdict]) -> int:
+    """Read again just what differs: land what is there, mark deleted what is not. Returns how many were read."""
+    work.proven_at = {}  # or of equal versions the one that is held would stand
+    wrong = {CATALOGUE[one.entity]: [it.id for it in one.differences] for one in verdicts if one.entity in CATALOGUE}
+    wrong = {entity: ids for entity, ids in wrong.items() if ids}
+    for entity, ids in wrong.items():
+        await landed.forget_marks(work.lease, entity.name, ids)
+    await mark_vanished_together(work, wrong)
+    return sum(map(len, wrong.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Verifier:
+    work: RealmWork
+    landed: VerificationStore
+    options: VerifyOptions
+    found: dict[Entity, _Found]
+
+    async def count(self) -> None:
+        """Count everything on both sides."""
+        countable = [entity for entity in self.found if entity.countable]
+        answers = await self.work.ask.many([query.count(entity) for entity in countable])
+        for entity, answer in zip(countable, answers.items, strict=True):
+            found = self.found[entity]
+            if not isinstance(answer, RequestError):
+                found.counted = answer.total_count or 0
+            elif answer.disposition in REALM_DISPOSITIONS:
+                raise answer
+            elif is_not_offered(answer):
+                found.counted = 0
+            else:
+                found.unknown, found.note = True, f"Intuit refused to count it: {answer.message}"
+        for entity, found in self.found.items():
+            found.held = len(await self.work.store.live_ids(self.work.realm_id, entity.name))
+            if entity.reading is Reading.RATES:
+                found.unknown, found.note = True, "rates have no count; they are as they were read"
+
+    async def walk_where_needed(self, entity: Entity) -> None:
+        """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
+        found = self.found[entity]
+        if entity.reading is Reading.RATES or (found.unknown and entity.countable):
+            return
+        differ = found.counted is not None and found.counted != found.held
+        whole = self.options.deep or entity.reading is not Reading.SCAN
+        if not (differ or whole) or (found.counted == 0 and found.held == 0):
+            return
+        try:
+            await self._walk(found, documents=whole)
+        except (FaultError, UnprovenError) as fault:
+            if fault.disposition in REALM_DISPOSITIONS:
+                raise
+            found.unknown, found.note = True, f"it could not be read: {fault.message}"
+
+    async def _walk(self, found: _Found, *, documents: bool) -> None:
+        """Everything the company has, by offset: what shifts meanwhile is asked for by its Id before it counts."""
+        there: set[str] = set()
+        newer: set[str] = set()
+        start, full = 1, True
+        while full:
+            self.work.check_stop()
+            async with self.work.room_for(found.entity, PAGE_ROWS_MAX):
+                records, full = await self._page(found.entity, start, documents=documents)
+                start += len(records)
+                there.update(record.id for record in records)
+                newer.update(record.id for record in records if is_newer(bytes(record.doc), self._watermark(found)))
+                if documents:
+                    await self._compare(found, records)
+                del records  # with their room
+        held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
+        found.there = there
+        await self._look_up(found, sorted(held - there))
+        missing = there - held
+        found.newer += len(missing & newer)
+        if missing - newer:
+            await self._look_up(found, sorted(missing - newer))
+
+    async def _page(self, entity: Entity, start: int, *, documents: bool) -> tuple[Sequence[Record], bool]:
+        if entity.reading is Reading.LISTING:
+            return (await self.work.ask.listing(entity)).records, False
+        order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
+        write = query.page if documents or entity.reading is not Reading.SCAN else query.ids_only
+        page = await self.work.ask.page(entity, write(entity, order_by=order_by, start_position=start))
+        return page.records, entity.countable and page.received >= PAGE_ROWS_MAX
+
+    async def sample(self) -> None:
+        """Some documents of each entity that was not compared whole, many entities to a call."""
+        # Which ones are looked at is no secret.
+        rng = random.Random(f"{self.options.seed}:{self.work.realm_id}")  # noqa: S311
+        asked: list[tuple[_Found, Sequence[str]]] = []
+        for entity, found in self.found.items():
+            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown:
+                continue
+            ids = sorted(
+                set(await self.work.store.live_ids(self.work.realm_id, entity.name)) - found.differences.keys()
+            )
+            if ids:
+                asked.append((found, rng.sample(ids, min(self.options.sample, IDS_PER_STATEMENT, len(ids)))))
+        for start in range(0, len(asked), query.BATCH_ITEMS_MAX):
+            self.work.check_stop()
+            await self._look_up_together(asked[start : start + query.BATCH_ITEMS_MAX])
+
+    async def _look_up(self, found: _Found, ids: Sequence[str]) -> None:
+        """Ask for the Ids and compare. Where the entity's rows cannot be asked for by Id, the walk has said it all."""
+        if found.entity.reading is not Reading.SCAN:
+            documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+            for id_ in ids:
+                _note_missing_side(found, id_, documents.get(id_))
+            return
+        for start in range(0, len(ids), IDS_PER_STATEMENT):
+            await self._look_up_together([(found, ids[start : start + IDS_PER_STATEMENT])])
+
+    async def _look_up_together(self, asked: Sequence[tuple[_Found, Sequence[str]]]) -> None:
+        async with self.work.room_for(asked[0][0].entity, sum(len(ids) for _, ids in asked)):
+            answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
+            for (found, ids), answer in zip(asked, answers.items, strict=True):
+                if isinstance(answer, RequestError):
+                    if answer.disposition in REALM_DISPOSITIONS:
+                        raise answer
+                    found.note = found.note or f"some could not be read: {answer.message}"
+                    continue
+                await self._compare(found, answer.records)
+                present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
+                gone = [id_ for id_ in ids if id_ not in present]
+                documents = await self.landed.documents(self.work.realm_id, found.entity.name, gone)
+                for id_, document in documents.items():
+                    _note_missing_side(found, id_, document)
+
+    async def _compare(self, found: _Found, records: Sequence[Record]) -> None:
+        """Compare what the company sent with what is landed of it."""
+        watermark = self._watermark(found)
+        ids = [record.id for record in records]
+        documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+        for record in records:
+            there, ours = bytes(record.doc), documents.get(record.id)
+            if ours is None:
+                if found.there is not None and not is_newer(there, watermark):
+                    found.differences[record.id] = Difference(
+                        record.id, DifferenceKind.MISSING, about(there), "the company has it"
+                    )
+                continue
+            found.looked_at.add(record.id)
+            one = compared(ours, there, watermark)
+            found.newer += one.newer
+            found.moved += one.moved
+            if one.detail:
+                found.differences[record.id] = Difference(record.id, DifferenceKind.ALTERED, about(ours), one.detail)
+
+    def _watermark(self, found: _Found) -> datetime | None:
+        return self.work.proven_at.get(found.entity.name)
+
+    async def forgive_later_deletes(self) -> None:
+        """What was deleted after the watermark is no difference: change data capture knows when that was."""
+        lost = {entity: _of_kind(found, DifferenceKind.EXTRA) for entity, found in self.found.items()}
+        doubted = [e for e, ids in lost.items() if ids and e.carried_by_cdc and e.name in self.work.proven_at]
+        if not doubted:
+            return
+        since = min(self.work.proven_at[entity.name] for entity in doubted)
+        try:
+            answer = await self.work.ask.cdc(doubted, since)
+        except FaultError:
+            return  # too long ago; then nobody can tell, and to name one too many is safe
+        for entity in doubted:
+            page = answer.pages.get(entity.name)
+            watermark = self.work.proven_at[entity.name]
+            for record in page.records if page is not None and answer.total < CDC_OBJECTS_MAX else ():
+                later = record.deleted and record.updated_at is not None and record.updated_at > watermark
+                if later and record.id in self.found[entity].differences:
+                    del self.found[entity].differences[record.id]
+                    self.found[entity].newer += 1
+
+
+def _note_missing_side(found: _Found, id_: str, document: bytes | None) -> None:
+    """An Id that only one side has."""
+    if document is None:
+        found.differences[id_] = Difference(id_, DifferenceKind.MISSING, "", "the company has it")
+    else:
+        found.differences[id_] = Difference(id_, DifferenceKind.EXTRA, about(document), "the company has none")
+
+
+def _of_kind(found: _Found, kind: DifferenceKind) -> Collection[str]:
+    return [one.id for one in found.differences.values() if one.kind is kind]

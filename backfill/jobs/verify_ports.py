@@ -1,0 +1,36 @@
+"""What `verify` needs from a store beside what all jobs need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from backfill.model import Lease, Proof, RealmId, RunId
+from backfill.verdict_model import Verdict
+
+
+class VerificationStore(Protocol):
+    """Landed documents to look at, and a place for what was found."""
+
+    async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
+        """The latest word on the completeness of each entity and report of a realm."""
+        ...
+
+    async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The documents of those of the Ids that are held live."""
+        ...
+
+    async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:
+        """The next live documents in order of their Ids, bytewise, beginning after one ("" for the first)."""
+        ...
+
+    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
+        """Drop those of the rows that are marked deleted, so that what the company says next stands.
+
+        Raises `LeaseLostError`, and writes nothing, if fenced off.
+        """
+        ...
+
+    async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
+        """Store what was found in the place of what was found before. Raises `LeaseLostError` if fenced off."""
+        ...

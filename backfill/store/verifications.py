@@ -1,0 +1,90 @@
+"""What `verify` looks at and what it found, in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backfill.model import Lease, RealmId, RunId
+from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
+from backfill.store.landing import FENCE
+from backfill.store.leases import lease_lost
+from backfill.store.reports import encoded, storable
+from backfill.verdict_model import Verdict
+
+DOCUMENTS = """
+SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
+"""
+
+DOCUMENTS_AFTER = """
+SELECT id, doc::text AS doc FROM {table}
+WHERE realm_id = $1 AND id COLLATE "C" > $2 AND deleted_at IS NULL
+ORDER BY id COLLATE "C" LIMIT $3
+"""
+
+FORGET_MARKS = """
+DELETE FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
+"""
+
+KEEP = """
+INSERT INTO backfill.verification AS kept (
+    realm_id, entity, run_id, verified_at, equal, counted, held, compared, differences, difference_count, note
+)
+SELECT $1, found.entity, $2, now(), found.equal, found.counted, found.held, found.compared, found.differences,
+    found.difference_count, found.note
+FROM unnest(
+    $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[], $9::bigint[], $10::text[]
+) AS found (entity, equal, counted, held, compared, differences, difference_count, note)
+ON CONFLICT (realm_id, entity) DO UPDATE SET
+    run_id = excluded.run_id, verified_at = excluded.verified_at, equal = excluded.equal, counted = excluded.counted,
+    held = excluded.held, compared = excluded.compared, differences = excluded.differences,
+    difference_count = excluded.difference_count, note = excluded.note
+"""
+
+DIFFERENCES_KEPT = 1000
+"""Of one entity. Who misses more than that has lost the table, and is told the number."""
+
+
+class Verifications:
+    """As `jobs.verify_ports.VerificationStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The documents of those of the Ids that are held live."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(DOCUMENTS.format(table=table_of(entity)), realm_id, list(ids))
+        return {row["id"]: row["doc"].encode() for row in rows}
+
+    async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:
+        """The next live documents in order of their Ids, bytewise."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(DOCUMENTS_AFTER.format(table=table_of(entity)), realm_id, after, limit)
+        return {row["id"]: row["doc"].encode() for row in rows}
+
+    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
+        """Drop those of the rows that are marked deleted. Raises LeaseLostError if fenced off."""
+        async with self._database.control() as connection, connection.transaction():
+            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+                raise lease_lost(lease)
+            await connection.execute(FORGET_MARKS.format(table=table_of(entity)), lease.realm_id, list(ids))
+
+    async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
+        """Replace what was found before. Raises LeaseLostError if fenced off."""
+        async with self._database.control() as connection, connection.transaction():
+            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+                raise lease_lost(lease)
+            await connection.execute(
+                KEEP,
+                lease.realm_id,
+                run_id,
+                [one.entity for one in verdicts],
+                [one.equal for one in verdicts],
+                [one.counted for one in verdicts],
+                [one.held for one in verdicts],
+                [one.compared for one in verdicts],
+                [encoded(list(one.differences[:DIFFERENCES_KEPT])) for one in verdicts],
+                [len(one.differences) for one in verdicts],
+                [storable(one.note) for one in verdicts],
+            )

@@ -1,0 +1,1 @@
+"""The receiver of Intuit's webhooks: verify, store, answer; the events become ordinary reads."""

@@ -1,0 +1,173 @@
+"""The HTTP side: a delivery is verified, stored durably and answered within the three seconds that Intuit waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+import anyio
+import orjson
+from aiohttp import web
+
+from backfill.errors import BackfillError, UnavailableError
+from backfill.model import RealmId, Told
+from backfill.qbo.signatures import SIGNATURE_HEADER, Verifier
+from backfill.store.inbox import Stored, Unread
+from backfill.webhooks.payload import read_payload
+
+PATH = "/webhooks"
+HEALTH = "/health"
+
+ANSWER_S = 2.5
+"""Intuit gives up after 3 s; what is later than this is told again, and is left out then."""
+
+DELIVERIES_AT_ONCE = 64
+"""Each holds a body. More than that are refused unread, and Intuit sends them again."""
+
+STOP_WAIT_S = 3.0
+"""For deliveries in flight when the receiver stops: they have no more time than this anyway."""
+
+
+class Events(Protocol):
+    """Where events are kept."""
+
+    async def store(self, events: Sequence[Told], unread: Sequence[Unread] = ()) -> Stored:
+        """Durably, before it returns."""
+        ...
+
+
+@dataclass(slots=True)
+class ReceiverCounts:
+    """What came since the receiver was started."""
+
+    deliveries: int = 0
+    """Accepted: answered with 200."""
+    events: int = 0
+    """In those, with all that were told before."""
+    duplicates: int = 0
+    unread: int = 0
+    """Parts of accepted deliveries that say nothing we understand."""
+    forged: int = 0
+    """Without a signature, or with one that no verifier token made: answered with 401."""
+    oversized: int = 0
+    failed: int = 0
+    """Not stored in time, or too many at once: answered with 503, so that Intuit sends them again."""
+
+
+class Receiver:
+    """Answers deliveries. `told` is called with the realms of a delivery that nobody registered."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        events: Events,
+        *,
+        body_bytes: int,
+        told: Callable[[Sequence[RealmId]], None],
+    ) -> None:
+        self.counts = ReceiverCounts()
+        self._verifier = verifier
+        self._events = events
+        self._body_bytes = body_bytes
+        self._told = told
+        self._present = 0
+
+    def application(self, health: Callable[[], Awaitable[dict[str, object]]]) -> web.Application:
+        """Deliveries at `/webhooks`; at `/health` what was counted, for whoever watches over it."""
+        app = web.Application()
+
+        async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 -- a handler's signature
+            try:
+                said: dict[str, object] = {"received": asdict(self.counts), **await health()}
+            except UnavailableError as error:
+                return web.json_response({"error": error.message}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return web.Response(body=orjson.dumps(said), content_type="application/json")
+
+        app.router.add_post(PATH, self.deliver)
+        app.router.add_get(HEALTH, healthy)
+        return app
+
+    async def deliver(self, request: web.Request) -> web.Response:
+        """One POST, whatever its content type says: frameworks that refuse an unknown one break the change-over."""
+        if self._present >= DELIVERIES_AT_ONCE:
+            self.counts.failed += 1
+            return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE)
+        self._present += 1
+        try:
+            with anyio.move_on_after(ANSWER_S):
+                return _answer(request, await self._delivered(request))
+            self.counts.failed += 1
+            return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE)
+        finally:
+            self._present -= 1
+
+    async def _delivered(self, request: web.Request) -> HTTPStatus:
+        body = await self._body(request)
+        if body is None:
+            self.counts.oversized += 1
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if not self._verifier.accepts(body, request.headers.get(SIGNATURE_HEADER, "")):
+            self.counts.forged += 1
+            return HTTPStatus.UNAUTHORIZED
+        payload = read_payload(body)
+        try:
+            stored = await self._events.store(payload.events, payload.unread)
+        except BackfillError:
+            self.counts.failed += 1
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        self.counts.deliveries += 1
+        self.counts.events += len(payload.events)
+        self.counts.duplicates += len(payload.events) - stored.new
+        self.counts.unread += len(payload.unread)
+        if stored.unknown_realms:
+            self._told(stored.unknown_realms)
+        return HTTPStatus.OK
+
+    async def _body(self, request: web.Request) -> bytes | None:
+        """The bytes as they came, for the signature is over these; None if they are more than allowed."""
+        if (request.content_length or 0) > self._body_bytes:
+            return None
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > self._body_bytes:
+                return None
+        return bytes(body)
+
+
+def _answer(request: web.Request, status: HTTPStatus) -> web.Response:
+    """A status and nothing else: whoever forges learns nothing. What was not read is not read on for."""
+    answer = web.Response(status=status)
+    if status is not HTTPStatus.OK and not request.content.is_eof():
+        answer.force_close()
+    return answer
+
+
+@asynccontextmanager
+async def serve_application(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve until the block ends, and finish the deliveries in flight then. Yields the port (0: any free one).
+
+    Raises `UnavailableError` where it cannot listen.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,  # the signature is over the bytes as they came
+        handle_signals=False,
+        shutdown_timeout=STOP_WAIT_S,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise UnavailableError(
+                f"The receiver cannot listen on {host}:{port}: {error.strerror}.",
+                action="Give another address: webhooks.host and webhooks.port in the configuration, or --port.",
+            ) from error
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,123 @@
+"""`backfill care`: what a fleet needs that nobody looks at, as cron would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from backfill.jobs.swept import SWEPT
+from backfill.store.entity_tables import table_of
+from tests.cli.conftest import Query
+from tests.comparison import differences, parsed
+from tests.processes import Backfill, Intuit, ended, simulated
+
+AGED = "UPDATE backfill.proof SET watermark = watermark - $2::interval WHERE realm_id = $1 RETURNING 1"
+UNUSED = (
+    "UPDATE backfill.token SET refreshed_at = refreshed_at - interval '40 days',"
+    " access_expires_at = access_expires_at - interval '40 days' WHERE realm_id = $1 RETURNING 1"
+)
+STATE = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
+
+
+async def stale(dsn: str, intuit: Intuit, realm_id: str) -> list[str]:
+    """What CDC carries and is landed otherwise than it stands in the company."""
+    stands = STATE.decode(intuit.state(realm_id, "2100-01-01T00:00:00Z"))
+    connection = await asyncpg.connect(dsn)
+    found = []
+    for entity in (entity.name for entity in SWEPT):
+        statement = f"SELECT id, doc::text FROM {table_of(entity)} WHERE realm_id = $1 AND deleted_at IS NULL"
+        landed = {row["id"]: parsed(row["doc"]) for row in await connection.fetch(statement, realm_id)}
+        there = {id_: parsed(bytes(raw)) for id_, raw in stands[entity].items()}
+        found += [f"{entity} {said}" for said in differences(landed, there)]
+    await connection.close()
+    return found
+
+
+def test_what_is_due_is_done_and_what_must_be_done_is_said(
+    user: Backfill, tmp_path: Path, dsn: str, query: Query
+) -> None:
+    with simulated(tmp_path, realms=5, rows="100:200") as intuit:
+        user = user.having(**intuit.variables)
+        assert user.run("realms", "import", intuit.realms_file).code == 0
+        stale_one, fresh, unused, revoked, ancient = intuit.realm_ids
+        assert user.run("extract", "--json").code == 0
+
+        nothing = user.run("care", "--json")
+        assert nothing.code == 0, nothing.stderr
+        assert nothing.json()["requests"]["total"] == 0, "all is proven within the day"
+
+        for realm_id in (stale_one, fresh, ancient):
+            intuit.act(realm_id, 60)
+        query(AGED, stale_one, timedelta(days=2))
+        query(AGED, ancient, timedelta(days=40))
+        for realm_id in (unused, revoked):
+            query(UNUSED, realm_id)
+        intuit.revoke(revoked)
+        query(
+            "UPDATE backfill.token SET consent_expires_at = now() + interval '20 days' WHERE realm_id = $1 RETURNING 1",
+            fresh,
+        )
+        refreshes = "SELECT count(*) FROM backfill.call WHERE lane = 'token' AND realm_id = $1 AND status = 200"
+        before = query(refreshes, unused)[0][0]
+
+        cared = user.run("care", "--json")
+        assert cared.code == 1, cared.stderr
+        said = cared.json()
+        assert said["realms"] == {"total": 5, "proven": 3, "swept": 1, "unproven": 1, "parked": 1}
+        assert asyncio.run(stale(dsn, intuit, stale_one)) == []
+        assert asyncio.run(stale(dsn, intuit, fresh)) != [], "proven within the day, and left alone"
+        assert said["rows"]["landed"] > 20
+        assert said["requests"]["cdc"] >= 1
+        assert said["requests"]["total"] <= 6
+        proofs = query(
+            "SELECT count(*), bool_and(proven), min(watermark) > now() - interval '1 hour' FROM backfill.proof"
+            " WHERE realm_id = $1 AND entity = ANY ($2)",
+            stale_one,
+            [entity.name for entity in SWEPT],
+        )[0]
+        assert list(proofs) == [len(SWEPT), True, True]
+
+        assert said["tokens"]["refreshed"] == [unused]
+        assert query(refreshes, unused)[0][0] == before + 1
+        assert query("SELECT state FROM backfill.realm WHERE realm_id = $1", revoked)[0][0] == "parked"
+        errors = {(error["realm_id"], error["code"]): error["action"] for error in said["errors"]}
+        assert "extract" in errors[ancient, "UnprovenError"]
+        assert (revoked, "invalid_grant") in errors
+        assert [(end["realm_id"], end["urgency"]) for end in said["tokens"]["ending"]] == [(fresh, "soon")]
+
+        again = user.run("care")
+        assert again.code == 1, "what is parked stays to be looked at"
+        assert f"realm {fresh}: the consent ends on" in again.stdout
+        assert f"realm {revoked}" in again.stdout
+
+
+def test_a_company_that_another_process_has_is_waited_for(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    realm_id = intuit.realm_ids[0]
+    only = f"--realm={realm_id}"
+    assert connected.run("extract", only, "--json").code == 0
+    query(AGED, realm_id, timedelta(days=2))
+    query(
+        "UPDATE backfill.realm SET owner = $2, epoch = epoch + 1, lease_until = now() + interval '1 hour'"
+        " WHERE realm_id = $1 RETURNING 1",
+        realm_id,
+        f"elsewhere:{os.getpid()}",
+    )
+    left_out = connected.run("care", only, "--no-wait", "--json")
+    assert left_out.code == 1
+    assert left_out.json()["errors"][0]["code"] == "RealmBusyError"
+    with connected.started("care", only, "--json") as process:
+        assert process.stderr is not None
+        assert any("waits for" in line or "waiting" in line for line in process.stderr)
+        query("UPDATE backfill.realm SET owner = NULL, lease_until = NULL WHERE realm_id = $1 RETURNING 1", realm_id)
+        outcome = ended(process)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json()["realms"]["swept"] == 1
+
+
+def test_without_realms_there_is_nothing_to_care_for(user: Backfill) -> None:
+    assert user.run("care", "--json").code == 2

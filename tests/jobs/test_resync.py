@@ -1,0 +1,171 @@
+"""After an outage: document for document what the company has, for fewer calls than to read it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import anyio
+import pytest
+
+from backfill import events
+from backfill.jobs.extract import ExtractOptions
+from backfill.jobs.outage import Outage
+from backfill.jobs.resync import resync_realm
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof, RunId, Scan
+from backfill.simulator.changes import deactivated
+from backfill.simulator.documents import decode
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.rows import FlaggedDeleted
+from tests.jobs.world import BEGIN, Tap, World, breaches, now
+
+pytestmark = pytest.mark.virtual
+
+DAY_S = 86_400
+
+
+def resyncing(world: World, since: datetime, until: datetime | None = None) -> None:
+    options = ExtractOptions(entities=world.entities, readers=world.readers, costs=world.costs)
+
+    async def task(work: RealmWork, scan: Scan) -> Sequence[Proof]:
+        return await resync_realm(work, Outage(since=since, until=until), options, scan)
+
+    world.task = task
+
+
+def calls(world: World) -> int:
+    return sum(isinstance(event, events.RequestAnswered) for event in world.events)
+
+
+async def outage(world: World, *, days: int, changes: int) -> None:
+    """So many changes in each company, spread over the days, while we are down."""
+    for _ in range(days):
+        await anyio.sleep(DAY_S)
+        for realm_id in world.realm_ids:
+            world.people(realm_id).act(changes // days)
+
+
+async def resynced(world: World, since: datetime, **more: datetime) -> int:
+    """Resync; the calls that it took."""
+    world.events.clear()
+    resyncing(world, since, **more)
+    await world.extract(run_id=RunId(2))
+    assert breaches(world) == []
+    return calls(world)
+
+
+@pytest.mark.parametrize(("seed", "days", "most"), [(0, 3, 8), (2, 3, 8), (1, 45, 18)])
+async def test_what_the_outage_hid_is_found(seed: int, days: int, most: int) -> None:
+    world = World(seed=seed, rows_min=2500, rows_max=3500)
+    await world.extract()
+    await outage(world, days=days, changes=90)
+    assert await resynced(world, BEGIN) <= most
+
+
+async def test_a_small_company_is_read_again_in_two_calls() -> None:
+    world = World(seed=5, rows_min=300, rows_max=400)
+    await world.extract()
+    await outage(world, days=3, changes=30)
+    assert await resynced(world, BEGIN) <= 6
+
+
+@pytest.mark.parametrize("days", [3, 45])
+async def test_more_changes_than_an_answer_holds(days: int) -> None:
+    """An import of thousands of rows, deletes among them, which a full answer cuts first."""
+    world = World(seed=7, rows_min=200, rows_max=300)
+    world.sow("Invoice", 5200, second=lambda number: 10_000_000 + number * 60)
+    await world.extract()
+    await outage(world, days=days, changes=10)
+    company = world.company_of()
+    invoices = company.table("Invoice").all()
+    for row in invoices[:1100]:
+        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "imported"})
+    for row in invoices[3000:3004]:
+        company.delete("Invoice", row.id)
+    await resynced(world, BEGIN)
+
+
+async def test_a_void_and_an_inactive_one_stay_rows() -> None:
+    world = World(seed=3, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    customer = company.table("Customer").all(active=True)[0]
+    company.replace("Customer", customer.id, deactivated("Customer", decode(customer.doc)))
+    await resynced(world, BEGIN)
+    row = world.store.rows(world.realm, "Customer")[customer.id]
+    assert row.deleted_at is None
+    assert b'"Active":false' in row.doc.replace(b" ", b"")
+
+
+async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
+    """Seen of change data capture: whatever it says was deleted is asked for by its Id before it is marked."""
+    world = World(seed=6, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    flagged = company.table("Invoice").all()[:3]
+    for row in flagged:
+        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "flagged"})
+    company.delete("Invoice", company.table("Invoice").all()[5].id)
+    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    await resynced(world, BEGIN)
+    assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
+
+
+async def test_room_for_one_answer_is_room_enough() -> None:
+    """Who waits for room gives back the answer that it holds first, or would wait for ever."""
+    world = World(seed=6, rows_min=1500, rows_max=1600, memory_bytes=1)
+    await world.extract()
+    await outage(world, days=3, changes=60)
+    with anyio.fail_after(DAY_S):
+        await resynced(world, BEGIN)
+
+
+async def test_what_was_proven_after_the_outage_is_not_asked_for() -> None:
+    world = World(seed=2)
+    await world.extract()
+    await outage(world, days=1, changes=20)
+    over = now()
+    await resynced(world, BEGIN, until=over)
+    world.events.clear()
+    await world.extract(run_id=RunId(3))
+    assert calls(world) == 0
+
+
+async def test_what_was_never_proven_is_read_whole() -> None:
+    world = World(seed=2, rows_min=1500, rows_max=2000)
+    await resynced(world, BEGIN - timedelta(days=3))
+
+
+async def test_an_older_proof_moves_the_beginning_back() -> None:
+    """What came between the last proof and the outage was never known to be landed."""
+    world = World(seed=4, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await outage(world, days=2, changes=40)
+    await resynced(world, now())
+
+
+async def test_it_goes_on_after_a_crash() -> None:
+    world = World(seed=8, rows_min=1500, rows_max=2500, page_rows=50)
+    world.sow("Invoice", 3000, second=lambda number: 10_000_000 + number * 60)
+    await world.extract()
+    await outage(world, days=40, changes=40)
+    company = world.company_of()
+    for row in company.table("Invoice").all()[:2000]:
+        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "imported"})
+    world.events.clear()
+    resyncing(world, BEGIN)
+    await world.extract(run_id=RunId(2), crashes_after_s=[1, 3, 5])
+    assert breaches(world) == []
+    pages = [asked for asked in world.statements() if "FROM Invoice" in asked and "LastUpdatedTime >=" in asked]
+    assert len(pages) > 3
+
+
+async def test_people_at_work_meanwhile() -> None:
+    world = World(seed=9, rows_min=1500, rows_max=2500)
+    await world.extract()
+    await outage(world, days=3, changes=60)
+    world.wrap = lambda inner: Tap(inner, after=lambda _request, _statement: world.people().act(2))
+    await resynced(world, BEGIN)

@@ -1,0 +1,174 @@
+"""Verify: what is broken in the landing is named, what the company changed since is not, repair puts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import anyio
+import pytest
+
+from backfill.jobs.equality import about, compared
+from backfill.jobs.verified import verified_realm
+from backfill.jobs.verify import VerifyOptions
+from backfill.jobs.work import RealmWork
+from backfill.model import Proof, RunId, Scan
+from backfill.simulator.documents import decode
+from backfill.store.memory_rows import Row
+from backfill.store.memory_verifications import MemoryVerifications
+from backfill.verdict_model import DifferenceKind, Verdict
+from tests.jobs.world import BEGIN, World
+
+Named = set[tuple[str, str, DifferenceKind]]
+
+
+async def verified(world: World, *, run: int, deep: bool = True, repair: bool = False) -> Mapping[str, Verdict]:
+    landed = MemoryVerifications(world.store)
+
+    async def task(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
+        await verified_realm(work, landed, VerifyOptions(entities=world.entities, deep=deep), repair=repair)
+        return []
+
+    world.task = task
+    result = await world.extract(run_id=RunId(run))
+    assert result.troubles == []
+    return landed.verdicts(world.realm)
+
+
+def differing(verdicts: Mapping[str, Verdict]) -> Named:
+    return {(entity, one.id, one.kind) for entity, verdict in verdicts.items() for one in verdict.differences}
+
+
+def rows(world: World, entity: str) -> dict[str, Row]:
+    """The held rows themselves, to be broken."""
+    found = world.store.rows(world.realm, entity)
+    assert isinstance(found, dict)
+    return found
+
+
+def broken(world: World) -> Named:
+    """A row dropped, a document altered in its version, one that is not in the company, one marked deleted."""
+    dropped = rows(world, "Customer").popitem()[0]
+    id_, invoice = next(iter(rows(world, "Invoice").items()))
+    rows(world, "Invoice")[id_] = replace(invoice, doc=invoice.doc.replace(b'"TotalAmt":', b'"TotalAmt":1'))
+    bill = next(iter(rows(world, "Bill").values()))
+    rows(world, "Bill")["99999999"] = bill
+    vendor_id, vendor = next(iter(rows(world, "Vendor").items()))
+    rows(world, "Vendor")[vendor_id] = replace(vendor, deleted_at=BEGIN.replace(year=2030))
+    return {
+        ("Customer", dropped, DifferenceKind.MISSING),
+        ("Invoice", id_, DifferenceKind.ALTERED),
+        ("Bill", "99999999", DifferenceKind.EXTRA),
+        ("Vendor", vendor_id, DifferenceKind.MISSING),
+    }
+
+
+@pytest.mark.virtual
+async def test_what_was_extracted_is_equal() -> None:
+    world = World(seed=2)
+    await world.extract()
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == set()
+    assert {entity for entity, one in verdicts.items() if one.equal is None} == {"ExchangeRate", "TrialBalance"}
+    assert sum(one.compared for one in verdicts.values()) > world.company_of().rows * 0.9
+
+
+@pytest.mark.virtual
+async def test_each_break_is_named_and_repaired() -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = broken(world)
+    assert differing(await verified(world, run=2)) == named
+    assert differing(await verified(world, run=3, repair=True)) == set()
+    assert differing(await verified(world, run=4)) == set()
+    assert rows(world, "Bill")["99999999"].deleted_at is not None
+
+
+@pytest.mark.virtual
+async def test_counts_and_ids_need_no_deep_look() -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = {one for one in broken(world) if one[2] is not DifferenceKind.ALTERED}
+    assert named <= differing(await verified(world, run=2, deep=False))
+
+
+@pytest.mark.virtual
+async def test_what_the_company_changed_since_is_no_difference() -> None:
+    world = World(seed=3)
+    await world.extract()
+    await anyio.sleep(3600)
+    company = world.company_of()
+    company.delete("Invoice", company.table("Invoice").all()[0].id)
+    customer = company.table("Customer").all()[0]
+    company.replace("Customer", customer.id, decode(customer.doc) | {"Notes": "later"})
+    vendor = company.table("Vendor").all()[0]
+    company.create("Vendor", decode(vendor.doc) | {"DisplayName": "later"})
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == set()
+    for entity in ("Invoice", "Customer", "Vendor"):
+        assert "changed since" in verdicts[entity].note, entity
+
+
+def of_one_currency() -> World:
+    """A world of one company with stock and without a foreign currency."""
+    world = World(seed=1, realms=5)
+    world.realm_ids = [realm_id for realm_id in world.realm_ids if not world.company_of(realm_id).multicurrency][:1]
+    return world
+
+
+@pytest.mark.virtual
+async def test_the_trial_balance_is_what_the_landed_documents_post() -> None:
+    """Of a company without stock; of one with stock it says that it is not compared."""
+    world = of_one_currency()
+    company = world.company_of()
+    for row in company.table("Item").all():
+        doc = decode(row.doc)
+        if doc.get("Type") == "Inventory":
+            company.replace("Item", row.id, doc | {"Type": "NonInventory"})
+    company.ledger = None  # made anew, without stock
+    await world.extract()
+    trial = (await verified(world, run=2))["TrialBalance"]
+    assert trial.note == ""
+    assert trial.equal
+    assert trial.compared > 20
+    id_, invoice = next((id_, row) for id_, row in rows(world, "Invoice").items() if decode(row.doc)["TotalAmt"])
+    del rows(world, "Invoice")[id_]
+    trial = (await verified(world, run=3))["TrialBalance"]
+    assert trial.equal is False
+    assert any("Receivable" in one.about for one in trial.differences)
+    assert decode(invoice.doc)["TotalAmt"] > Decimal(0)
+
+
+@pytest.mark.virtual
+async def test_a_company_with_stock_is_compared_by_the_report_only() -> None:
+    world = of_one_currency()
+    await world.extract()
+    trial = (await verified(world, run=2))["TrialBalance"]
+    assert trial.equal is None
+    assert "keeps stock" in trial.note
+
+
+def test_what_counts_as_equal() -> None:
+    def one(landed: bytes, there: bytes) -> str:
+        return compared(landed, there, None).detail
+
+    assert one(b'{"a": 1.00, "b": 2}', b'{"b":2,"a":1.00}') == ""
+    assert one(b'{"a":1.0}', b'{"a":1.00}') != ""
+    assert one(b'{"a":"1"}', b'{"a":1}') != ""
+    assert one(b'{"a":1}', b'{"a":1,"TempDownloadUri":"https://x"}') == ""
+    assert compared(b'{"Balance":1,"a":1}', b'{"Balance":2,"a":1}', None).moved
+    assert "a: nothing landed" in one(b'{"Balance":1}', b'{"Balance":2,"a":1}')
+
+
+def test_what_is_newer_says_nothing_of_what_was_landed() -> None:
+    there = b'{"a":2,"MetaData":{"LastUpdatedTime":"2026-11-21T00:00:00-08:00"}}'
+    assert compared(b'{"a":1}', there, BEGIN).newer
+    assert compared(b'{"a":1}', there, BEGIN.replace(day=25)).detail
+
+
+def test_a_person_knows_it_by() -> None:
+    assert about(b'{"DocNumber":"1037","CustomerRef":{"name":"Amy"},"TxnDate":"2026-01-02","TotalAmt":36.00}') == (
+        "1037, Amy, 2026-01-02, 36.00"
+    )
+    assert about(b'{"Invoice":{"DocNumber":"7"}}') == "7"

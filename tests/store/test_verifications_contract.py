@@ -1,0 +1,81 @@
+"""The contract of `jobs.verify_ports.VerificationStore`, tried on the twin in memory and on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from backfill.errors import LeaseLostError
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.model import Lease
+from backfill.store.memory_store import MemoryStore
+from backfill.store.memory_verifications import MemoryVerifications
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
+from tests.postgres import PostgresServer
+from tests.store import contract
+from tests.store.contract import Subject, canonical
+from tests.store.scene import OTHER_REALM, REALM, deleted, live
+
+EQUAL = Verdict("Invoice", True, 2, 2, 2)
+DIFFERS = Verdict("Bill", False, 2, 1, 1, [Difference("7", DifferenceKind.MISSING, "a \0 in a name", "")], "note")
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The store under the contract, and the store of the leases that fence it."""
+
+    at: VerificationStore
+    subject: Subject
+    lease: Lease
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def looked(request: pytest.FixtureRequest) -> AsyncIterator[Looked]:
+    if request.param == "memory":
+        subject = contract.in_memory()
+        assert isinstance(subject.store, MemoryStore)
+        yield Looked(MemoryVerifications(subject.store), subject, await subject.store.acquire(REALM))
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    async with contract.fresh(server) as database:
+        subject = await contract.in_postgres(database)
+        assert not isinstance(subject.store, MemoryStore)
+        yield Looked(subject.store, subject, await subject.store.acquire(REALM))  # type: ignore[arg-type]  # Postgres' store is both
+
+
+async def test_documents_by_id_and_in_order(looked: Looked) -> None:
+    await looked.subject.land(looked.lease, live("10", 1), live("9", 1), live("B", 1), live("a", 1), deleted("5", 1))
+    found = await looked.at.documents(REALM, "Invoice", ["9", "5", "77"])
+    assert {id_: canonical(doc) for id_, doc in found.items()} == {"9": canonical(b'{"v":"1/0"}')}
+    assert list(await looked.at.documents_after(REALM, "Invoice", "", 3)) == ["10", "9", "B"]
+    assert list(await looked.at.documents_after(REALM, "Invoice", "B", 3)) == ["a"]
+    assert await looked.at.documents_after(OTHER_REALM, "Invoice", "", 3) == {}
+
+
+async def test_a_mark_that_is_forgotten_does_not_outlive_the_object(looked: Looked) -> None:
+    """What is landed live after that stands, although the mark was later than the object's last change."""
+    await looked.subject.land(looked.lease, live("1", 1), live("2", 1))
+    await looked.subject.land(looked.lease, deleted("1", 9))
+    await looked.subject.land(looked.lease, live("1", 1))
+    assert await looked.at.documents(REALM, "Invoice", ["1"]) == {}
+    await looked.at.forget_marks(looked.lease, "Invoice", ["1", "2", "77"])
+    await looked.subject.land(looked.lease, live("1", 1))
+    assert sorted(await looked.at.documents(REALM, "Invoice", ["1", "2"])) == ["1", "2"]
+
+
+async def test_verdicts_are_kept_by_who_holds_the_lease(looked: Looked) -> None:
+    await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [EQUAL, DIFFERS])
+    await looked.at.keep_verdicts(looked.lease, looked.subject.other_run, [DIFFERS])
+    await looked.subject.expire(REALM)
+    await looked.subject.theirs.acquire(REALM)
+    with pytest.raises(LeaseLostError):
+        await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [EQUAL])
+    with pytest.raises(LeaseLostError):
+        await looked.at.forget_marks(looked.lease, "Invoice", ["1"])
+
+
+async def test_the_proofs_are_the_realms_own(looked: Looked) -> None:
+    await looked.subject.begin(looked.lease)
+    assert await looked.at.proofs(REALM) == []
