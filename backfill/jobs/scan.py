@@ -171,12 +171,15 @@ class _Walk:
         before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
             unread, unclear = await self._offset_pass(low, high, met)
+            counted_before = counted
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
             agreed = not unread or len(unread) == before
             before = len(unread)
             if agreed and unclear:
                 raise self._unclear(unread[0])
             if agreed and len(met) + len(unread) >= counted:
+                if counted == counted_before:  # nothing came or went: two passes can agree and both meet a row twice
+                    unread = unread[: max(0, counted - len(met))]
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
                 return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]

@@ -169,6 +169,17 @@ async def test_a_row_that_is_met_at_two_places_of_a_pass_is_not_two() -> None:
     assert server.passes == 3, "a wrong pass, and two that agree"
 
 
+async def test_no_more_are_set_aside_than_the_server_counts() -> None:
+    """Two passes agree on two rows, and each met the one at two places: together they met all the others."""
+    first = ["a?bc"] * 4 + ["ab?c"] * 5
+    second = ["b?ac"] * 4 + ["ba?c"] * 5
+    server = Server([*first, *second, "ba?c"], broken="?")
+    landed, refused = await read(server)
+    assert landed == set("abc")
+    assert len(refused) == 1
+    assert server.passes == 2
+
+
 class GenerousServer(Server):
     """Sends one row more than it is asked for, so that a broken row fails the question for the one before it."""
 
