@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
-import msgspec
 
 from backfill.errors import TokenError
 from backfill.model import RealmId, Tokens
@@ -66,9 +65,9 @@ class MemoryLockedTokens:
         """The stored tokens, read under the lock."""
 
     async def store(self, new: Tokens) -> None:
-        """Keep the new tokens, and beside them the refresh value that they replace."""
+        """Keep the new tokens, with the refresh value before them that they name."""
         assert not self._stored, "the lock ended with the first store"
         with anyio.CancelScope(shield=True):  # as with the database: nobody but us has these tokens
             await anyio.lowlevel.checkpoint()
-        self._rows[self._realm_id] = msgspec.structs.replace(new, previous_refresh_token=self.current.refresh_token)
+        self._rows[self._realm_id] = new
         self._stored = True

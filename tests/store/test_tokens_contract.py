@@ -63,12 +63,12 @@ async def test_a_realm_without_tokens_is_to_be_parked(tokens: Vault) -> None:
             pass
 
 
-async def test_a_stored_pair_is_there_before_the_lock_ends_with_the_value_it_replaces(tokens: Vault) -> None:
+async def test_a_stored_pair_is_there_before_the_lock_ends(tokens: Vault) -> None:
     async with tokens.locked(REALM) as held:
         assert held.current == STORED
-        await held.store(refreshed(1))
-        seen = await tokens.read(REALM)
-    assert seen == structs.replace(refreshed(1), previous_refresh_token=STORED.refresh_token)
+        pair = structs.replace(refreshed(1), previous_refresh_token=STORED.refresh_token)
+        await held.store(pair)
+        assert await tokens.read(REALM) == pair
 
 
 async def test_a_lock_that_stores_nothing_leaves_what_is_there(tokens: Vault) -> None:

@@ -14,13 +14,13 @@ from backfill.simulator.catalogue import TRAITS
 # C create, R read, Q query, U update, D delete, V void, P pdf and send, X change data capture. An update of a
 # RecurringTransaction is not in the reference; public clients make it.
 ENTITIES: Mapping[str, str] = {
-    "Account": "CRQUX", "Attachable": "CRQUD", "Bill": "CRQUDX", "BillPayment": "CRQUDVX", "Budget": "CRQUDX",
-    "Class": "CRQUX", "CompanyCurrency": "CRQU", "CompanyInfo": "RQU", "CreditCardPayment": "CRQUD",
-    "CreditMemo": "CRQUDPX", "Customer": "CRQUX", "CustomerType": "RQ", "Department": "CRQUX", "Deposit": "CRQUDX",
+    "Account": "CRQUX", "Attachable": "CRQUDX", "Bill": "CRQUDX", "BillPayment": "CRQUDVX", "Budget": "CRQUDX",
+    "Class": "CRQUX", "CompanyCurrency": "CRQUX", "CompanyInfo": "RQUX", "CreditCardPayment": "CRQUDX",
+    "CreditMemo": "CRQUDPX", "Customer": "CRQUX", "CustomerType": "RQX", "Department": "CRQUX", "Deposit": "CRQUDX",
     "Employee": "CRQUX", "Estimate": "CRQUDPX", "ExchangeRate": "CQU", "InventoryAdjustment": "CRQUD",
     "Invoice": "CRQUDVPX", "Item": "CRQUX", "JournalCode": "CRQU", "JournalEntry": "CRQUDX", "Payment": "CRQUDVPX",
-    "PaymentMethod": "CRQUX", "Preferences": "RQU", "Purchase": "CRQUDX", "PurchaseOrder": "CRQUDPX",
-    "RecurringTransaction": "CRQUD", "RefundReceipt": "CRQUDPX", "ReimburseCharge": "RQ", "SalesReceipt": "CRQUDVPX",
+    "PaymentMethod": "CRQUX", "Preferences": "RQUX", "Purchase": "CRQUDX", "PurchaseOrder": "CRQUDPX",
+    "RecurringTransaction": "CRQUD", "RefundReceipt": "CRQUDPX", "ReimburseCharge": "RQX", "SalesReceipt": "CRQUDVPX",
     "TaxAgency": "CRQ", "TaxClassification": "R", "TaxCode": "RQ", "TaxPayment": "RQ", "TaxRate": "RQ",
     "Term": "CRQUX", "TimeActivity": "CRQUD", "Transfer": "CRQUDX", "Vendor": "CRQUX", "VendorCredit": "CRQUDX",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from tests.simulator.writing.contract import CREATABLE, NOBODY, UPDATABLE, key, 
 
 WRONG: Mapping[str, list[tuple[Any, str]]] = {
     "text": [({"x": 1}, "2040"), (["x"], "2040")],
+    "word": [({"x": 1}, "2040"), (["x"], "2040")],
     "date": [("yesterday", "2060"), (20260101, "2060"), ("2026-02-30", "2070"), ("1899-12-31", "2190")],
     "time": [("soon", "2070"), (7, "2070")],
     "money": [("much", "2140"), (True, "2140"), (100_000_000_000, "2240")],
