@@ -70,10 +70,12 @@ def a_round_of_change_data_capture_is_not_landed(patch: pytest.MonkeyPatch) -> N
         async def land(self, *_arguments: object, **_named: object) -> Landed:
             return Landed(landed=0, unchanged=0, deleted=0, quarantined=0)
 
-    async def dropped(work: RealmWork, entities: Sequence[Entity], since: datetime) -> changes.CaughtUp:
+    async def dropped(
+        work: RealmWork, entities: Sequence[Entity], since: datetime, *, rounds: int = changes.ROUNDS_MAX
+    ) -> changes.CaughtUp:
         deaf = copy.copy(work)
         deaf.store = cast("Store", Deaf(work.store))
-        return await changes.catch_up(deaf, entities, since)
+        return await changes.catch_up(deaf, entities, since, rounds=rounds)
 
     patch.setattr(prove, "catch_up", dropped)
 
@@ -109,10 +111,10 @@ def the_checkpoint_is_committed_before_its_page(patch: pytest.MonkeyPatch) -> No
 
 
 def nobody_looks_for_what_was_deleted(patch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_arguments: object) -> int:
-        return 0
+    async def nothing(*_arguments: object) -> None:
+        pass
 
-    patch.setattr(whole_answer, "mark_vanished", nothing)
+    patch.setattr(whole_answer, "mark_vanished_together", nothing)
 
 
 def a_lost_answer_parks_its_realm(patch: pytest.MonkeyPatch) -> None:

@@ -40,9 +40,11 @@ def page(asked: Plan, table: Table, *, salt: int) -> Rows:
     """The rows of the page asked for. `salt` decides the order among equals; it changes with the company's state."""
     if asked.words_beyond:
         words, numbered = _by_kind_of_id(_passing(asked, table, None)[0])
-        found = _sorted(numbered, _default_order(asked), asked, salt)[asked.start - 1 : asked.start - 1 + asked.limit]
+        found = _sorted(numbered, _default_order(asked, table), asked, salt)[
+            asked.start - 1 : asked.start - 1 + asked.limit
+        ]
         return [*words, *found] if asked.start == 1 else found
-    order = asked.order or _default_order(asked)
+    order = asked.order or _default_order(asked, table)
     if _is_by_name(asked, order) and table.base.is_copied:
         view = table.by_name(active=_only(asked.active))
         return view[asked.start - 1 : asked.start - 1 + asked.limit]
@@ -63,10 +65,14 @@ def _by_kind_of_id(rows: Rows) -> tuple[Rows, Rows]:
     return words, [row for row in rows if row.id.isdecimal()]
 
 
-def _default_order(asked: Plan) -> tuple[SortKey, ...]:
-    """Lists by name (jobs below their customers), all else by the last change, newest first: recorded, not promised."""
+def _default_order(asked: Plan, table: Table) -> tuple[SortKey, ...]:
+    """Lists by name (jobs below their customers), all else by the last change, newest first: recorded, not promised.
+
+    A list of copies goes by each object's own name, for that is the order which is had without making all of them.
+    """
     if asked.traits.is_list and asked.traits.name_key:
-        key = "FullyQualifiedName" if asked.traits.name in _QUALIFIED else asked.traits.name_key
+        qualified = asked.traits.name in _QUALIFIED and not table.base.is_copied
+        key = "FullyQualifiedName" if qualified else asked.traits.name_key
         return (SortKey((key,), None, descending=False),)
     return (SortKey(("MetaData", "LastUpdatedTime"), "updated", descending=True),)
 
