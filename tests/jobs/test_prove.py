@@ -23,7 +23,7 @@ async def test_what_outgrows_its_changes_at_the_second_look_is_left_to_another_p
     """And where that is all there was to count, nothing is asked: a batch of nothing has no answer."""
     looks = iter([CaughtUp({"Invoice": NOW}, changed={"Invoice"}), CaughtUp(saturated=[INVOICE])])
 
-    async def catch_up(*_arguments: Any) -> CaughtUp:
+    async def catch_up(*_arguments: Any, **_rounds: Any) -> CaughtUp:
         return next(looks)
 
     async def many(statements: list[str]) -> SimpleNamespace:
@@ -36,5 +36,5 @@ async def test_what_outgrows_its_changes_at_the_second_look_is_left_to_another_p
     monkeypatch.setattr(prove, "catch_up", catch_up)
     work: Any = SimpleNamespace(ask=SimpleNamespace(many=many), store=SimpleNamespace(held=held), realm_id="1")
     census: Any = SimpleNamespace(taken_at=NOW, counts={"Invoice": 1})
-    found = await prove.prove_changes(work, [INVOICE], census, scope_since=None)
+    found = await prove.prove_changes(work, [INVOICE], census, since=NOW, scope_since=None)
     assert (found.proofs, found.saturated) == ([], [INVOICE])

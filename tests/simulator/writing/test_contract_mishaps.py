@@ -63,7 +63,7 @@ READS = [
 
 def test_there_are_so_many() -> None:
     assert (len(WRITES), len(WRITES) * (2 * len(BEFORE + AFTER) + len(ITEMS))) == (89, 3_738)
-    assert (len(READS), len(READS) * len(BEFORE + AFTER)) == (148, 2_812)
+    assert (len(READS), len(READS) * len(BEFORE + AFTER)) == (155, 2_945)
 
 
 class Client:
