@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from backfill.model import RealmId
+from backfill.model import RealmId, Record
 from backfill.qbo import calls, query
 from backfill.qbo.answers import decode_page
 from backfill.qbo.catalogue import CATALOGUE
@@ -35,11 +35,13 @@ class Floor:
 
     async def make_file(self, realms: int, rows: int) -> None:
         """Write what `realms` companies have of one entity, once."""
-        answer = Answers(Rows(rows), gzipped=False).query(f"SELECT * FROM {ENTITIES[0]}")
-        response = Response(status=200, body=b"".join(answer))
-        entity = CATALOGUE[ENTITIES[0]]
-        asked = calls.query(RealmId(realm_ids(1)[0]), query.page(entity))
-        records = decode_page(entity, response, request=asked).records
+        answers, entity = Answers(Rows(rows), gzipped=False), CATALOGUE[ENTITIES[0]]
+        records: list[Record] = []
+        while len(records) < rows:
+            statement = query.page(entity, start_position=len(records) + 1)
+            response = Response(status=200, body=b"".join(answers.query(statement)))
+            asked = calls.query(RealmId(realm_ids(1)[0]), statement)
+            records += decode_page(entity, response, request=asked).records
         with self._file.open("wb") as file:
             trailer = b""
             for realm_id in realm_ids(realms):
