@@ -25,7 +25,7 @@ async def raced(dsn: str, folder: Path, rotations: int, processes: int) -> None:
 async def test_processes_that_all_want_new_tokens_never_use_one_value_twice(
     database: Database, database_dsn: str, tmp_path: Path
 ) -> None:
-    await raced(database_dsn, tmp_path, rotations=120, processes=3)
+    await raced(database_dsn, tmp_path, rotations=60, processes=3)
 
 
 @pytest.mark.long
