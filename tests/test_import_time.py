@@ -1,4 +1,7 @@
-"""`backfill --help` answers at once: it loads neither the database's driver, nor HTTP, nor the ciphers."""
+"""`backfill --help` answers at once: it loads neither the database's driver, nor HTTP, nor the ciphers.
+
+And what asks Intuit nothing loads no HTTP.
+"""
 
 from __future__ import annotations
 
@@ -50,3 +53,13 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = json.loads(done.stderr)
     assert "backfill.cli" in loaded
     assert [name for name in loaded if name.startswith(HEAVY)] == []
+
+
+def test_what_asks_nothing_of_intuit_loads_no_http() -> None:
+    nowhere = os.environ | {"BACKFILL_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, "status"], capture_output=True, text=True, check=True, env=nowhere
+    )
+    loaded = json.loads(done.stderr.splitlines()[-1])
+    assert "asyncpg" in loaded, "it looked for the database"
+    assert [name for name in loaded if name.startswith("aiohttp")] == []
