@@ -159,7 +159,7 @@ class Rehearsal:
             kill = next(kills, None)
             if await self.launch(FIRST_RUN, kill):
                 return
-            await anyio.sleep(RESTART_S if kill is None else kill.restart_s)
+            await anyio.sleep(RESTART_S / self.world.scale if kill is None else kill.restart_s)
 
     async def _all_killed(self) -> None:
         for process in list(self.stage.living):

@@ -7,10 +7,13 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from backfill.rehearsal.faults.bad_network import BadNetwork
 from backfill.rehearsal.faults.crash import Crash
+from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.rehearsal import Rehearsal
 from backfill.rehearsal.stage import Stage
 from backfill.rehearsal.world import World, draw_world
+from backfill.simulator.injection.network import LostReply, LostRequest
 from backfill.store.database import Database
 from tests.swarm.postgres_ground import PostgresGround
 
@@ -21,28 +24,39 @@ FAULTS = frozenset({"crash", "second process", "connection refused", "bad answer
 """No virtual time is needed for these, nor a new consent."""
 
 LEASE_S = 30.0 / SCALE
+HOLD_S = 20.0
+"""A third of a second: a request that is held until a client gives up holds a world of a hundred requests up."""
+
 ENDS_S = 240.0
 """A world takes some seconds; on a machine that has much else to do, many more."""
+
+
+def hastened_fault(fault: Fault) -> Fault:
+    """The same, and nobody waits long for the next process, or for an answer that does not come."""
+    match fault:
+        case Crash():
+            kills = (
+                replace(kill, wait_s=min(kill.wait_s, 0.3), restart_s=min(kill.restart_s, 0.2), elsewhere=True)
+                for kill in fault.kills
+            )
+            return replace(fault, kills=tuple(kills))
+        case BadNetwork():
+            mishaps = (
+                replace(mishap, hold_s=min(mishap.hold_s, HOLD_S))
+                if isinstance(mishap, LostRequest | LostReply)
+                else mishap
+                for mishap in fault.mishaps
+            )
+            return replace(fault, mishaps=tuple(mishaps))
+    return fault
 
 
 def hastened(seed: int) -> World:
     """The seed's world, with all that only waits made short, and no second of the server's: it would last 17 ms."""
     world = draw_world(seed, only=FAULTS)
-    faults = tuple(
-        replace(
-            fault,
-            kills=tuple(
-                replace(kill, wait_s=min(kill.wait_s, 0.3), restart_s=min(kill.restart_s, 0.2), elsewhere=True)
-                for kill in fault.kills
-            ),
-        )
-        if isinstance(fault, Crash)
-        else fault
-        for fault in world.faults
-    )
     return replace(
         world,
-        faults=faults,
+        faults=tuple(map(hastened_fault, world.faults)),
         scale=SCALE,
         limits=world.limits.scaled(SCALE),
         settings=replace(
