@@ -9,7 +9,7 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def extract(
             metavar="DATE", help="Only objects created or updated since: 2026-01-31, or with a time and zone."
         ),
     ] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,10 +45,7 @@ def extract(
             since=parse_moment("--since", since),
             wait=not no_wait,
         )
-        if as_json:
-            output.result(extraction.as_json())
-        else:
-            output.text(extraction.in_words())
+        output.show(extraction.as_json(), extraction.in_words(), as_json=as_json)
         return exit_code(extraction)
 
     run_command(work, config=config, as_json=as_json)

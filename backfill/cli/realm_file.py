@@ -12,6 +12,7 @@ from typing import Annotated
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from backfill.cli.output import counted
 from backfill.errors import UsageError
 from backfill.model import RealmId, Secret
 from backfill.store.realms import RealmGrant
@@ -91,7 +92,7 @@ def read_realm_file(source: str) -> list[RealmRow]:
         shown = [f"  {fault}" for fault in faults[:FAULTS_SHOWN_MAX]]
         more = [f"  and {len(faults) - FAULTS_SHOWN_MAX} more"] if len(faults) > FAULTS_SHOWN_MAX else []
         raise UsageError(
-            "\n".join([f"{source} has {_many(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
+            "\n".join([f"{source} has {counted(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
             action="Columns: realm_id, refresh_token; optional: access_token, access_token_expires_at, name, weight.",
         )
     if not rows:
@@ -153,7 +154,3 @@ def _csv_rows(text: str) -> Rows:
             yield reader.line_num, named
     except csv.Error as error:
         yield reader.reader.line_num, f"not CSV: {error}"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
