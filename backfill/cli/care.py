@@ -30,8 +30,6 @@ def care(
 
         cared = await take_care(settings, realm_ids=realm or [], wait=not no_wait)
         output.show(cared.as_json(), cared.in_words(), as_json=as_json)
-        if cared.fleet.stopped:
-            return Exit.STOPPED
-        return Exit.DONE if cared.is_well else Exit.UNPROVEN
+        return cared.exit_code
 
     run_command(work, config=config, as_json=as_json)

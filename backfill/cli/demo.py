@@ -49,8 +49,6 @@ def demo(
     """Read a fleet of simulated QuickBooks companies into an embedded Postgres, and prove it. Needs no set-up."""
 
     async def work(settings: Settings) -> Exit:
-        from backfill.cli.extract import exit_code
-
         data_dir = settings.data_dir / "demo"
         with _alone(data_dir):
             extraction = await _demonstrate(settings, data_dir, realms)
@@ -59,7 +57,7 @@ def demo(
         else:
             output.text(extraction.in_words())
             output.text(_what_to_try(data_dir, extraction))
-        return exit_code(extraction)
+        return extraction.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

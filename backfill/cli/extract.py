@@ -13,7 +13,6 @@ from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitO
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
-    from backfill.cli.extraction import Extraction
     from backfill.config import Settings
 
 
@@ -46,17 +45,9 @@ def extract(
             wait=not no_wait,
         )
         output.show(extraction.as_json(), extraction.in_words(), as_json=as_json)
-        return exit_code(extraction)
+        return extraction.exit_code
 
     run_command(work, config=config, as_json=as_json)
-
-
-def exit_code(extraction: Extraction) -> Exit:
-    """How the run ended, as the contract says it."""
-    if extraction.fleet.stopped:
-        return Exit.STOPPED
-    whole = not (extraction.fleet.unproven or extraction.fleet.parked or extraction.fleet.troubles)
-    return Exit.DONE if whole and not extraction.tally.quarantined else Exit.UNPROVEN
 
 
 def parse_moment(option: str, text: str | None) -> datetime | None:

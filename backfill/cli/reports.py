@@ -10,7 +10,6 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code
 from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
@@ -56,7 +55,7 @@ def reports(
         options = options_of(settings, report or [], first, last, basis, by or [], newest_first=newest_first)
         ended = await read(settings, options, realm or [], wait=not no_wait)
         output.show(ended.as_json(), ended.in_words(), as_json=as_json)
-        return exit_code(ended)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code, parse_moment
+from backfill.cli.extract import parse_moment
 from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
@@ -55,7 +55,7 @@ def resync(
             return Exit.DONE
         ended = await run(settings, outage, chosen, realm or [], wait=not no_wait)
         output.show(ended.as_json(), ended.in_words(), as_json=as_json)
-        return exit_code(ended)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

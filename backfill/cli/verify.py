@@ -10,7 +10,6 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code
 from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
@@ -52,7 +51,7 @@ def verify(
         options = VerifyOptions(entities=chosen, deep=deep, trial_balance=not entity)
         ended = await run(settings, options, realm or [], repair=repair, pages=pages, wait=not no_wait)
         output.show(ended.as_json(), ended.in_words(), as_json=as_json)
-        return exit_code(ended)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 
