@@ -59,8 +59,9 @@ class CsvMapping(BaseModel):
                 action=f"The columns are: {', '.join(columns) or 'none'}.",
             )
 
-    def key_of(self, row: CsvRow) -> str:
-        return str(_filled(self.source_key, row.cells))
+    def key_of(self, row: CsvRow) -> tuple[str, ...]:
+        """What tells the row's object from others: the cells that its key is made of, whatever they are to become."""
+        return tuple(row.cells.get(name, "").strip() for name, _ in _COLUMN.findall(self.source_key))
 
     def record_of(self, group: Sequence[CsvRow]) -> dict[str, Any]:
         """The record of some rows. Raises `UsageError` for a cell that is not what the mapping says."""
