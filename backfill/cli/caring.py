@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import anyio
 import msgspec
 
 from backfill import events
@@ -21,6 +20,7 @@ from backfill.config import Settings
 from backfill.errors import Disposition, RequestError
 from backfill.jobs.extract import outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
+from backfill.jobs.readers import share
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, RealmId, RunId
@@ -159,28 +159,18 @@ class _Kept:
         if not realm_ids:
             return
         say(f"Keeping {len(realm_ids)} tokens alive that were not used for {IDLE.days} days.")
-        waiting = list(realm_ids)
-        fatal: list[RequestError] = []
         async with open_tokens(self._settings, self._database, self._run.vault, self._run.observe) as keeper:
+            await share(
+                realm_ids, lambda realm_id: self._refresh(keeper, realm_id), readers=_AT_ONCE, name="keep-alive"
+            )
 
-            async def refresh() -> None:
-                while waiting and not fatal:
-                    await self._refresh(keeper, waiting.pop(), fatal)
-
-            async with anyio.create_task_group() as group:
-                for number in range(min(_AT_ONCE, len(waiting))):
-                    group.start_soon(refresh, name=f"keep-alive {number}")
-        if fatal:
-            raise fatal[0]
-
-    async def _refresh(self, keeper: TokenKeeper, realm_id: RealmId, fatal: list[RequestError]) -> None:
+    async def _refresh(self, keeper: TokenKeeper, realm_id: RealmId) -> None:
         try:
             await keeper.access_token(realm_id)
             self.refreshed.append(realm_id)
         except RequestError as error:
             if error.disposition is Disposition.STOP:
-                fatal.append(error)
-                return
+                raise
             self.troubles.append(Trouble(realm_id, "", error.code, error.message, error.action))
             if error.disposition is Disposition.PARK:
                 self.parked.append(realm_id)
