@@ -79,16 +79,11 @@ def _lead_nowhere(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def _sentence(words: str) -> str:
-    """With a capital, as a person writes; deeper down a message is often a part of another one."""
-    return words[:1].upper() + words[1:]
-
-
 def failed(error: BackfillError, *, as_json: bool) -> Exit:
     """Say what went wrong and what to do next; the exit code that goes with it."""
-    say(f"backfill: {_sentence(error.message)}")
+    say(f"backfill: {error.message}")
     if error.action:
-        say(f"  What to do: {_sentence(error.action)}")
+        say(f"  What to do: {error.action}")
     if as_json:
         result({"error": {"message": error.message, "action": error.action}})
     return Exit.USAGE if isinstance(error, UsageError) else Exit.STOPPED
