@@ -78,6 +78,12 @@ def test_price_and_quantity_of_nothing_leave_the_amount(counter) -> None:
     assert counter.post("invoice", counter.sample("Invoice") | {"Line": [line]})["TotalAmt"] == 100
 
 
+def test_a_line_says_of_which_kind_it_is(counter) -> None:
+    body = counter.sample("SalesReceipt") | {"Line": [{"Amount": 7}]}
+    error = counter.fault("salesreceipt", body)
+    assert (error["code"], error["element"]) == ("2020", "Line.DetailType"), "recorded by a public client"
+
+
 def test_a_line_without_an_amount_is_priced_by_its_item(counter) -> None:
     item = counter.post("item", counter.sample("Item") | {"UnitPrice": 12.5})
     line = {"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": {"value": item["Id"]}, "Qty": 2}}
