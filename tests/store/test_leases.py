@@ -231,12 +231,11 @@ async def test_a_page_that_is_only_slow_is_waited_for(database: Database, paused
         await pass_time(database, 1000)
         taken.append(await leases(database, lease_s=30).acquire(REALM))
 
-    async with anyio.create_task_group() as group:
-        async with fenced(paused, former) as connection:
-            group.start_soon(take)
-            assert await until_one_waits_for_a_lock(database)
-            await connection.execute("UPDATE backfill.realm SET name = 'committed' WHERE realm_id = $1", REALM)
-            assert not taken
+    async with anyio.create_task_group() as group, fenced(paused, former) as connection:
+        group.start_soon(take)
+        assert await until_one_waits_for_a_lock(database)
+        await connection.execute("UPDATE backfill.realm SET name = 'committed' WHERE realm_id = $1", REALM)
+        assert not taken
     async with database.control() as connection:
         assert await connection.fetchval("SELECT name FROM backfill.realm WHERE realm_id = $1", REALM) == "committed"
     assert taken
