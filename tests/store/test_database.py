@@ -116,7 +116,7 @@ async def test_the_pools_recover_after_the_server_drops_every_connection(
 ) -> None:
     await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 1)])
     await postgres_server.execute(
-        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'backfill'"
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name LIKE 'backfill %'"
     )
     await work.store.land(work.lease, work.run_id, "Invoice", [live("2", 1)])
     await work.store.renew(work.lease)
