@@ -9,6 +9,7 @@ import anyio
 from backfill import events
 from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
+from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
@@ -37,6 +38,7 @@ class Process:
         self.life = Life(kill, stage.group, died=self._died)
         self.pages = PagesInHand()
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
+        self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
         ledger = behind(ground.metered, self.life)

@@ -188,7 +188,8 @@ class Rehearsal:
         mean_wait_s = 60 / (self.world.changes_per_minute * self.world.realms)
         for _ in range(self.world.changes_most):
             await anyio.sleep(rng.expovariate(1 / mean_wait_s))
-            self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
+            with self.stage.books.people():
+                self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
 
 
 def _in_words(error: BaseException) -> str:

@@ -32,6 +32,7 @@ class Extract:
 
     name: ClassVar[str] = "extract"
     policy: ClassVar[RetryPolicy] = READING
+    lands: ClassVar[bool] = True
 
     async def begin(self, stage: Stage, ground: Ground) -> None:
         """The companies are there."""

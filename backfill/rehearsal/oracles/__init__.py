@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindData
 from backfill.rehearsal.oracles.complete import Complete
 from backfill.rehearsal.oracles.equal_state import EqualState
+from backfill.rehearsal.oracles.exactly_once import ExactlyOnce
 from backfill.rehearsal.oracles.memory_bounded import MemoryBounded
 from backfill.rehearsal.oracles.never_back import NeverBack
 from backfill.rehearsal.oracles.one_owner import OneOwner
@@ -25,4 +26,5 @@ ORACLES: Sequence[Oracle] = (
     MemoryBounded(),
     TokensKept(),
     OneOwner(),
+    ExactlyOnce(),
 )
