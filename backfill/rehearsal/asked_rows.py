@@ -18,6 +18,10 @@ ABSENT_ID = "987654"
 """Of no object of a company so small."""
 
 
+RowIdentity = tuple[str, str, str]
+"""Entity, operation and key: no two rows of a realm share them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedRow:
     """A row as a user gives it, and what must come of it."""
@@ -35,6 +39,10 @@ class AskedRow:
     """Keys of the rows whose objects it refers to, its own object's first where it is a change."""
     fault: str = ""
     """The code that it must be rejected with; empty: it must take effect."""
+
+    @property
+    def identity(self) -> RowIdentity:
+        return self.entity, self.operation, self.key
 
     def record(self) -> dict[str, Any]:
         """As it stands in a file."""

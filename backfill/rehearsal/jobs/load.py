@@ -123,6 +123,7 @@ class Load:
                 Operation(row.new.operation),
                 str(row.object_id),
                 row.before,
+                sent=row.new.payload,
                 line=line,
                 made=made,
             ).row

@@ -13,6 +13,7 @@ from backfill.rehearsal.oracles.never_back import NeverBack
 from backfill.rehearsal.oracles.one_owner import OneOwner
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.oracles.own_trouble import OwnTrouble
+from backfill.rehearsal.oracles.taken_back import TakenBack
 from backfill.rehearsal.oracles.tokens_kept import TokensKept
 from backfill.rehearsal.oracles.within_limits import WithinLimits
 
@@ -27,4 +28,5 @@ ORACLES: Sequence[Oracle] = (
     TokensKept(),
     OneOwner(),
     ExactlyOnce(),
+    TakenBack(),
 )

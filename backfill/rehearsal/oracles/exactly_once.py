@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from backfill.load_model import DONE_STATES, RowState
 from backfill.model import RealmId
-from backfill.rehearsal.asked_rows import AskedRow
+from backfill.rehearsal.asked_rows import AskedRow, RowIdentity
 from backfill.rehearsal.books_seen import SeenChange
 from backfill.rehearsal.oracles.oracle import Ending, Oracle
 from backfill.rehearsal.stage import Stage
@@ -30,7 +30,7 @@ class ExactlyOnce(Oracle):
     law: ClassVar[str] = "a write takes effect exactly once"
 
     def process_ended(self, stage: Stage, _ending: Ending) -> Iterable[str]:
-        for effects in _all_effects(stage):
+        for effects in all_effects(stage):
             yield from effects.too_many()
 
     def over(self, stage: Stage) -> Iterable[str]:
@@ -38,7 +38,7 @@ class ExactlyOnce(Oracle):
             return
         kept = {(row.new.realm_id, row.new.entity, row.new.operation, row.new.source_key): row
                 for row in stage.ledger.kept_rows()}  # fmt: skip
-        for effects in _all_effects(stage):
+        for effects in all_effects(stage):
             yield from effects.too_many()
             if effects.realm_id not in stage.troubled:
                 for row in effects.rows:
@@ -46,7 +46,7 @@ class ExactlyOnce(Oracle):
                     yield from effects.wrong(row, held)
 
 
-def _all_effects(stage: Stage) -> Iterator[Effects]:
+def all_effects(stage: Stage) -> Iterator[Effects]:
     rows: defaultdict[RealmId, list[AskedRow]] = defaultdict(list)
     for row in stage.load.rows:
         rows[row.realm_id].append(row)
@@ -64,22 +64,24 @@ class Effects:
 
     realm_id: RealmId
     rows: Sequence[AskedRow]
-    found: dict[AskedRowKey, list[str]] = field(default_factory=dict)
+    found: dict[RowIdentity, list[str]] = field(default_factory=dict)
     """Row to the Ids of the objects that it changed or made, one for each time that it took effect."""
     meddled: defaultdict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """(entity, Id) to how often people changed it; once if it cannot be read."""
+    before: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """(entity, Id) to what it was before the first change."""
 
     def object_of(self, key: str) -> tuple[str, str] | None:
         """The object that the row of that key made."""
         for row in self.rows:
-            if row.key == key and row.operation == "create" and self.found.get(_key(row)):
-                return row.entity, self.found[_key(row)][0]
+            if row.key == key and row.operation == "create" and self.found.get(row.identity):
+                return row.entity, self.found[row.identity][0]
         return None
 
     def too_many(self) -> Iterator[str]:
         """Rows that took effect more often than once, and those that must not at all."""
         for row in self.rows:
-            ids = self.found.get(_key(row), [])
+            ids = self.found.get(row.identity, [])
             most = 0 if row.fault else 1 + sum(self.meddled[row.entity, id_] for id_ in set(ids))
             if len(ids) > most:
                 yield f"{self.realm_id} {row.operation} of {row.entity} {row.key} took effect {len(ids)} times: {ids}"
@@ -87,7 +89,7 @@ class Effects:
     def wrong(self, row: AskedRow, held: KeptRow) -> Iterator[str]:
         """What does not agree between what was asked for, what the books show, and what the ledger says."""
         name = f"{self.realm_id} {row.operation} of {row.entity} {row.key}"
-        ids = self.found.get(_key(row), [])
+        ids = self.found.get(row.identity, [])
         code = held.outcome.code if held.outcome is not None else ""
         is_rejected = held.state is RowState.REJECTED
         if row.fault:
@@ -104,6 +106,10 @@ class Effects:
         elif is_rejected and not self._is_hindered(row):
             yield f"{name} took effect, and is said to be rejected: {held.outcome}"
 
+    def agreed(self, row: AskedRow) -> bool:
+        """Nobody else had a hand in what the row is about or needs."""
+        return not self._is_hindered(row)
+
     def _is_hindered(self, row: AskedRow) -> bool:
         """People took away, or changed, what the row is about or needs; or hindered a row that it needs."""
         if row.object_id and self.meddled[row.entity, row.object_id]:
@@ -118,13 +124,6 @@ class Effects:
         return False
 
 
-AskedRowKey = tuple[str, str, str]
-
-
-def _key(row: AskedRow) -> AskedRowKey:
-    return row.entity, row.operation, row.key
-
-
 def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenChange]) -> Effects:
     """Read the books: what was made first, since changes are of what was made."""
     effects = Effects(realm_id, rows)
@@ -134,6 +133,8 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
     }
     voids = {row.key: row for row in rows if row.operation == "void"}
     for (at, entity, id_, before, after, counted), by_people in seen:  # noqa: B007  # all of a change is named
+        if before is not None:
+            effects.before.setdefault((entity, id_), before)
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
@@ -158,7 +159,7 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
 
 def _add(effects: Effects, row: AskedRow | None, id_: str) -> None:
     if row is not None:
-        effects.found.setdefault(_key(row), []).append(id_)
+        effects.found.setdefault(row.identity, []).append(id_)
 
 
 def _mark_in(text: str) -> str:
