@@ -163,7 +163,7 @@ class _Program:
         for entity, id_ in self._added[::2]:
             self._company.delete(entity, id_)
         self._added.clear()
-        for number, (entity, row) in zip(range(changes), self._turns):
+        for number, (entity, row) in zip(range(changes), self._turns, strict=False):  # turns have no end
             doc = decode(row.doc) | {"PrivateNote": f"change {self._company.changes}"}
             if number % NEW_ONES == 0:
                 self._added.append((entity, self._company.create(entity, doc | {"LinkedTxn": []}).id))

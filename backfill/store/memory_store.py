@@ -97,6 +97,10 @@ class MemoryStore:
         """The process is gone for certain, and can be seen to be: whoever comes next need not wait for its lease."""
         self._ended.add(owner)
 
+    def register(self, realm_id: RealmId) -> None:
+        """A realm is imported. One that is registered stays as it is."""
+        self._realms.setdefault(realm_id, _Realm())
+
     def reconnect(self, realm_id: RealmId) -> None:
         """A parked realm is given new tokens, and is work again."""
         self._realms[realm_id].parked = None
@@ -124,6 +128,9 @@ class MemoryStore:
     def scan_now(self, run_id: RunId, realm_id: RealmId) -> Scan:
         """As `scan`, at once."""
         return self._scans.get((run_id, realm_id), Scan(started_at=None, census={}, slices=[], finished=False))
+
+    def is_registered(self, realm_id: RealmId) -> bool:
+        return realm_id in self._realms
 
     def epoch(self, realm_id: RealmId) -> int:
         """Of the lease that was given last."""
