@@ -324,6 +324,11 @@ class MemoryStore:
             and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
         ]
 
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        await anyio.lowlevel.checkpoint()
+        rows = self._realms[realm_id].rows.get(entity, {})
+        return {id_ for id_ in ids if id_ in rows and rows[id_].deleted_at is not None}
+
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()
         rows = self._realms[realm_id].rows.get(entity, {}).values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from backfill.model import (
@@ -109,6 +109,9 @@ class PostgresStore:
         created_to: datetime | None = None,
     ) -> Sequence[str]:
         return await self._scans.live_ids(realm_id, entity, created_from=created_from, created_to=created_to)
+
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        return await self._scans.marked_ids(realm_id, entity, ids)
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         return await self._scans.created_up_to(realm_id, entity, parts=parts)
