@@ -15,7 +15,6 @@ from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.retried import READING
 from backfill.qbo.token_keeper import KeeperOptions
 from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
@@ -51,7 +50,7 @@ class Process:
             ledger=behind(ground.permits, self.life),
             meters=self._meters,
             limits=world.limits,
-            policy=READING.scaled(world.scale),
+            policy=world.job.policy.scaled(world.scale),
             patience=KeeperOptions(backoff_s=KeeperOptions().backoff_s / world.scale),
             rng=self._rng,
             now=stage.our_clock,
