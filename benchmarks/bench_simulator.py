@@ -1,6 +1,6 @@
 """The simulator over its real HTTP server, one process on one core: first pages, rows a second, memory.
 
-    python -m benchmarks.bench_simulator [--pages 200] [--rounds 3] [--realms 1000] [--without-extract]
+    python -m benchmarks.bench_simulator [--pages 200] [--rounds 3] [--realms 500] [--without-extract]
 
     first page   of companies that nobody touched before, by size: the longest and the middle of several
     served       rows a second of pages of 1,000 invoices out of a million-row company, plain and gzip, by four
@@ -238,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=200, help="of a million-row company, in each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--realms", type=int, default=1_000, help="companies that are touched")
+    parser.add_argument("--realms", type=int, default=500, help="companies that are touched")
     parser.add_argument("--without-extract", action="store_true")
     given = parser.parse_args()
     result: dict[str, Any] = {}

@@ -243,7 +243,7 @@ def sealed(
     times = {"CreateTime": zone.text(created), "LastUpdatedTime": zone.text(updated)}
     head: Doc = {"domain": "QBO", "sparse": False, "Id": object_id, "SyncToken": str(sync_token), "MetaData": times}
     if not traits.has_id:
-        del head["Id"], head["sparse"], times["CreateTime"]
+        del head["Id"], times["CreateTime"]
     if traits.wrapped:
         ((kind, inner),) = doc.items()
         assert isinstance(inner, Mapping)

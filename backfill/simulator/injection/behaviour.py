@@ -16,6 +16,8 @@ CHANGEABLE = frozenset(
     {
         "id_sort",
         "not_equal",
+        "uncounted",
+        "bare_rates",
         "limit_plus_one",
         "batch_object_cap",
         "batch_shuffled",

@@ -82,6 +82,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
         f3200="no token, one that is none, an expired or a revoked one",
         f4000="a statement that is not of the language",
         f4001="a statement that asks for what is not there",
+        f4002="a COUNT of what has none: CustomerType, ExchangeRate",
         f5010="an old SyncToken",
         f5020="a report that there is not, or not in that country",
         f5030="an exchange rate in a company of one currency",
@@ -131,7 +132,6 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
     | _by_setting(
         f120="`disconnected`, after the company's owner has disconnected the app",
         f600="`request_id_changed` or `request_id_again`: a requestid that was used already",
-        f4002="`poisoned`: a page with a stored row that cannot be read",
     )
     | _by_switch("100 110 3201 3202", "forms of authentication that the API no longer has")
     | _by_switch("130 140 150 6190 10200", "states of a company that no request brings about")
@@ -140,7 +140,7 @@ COVERAGE: Mapping[str, Coverage] = MappingProxyType(
     | _by_switch("2180 6070 6150", "the service takes what was sent, or corrects it: UnitPrice times Qty wins")
     | _by_switch("5000", "no property is refused for being deprecated")
     | _by_switch("6020", "files may be empty")
-    | _by_switch("6060", "opening balances are not taken with an account or a name")
+    | _by_switch("6060", "an opening balance without its day is of today")
     | _by_switch("6250 6300 6350 6360 6380", "their rules are not published: 6310 and 6330 stand for those of names")
     | _by_switch("6400 6460 6480", "there are no bank feeds and no merchant accounts")
     | _by_switch("10100", "no answer is too large: pages and CDC are cut")

@@ -42,13 +42,16 @@ async def test_every_reading_of_a_request_id_can_be_tried(client_of) -> None:
 
 
 async def test_every_reading_of_batches_and_cdc_can_be_tried(client_of) -> None:
-    client = client_of(Injection(Behaviour(settings={"batch_items": "2", "cdc_also": "TimeActivity"})))
+    readings = {"batch_items": "2", "cdc_also": "TimeActivity", "cdc_left_out": "refused", "uncounted": "Bill"}
+    client = client_of(Injection(Behaviour(settings=readings | {"bare_rates": "refused"})))
     items = [{"bId": str(number), "Query": "SELECT * FROM Bill"} for number in range(3)]
     response = await client.send("POST", "/batch", {"BatchItemRequest": items})
     assert b"Max allowed value is 2" in response.body
     since = {"changedSince": "2026-11-01T00:00:00Z"}
     assert (await client.send("GET", "/cdc", entities="TimeActivity", **since)).status == 200
     assert (await client.send("GET", "/cdc", entities="TaxRate", **since)).status == 400
+    assert (await client.query("SELECT COUNT(*) FROM Bill")).status == 400
+    assert (await client.query("SELECT * FROM ExchangeRate")).status == 400
 
 
 @pytest.mark.parametrize(

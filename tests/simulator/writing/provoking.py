@@ -223,12 +223,6 @@ def repeated(counter: Any) -> str:
     return str(counter.fault("customer", counter.sample("Customer"), requestid="r")["code"])
 
 
-def poisoned(counter: Any) -> str:
-    customer = counter.ref("Customer")["value"]
-    counter = under(counter, poisoned={(counter.realm_id, "Customer"): frozenset({customer})})
-    return query("SELECT * FROM Customer")(counter)
-
-
 def uploaded(*, kind: str = "multipart/form-data; boundary=b", metadata: bytes = b"{}", name: str = "a.txt") -> Any:
     parts = b"".join(
         b'--b\r\nContent-Disposition: form-data; name="%b_01"; filename="%b"\r\n\r\n%b\r\n'
@@ -324,7 +318,7 @@ CASES: dict[str, Provoke] = {
     "3200": nobody,
     "4000": query("SELECT"),
     "4001": query("SELECT * FROM Custmoer"),
-    "4002": poisoned,
+    "4002": query("SELECT COUNT(*) FROM CustomerType"),
     "5010": lambda c: c.fault("term", {**c.post("term", c.sample("Term")), "SyncToken": "1"})["code"],
     "5020": lambda c: c.call("GET", "/reports/Nonsense")[1]["Fault"]["Error"][0]["code"],
     "5030": of_one_currency,

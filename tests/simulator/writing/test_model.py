@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.catalogue import TRAITS
+from tests.simulator.books.conftest import audited
 
 STEPS = 400
 ENTITIES = ("Bill", "Class", "Customer", "Estimate", "Invoice", "Payment", "Purchase", "Term", "Vendor")
@@ -101,3 +103,16 @@ def test_random_writes_leave_what_the_model_has(counter, seed: int) -> None:
     walk.check()
     assert len(walk.model.live) > STEPS / 8
     assert walk.model.gone
+
+
+@pytest.mark.long
+def test_ten_thousand_writes_leave_what_the_model_has_and_books_that_balance(counter) -> None:
+    walk = Walk(counter, Random(11))
+    for step in range(10_000):
+        walk.step()
+        assert sum(ledger_of(counter.company).daybook().balances().values()) == 0
+        if step % 1_000 == 0:
+            walk.check()
+            audited(counter.company)
+    walk.check()
+    audited(counter.company)
