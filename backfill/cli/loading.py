@@ -222,6 +222,7 @@ class _Writing:
         self._ledger = ledger
         self._rule = rule
         self._options = settings.load_options(loads, mode=mode, allow_duplicate_numbers=allow_duplicate_numbers)
+        self._tries: dict[RealmId, dict[int, int]] = {}
         self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
 
     def _observe(self, event: events.Event) -> None:
@@ -237,13 +238,14 @@ class _Writing:
             return await load_realm(
                 LoadWork(
                     lease=lease,
-                    ask=Questions(transport, lease.realm_id, call_s=CALL_S),
+                    ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
                     transport=transport,
                     ledger=self._ledger,
                     options=self._options,
                     observe=self._observe,
                     stopping=stopping,
                     turn=turn,
+                    tries=self._tries.setdefault(lease.realm_id, {}),
                 )
             )
 

@@ -265,7 +265,10 @@ class _Fleet:
             self._observe(events.RealmFinished(realm_id=realm_id, proven=False))
 
     async def _leased(self, lease: Lease, turn: Turn) -> RealmOutcome:
-        """Do the job while the lease is renewed beside it; losing the lease cancels the job."""
+        """Do the job while the lease is renewed beside it; losing the lease cancels the job.
+
+        Whoever takes a realm over may end our session at the database. Only the lease tells that from lost connections.
+        """
 
         async def renew() -> None:
             while True:
@@ -273,7 +276,12 @@ class _Fleet:
                 await self._store.renew(lease)
 
         async with beside(renew, name=f"lease of realm {lease.realm_id}"):
-            return await self._job(lease, turn)
+            try:
+                return await self._job(lease, turn)
+            except UnavailableError:
+                with anyio.move_on_after(_RELEASE_S), suppress(UnavailableError):
+                    await self._store.renew(lease)
+                raise
 
     async def _release(self, lease: Lease) -> None:
         """Give the lease back, also while being cancelled. If the database is gone, the lease ends by itself."""
