@@ -17,6 +17,7 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.cli.loading import Loading
     from backfill.config import Settings
+    from backfill.jobs.load.work import Mode
     from backfill.load_model import LoadId
     from backfill.store.database import Database
 
@@ -211,7 +212,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
     run_command(with_store, config=config, as_json=as_json)
 
 
-def _mode(settings: Settings, mode: str | None):  # type: ignore[no-untyped-def]  # jobs are loaded when they are used
+def _mode(settings: Settings, mode: str | None) -> Mode:
     from backfill.errors import UsageError
     from backfill.jobs.load.work import Mode
 
