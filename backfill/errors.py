@@ -19,6 +19,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from enum import Enum
+from typing import Required, TypedDict, Unpack
 
 
 class Disposition(Enum):
@@ -98,6 +99,25 @@ class LeaseLostError(BackfillError):
         self.realm_id = realm_id
 
 
+class RequestDetails(TypedDict, total=False):
+    """The keywords of `RequestError`, which those below it pass on."""
+
+    realm_id: Required[str]
+    asked: str
+    action: str
+    disposition: Disposition | None
+    status: int | None
+    code: str
+    intuit_tid: str
+
+
+class FaultDetails(RequestDetails, total=False):
+    """Those of `FaultError`."""
+
+    detail: str
+    element: str
+
+
 class RequestError(BackfillError):
     """A request to Intuit has no usable answer. Names the realm and what was asked."""
 
@@ -131,8 +151,8 @@ class RequestError(BackfillError):
 class UnansweredError(RequestError):
     """No whole answer arrived (refused, reset, cut, timed out). The server may have acted on the request."""
 
-    def __init__(self, message: str, *, sent: bool = True, **details: object) -> None:
-        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are RequestError's own
+    def __init__(self, message: str, *, sent: bool = True, **details: Unpack[RequestDetails]) -> None:
+        super().__init__(message, **details)
         self.sent = sent
         """False only where it is certain that no byte of the request reached the server."""
 
@@ -146,8 +166,8 @@ class TooLargeError(RequestError):
 
     disposition = Disposition.SHRINK
 
-    def __init__(self, message: str, *, cells: int, **details: object) -> None:
-        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are RequestError's own
+    def __init__(self, message: str, *, cells: int, **details: Unpack[RequestDetails]) -> None:
+        super().__init__(message, **details)
         self.cells = cells
         """Rows times columns of what came: about as many as are given."""
 
@@ -155,8 +175,8 @@ class TooLargeError(RequestError):
 class FaultError(RequestError):
     """Intuit answered with a fault. `code`, `detail` and `element` are Intuit's own words."""
 
-    def __init__(self, message: str, *, detail: str = "", element: str = "", **details: object) -> None:
-        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are RequestError's own
+    def __init__(self, message: str, *, detail: str = "", element: str = "", **details: Unpack[RequestDetails]) -> None:
+        super().__init__(message, **details)
         self.detail = detail
         self.element = element
 
@@ -166,8 +186,8 @@ class ThrottledError(FaultError):
 
     disposition = Disposition.WAIT
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, **details: object) -> None:
-        super().__init__(message, **details)  # type: ignore[arg-type]  # the keywords are FaultError's own
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Unpack[FaultDetails]) -> None:
+        super().__init__(message, **details)
         self.retry_after_s = retry_after_s
 
 

@@ -74,6 +74,12 @@ def test_every_place_that_the_readme_names_there_is() -> None:
     assert [name for name in re.findall(r"python -m (benchmarks\.\w+)", README) if not _module(name).exists()] == []
 
 
+def test_every_link_within_the_readme_leads_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) - anchors == set()
+
+
 def test_every_benchmark_is_in_the_readme() -> None:
     benchmarks = [path.stem for kind in ("bench", "show") for path in (ROOT / "benchmarks").glob(f"{kind}_*.py")]
     assert [name for name in sorted(benchmarks) if f"benchmarks.{name}`" not in README] == []

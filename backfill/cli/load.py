@@ -11,12 +11,13 @@ from typer.core import TyperGroup
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.options import ConfigOption, JsonOption
+from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.cli.loading import Loading
     from backfill.config import Settings
+    from backfill.jobs.load.work import Mode
     from backfill.load_model import LoadId
     from backfill.store.database import Database
 
@@ -57,6 +58,7 @@ def file_(
     allow_duplicate_numbers: Annotated[
         bool, typer.Option("--allow-duplicate-numbers", help="Let QuickBooks take document numbers twice.")
     ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -95,6 +97,7 @@ def file_(
                 imported=imported,
                 mode=how,
                 allow_duplicate_numbers=allow_duplicate_numbers or settings.load.allow_duplicate_numbers,
+                wait=not no_wait,
             )
         return _told(loading, as_json=as_json)
 
@@ -125,7 +128,11 @@ def status(load: LoadArgument = None, config: ConfigOption = None, as_json: Json
 
 @app.command()
 def retry(
-    load: LoadArgument = None, mode: ModeOption = None, config: ConfigOption = None, as_json: JsonOption = False
+    load: LoadArgument = None,
+    mode: ModeOption = None,
+    no_wait: NoWaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send rejected rows again, and go on with what waits."""
 
@@ -146,6 +153,7 @@ def retry(
             imported=None,
             mode=_mode(settings, mode),
             allow_duplicate_numbers=settings.load.allow_duplicate_numbers,
+            wait=not no_wait,
         )
         return _told(loading, as_json=as_json)
 
@@ -182,6 +190,7 @@ def undo(
     load: Annotated[int, typer.Argument(metavar="LOAD", help="The number of the load.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done, newest first.")] = False,
     mode: ModeOption = None,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -195,7 +204,7 @@ def undo(
         if dry_run:
             _show({"undo": load, "reversals": await list_reversals(database, chosen)}, as_json=as_json)
             return Exit.DONE
-        loading = await undo_load(settings, database, chosen, mode=_mode(settings, mode))
+        loading = await undo_load(settings, database, chosen, mode=_mode(settings, mode), wait=not no_wait)
         return _told(loading, as_json=as_json)
 
     _run(work, config=config, as_json=as_json)
@@ -211,7 +220,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
     run_command(with_store, config=config, as_json=as_json)
 
 
-def _mode(settings: Settings, mode: str | None):  # type: ignore[no-untyped-def]  # jobs are loaded when they are used
+def _mode(settings: Settings, mode: str | None) -> Mode:
     from backfill.errors import UsageError
     from backfill.jobs.load.work import Mode
 

@@ -28,7 +28,7 @@ async def list_reversals(database: Database, load_id: LoadId) -> Sequence[Mappin
     ]
 
 
-async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, mode: Mode) -> Loading:
+async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, mode: Mode, wait: bool) -> Loading:
     """Take the load back. What of it is in doubt is settled first. Raises `BackfillError`."""
     ledger = LedgerStatus(database)
     await ledger.loads(load_id, limit=1)
@@ -36,7 +36,9 @@ async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, 
     if cancelled:
         say(f"{cancelled:,} rows were not sent yet, and will not be.")
     if await ledger.open_loads(load_id):
-        await run_load(settings, database, loads=[load_id], imported=None, mode=mode, allow_duplicate_numbers=False)
+        await run_load(
+            settings, database, loads=[load_id], imported=None, mode=mode, allow_duplicate_numbers=False, wait=wait
+        )
         await ledger.cancel(load_id)
         if await ledger.open_loads(load_id):
             raise UnavailableError(
@@ -45,7 +47,9 @@ async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, 
             )
     imported = await _imported(database, load_id)
     loads = required_loads(imported.loads or await _earlier(database, load_id), "undo")
-    return await run_load(settings, database, loads=loads, imported=imported, mode=mode, allow_duplicate_numbers=True)
+    return await run_load(
+        settings, database, loads=loads, imported=imported, mode=mode, allow_duplicate_numbers=True, wait=wait
+    )
 
 
 async def _imported(database: Database, load_id: LoadId) -> Imported:

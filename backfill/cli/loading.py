@@ -134,7 +134,7 @@ async def run_load(
     imported: Imported | None,
     mode: Mode,
     allow_duplicate_numbers: bool,
-    wait: bool = True,
+    wait: bool,
 ) -> Loading:
     """Write what waits of the loads. Raises `BackfillError`."""
     settings.pacing_limits()  # said before anything is begun, if they are wrong

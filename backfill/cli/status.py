@@ -90,7 +90,7 @@ def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Ite
     yield "Runs, newest first:"
     for run in runs:
         yield (
-            f"  {run.run_id:>5}  {run.kind}  {run.status:<10}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
+            f"  {run.run_id:>5}  {run.kind:<8}  {run.status:<10}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
             f"  {run.realms_done} of {run.realms} realms done"
             + (f", {run.realms_parked} parked" if run.realms_parked else "")
         )

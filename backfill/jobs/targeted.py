@@ -7,17 +7,16 @@ the answer that had not got it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-import anyio
-
-from backfill.errors import BackfillError, FaultError, RequestError
+from backfill.errors import FaultError, RequestError
 from backfill.jobs.changes import CDC_OBJECTS_MAX, OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.pages import is_too_much
+from backfill.jobs.readers import share
 from backfill.jobs.targets import CHANGED, Plan, Question, Wanted, pack, plan_reads
 from backfill.jobs.vanished import deleted_stub
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
@@ -150,27 +149,12 @@ class _Reader:
 
     async def confirm(self) -> None:
         """Ask for each object that was left out by itself, some at a time."""
-        failures: list[BackfillError] = []
-        waiting = list(self.missing)
+        name = f"realm {self.work.realm_id}, confirmation"
+        await share(list(self.missing), self._confirm, readers=_READERS, name=name)
 
-        async def reader(stop: Callable[[], None]) -> None:
-            while waiting:
-                try:
-                    self.work.check_stop()
-                    await self._confirm(*waiting.pop())
-                except BackfillError as error:
-                    failures.append(error)
-                    stop()
-                    return
-
-        async with anyio.create_task_group() as group:
-            for number in range(min(_READERS, len(waiting))):
-                name = f"confirmation {number} of realm {self.work.realm_id}"
-                group.start_soon(reader, group.cancel_scope.cancel, name=name)
-        if failures:
-            raise failures[0]
-
-    async def _confirm(self, entity: Entity, id_: str, at: datetime) -> None:
+    async def _confirm(self, left_out: tuple[Entity, str, datetime]) -> None:
+        entity, id_, at = left_out
+        self.work.check_stop()
         async with self.work.room_for(entity, 1):
             try:
                 page = await self.work.ask.object(entity, id_)

@@ -144,12 +144,17 @@ def bad_minorversion(text: str) -> Fault:
     )
 
 
-REQUEST_ID_TOO_LONG = Fault(
-    "6000",
-    "A business validation error has occurred while processing your request",
-    "Business Validation Error: You cannot enter more than 50 characters in the request_id field.",
-    element="",
-)
+def business(detail: str, element: str = "") -> Fault:
+    """6000: the catch-all."""
+    return Fault(
+        "6000",
+        "A business validation error has occurred while processing your request",
+        f"Business Validation Error: {detail}",
+        element=element,
+    )
+
+
+REQUEST_ID_TOO_LONG = business("You cannot enter more than 50 characters in the request_id field.")
 """Per item of a batch: the server joins requestid and bId."""
 
 

@@ -8,8 +8,7 @@ import msgspec
 
 from backfill.model import Lease, RealmId, Told, WaitingEvent
 from backfill.store.database import Database
-from backfill.store.landing_statements import FENCE
-from backfill.store.leases import lease_lost
+from backfill.store.leases import require
 
 UNKNOWN_REALMS_SHOWN = 100
 """Of realms that nobody registered; there should be none."""
@@ -161,8 +160,7 @@ class Inbox:
         LeaseLostError, and writes nothing, if the realm was taken over.
         """
         async with self._database.control() as connection, connection.transaction():
-            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-                raise lease_lost(lease)
+            await require(connection, lease)
             await connection.execute(SETTLE, lease.realm_id, list(outcomes), list(outcomes.values()))
 
     async def counts(self) -> InboxCounts:

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from functools import cache
 
 from backfill.store.entity_tables import table_of
+from backfill.store.leases import FENCE
 
 EXPIRING_LINKS: Mapping[str, tuple[str, ...]] = {"Attachable": ("TempDownloadUri", "ThumbnailTempDownloadUri")}
 """Members that let whoever has them read the file for some minutes: worthless later, dangerous until then."""
-
-# Pages of one realm wait neither for one another nor for a renewal. A hand-over waits for them: it raises the epoch,
-# which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
-FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
 
 # `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite.
 STANDS = """

@@ -23,6 +23,10 @@ TAKE_TRIES = 5
 BLOCKED_MOST_S = CONTROL_COMMAND_TIMEOUT_S / 2
 """Half of what a statement may take: the server is the one that says that a lock was not to be had."""
 
+# Pages of one realm wait neither for one another nor for a renewal. A hand-over waits for them: it raises the epoch,
+# which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
+FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
+
 # clock_timestamp(), not now(): the statement may have waited for a page to commit, though no longer than $6.
 # $4 and $5 name the holder that was seen to be dead; it must still be the same.
 ACQUIRE = """
@@ -103,6 +107,12 @@ class Leases:
         """Give the realm back, if it is still ours. Nothing can be committed with the lease afterwards."""
         async with self._database.control() as connection:
             await connection.execute(RELEASE, lease.realm_id, lease.epoch, lease.owner)
+
+
+async def require(connection: Connection, lease: Lease) -> None:
+    """Hold the realm for the caller's transaction. Raises LeaseLostError if another has taken it."""
+    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+        raise lease_lost(lease)
 
 
 def lease_lost(lease: Lease) -> LeaseLostError:

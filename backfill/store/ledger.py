@@ -12,8 +12,7 @@ from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, 
 from backfill.model import Lease, RealmId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing_statements import FENCE
-from backfill.store.leases import lease_lost
+from backfill.store.leases import require
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
@@ -207,7 +206,7 @@ class PostgresLedger:
             transaction = connection.transaction()
             await transaction.start()
             try:
-                await _require(connection, lease)
+                await require(connection, lease)
                 stored = await connection.fetchrow(
                     SEAL,
                     lease.realm_id,
@@ -243,20 +242,20 @@ class PostgresLedger:
 
     async def lose(self, lease: Lease, seal_ids: Sequence[int], *, taken_over: bool) -> Sequence[Seal]:
         async with self._database.control() as connection, connection.transaction():
-            await _require(connection, lease)
+            await require(connection, lease)
             await connection.execute(LOSE, lease.realm_id, list(seal_ids), taken_over)
             return await self._seals(connection, lease.realm_id, list(seal_ids))
 
     async def send_again(self, lease: Lease, seal_id: int) -> None:
         async with self._database.control() as connection, connection.transaction():
-            await _require(connection, lease)
+            await require(connection, lease)
             await connection.execute(SEND_AGAIN, lease.realm_id, seal_id)
             await connection.execute(DOUBT_SENT_AGAIN, lease.realm_id, seal_id)
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
         columns = list(zip(*(msgspec.structs.astuple(outcome) for outcome in outcomes), strict=True))
         async with self._database.control() as connection, connection.transaction():
-            await _require(connection, lease)
+            await require(connection, lease)
             settled = await connection.fetch(SETTLE, lease.realm_id, *map(list, columns))
             assert len(settled) == len(outcomes), "a row is settled once"
             undone = [row["undoes"] for row in settled if row["undoes"] and row["state"] in ("applied", "adopted")]
@@ -271,12 +270,6 @@ class PostgresLedger:
         async with self._database.control() as connection:
             moment: datetime = await connection.fetchval("SELECT clock_timestamp()")
         return moment
-
-
-async def _require(connection: Connection, lease: Lease) -> None:
-    """Hold the realm for the caller's transaction, or raise LeaseLostError."""
-    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-        raise lease_lost(lease)
 
 
 def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -11,8 +11,7 @@ from isal import igzip
 from backfill.model import Lease, RealmId, RunId
 from backfill.report_model import Figures, HeldReport, Period, ReportDocument, ReportPart, ReportRow
 from backfill.store.database import Database
-from backfill.store.landing_statements import FENCE
-from backfill.store.leases import lease_lost
+from backfill.store.leases import require
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     import asyncpg
@@ -104,8 +103,7 @@ class Reports:
         """Replace what is held of the part's dates. Raises LeaseLostError, and writes nothing, if fenced off."""
         body = igzip.compress(document.body, compresslevel=GZIP_LEVEL)
         async with self._database.landing() as connection, connection.transaction():
-            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-                raise lease_lost(lease)
+            await require(connection, lease)
             period, dates = part.period, part.dates
             place = (lease.realm_id, part.report, part.parameters, period.start, period.end, dates.start, dates.end)
             await connection.execute(REPLACE, *place, part.number)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from backfill.model import Held, Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing_statements import FENCE
-from backfill.store.leases import lease_lost
-
-if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
-    from backfill.store.database import Connection
+from backfill.store.leases import require
 
 REALM_RUN = "SELECT state, scan_started_at FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2"
 
@@ -171,7 +166,7 @@ class Scans:
         """Store the scan's start and plan, all or nothing; an earlier plan of the same run is dropped."""
         entities = sorted({*census, *(part.entity for part in slices)})
         async with self._database.control() as connection, connection.transaction():
-            await _require(connection, lease)
+            await require(connection, lease)
             await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
             await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
             await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
@@ -192,7 +187,7 @@ class Scans:
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
         async with self._database.control() as connection, connection.transaction():
-            await _require(connection, lease)
+            await require(connection, lease)
             await connection.execute(
                 UPSERT_PROOFS,
                 run_id,
@@ -273,9 +268,3 @@ class Scans:
         async with self._database.control() as connection:
             rows = await connection.fetch(CREATED_UP_TO.format(table=table_of(entity)), realm_id, parts)
         return [(row["moment"], row["up_to"]) for row in rows]
-
-
-async def _require(connection: Connection, lease: Lease) -> None:
-    """Hold the realm for the caller's transaction, or raise LeaseLostError."""
-    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-        raise lease_lost(lease)

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing_statements import FENCE
-from backfill.store.leases import lease_lost
+from backfill.store.leases import require
 from backfill.store.reports import encoded, storable
 from backfill.verdict_model import Verdict
 
@@ -66,15 +65,13 @@ class Verifications:
     async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
         """Drop those of the rows that are marked deleted. Raises LeaseLostError if fenced off."""
         async with self._database.control() as connection, connection.transaction():
-            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-                raise lease_lost(lease)
+            await require(connection, lease)
             await connection.execute(FORGET_MARKS.format(table=table_of(entity)), lease.realm_id, list(ids))
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
         """Replace what was found before. Raises LeaseLostError if fenced off."""
         async with self._database.control() as connection, connection.transaction():
-            if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
-                raise lease_lost(lease)
+            await require(connection, lease)
             await connection.execute(
                 KEEP,
                 lease.realm_id,

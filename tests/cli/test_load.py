@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backfill.store.owners import Owner
 from tests.cli.conftest import Query
 from tests.processes import Backfill, Intuit, simulated
 
@@ -130,6 +131,24 @@ def test_lines_that_contradict_one_another_or_the_ledger(writer: Backfill, books
     refused = writer.run("load", written(tmp_path, [customer("404", "x")]))
     assert refused.code == 2
     assert "line 1: realm 404 is not registered" in refused.stderr
+
+
+def test_a_realm_that_another_process_has_is_left_out_where_that_is_wanted(
+    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
+) -> None:
+    owned, free = books.realm_ids
+    query(
+        "UPDATE backfill.realm SET owner = $1, epoch = epoch + 1, lease_until = now() + interval '1 hour'"
+        " WHERE realm_id = $2",
+        str(Owner.current()),  # this process: alive
+        owned,
+    )
+    file = written(tmp_path, [customer(owned, "busy"), customer(free, "busy")])
+    done = writer.run("load", file, "--no-wait", "--json")
+    assert done.code == 1, done.stderr
+    assert done.json()["realms"] == {"total": 2, "done": 1, "unfinished": 1, "parked": 0}
+    assert [(error["realm_id"], error["code"]) for error in done.json()["errors"]] == [(owned, "RealmBusyError")]
+    assert [len(named(books, realm_id, "busy")) for realm_id in (owned, free)] == [0, 1]
 
 
 def test_a_dry_run_leaves_nothing_and_tells_the_cost(

@@ -17,8 +17,7 @@ from backfill.model import Lease, RealmId, RunId, Secret
 from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import ABANDONED_TRANSACTION_S, Database, open_database
 from backfill.store.encryption import Keyring
-from backfill.store.landing import FENCE
-from backfill.store.leases import Leases
+from backfill.store.leases import Leases, require
 from backfill.store.owners import Owner
 from backfill.store.realms import Realms
 from backfill.store.tokens import TokenVault
@@ -180,7 +179,7 @@ async def taken_over(database: Database) -> Lease:
 async def fenced(database: Database, lease: Lease) -> AsyncIterator[Connection]:
     """A page's transaction, begun as all are: it holds the realm's row."""
     async with database.landing() as connection, connection.transaction():
-        assert await connection.fetchrow(FENCE, REALM, lease.epoch, lease.owner) is not None
+        await require(connection, lease)
         yield connection
 
 

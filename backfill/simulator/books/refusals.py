@@ -17,7 +17,7 @@ from backfill.simulator.books.stored_lists import StoredLists
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.company import Company
 from backfill.simulator.documents import Doc, cents, decode
-from backfill.simulator.faults import Fault
+from backfill.simulator.faults import Fault, business
 
 
 class Change(NamedTuple):
@@ -47,11 +47,6 @@ def refusal(company: Company, entity: str, before: Doc | None, after: Doc | None
     return next((fault for check in CHECKS.get(entity, ()) if (fault := check(change)) is not None), None)
 
 
-def _business(detail: str) -> Fault:
-    message = "A business validation error has occurred while processing your request"
-    return Fault("6000", message, f"Business Validation Error: {detail}", element="")
-
-
 def deposited(change: Change) -> Fault | None:
     """6540: money that was taken to the bank stays what it is until the deposit is undone."""
     before, after = change.before, change.after
@@ -71,7 +66,7 @@ def settled(change: Change) -> Fault | None:
     before = change.before
     if before is None or change.after is not None or not _payers(change.entity, before):
         return None
-    return _business("You cannot delete this transaction, for payments or credits are applied to it.")
+    return business("You cannot delete this transaction, for payments or credits are applied to it.")
 
 
 def below_paid(change: Change) -> Fault | None:
@@ -82,10 +77,10 @@ def below_paid(change: Change) -> Fault | None:
     target = Target(change.entity, str(before["Id"]))
     paid = sum(settled_by(payer.entity, change.stored(payer)).get(target, 0) for payer in payers)
     if cents(after.get("TotalAmt") or 0) < paid:
-        return _business("The amount is less than the payments that are applied to it.")
+        return business("The amount is less than the payments that are applied to it.")
     party = _PARTY.get(change.entity, "")
     if party and reference(after, party) != reference(before, party):
-        return _business("You cannot change the name on a transaction that payments are applied to.")
+        return business("You cannot change the name on a transaction that payments are applied to.")
     return None
 
 
@@ -99,9 +94,9 @@ def overpays(change: Change) -> Fault | None:
         if doc is None or "Balance" not in doc:
             continue
         if amount < 0 or amount > cents(doc["Balance"]) + old.get(target, 0):
-            return _business("The amount of the payment is more than the open balance of the transaction it pays.")
+            return business("The amount of the payment is more than the open balance of the transaction it pays.")
     if cents(with_figures(change.entity, change.after, 0).get("UnappliedAmt") or 0) < 0:
-        return _business("The amount applied is more than the amount of the payment.")
+        return business("The amount applied is more than the amount of the payment.")
     return None
 
 
@@ -117,7 +112,7 @@ def not_their_own(change: Change) -> Fault | None:
             return _unlinkable(*target)
         owner = reference(doc, key)
         if owner and reference(after, key) not in {owner, *_above(change, owner)}:
-            return _business("The transaction you are paying belongs to another name than the payment.")
+            return business("The transaction you are paying belongs to another name than the payment.")
     return None
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from backfill.simulator.faults import Fault
-
-BUSINESS = "A business validation error has occurred while processing your request"
+from backfill.simulator.faults import Fault, business
 
 UPLOAD_TOO_LARGE = Fault("6030", "File size too large", "The size of the files exceeds the limit of an upload request")
 BAD_METADATA = Fault(
@@ -30,8 +28,7 @@ def bad_reference_type(sent: str) -> Fault:
 def unknown_reference(entity: str, object_id: str) -> Fault:
     """6000, as recorded: not the 2500 of other references."""
     what = f"{entity} {object_id}"
-    detail = f"Business Validation Error: The entity {what} that you are trying to link does not exist. {what}"
-    return Fault("6000", BUSINESS, detail, element="")
+    return business(f"The entity {what} that you are trying to link does not exist. {what}")
 
 
 def bad_email(sent: str) -> Fault:

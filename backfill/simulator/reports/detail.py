@@ -61,13 +61,13 @@ class Table:
         shown = self._inquiry.cell(cents, shown=True)
         return self._filled(first, lambda key: shown if key in BALANCES else EMPTY)
 
-    def total(self, first: Cell, entries: Sequence[Entry], *, shown: bool = True) -> list[Cell]:
+    def total(self, first: Cell, entries: Sequence[Entry]) -> list[Cell]:
         """The cells of a total: what can be added up is; all are empty where there are no entries."""
 
         def summed(key: Key) -> Cell:
             if key.figure is None or not entries:
                 return EMPTY
-            return self._inquiry.cell(sum(map(key.figure, entries)), shown=shown)
+            return self._inquiry.cell(sum(map(key.figure, entries)), shown=True)
 
         return self._filled(first, summed)
 

@@ -85,8 +85,8 @@ def _kind(inquiry: Inquiry, entry: Entry) -> Cell:
     return cell
 
 
-def _figure(title: str, figure: Figure, *, shown: bool = False) -> Key:
-    return Key(title, lambda inquiry, entry: inquiry.cell(figure(entry), shown=shown), figure)
+def _figure(title: str, figure: Figure) -> Key:
+    return Key(title, lambda inquiry, entry: inquiry.cell(figure(entry), shown=False), figure)
 
 
 def _balance(title: str, figure: Figure) -> Key:

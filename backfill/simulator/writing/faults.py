@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backfill.simulator.faults import Fault
+from backfill.simulator.faults import Fault, business
 
 _LISTED_CHARACTERS = 1000
 """About so much of the known properties is listed before the list is cut."""
@@ -101,16 +101,6 @@ VALUE_FAULTS = {
 def bad_value(code: str, element: str, detail: str) -> Fault:
     """A fault of the table above; our wording."""
     return Fault(code, VALUE_FAULTS[code], detail, element=element)
-
-
-def business(detail: str, element: str = "") -> Fault:
-    """6000: the catch-all."""
-    return Fault(
-        "6000",
-        "A business validation error has occurred while processing your request",
-        f"Business Validation Error: {detail}",
-        element=element,
-    )
 
 
 def bad_reference(words: str, object_id: str) -> Fault:

@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from backfill.simulator.documents import Doc, decode
-from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError
+from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, business
 from backfill.simulator.seed.profile import CURRENCIES
 from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing.desk import Desk
-from backfill.simulator.writing.faults import bad_reference, bad_value, business
+from backfill.simulator.writing.faults import bad_reference, bad_value
 from backfill.simulator.writing.schema.notation import Property, Shape
 from backfill.simulator.writing.schema.table import ENTITY_SHAPES, PART_SHAPES
 

@@ -10,11 +10,11 @@ from typing import Any
 from backfill.simulator.books.links import ENTITY_OF
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.documents import Doc, decode
-from backfill.simulator.faults import Fault, required
+from backfill.simulator.faults import Fault, business, required
 from backfill.simulator.stored import StoredObject
 from backfill.simulator.writing import accounts, names, numbers
 from backfill.simulator.writing.desk import Desk
-from backfill.simulator.writing.faults import PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, bad_value, business
+from backfill.simulator.writing.faults import PERIOD_CLOSED, PERIOD_CLOSED_TO_REMOVAL, bad_value
 from backfill.simulator.writing.forms import lines_of
 from backfill.simulator.writing.lines import SALES_FORMS
 from backfill.simulator.writing.taxes import AMERICAN_CODES
