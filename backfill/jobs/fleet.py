@@ -26,7 +26,7 @@ from backfill.errors import (
 from backfill.jobs.beside import beside
 from backfill.jobs.ports import Store
 from backfill.jobs.turns import Places, Turn
-from backfill.model import Lease, RealmId, RunId
+from backfill.model import Lease, Realm, RealmId, RunId
 
 _RELEASE_S = 5.0
 """Long enough for one statement; a lease that is not given back runs out by itself."""
@@ -69,6 +69,11 @@ class FleetResult:
     stopped: list[RealmId] = field(default_factory=list)
     """Begun or waiting when the run was asked to stop."""
     troubles: list[Trouble] = field(default_factory=list)
+
+    def leave_out(self, realm: Realm) -> None:
+        """It was parked before the run began, and was not worked on."""
+        self.parked.append(realm.realm_id)
+        self.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
 
 
 class RealmJob(Protocol):

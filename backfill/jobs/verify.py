@@ -115,7 +115,7 @@ class _Verifier:
     found: dict[Entity, _Found]
 
     async def count(self) -> None:
-        """Count everything on both sides."""
+        """Count everything on both sides. What Intuit does not count is compared row by row."""
         countable = [entity for entity in self.found if entity.countable]
         answers = await self.work.ask.many([query.count(entity) for entity in countable])
         for entity, answer in zip(countable, answers.items, strict=True):
@@ -126,8 +126,6 @@ class _Verifier:
                 raise answer
             elif is_not_offered(answer):
                 found.counted = 0
-            else:
-                found.unknown, found.note = True, f"Intuit refused to count it: {answer.message}"
         for entity, found in self.found.items():
             found.held = len(await self.work.store.live_ids(self.work.realm_id, entity.name))
             if entity.reading is Reading.RATES:
@@ -136,10 +134,10 @@ class _Verifier:
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         found = self.found[entity]
-        if entity.reading is Reading.RATES or (found.unknown and entity.countable):
+        if entity.reading is Reading.RATES:
             return
         differ = found.counted is not None and found.counted != found.held
-        whole = self.options.deep or entity.reading is not Reading.SCAN
+        whole = self.options.deep or entity.reading is not Reading.SCAN or found.counted is None
         if not (differ or whole) or (found.counted == 0 and found.held == 0):
             return
         try:
@@ -186,7 +184,7 @@ class _Verifier:
         rng = random.Random(f"{self.options.seed}:{self.work.realm_id}")  # noqa: S311
         asked: list[tuple[_Found, Sequence[str]]] = []
         for entity, found in self.found.items():
-            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown:
+            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown or found.counted is None:
                 continue
             ids = sorted(
                 set(await self.work.store.live_ids(self.work.realm_id, entity.name)) - found.differences.keys()

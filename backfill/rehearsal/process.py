@@ -9,13 +9,13 @@ import anyio
 from backfill import events
 from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
+from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.retried import READING
 from backfill.qbo.token_keeper import KeeperOptions
 from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
@@ -38,6 +38,7 @@ class Process:
         self.life = Life(kill, stage.group, died=self._died)
         self.pages = PagesInHand()
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
+        self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
         ledger = behind(ground.metered, self.life)
@@ -51,7 +52,7 @@ class Process:
             ledger=behind(ground.permits, self.life),
             meters=self._meters,
             limits=world.limits,
-            policy=READING.scaled(world.scale),
+            policy=world.job.policy.scaled(world.scale),
             patience=KeeperOptions(backoff_s=KeeperOptions().backoff_s / world.scale),
             rng=self._rng,
             now=stage.our_clock,

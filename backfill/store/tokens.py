@@ -212,7 +212,7 @@ def _decrypted(keyring: Keyring, realm_id: RealmId, row: Row) -> Tokens:
         raise TokenError(
             f"realm {realm_id} has no tokens",
             realm_id=realm_id,
-            action="connect the company again: backfill auth login, or import a fresh refresh token",
+            action="connect the company again, and import its new refresh token: backfill realms import FILE",
         )
     values = dict(row)
     for name in SECRET_COLUMNS:

@@ -25,6 +25,7 @@ from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
+from tests.swarm.postgres_ledger import UsersPostgresLedger
 
 RUNS = 3
 """A world's own, its rivals' and the one that reads again."""
@@ -57,6 +58,7 @@ class PostgresGround:
         self.vault = TokenVault(database, Keyring([os.urandom(32)]))
         self.permits = PostgresPermitLedger(database, HeldPermits)
         self.metered = MeteredCounts(database)
+        self.ledger = UsersPostgresLedger(database)
 
     async def register(self) -> None:
         stage = self._stage
@@ -79,6 +81,7 @@ class PostgresGround:
         return cast("Store", _Telling(store, pages))
 
     async def mirror(self) -> None:
+        await self.ledger.mirror(self._stage.ledger)
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
 
