@@ -100,6 +100,9 @@ class MemoryLedger:
     def kept_rows(self) -> Sequence[KeptRow]:
         return list(self._kept.rows.values())
 
+    def kept_seals(self) -> Sequence[KeptSeal]:
+        return list(self._kept.seals.values())
+
     async def add(self, rows: Sequence[NewRow]) -> Imported:
         """What an import does with good rows."""
         await anyio.lowlevel.checkpoint()

@@ -27,6 +27,7 @@ class PostgresStore:
         self.finish_scan = scans.finish
         self.held = scans.held
         self.live_ids = scans.live_ids
+        self.marked_ids = scans.marked_ids
         self.created_up_to = scans.created_up_to
         self.proven_at = scans.proven_at
         self.proofs = scans.proofs

@@ -28,6 +28,7 @@ REVIEWED = {
     "store/migrate.py: migration.sql": "a file of the package",
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/scans.py: CREATED_UP_TO.format(table=table_of(entity))": "a table's name",
+    "store/scans.py: MARKED_IDS.format(table=table_of(entity))": "a table's name",
     "store/scans.py: LIVE_IDS.format(table=table_of(entity))": "a table's name",
     "store/scans.py: statement": "a table's name, and bounds that are parameters",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
