@@ -26,12 +26,15 @@ EMPTY = ("JournalCode", "TaxPayment")
 CODES = tuple(sorted(DOCUMENTED.keys() - {OF_A_ROW}))
 
 CODES_AT_ONCE = 10
-"""In a thousand worlds each code is drawn twenty times, and told in half of them."""
+"""In a thousand worlds each code is drawn twenty times, and told in most of them."""
+
+TIMES = 2
+"""That each is told: what is said for ever is a refusal, and this is about what becomes of one answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultCodes(Fault):
-    """Some codes, each in a share of the answers, at random."""
+    """Some codes, each in a share of the first answers, at random."""
 
     name: ClassVar[str] = "fault codes"
     chance: ClassVar[float] = 0.25
@@ -45,14 +48,16 @@ class FaultCodes(Fault):
     @classmethod
     def drawn(cls, rng: Random, *, realms: int) -> Self:  # noqa: ARG003  # the signature is all faults'
         return cls(
-            share=rng.choice((0.02, 0.05)),
+            share=rng.choice((0.05, 0.2)),
             codes=tuple(rng.sample(CODES, k=CODES_AT_ONCE)),
             within=rng.choice(("call", "good answer", "item")),
         )
 
     def injections(self) -> Sequence[Injection]:
         return [
-            Injection(self._mishap(code), lanes=API, probability=0.5 if code in OF_AN_ENTITY else self.share)
+            Injection(
+                self._mishap(code), lanes=API, times=TIMES, probability=0.5 if code in OF_AN_ENTITY else self.share
+            )
             for code in self.codes
         ]
 
