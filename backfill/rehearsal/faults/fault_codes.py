@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from backfill.rehearsal.faults.bad_network import API
 from backfill.rehearsal.faults.fault import Fault
@@ -13,6 +12,9 @@ from backfill.simulator.documented import DOCUMENTED
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.refusals import ApiFault
+
+if TYPE_CHECKING:
+    from backfill.rehearsal.stage import Stage
 
 OF_A_ROW = "4002"
 """Said of no row in particular it would be believed, and the row set aside: `poisoned rows` say it."""
@@ -26,15 +28,15 @@ EMPTY = ("JournalCode", "TaxPayment")
 CODES = tuple(sorted(DOCUMENTED.keys() - {OF_A_ROW}))
 
 CODES_AT_ONCE = 10
-"""In a thousand worlds each code is drawn twenty times, and told in most of them."""
+"""In a thousand worlds each code is drawn twenty times, and told in some of them."""
 
-TIMES = 2
-"""That each is told: what is said for ever is a refusal, and this is about what becomes of one answer."""
+JOB = "extract"
+"""Which reads again whatever was refused. What a load is refused with stays so until a person has looked at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultCodes(Fault):
-    """Some codes, each in a share of the first answers, at random."""
+    """Some codes, each in a share of the answers, at random."""
 
     name: ClassVar[str] = "fault codes"
     chance: ClassVar[float] = 0.25
@@ -48,18 +50,16 @@ class FaultCodes(Fault):
     @classmethod
     def drawn(cls, rng: Random, *, realms: int) -> Self:  # noqa: ARG003  # the signature is all faults'
         return cls(
-            share=rng.choice((0.05, 0.2)),
+            share=rng.choice((0.02, 0.05)),
             codes=tuple(rng.sample(CODES, k=CODES_AT_ONCE)),
             within=rng.choice(("call", "good answer", "item")),
         )
 
-    def injections(self) -> Sequence[Injection]:
-        return [
-            Injection(
-                self._mishap(code), lanes=API, times=TIMES, probability=0.5 if code in OF_AN_ENTITY else self.share
-            )
-            for code in self.codes
-        ]
+    def open(self, stage: Stage) -> None:
+        if stage.world.job.name == JOB:
+            for code in self.codes:
+                share = 0.5 if code in OF_AN_ENTITY else self.share
+                stage.simulator.injections.add(Injection(self._mishap(code), lanes=API, probability=share))
 
     def _mishap(self, code: str) -> ApiFault | ItemFault:
         if code in OF_AN_ENTITY:
