@@ -105,13 +105,16 @@ class _Notification(_Part):
 class Payload:
     """What a body says: events, and the parts that are none."""
 
+    body: bytes
     events: list[Told] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    aside_whole: bool = False
+    """The body itself is among them: once, however many of its parts cannot be written alone."""
 
 
 def read_payload(body: bytes) -> Payload:
     """Events of a body, in either format, mixed or not. Never raises for what the body holds."""
-    payload = Payload()
+    payload = Payload(body)
     try:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -130,7 +133,7 @@ def _read_notifications(payload: Payload, notifications: object) -> None:
         try:
             read = _Notification.model_validate(notification)
         except ValidationError as error:
-            _set_aside(payload, orjson.dumps(notification), _said(error))
+            _set_aside(payload, _written(notification, body=payload.body), _said(error))
             continue
         for change in read.dataChangeEvent.entities:
             _read(payload, change, partial(_changes, read.realmId), read.realmId)
@@ -141,8 +144,16 @@ def _read(payload: Payload, part: object, events: Callable[[object], Iterator[To
     try:
         payload.events.extend(list(events(part)))
     except ValidationError as error:
-        raw = orjson.dumps({"realmId": realm_id, "entity": part} if realm_id else part)
-        _set_aside(payload, raw, _said(error))
+        raw = {"realmId": realm_id, "entity": part} if realm_id else part
+        _set_aside(payload, _written(raw, body=payload.body), _said(error))
+
+
+def _written(part: object, *, body: bytes) -> bytes:
+    """The part alone; the whole body for one that is nested deeper than can be written, though it could be read."""
+    try:
+        return orjson.dumps(part)
+    except orjson.JSONEncodeError:
+        return body
 
 
 def _said(error: ValidationError) -> str:
@@ -199,4 +210,8 @@ def _operation(word: str) -> str:
 
 
 def _set_aside(payload: Payload, raw: bytes, reason: str) -> None:
+    if raw is payload.body:
+        if payload.aside_whole:
+            return
+        payload.aside_whole = True
     payload.unread.append(Unread(key=sha256(raw).digest(), reason=reason[:REASON_CHARACTERS], raw=raw))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from backfill.errors import BackfillError, UnavailableError
 from backfill.model import RealmId, Told
 from backfill.qbo.signatures import SIGNATURE_HEADER, Verifier
 from backfill.store.inbox import Stored, Unread
+from backfill.webhooks.health import Health
 from backfill.webhooks.payload import read_payload
 
 PATH = "/webhooks"
@@ -75,15 +76,20 @@ class Receiver:
         self._told = told
         self._present = 0
 
-    def application(self, health: Callable[[], Awaitable[dict[str, object]]]) -> web.Application:
+    def application(self, health: Callable[[], Awaitable[Mapping[str, object]]]) -> web.Application:
         """Deliveries at `/webhooks`; at `/health` what was counted, for whoever watches over it."""
         app = web.Application()
+        looked = Health(health)
 
         async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 -- a handler's signature
+            said: dict[str, object] = {}
             try:
-                said: dict[str, object] = {"received": asdict(self.counts), **await health()}
+                with anyio.move_on_after(ANSWER_S):
+                    said = {"received": asdict(self.counts), **await looked.now()}
             except UnavailableError as error:
                 return web.json_response({"error": error.message}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+            if not said:
+                return web.json_response({"error": "no answer in time"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
             return web.Response(body=orjson.dumps(said), content_type="application/json")
 
         app.router.add_post(PATH, self.deliver)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S
 from tests.cli.test_extract_resumed import extract, fleet, same_as_the_companies
 from tests.cli.test_extract_survives import LEASE_S
 from tests.gate import gated
@@ -116,7 +115,7 @@ def test_stopped_in_the_middle_of_a_page_it_does_not_block_who_takes_over(
         with connected.having(DATABASE_URL=by_port(dsn, port)).started(*extract(connected)) as process:
             assert way.held.wait(PATIENCE_S), "a page was held, or all this proves nothing"
             process.send_signal(signal.SIGSTOP)
-            other = connected.run(*extract(connected), timeout_s=CONTROL_COMMAND_TIMEOUT_S)
+            other = connected.run(*extract(connected))
             assert other.code == 0, other.stderr
             process.send_signal(signal.SIGCONT)
             woken = ended(process)

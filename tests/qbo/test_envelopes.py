@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -141,7 +142,17 @@ def test_law_7_nothing_that_looks_like_a_token_gets_through(text: str, kept: str
 
 PIECES = (
     *("token", "ToKen", "to\u212aen", ": ", '"', "\\", "eyJqcdefghijkl", "EYJ", "AB11", "ab01EXAMPLEEXAMPLEEXAMPLE"),
-    *("x", " ", "\n", "\u00e9", '"client_secret":"s"', '"id_token" : "s', '"ThumbnailTempDownloadUri":"u"'),
+    *(
+        "x",
+        " ",
+        "\n",
+        "\u00e9",
+        "\u0130" * 39,
+        "1",
+        '"client_secret":"s"',
+        '"id_token" : "s',
+        '"ThumbnailTempDownloadUri":"u"',
+    ),
 )
 """Of what is secret, and of what only looks so."""
 
@@ -149,6 +160,20 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_law_7_looking_for_what_tells_a_secret_first_lets_none_through(text: str) -> None:
     assert redacted(text) == _SECRETS.sub(lambda found: f"{found[1] or found[2] or ''}***", text)
+
+
+def test_a_body_without_secrets_costs_little_to_look_through() -> None:
+    """Each batch's body goes through here for the call log: to look at each letter for a secret took 4 % of a load."""
+    item = {"Id": "1", "SyncToken": "0", "Description": "Taxable labour, able 7", "Query": "SELECT * FROM Attachable"}
+    body = json.dumps([item] * 500)
+
+    def cost_s(look: Callable[[str], str]) -> float:
+        started = time.process_time()
+        for _ in range(20):
+            assert look(body) == body
+        return time.process_time() - started
+
+    assert cost_s(redacted) * 4 < cost_s(lambda text: _SECRETS.sub("", text))
 
 
 def test_law_7_a_token_quoted_by_a_fault_is_gone_from_all_its_fields() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Any, cast
 
 from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.jobs.ports import Store
-from backfill.model import Proof, RealmId, Refusal, RunId, Scan
+from backfill.model import Landed, Proof, RealmId, Refusal, RunId, Scan
 from backfill.pacing.ledger import HeldPermits
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
@@ -28,6 +29,22 @@ from tests.swarm.postgres_ledger import UsersPostgresLedger
 
 RUNS = 3
 """A world's own, its rivals' and the one that reads again."""
+
+
+class _Telling:
+    """The store as one process has it: it tells when a page is landed, for then it is in hand no more."""
+
+    def __init__(self, store: PostgresStore, pages: PagesInHand) -> None:
+        self._store = store
+        self._pages = pages
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def land(self, *page: Any, **more: Any) -> Landed:
+        landed = await self._store.land(*page, **more)
+        self._pages.gone()
+        return landed
 
 
 class PostgresGround:
@@ -60,7 +77,8 @@ class PostgresGround:
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         """Each process is on a machine of its own: nobody can see that another is dead."""
-        return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
+        store = PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
+        return cast("Store", _Telling(store, pages))
 
     async def mirror(self) -> None:
         await self.ledger.mirror(self._stage.ledger)

@@ -136,6 +136,25 @@ def test_what_is_no_event_is_given_back_and_the_others_are_read(part: object) ->
     assert "\x00" not in unread.reason
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "DEEP",
+        '{"data":DEEP}',
+        '{"eventNotifications":[DEEP]}',
+        '{"eventNotifications":[{"realmId":"1","dataChangeEvent":{"entities":[DEEP,DEEP]}}]}',
+    ],
+)
+def test_what_can_be_read_and_is_too_deep_to_be_written_is_given_back_with_its_body(part: str) -> None:
+    """Once, however often: a megabyte of such parts must not become a megabyte for each of them."""
+    deep = "[" * 600 + "]" * 600
+    event = json.dumps(cloud_event())
+    body = f"[{event},{part.replace('DEEP', deep)},{deep}]".encode()
+    payload = read_payload(body)
+    assert len(payload.events) == 1
+    assert [unread.raw for unread in payload.unread] == [body]
+
+
 def test_what_is_no_json_is_given_back_whole() -> None:
     for body in (b"", b"\xff\xfe", b"[", b"\x1f\x8b\x08", b"[" * 100_000):
         payload = read_payload(body)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from backfill.rehearsal.faults.bad_network import API
 from backfill.rehearsal.faults.fault import Fault
@@ -13,6 +12,9 @@ from backfill.simulator.documented import DOCUMENTED
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.refusals import ApiFault
+
+if TYPE_CHECKING:
+    from backfill.rehearsal.stage import Stage
 
 OF_A_ROW = "4002"
 """Said of no row in particular it would be believed, and the row set aside: `poisoned rows` say it."""
@@ -26,7 +28,10 @@ EMPTY = ("JournalCode", "TaxPayment")
 CODES = tuple(sorted(DOCUMENTED.keys() - {OF_A_ROW}))
 
 CODES_AT_ONCE = 10
-"""In a thousand worlds each code is drawn twenty times, and told in half of them."""
+"""In a thousand worlds each code is drawn twenty times, and told in some of them."""
+
+JOB = "extract"
+"""Which reads again whatever was refused. What a load is refused with stays so until a person has looked at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +55,11 @@ class FaultCodes(Fault):
             within=rng.choice(("call", "good answer", "item")),
         )
 
-    def injections(self) -> Sequence[Injection]:
-        return [
-            Injection(self._mishap(code), lanes=API, probability=0.5 if code in OF_AN_ENTITY else self.share)
-            for code in self.codes
-        ]
+    def open(self, stage: Stage) -> None:
+        if stage.world.job.name == JOB:
+            for code in self.codes:
+                share = 0.5 if code in OF_AN_ENTITY else self.share
+                stage.simulator.injections.add(Injection(self._mishap(code), lanes=API, probability=share))
 
     def _mishap(self, code: str) -> ApiFault | ItemFault:
         if code in OF_AN_ENTITY:

@@ -16,7 +16,7 @@ from backfill.simulator.envelopes import Answer, fault_object, time_text
 from backfill.simulator.injection.mishap import Mishap, Proceed, Strike
 from backfill.simulator.injection.refusals import fault_of, fault_rules
 from backfill.simulator.injection.rows import answer_of, changed
-from backfill.simulator.injection.subject import item_entities, item_operation
+from backfill.simulator.injection.subject import Subject, item_entities, item_operation
 from backfill.simulator.settings import require
 
 
@@ -50,7 +50,9 @@ class ItemMishap(Mishap):
             body = {"BatchItemResponse": [], "time": time_text(strike.now())}
             return Answer(200, encode(body)), [None] * len(items)
         call = replace(strike.call, body=encode({"BatchItemRequest": asked}))
-        answer = await proceed(replace(strike, call=call))
+        # Whatever else befalls the call is to know of these items only, or it would have the others done.
+        subject = Subject(call, realm_id=strike.subject.realm_id, app=strike.subject.app)
+        answer = await proceed(replace(strike, call=call, subject=subject))
         answered = list(answer_of(answer).get("BatchItemResponse", ()))
         if after_commit or not answered:
             return answer, answered

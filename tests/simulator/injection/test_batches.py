@@ -37,6 +37,17 @@ async def test_items_are_refused_within_a_good_answer(client_of, share: float, a
     assert {item["Customer"]["DisplayName"] for item in answered if "Customer" in item} <= set(client.names)
 
 
+async def test_what_one_fault_refuses_another_does_not_let_through(client_of) -> None:
+    """Each draws its own items of one call; whoever is refused by either was not done."""
+    client = client_of(Injection(ItemFault(code="6000")), Injection(ItemFault(code="3001")), Injection(ItemFault()))
+    answered = await client.batch(*items(12))
+    assert [item["bId"] for item in answered] == [f"b{place}" for place in range(12)]
+    codes = [item["Fault"]["Error"][0]["code"] for item in answered if "Fault" in item]
+    assert codes.count("6000") == 6
+    assert codes.count("3001") == 3 + 2, "half of what is left, and half of that"
+    assert client.names == [item["Customer"]["DisplayName"] for item in answered if "Customer" in item]
+
+
 async def test_only_items_of_an_entity_or_an_operation(client_of) -> None:
     mishap = ItemFault(code="6000", share=1, item_entities=("vendor",), item_operations=("create",))
     client = client_of(Injection(mishap))
