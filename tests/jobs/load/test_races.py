@@ -15,7 +15,7 @@ from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_ledger import MemoryLedger
-from tests.jobs.load.test_load import Spy, customer, invoice
+from tests.jobs.load.test_load import customer, invoice
 from tests.jobs.load.world import LoadWorld
 
 pytestmark = pytest.mark.virtual
@@ -47,7 +47,7 @@ async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeyp
 
 
 async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A customer is found after a lost answer. While that is written down nothing is under way, nor is anything stuck."""
+    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
     settle = MemoryLedger.settle
 
     async def slow(self: MemoryLedger, *what: Any) -> None:
@@ -69,15 +69,20 @@ class TestTurns:
     """Two companies and one place."""
 
     async def test_one_that_only_waits_leaves_its_place(self) -> None:
-        """The two minutes of both go by at once, and no call is spent on turns in which nothing can be done."""
-        spy = Spy()
-        world = LoadWorld(realms=2, wrap=spy, mode=Mode.BATCH, fleet=FleetOptions(realms_at_once=1, turn_s=1.0))
-        for realm_id in world.realm_ids:
-            await world.add(*({"realm_id": realm_id, **customer(number)} for number in range(3)))
-        world.simulator.injections.add(Injection(LostReply(), lanes=("batch",), times=2))
-        await world.load()
-        assert world.states() == {"adopted": 6}
-        assert len(spy.sent) <= 12
+        """The second company needs many turns, and has them while the first one's two minutes go by."""
+        world = LoadWorld(
+            realms=2,
+            mode=Mode.BATCH,
+            settings=SimulatorSettings(latency_s=2.0),
+            fleet=FleetOptions(realms_at_once=1, turn_s=1.0),
+        )
+        first, second = world.realm_ids
+        await world.add({"realm_id": first, **customer(0)})
+        await world.add(*({"realm_id": second, **customer(number)} for number in range(400)))
+        world.simulator.injections.add(Injection(LostReply(), lanes=("batch",), realms=(first,), times=1))
+        result = await world.load()
+        assert world.states() == {"adopted": 1, "applied": 400}
+        assert result.proven == [second, first]
 
     async def test_a_turn_that_is_over_before_it_began_comes_one_step_on(self) -> None:
         """The first answer takes longer than a turn, every time."""
