@@ -87,6 +87,8 @@ class Stage:
         """Processes at work now, in the order in which they began."""
         self.struck: Counter[str] = Counter()
         """How often each fault was injected."""
+        self.told: set[str] = set()
+        """Intuit's fault codes that came in answers."""
         self.troubled: set[RealmId] = set()
         """Realms that a person has to see to, whatever the program does."""
         self.on_death: list[Callable[[], None]] = []

@@ -10,6 +10,7 @@ from backfill.rehearsal.faults.clock_jumps import ClockJumps
 from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.editors import Editors
 from backfill.rehearsal.faults.fault import Fault
+from backfill.rehearsal.faults.fault_codes import FaultCodes
 from backfill.rehearsal.faults.lapsed import Lapsed
 from backfill.rehearsal.faults.late_commits import LateCommits
 from backfill.rehearsal.faults.other_apps import OtherApps
@@ -30,6 +31,7 @@ FAULTS: Sequence[type[Fault]] = (
     ClockJumps,
     BadNetwork,
     BadAnswers,
+    FaultCodes,
     Refusals,
     SpentQuota,
     ShortTokens,
