@@ -52,6 +52,8 @@ def _decoded(line: int, text: bytes) -> SourceRecord:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said = str(error)
         at = _BYTE.search(said)
+        if "truncated" in said:
+            return SourceRecord(line, None, "the line ends before its JSON does", len(text.rstrip()), text)
         return SourceRecord(line, None, _BYTE.sub("", said), int(at.group(1)) + 1 if at else 1, text)
     if not isinstance(record, dict):
         return SourceRecord(line, None, "a row is a JSON object", 1, text)

@@ -89,6 +89,7 @@ def test_a_wrong_file_is_told_whole_and_nothing_is_sent(
         "{bad json}",
         json.dumps(good | {"source_key": "b", "payload": {"DisplayName": "B", "Notez": "x", "Active": "yes"}}),
         json.dumps(good | {"source_key": "c", "operation": "void"}),
+        '{"realm_id": "1", "entity": "Customer"',
     ]
     file = tmp_path / "wrong.jsonl"
     file.write_text("\n".join(lines))
@@ -103,6 +104,7 @@ def test_a_wrong_file_is_told_whole_and_nothing_is_sent(
     assert "payload.Active: " in refused.stderr
     assert "line 5, column " in refused.stderr
     assert "Customer has no operation 'void'" in refused.stderr
+    assert "line 6, column 38: the line ends before its JSON does" in refused.stderr
     assert books.requests() == asked
     assert query("SELECT count(*) FROM backfill.load_row")[0][0] == 0
 

@@ -37,7 +37,9 @@ from backfill.qbo.catalogue import Entity
 from backfill.qbo.operations import Operation
 from backfill.qbo.token_keeper import TokenKeeper
 from backfill.rehearsal.faults.crash import Crash
+from backfill.rehearsal.faults.late_commits import LateCommits
 from backfill.rehearsal.faults.pause import Pause
+from backfill.rehearsal.faults.request_ids import RequestIds
 from backfill.rehearsal.jobs import load as load_job
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.rehearsal import rehearse
@@ -226,6 +228,18 @@ def loads(world: World) -> bool:
     return world.job.name == "load"
 
 
+def loses_answers(world: World) -> bool:
+    """Of writes that took effect, early or late."""
+    return loads(world) and any(isinstance(fault, LateCommits) and fault.lost_share for fault in world.faults)
+
+
+def does_things_twice(world: World) -> bool:
+    """If it is asked twice, and nobody knows whether it was."""
+    return loses_answers(world) and any(
+        isinstance(fault, RequestIds) and fault.again == "executed" for fault in world.faults
+    )
+
+
 def loads_and_dies(world: World) -> bool:
     return loads(world) and any(isinstance(fault, Crash) for fault in world.faults)
 
@@ -264,9 +278,9 @@ BUGS = (
     Bug("tokens kept", the_old_refresh_token_is_kept),
     Bug("one owner", the_epoch_is_not_checked, is_overtaken),
     Bug("ends", room_given_back_wakes_nobody, has_room_for_one_page),
-    Bug("exactly once", a_doubt_is_looked_into_at_once, loads),
-    Bug("exactly once", nothing_is_ever_found_again, loads),
-    Bug("exactly once", a_lost_answer_is_a_refusal, loads),
+    Bug("exactly once", a_doubt_is_looked_into_at_once, does_things_twice),
+    Bug("exactly once", nothing_is_ever_found_again, does_things_twice),
+    Bug("exactly once", a_lost_answer_is_a_refusal, loses_answers),
     Bug("exactly once", answers_are_taken_by_position, loads),
     Bug("exactly once", a_seal_left_behind_is_sent_anew, loads_and_dies),
     Bug("taken back", undoing_forgets_what_was_changed, loads_and_undoes),

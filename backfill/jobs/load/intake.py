@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from backfill.errors import UsageError
 from backfill.jobs.load.references import MARK, needs_of, substituted, text_of
@@ -26,21 +27,42 @@ _ZERO = "\0"
 """What no text in Postgres, and no text of a person, holds."""
 
 
+_REALM_ID = re.compile(r"[0-9]{1,32}")
+"""Intuit's have up to 19 digits, and nobody promised that it stays so."""
+
+_KEY_CHARS_MAX = 500
+"""Enough for any system's names, and little enough for an index."""
+
+
 class Record(BaseModel):
     """One record, as a source has it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    realm_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
+    realm_id: str
     entity: str
     operation: str = Operation.CREATE.value
-    source_key: Annotated[str, Field(min_length=1, max_length=500)]
+    source_key: str
     payload: dict[str, Any] = {}
 
     @field_validator("realm_id", "source_key", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("realm_id")
+    @classmethod
+    def _is_a_realm(cls, value: str) -> str:
+        if not _REALM_ID.fullmatch(value):
+            raise ValueError("a realm's id has 1 to 32 digits")
+        return value
+
+    @field_validator("source_key")
+    @classmethod
+    def _is_a_key(cls, value: str) -> str:
+        if not 0 < len(value) <= _KEY_CHARS_MAX:
+            raise ValueError(f"a source key has 1 to {_KEY_CHARS_MAX} characters")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,7 @@ def row_of(line: int, record: Mapping[str, Any]) -> NewRow | list[PayloadFault]:
         return [
             PayloadFault(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))
             for each in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+        ] + _entity_faults(record.get("entity"))
     try:
         table = writing(read.entity)
     except UsageError as error:
@@ -83,6 +105,16 @@ def row_of(line: int, record: Mapping[str, Any]) -> NewRow | list[PayloadFault]:
         for fault in [*_identity_faults(what, read.payload), *faults_of(table.entity.name, what, plain)]
     ]
     return faults or _row(line, read, table, what, needs)
+
+
+def _entity_faults(name: object) -> list[PayloadFault]:
+    """Of a record that is wrong otherwise, too: all is said at once."""
+    try:
+        if isinstance(name, str):
+            writing(name)
+    except UsageError as error:
+        return [PayloadFault("entity", f"{error.message} {error.action}")]
+    return []
 
 
 def _row(

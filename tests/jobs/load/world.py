@@ -56,6 +56,7 @@ class LoadWorld:
     mode: Mode = Mode.FASTEST
     limits: Limits = field(default_factory=load_limits)
     options: Mapping[str, Any] = field(default_factory=dict)
+    fleet: FleetOptions = field(default_factory=FleetOptions)
     wrap: Callable[[Transport], Transport] = lambda transport: transport
     """What stands between the client and the simulator."""
 
@@ -135,7 +136,7 @@ class LoadWorld:
             store=_Mortal(store, life),  # type: ignore[arg-type]  # a store that its process may die with
             run_id=RUN,
             observe=self.events.append,
-            options=FleetOptions(),
+            options=self.fleet,
             stopping=stopping,
         )
 

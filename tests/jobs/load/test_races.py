@@ -1,0 +1,98 @@
+"""What happens while something else is awaited: each test makes one await long, and looks at who comes between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import pytest
+
+from backfill.jobs.fleet import FleetOptions
+from backfill.jobs.load.work import Mode
+from backfill.load_model import LoadRow, RowState
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.network import LostReply
+from backfill.simulator.settings import SimulatorSettings
+from backfill.store.memory_ledger import MemoryLedger
+from tests.jobs.load.test_load import customer, invoice
+from tests.jobs.load.world import LoadWorld
+
+pytestmark = pytest.mark.virtual
+
+
+async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second page holds was held already, for the first page's sake, and ends while that page is on its way:
+    the customer that it needs is refused meanwhile."""
+    waiting = MemoryLedger.waiting
+
+    async def slow(self: MemoryLedger, *where: Any, **more: Any) -> Sequence[LoadRow]:
+        page = await waiting(self, *where, **more)
+        await anyio.sleep(20)
+        return page
+
+    monkeypatch.setattr(MemoryLedger, "waiting", slow)
+    # The first page and what it needs are as much as may be held: the next is fetched once the first row is out.
+    world = LoadWorld(mode=Mode.BATCH, options={"held_rows_max": 301}, settings=SimulatorSettings(latency_s=2.0))
+    taken = world.objects("Account")[0]["Name"]
+    refused = {"entity": "Account", "source_key": "a", "payload": {"Name": taken, "AccountType": "Expense"}}
+
+    def below(key: str, above: str) -> dict[str, Any]:
+        parent = {"ParentRef": {"$ref": f"Account/{above}"}, "SubAccount": True}
+        return {"entity": "Account", "source_key": key, "payload": {"Name": key, "AccountType": "Expense", **parent}}
+
+    await world.add(refused, *(below(f"leaf {number}", "branch") for number in range(299)), below("branch", "a"))
+    await world.load()
+    assert world.states() == {"rejected": 301}
+
+
+async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
+    settle = MemoryLedger.settle
+
+    async def slow(self: MemoryLedger, *what: Any) -> None:
+        await anyio.sleep(5)
+        await settle(self, *what)
+
+    monkeypatch.setattr(MemoryLedger, "settle", slow)
+    world = LoadWorld()
+    world.remember("Customer", "Invoice")
+    item = world.ref("Item", Type="Service")
+    await world.add(customer(0), invoice(0, "c0", item))
+    world.simulator.injections.add(Injection(LostReply(), lanes=("write", "batch"), times=1))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 1, "applied": 1}
+
+
+class TestTurns:
+    """Two companies and one place."""
+
+    async def test_one_that_only_waits_leaves_its_place(self) -> None:
+        """The second company needs many turns, and has them while the first one's two minutes go by."""
+        world = LoadWorld(
+            realms=2,
+            mode=Mode.BATCH,
+            settings=SimulatorSettings(latency_s=2.0),
+            fleet=FleetOptions(realms_at_once=1, turn_s=1.0),
+        )
+        first, second = world.realm_ids
+        await world.add({"realm_id": first, **customer(0)})
+        await world.add(*({"realm_id": second, **customer(number)} for number in range(400)))
+        world.simulator.injections.add(Injection(LostReply(), lanes=("batch",), realms=(first,), times=1))
+        result = await world.load()
+        assert world.states() == {"adopted": 1, "applied": 400}
+        assert result.proven == [second, first]
+
+    async def test_a_turn_that_is_over_before_it_began_comes_one_step_on(self) -> None:
+        """The first answer takes longer than a turn, every time."""
+        world = LoadWorld(
+            realms=2,
+            settings=SimulatorSettings(latency_s=3.0),
+            fleet=FleetOptions(realms_at_once=1, turn_s=1.0),
+        )
+        for realm_id in world.realm_ids:
+            await world.add(*({"realm_id": realm_id, **customer(number)} for number in range(3)))
+        with anyio.fail_after(600):
+            await world.load()
+        assert {row.state for row in world.ledger.kept_rows()} == {RowState.APPLIED}

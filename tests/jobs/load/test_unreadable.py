@@ -1,0 +1,97 @@
+"""Rows that QuickBooks itself cannot read: they fail each answer they are in, and end nothing but what is theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backfill.jobs.load.work import Mode
+from backfill.simulator.catalogue import TRAITS
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.network import LostReply
+from backfill.simulator.settings import SimulatorSettings
+from tests.jobs.load.test_load import customer, fault_codes
+from tests.jobs.load.world import LoadWorld
+
+pytestmark = pytest.mark.virtual
+
+
+class Poisoned(LoadWorld):
+    """A world some of whose rows cannot be read: `poison` says which, at any time."""
+
+    def __init__(self, **options: Any) -> None:
+        self._poisoned: dict[tuple[str, str], frozenset[str]] = {}
+        super().__init__(settings=SimulatorSettings(latency_s=0.2, poisoned=self._poisoned), **options)
+
+    def poison(self, entity: str, *ids: str) -> None:
+        self._poisoned[self.realm, entity] = frozenset(ids)
+
+    def next_id(self, entity: str, ahead: int) -> str:
+        """The Id of the next new object, or of one so many after it."""
+        return str(self.company()._next_ids[TRAITS[entity].id_space] + ahead)
+
+
+def lost(world: LoadWorld) -> None:
+    world.simulator.injections.add(Injection(LostReply(), lanes=("write", "batch"), times=1))
+
+
+async def test_in_the_look_by_name_only_the_one_of_that_name_is_left_to_a_person() -> None:
+    world = Poisoned(mode=Mode.BATCH)
+    world.poison("Customer", world.next_id("Customer", 3))
+    lost(world)
+    await world.add(*(customer(number) for number in range(8)))
+    result = await world.load()
+    assert world.states() == {"adopted": 7, "rejected": 1}
+    assert set(fault_codes(world).values()) == {"unknown"}
+    assert not any(trouble.code == "4002" for trouble in result.troubles), "the realm's run goes on"
+
+
+async def test_in_the_look_by_stamp_what_is_found_is_adopted_and_the_rest_left_to_a_person() -> None:
+    """What cannot be read may have any of the stamps that were not found."""
+    world = Poisoned(mode=Mode.BATCH)
+    payer = world.ref("Customer")
+    payments = [
+        {"entity": "Payment", "source_key": f"p{number}", "payload": {"CustomerRef": payer, "TotalAmt": 5 + number}}
+        for number in range(4)
+    ]
+    world.poison("Payment", world.next_id("Payment", 1))
+    lost(world)
+    await world.add(*payments)
+    await world.load()
+    assert world.states() == {"adopted": 3, "rejected": 1}
+    assert set(fault_codes(world).values()) == {"unknown"}
+
+
+async def test_a_change_of_what_cannot_be_read_is_refused_alone() -> None:
+    world = Poisoned()
+    ids = [doc["Id"] for doc in world.objects("Customer")[:5]]
+    world.poison("Customer", ids[2])
+    await world.add(
+        *(
+            {"entity": "Customer", "operation": "update", "source_key": f"u{id_}", "payload": {"Id": id_, "Notes": "x"}}
+            for id_ in ids
+        )
+    )
+    await world.load()
+    assert world.states() == {"applied": 4, "rejected": 1}
+    assert fault_codes(world) == {f"u{ids[2]}": "4002"}
+
+
+async def test_a_reference_to_what_cannot_be_read_is_refused_alone() -> None:
+    world = Poisoned()
+    held = world.objects("Customer")[:3]
+    world.poison("Customer", held[1]["Id"])
+    await world.add(
+        *(
+            {
+                "entity": "Payment",
+                "source_key": f"p{doc['Id']}",
+                "payload": {"CustomerRef": {"$ref": "Customer", "DisplayName": doc["DisplayName"]}, "TotalAmt": 5},
+            }
+            for doc in held
+        )
+    )
+    await world.load()
+    assert world.states() == {"applied": 2, "rejected": 1}
+    assert fault_codes(world) == {f"p{held[1]['Id']}": "reference"}
