@@ -16,7 +16,6 @@ from datetime import datetime
 
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
-from backfill.jobs.changes import CDC_OBJECTS_MAX
 from backfill.jobs.equality import about, compared, is_newer
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, EVERY_CURRENCY, codes_of
@@ -280,9 +279,9 @@ class _Verifier:
             return  # too long ago; then nobody can tell, and to name one too many is safe
         for entity in doubted:
             page = answer.pages.get(entity.name)
-            watermark = self.work.proven_at[entity.name]
-            for record in page.records if page is not None and answer.total < CDC_OBJECTS_MAX else ():
-                later = record.deleted and record.updated_at is not None and record.updated_at > watermark
+            watermark = self.work.proven_at[entity.name].replace(microsecond=0)  # as of changes: see `equality`
+            for record in page.records if page is not None and answer.total < self.work.cdc_objects else ():
+                later = record.deleted and record.updated_at is not None and record.updated_at >= watermark
                 if later and record.id in self.found[entity].differences:
                     del self.found[entity].differences[record.id]
                     self.found[entity].newer += 1

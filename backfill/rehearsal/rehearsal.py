@@ -189,6 +189,7 @@ class Rehearsal:
         for _ in range(self.world.changes_most):
             await anyio.sleep(rng.expovariate(1 / mean_wait_s))
             self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
+        self.stage.people_done = True
 
 
 def _in_words(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import anyio
@@ -197,6 +198,9 @@ def test_what_is_newer_says_nothing_of_what_was_landed() -> None:
     there = b'{"a":2,"MetaData":{"LastUpdatedTime":"2026-11-21T00:00:00-08:00"}}'
     assert compared(b'{"a":1}', there, BEGIN).newer
     assert compared(b'{"a":1}', there, BEGIN.replace(day=25)).detail
+    assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:00.512Z")).newer, "in its second"
+    assert compared(b'{"Bill":{"a":1}}', b'{"Bill":%b}' % there, BEGIN).newer, "in a wrapper"
+    assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:01.000Z")).detail
 
 
 def test_a_person_knows_it_by() -> None:

@@ -8,13 +8,17 @@ from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.jobs.ports import Store
-from backfill.model import Proof, RealmId, Refusal, RunId, Scan
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.model import Proof, RealmId, Refusal, RunId, Scan, Told, WaitingEvent
 from backfill.pacing.ledger import HeldPermits
+from backfill.rehearsal.ground import EventStore
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
 from backfill.store.entity_tables import table_of
+from backfill.store.inbox import Inbox
+from backfill.store.memory_inbox import KeptEvent
 from backfill.store.memory_rows import Row
 from backfill.store.memory_store import Parked
 from backfill.store.metered import MeteredCounts
@@ -25,8 +29,8 @@ from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
 
-RUNS = 3
-"""A world's own, its rivals' and the one that reads again."""
+RUNS = 4
+"""A world's own, its rivals', the one that reads again, and the one that left what is held."""
 
 
 class PostgresGround:
@@ -60,9 +64,25 @@ class PostgresGround:
         """Each process is on a machine of its own: nobody can see that another is dead."""
         return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
 
+    def inbox(self, owner: str) -> EventStore:  # a table is the same for all
+        return Inbox(self._database)
+
+    def verifications(self, owner: str) -> VerificationStore:
+        return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
+
     async def mirror(self) -> None:
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
+        async with self._database.control() as connection:
+            rows = await connection.fetch(
+                "SELECT key, realm_id, entity, object_id, operation, occurred_at, event_id, received_at, outcome"
+                " FROM backfill.webhook_event ORDER BY event_id"
+            )
+        self._stage.inbox._events.clear()
+        for row in rows:
+            told = Told(*list(row.values())[:6])
+            waiting = WaitingEvent(row["event_id"], told.entity, told.object_id, told.operation, row["occurred_at"])
+            self._stage.inbox._events[told.key] = KeptEvent(told, waiting, row["received_at"], row["outcome"])
 
     async def _mirror_realm(self, realm_id: RealmId) -> None:
         memory = self._stage.store._realms[realm_id]

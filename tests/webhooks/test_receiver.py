@@ -19,6 +19,7 @@ from backfill.model import RealmId, Secret, Told
 from backfill.qbo.signatures import Verifier
 from backfill.store.inbox import Stored, Unread
 from backfill.webhooks import receiver
+from backfill.webhooks.intake import Intake
 from backfill.webhooks.receiver import Receiver, serve_application
 
 BODY_BYTES = 2000
@@ -68,7 +69,8 @@ async def service() -> AsyncIterator[Service]:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Service]:
     events, unknown = Events(), list[RealmId]()
-    hooks = Receiver(Verifier([Secret("token"), Secret("next")]), events, body_bytes=BODY_BYTES, told=unknown.extend)
+    intake = Intake(Verifier([Secret("token"), Secret("next")]), events, told=unknown.extend)
+    hooks = Receiver(intake, body_bytes=BODY_BYTES)
 
     async def health() -> dict[str, object]:
         if events.gone:
