@@ -55,6 +55,9 @@ class _Found:
     entity: Entity
     counted: int | None = None
     held: int = 0
+    quarantined: int = 0
+    aside: Collection[str] = ()
+    """Ids that are in quarantine: known not to be landed as they are."""
     looked_at: set[str] = field(default_factory=set)
     """Ids whose documents were compared."""
     there: set[str] | None = None
@@ -69,6 +72,7 @@ class _Found:
 
     def verdict(self) -> Verdict:
         said = [self.note]
+        said += [f"{self.quarantined:,} set aside in quarantine"] if self.quarantined else []
         said += [f"{self.newer:,} changed since they were read"] if self.newer else []
         said += [f"{self.moved:,} differ in a balance alone, which moves without a new version"] if self.moved else []
         return Verdict(
@@ -140,15 +144,17 @@ class _Verifier:
             else:
                 proofs = await self.landed.proofs(self.work.realm_id)
                 found.rates = asked_as(entity, codes_of(answer), proofs)
+        aside = await self.landed.aside(self.work.realm_id)
         for entity, found in self.found.items():
-            found.held = len(await self.work.store.live_ids(self.work.realm_id, entity.name))
+            held = await self.work.store.held(self.work.realm_id, entity.name)
+            found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())
 
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         found = self.found[entity]
         if found.unknown and (entity.countable or entity.reading is Reading.RATES):
             return
-        differ = found.counted is not None and found.counted != found.held
+        differ = found.counted is not None and found.counted != found.held + found.quarantined
         whole = self.options.deep or entity.reading is not Reading.SCAN
         if not (differ or whole) or (found.counted == 0 and found.held == 0):
             return
@@ -183,7 +189,7 @@ class _Verifier:
             kept = len(held - there - lost)
             found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
         await self._look_up(found, sorted(lost))
-        missing = there - held
+        missing = there.difference(held, found.aside)
         found.newer += len(missing & newer)
         if missing - newer:
             await self._look_up(found, sorted(missing - newer))
@@ -249,6 +255,8 @@ class _Verifier:
         ids = [record.id for record in records]
         documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
         for record in records:
+            if record.id in found.aside:
+                continue
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
                 if found.there is not None and not is_newer(there, watermark):

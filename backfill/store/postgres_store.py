@@ -122,6 +122,9 @@ class PostgresStore:
     async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
         return await self._scans.proofs(realm_id)
 
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        return await self._verifications.aside(realm_id)
+
     async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
         return await self._verifications.documents(realm_id, entity, ids)
 

@@ -42,11 +42,14 @@ class Receiver:
         app = web.Application()
 
         async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 -- a handler's signature
+            reason = f"the database did not answer within {ANSWER_S:g} s"
             try:
-                said: dict[str, object] = {"received": asdict(self.counts), **await health()}
+                with anyio.move_on_after(ANSWER_S):
+                    said: dict[str, object] = {"received": asdict(self.counts), **await health()}
+                    return web.Response(body=orjson.dumps(said), content_type="application/json")
             except UnavailableError as error:
-                return web.json_response({"error": error.message}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-            return web.Response(body=orjson.dumps(said), content_type="application/json")
+                reason = error.message
+            return web.json_response({"error": reason}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
         app.router.add_post(PATH, self.deliver)
         app.router.add_get(HEALTH, healthy)

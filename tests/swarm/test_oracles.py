@@ -11,7 +11,7 @@ import copy
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any, cast
 
@@ -20,15 +20,20 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
-from backfill.jobs import changes, prove, whole_answer
+from backfill.jobs import changes, equality, prove, told, verify, whole_answer
+from backfill.jobs.equality import Comparison
+from backfill.jobs.outage import Outage
 from backfill.jobs.ports import Store
+from backfill.jobs.targeted import Ending, Read, Reads
 from backfill.jobs.work import RealmWork
 from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, RunId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.catalogue import Entity
+from backfill.qbo.signatures import Verifier
 from backfill.qbo.token_keeper import TokenKeeper
+from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.pause import Pause
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.rehearsal import rehearse
@@ -45,6 +50,7 @@ class Bug:
     oracle: str
     plant: Callable[[pytest.MonkeyPatch], None]
     where: Callable[[World], bool] = lambda _world: True
+    job: str = "extract"
 
 
 def permits_come_back_at_the_answer(patch: pytest.MonkeyPatch) -> None:
@@ -154,6 +160,51 @@ def room_given_back_wakes_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ByteBudget, "release", silent)
 
 
+def what_is_said_to_be_deleted_is_believed(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_arguments: object) -> dict[Entity, Sequence[str]]:
+        return {}
+
+    patch.setattr(changes, "_said_to_be_deleted", nothing)
+
+
+def a_resync_begins_too_late(patch: pytest.MonkeyPatch) -> None:
+    """Half an hour after the last proof."""
+    patch.setattr(Outage, "begins_for", lambda _self, proven_at: proven_at + timedelta(minutes=30))
+
+
+def verify_does_not_look_into_documents(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verify, "compared", lambda *_arguments: Comparison(""))
+
+
+def verify_names_what_has_changed_since(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(equality, "_is_newer", lambda *_arguments: False)
+
+
+def events_are_settled_unread(patch: pytest.MonkeyPatch) -> None:
+    async def unread(work: RealmWork, wanted: Any, **_more: object) -> Reads:
+        read = Read(Ending.LANDED, work.now() + timedelta(days=1))
+        return {(name, id_): read for name, ids in wanted.items() for id_ in ids}
+
+    patch.setattr(told, "read_objects", unread)
+
+
+def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Verifier, "accepts", lambda *_arguments: True)
+
+
+def a_sweep_lands_no_changes(patch: pytest.MonkeyPatch) -> None:
+    a_round_of_change_data_capture_is_not_landed(patch)
+
+
+def is_flagged(world: World) -> bool:
+    """Change data capture says of what lives that it was deleted."""
+    return any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
+
+
+def is_forged_for(world: World) -> bool:
+    return world.settings.webhooks.forged > 0 and world.changes_most > 0
+
+
 def has_little_room(world: World) -> bool:
     """For pages of whole companies, read by several at once."""
     return world.memory_bytes < ROOMY_BYTES and world.page_rows < 1000 and world.readers > 1
@@ -179,13 +230,21 @@ BUGS = (
     Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
     Bug("tokens kept", the_old_refresh_token_is_kept),
     Bug("one owner", the_epoch_is_not_checked, is_overtaken),
+    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, is_flagged, job="resync"),
+    Bug("equal state", a_resync_begins_too_late, job="resync"),
+    Bug("equal state", a_sweep_lands_no_changes, job="care"),
+    Bug("named exactly", verify_does_not_look_into_documents, job="verify"),
+    Bug("named exactly", verify_names_what_has_changed_since, job="verify"),
+    Bug("told once", events_are_settled_unread, job="webhooks"),
+    Bug("told once", any_signature_will_do, is_forged_for, job="webhooks"),
     Bug("ends", room_given_back_wakes_nobody),
 )
 
 
 def worlds_of(bug: Bug) -> Iterator[World]:
     """The first worlds of all seeds in which the bug can show."""
-    return islice(filter(bug.where, map(draw_world, count())), WORLDS)
+    worlds = (world for world in map(draw_world, count()) if world.job.name == bug.job and bug.where(world))
+    return islice(worlds, WORLDS)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)

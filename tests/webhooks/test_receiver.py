@@ -75,6 +75,7 @@ async def serving() -> AsyncIterator[Service]:
     async def health() -> dict[str, object]:
         if events.gone:
             raise UnavailableError("the database is gone")
+        await anyio.sleep(events.takes_s)
         return {"events": len(events.stored)}
 
     async with (
@@ -165,6 +166,9 @@ async def test_a_slow_store_is_answered_for_in_time_and_told_again(
     service.events.takes_s = 30
     with anyio.fail_after(5):
         assert await service.post(body("1")) == 503
+        async with service.session.get(f"{service.url}/health") as answer:
+            assert answer.status == 503
+            assert "did not answer within 0.1 s" in (await answer.json())["error"]
     service.events.takes_s = 0
     assert await service.post(body("1")) == 200
     assert service.hooks.counts.failed == 1

@@ -9,6 +9,7 @@ from backfill.rehearsal.faults.bad_network import BadNetwork
 from backfill.rehearsal.faults.clock_jumps import ClockJumps
 from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.fault import Fault
+from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.lapsed import Lapsed
 from backfill.rehearsal.faults.other_apps import OtherApps
 from backfill.rehearsal.faults.pause import Pause
@@ -35,4 +36,5 @@ FAULTS: Sequence[type[Fault]] = (
     Revoked,
     Lapsed,
     PoisonedRows,
+    FlaggedDeletes,
 )

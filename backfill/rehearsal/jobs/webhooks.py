@@ -33,8 +33,8 @@ URL = "http://127.0.0.1/webhooks"
 PATIENCE_S = 3.0
 """Intuit's: what is not answered by then is sent again."""
 
-GATHER_S = 5.0
-"""As the command has it."""
+LOOK_S = 60.0
+"""Between two looks at the inbox. The command's are more frequent; here hours are waited through."""
 
 LADDER_S = (10.0, 20.0, 30.0, 300.0, 1_200.0, 10_800.0)
 """As Intuit's, whose six hours, which come again and again at the end, would outlast phase two."""
@@ -83,7 +83,7 @@ class Webhooks(Extract):
                     return outcome
                 if work.turn.over:
                     raise StoppedError("The realm's turn is over.", action="Nothing: its next turn goes on from here.")
-                await anyio.sleep(GATHER_S / stage.world.scale)
+                await anyio.sleep(LOOK_S / stage.world.scale)
 
         return realm_job(process, task)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from backfill.model import RealmId
+from backfill.rehearsal.held import proven_since
 from backfill.rehearsal.oracles.equal_state import changed_since, difference, filed_under
 from backfill.rehearsal.oracles.oracle import Judging, Oracle
 from backfill.rehearsal.stage import Stage
@@ -23,16 +24,18 @@ class NamedExactly(Oracle):
     law: ClassVar[str] = "what differs is named, and nothing else"
 
     def judged(self, stage: Stage, judging: Judging) -> Iterable[str]:
+        realm_id = judging.lease.realm_id
+        watermark = proven_since(stage, realm_id)  # of all entities alike: they were held at one moment
+        stood = stage.simulator.fleet.company(realm_id).state_at(watermark)
         for verdict in judging.verdicts:
             if verdict.equal is not None:
-                yield from _of_entity(stage, judging.lease.realm_id, verdict)
+                yield from _of_entity(stage, realm_id, verdict, watermark, stood[verdict.entity])
 
 
-def _of_entity(stage: Stage, realm_id: RealmId, verdict: Verdict) -> Iterator[str]:
+def _of_entity(
+    stage: Stage, realm_id: RealmId, verdict: Verdict, watermark: datetime, stood: Mapping[str, bytes]
+) -> Iterator[str]:
     entity = verdict.entity
-    watermark = stage.store.proofs(realm_id)[entity].watermark
-    assert watermark is not None, "it was held"
-    stood = stage.simulator.fleet.company(realm_id).state_at(watermark)[entity]
     there = {filed_under(entity, id_, doc): doc for id_, doc in stood.items()}
     landed = stage.store.live_documents(realm_id, entity)
     wrong = {id_ for id_ in there.keys() | landed.keys() if difference(landed.get(id_), there.get(id_))}
