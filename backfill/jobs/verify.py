@@ -17,6 +17,7 @@ from datetime import datetime
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
 from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, EVERY_CURRENCY, codes_of
 from backfill.jobs.trial import compare_trial_balance
@@ -161,7 +162,9 @@ class _Verifier:
         try:
             await self._walk(found, documents=whole)
         except (FaultError, UnprovenError) as fault:
-            if fault.disposition in REALM_DISPOSITIONS:
+            # A page that always fails has a row in it that the server cannot read, and is no trouble of the realm's.
+            of_a_row = isinstance(fault, FaultError) and is_too_much(fault)
+            if fault.disposition in REALM_DISPOSITIONS and not of_a_row:
                 raise
             found.unknown, found.note = True, f"it could not be read: {fault.message}"
 
@@ -238,7 +241,7 @@ class _Verifier:
             answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
             for (found, ids), answer in zip(asked, answers.items, strict=True):
                 if isinstance(answer, RequestError):
-                    if answer.disposition in REALM_DISPOSITIONS:
+                    if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
                         raise answer
                     found.note = found.note or f"some could not be read: {answer.message}"
                     continue

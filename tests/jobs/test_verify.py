@@ -18,6 +18,7 @@ from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
 from backfill.simulator.documents import decode
+from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_rows import Row
 from backfill.store.memory_verifications import MemoryVerifications
 from backfill.verdict_model import DifferenceKind, Verdict
@@ -133,6 +134,20 @@ async def test_what_is_set_aside_is_said_and_is_no_difference() -> None:
         assert differing(verdicts) == set()
         assert verdicts["Customer"].equal
         assert "1 set aside" in verdicts["Customer"].note
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("code", ["4002", "10000"])
+async def test_a_row_that_the_server_cannot_read_keeps_only_its_kind_from_being_compared(code: str) -> None:
+    world = World(seed=2)
+    poisoned = {(world.realm, "Invoice"): frozenset({world.company_of().table("Invoice").all()[0].id})}
+    world = World(seed=2, settings=SimulatorSettings(poison_code=code, poisoned=poisoned))
+    await world.extract()
+    named = {one for one in broken(world) if one[0] != "Invoice"}
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == named
+    assert verdicts["Invoice"].equal is None
+    assert "could not be read" in verdicts["Invoice"].note
 
 
 @pytest.mark.virtual
