@@ -128,7 +128,7 @@ class _Verifier:
     found: dict[Entity, _Found]
 
     async def count(self) -> None:
-        """Count everything on both sides."""
+        """Count everything on both sides. What Intuit does not count is compared row by row."""
         asked = [entity for entity in self.found if entity.countable or entity.reading is Reading.RATES]
         statements = [query.count(entity) if entity.countable else EVERY_CURRENCY for entity in asked]
         answers = await self.work.ask.many(statements)
@@ -137,9 +137,10 @@ class _Verifier:
             if isinstance(answer, RequestError):
                 if answer.disposition in REALM_DISPOSITIONS:
                     raise answer
-                if not is_not_offered(answer):
-                    found.unknown, found.note = True, f"Intuit refused to count it: {answer.message}"
-                found.counted = None if found.unknown else 0
+                if is_not_offered(answer):
+                    found.counted = 0
+                elif not entity.countable:
+                    found.unknown, found.note = True, f"Intuit refused to say its currencies: {answer.message}"
             elif entity.countable:
                 found.counted = answer.total_count or 0
             else:
@@ -153,10 +154,10 @@ class _Verifier:
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         found = self.found[entity]
-        if found.unknown and (entity.countable or entity.reading is Reading.RATES):
+        if found.unknown:
             return
         differ = found.counted is not None and found.counted != found.held + found.quarantined
-        whole = self.options.deep or entity.reading is not Reading.SCAN
+        whole = self.options.deep or entity.reading is not Reading.SCAN or found.counted is None
         if not (differ or whole) or (found.counted == 0 and found.held == 0):
             return
         try:
@@ -215,7 +216,7 @@ class _Verifier:
         rng = random.Random(f"{self.options.seed}:{self.work.realm_id}")  # noqa: S311
         asked: list[tuple[_Found, Sequence[str]]] = []
         for entity, found in self.found.items():
-            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown:
+            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown or found.counted is None:
                 continue
             ids = sorted(
                 set(await self.work.store.live_ids(self.work.realm_id, entity.name)) - found.differences.keys()

@@ -9,6 +9,7 @@ import anyio
 from backfill import events
 from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
+from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
@@ -39,6 +40,7 @@ class Process:
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
         self.inbox = behind(ground.inbox(self.owner), self.life)
         self.verifications = behind(ground.verifications(self.owner), self.life)
+        self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
         ledger = behind(ground.metered, self.life)

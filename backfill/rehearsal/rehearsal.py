@@ -41,6 +41,9 @@ RESTARTS_MOST = 20
 RESTART_S = 30.0
 """Until that user tries again."""
 
+START_S = 1.0
+"""Until the next of two commands has started and asks. The limits of a second are each process's own."""
+
 FIRST_RUN, AGAIN_RUN = RunId(1), RunId(3)
 """The rivals' is the second: see `stage`."""
 
@@ -55,6 +58,8 @@ class Verdict:
     breaches: Sequence[Breach]
     struck: Mapping[str, int]
     """Fault to how often it was injected."""
+    told: frozenset[str]
+    """Intuit's fault codes that came in answers."""
     requests: int
     deaths: int
     tokens_lost: int
@@ -79,6 +84,7 @@ def rehearse(world: World) -> Verdict:
         world=world.described() if stage.breaches else "",
         breaches=tuple(stage.breaches),
         struck=dict(stage.struck),
+        told=frozenset(stage.told),
         requests=stage.simulator.log.total().requests,
         deaths=stage.deaths,
         tokens_lost=stage.refreshes.lost,
@@ -169,6 +175,7 @@ class Rehearsal:
         """Demand that the run comes to its end, of itself."""
         with anyio.move_on_after(PHASE_TWO_S) as phase:
             for _ in range(RUNS_MOST):
+                await anyio.sleep(START_S)
                 await self.launch(run_id)
                 self.stage.reconnect_parked()  # a token that got lost may be missed only now
                 workable = [realm_id for realm_id in self.stage.realm_ids if realm_id not in self.stage.troubled]
@@ -188,7 +195,8 @@ class Rehearsal:
         mean_wait_s = 60 / (self.world.changes_per_minute * self.world.realms)
         for _ in range(self.world.changes_most):
             await anyio.sleep(rng.expovariate(1 / mean_wait_s))
-            self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
+            with self.stage.books.people():
+                self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
         self.stage.people_done = True
 
 

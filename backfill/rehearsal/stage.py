@@ -13,14 +13,17 @@ import anyio
 from anyio.abc import TaskGroup
 
 from backfill.model import RealmId, RunId, Secret, Tokens
+from backfill.rehearsal.books_seen import BooksSeen
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
+from backfill.rehearsal.load_plan import LoadPlan
 from backfill.rehearsal.refreshes import Refreshes
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.store.memory_inbox import MemoryInbox
+from backfill.store.memory_ledger import MemoryLedger
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault
 from backfill.webhooks.intake import Intake
@@ -65,10 +68,14 @@ class Stage:
         )
         self.realm_ids = tuple(RealmId(realm_id) for realm_id in fleet.realm_ids)
         self.simulator = Simulator(world.settings, fleet, now=now, seed=world.seed)
+        self.books = BooksSeen()
+        fleet.watch = self.books.beside(fleet.watch)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.inbox = MemoryInbox(self.store, now=now)
         self.receivers: dict[Life, Intake] = {}
         """Of webhooks, by the life of the process that listens."""
+        self.ledger = MemoryLedger(self.store, now=now)
+        self.load = LoadPlan()
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
@@ -87,6 +94,8 @@ class Stage:
         """Processes at work now, in the order in which they began."""
         self.struck: Counter[str] = Counter()
         """How often each fault was injected."""
+        self.told: set[str] = set()
+        """Intuit's fault codes that came in answers."""
         self.troubled: set[RealmId] = set()
         """Realms that a person has to see to, whatever the program does."""
         self.on_death: list[Callable[[], None]] = []

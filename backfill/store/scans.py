@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backfill.model import Held, Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs

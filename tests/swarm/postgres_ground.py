@@ -28,6 +28,7 @@ from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
+from tests.swarm.postgres_ledger import UsersPostgresLedger
 
 RUNS = 4
 """A world's own, its rivals', the one that reads again, and the one that left what is held."""
@@ -44,6 +45,7 @@ class PostgresGround:
         self.vault = TokenVault(database, Keyring([os.urandom(32)]))
         self.permits = PostgresPermitLedger(database, HeldPermits)
         self.metered = MeteredCounts(database)
+        self.ledger = UsersPostgresLedger(database)
 
     async def register(self) -> None:
         stage = self._stage
@@ -71,6 +73,7 @@ class PostgresGround:
         return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
 
     async def mirror(self) -> None:
+        await self.ledger.mirror(self._stage.ledger)
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
         async with self._database.control() as connection:

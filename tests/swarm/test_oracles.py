@@ -8,7 +8,7 @@ first of them and loses none.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,19 +22,28 @@ from msgspec import structs
 from backfill.errors import Disposition, UnansweredError
 from backfill.jobs import changes, equality, prove, told, verify, whole_answer
 from backfill.jobs.equality import Comparison
+from backfill.jobs.load import looking, realm_load
+from backfill.jobs.load.doubts import Doubts
+from backfill.jobs.load.sending import Answer
+from backfill.jobs.load.undo import Reversal
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.outage import Outage
 from backfill.jobs.ports import Store
 from backfill.jobs.targeted import Ending, Read, Reads
 from backfill.jobs.work import RealmWork
+from backfill.load_model import Outcome, RowState, Seal
 from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, RunId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.catalogue import Entity
+from backfill.qbo.operations import Operation
 from backfill.qbo.signatures import Verifier
 from backfill.qbo.token_keeper import TokenKeeper
+from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.pause import Pause
+from backfill.rehearsal.jobs import load as load_job
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.rehearsal import rehearse
 from backfill.rehearsal.world import ROOMY_BYTES, World, draw_world
@@ -49,8 +58,7 @@ class Bug:
 
     oracle: str
     plant: Callable[[pytest.MonkeyPatch], None]
-    where: Callable[[World], bool] = lambda _world: True
-    job: str = "extract"
+    where: Callable[[World], bool] = lambda world: world.job.name == "extract"
 
 
 def permits_come_back_at_the_answer(patch: pytest.MonkeyPatch) -> None:
@@ -196,23 +204,103 @@ def a_sweep_lands_no_changes(patch: pytest.MonkeyPatch) -> None:
     a_round_of_change_data_capture_is_not_landed(patch)
 
 
-def is_flagged(world: World) -> bool:
+def does(job: str) -> Callable[[World], bool]:
+    """Worlds of that job."""
+    return lambda world: world.job.name == job
+
+
+def resyncs_with_flags(world: World) -> bool:
     """Change data capture says of what lives that it was deleted."""
-    return any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
+    return does("resync")(world) and any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
 
 
 def is_forged_for(world: World) -> bool:
-    return world.settings.webhooks.forged > 0 and world.changes_most > 0
+    return does("webhooks")(world) and world.settings.webhooks.forged > 0 and world.changes_most > 0
+
+
+def a_doubt_is_looked_into_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Though the server may still be at work on it."""
+    doubt = Doubts._doubt
+
+    def hasty(self: Doubts, seal: Seal, reason: str, **more: Any) -> None:
+        doubt(self, seal, reason, **{**more, "now": True})
+
+    patch.setattr(Doubts, "_doubt", hasty)
+
+
+def nothing_is_ever_found_again(patch: pytest.MonkeyPatch) -> None:
+    """What is in doubt is sent once more, whatever is there."""
+    patch.setattr(looking, "is_ours", lambda *_arguments, **_named: False)
+
+
+def a_lost_answer_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """The row is given back as though nothing had been done."""
+
+    async def lost(self: Doubts, seal: Seal, reason: str, **_more: Any) -> None:
+        await self._rows.commit([Outcome(item.row_id, RowState.WAITING) for item in seal.items])
+
+    patch.setattr(Doubts, "lost", lost)
+
+
+def answers_are_taken_by_position(patch: pytest.MonkeyPatch) -> None:
+    """Not by bId: the second item's is the first's."""
+    sending = realm_load.send
+
+    async def by_position(work: LoadWork, seal: Seal) -> Mapping[str, Answer]:
+        answered = await sending(work, seal)
+        return dict(zip([item.b_id for item in seal.items], answered.values(), strict=False))
+
+    patch.setattr(realm_load, "send", by_position)
+
+
+def a_seal_left_behind_is_sent_anew(patch: pytest.MonkeyPatch) -> None:
+    """After a crash its rows simply wait again."""
+
+    async def forgotten(self: Doubts) -> None:
+        left = await self._work.ledger.unsettled(self._work.realm_id)
+        rows = [Outcome(item.row_id, RowState.WAITING) for seal in left for item in seal.items]
+        await self._work.ledger.settle(self._work.lease, rows)
+
+    patch.setattr(Doubts, "take_over", forgotten)
+
+
+def undoing_forgets_what_was_changed(patch: pytest.MonkeyPatch) -> None:
+    """Only what was made is taken away."""
+    reversal = load_job.reversal_of
+
+    def of_what_was_made(
+        row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any
+    ) -> Reversal:
+        found = reversal(row_id, realm_id, entity, what, *rest, **more)
+        return found if what is Operation.CREATE else structs.replace(found, row=None)
+
+    patch.setattr(load_job, "reversal_of", of_what_was_made)
+
+
+def loads(world: World) -> bool:
+    return world.job.name == "load"
+
+
+def loads_and_dies(world: World) -> bool:
+    return loads(world) and any(isinstance(fault, Crash) for fault in world.faults)
+
+
+def loads_and_undoes(world: World) -> bool:
+    return loads(world) and world.again_after_s > 0
+
+
+def extracts(world: World) -> bool:
+    return world.job.name == "extract"
 
 
 def has_little_room(world: World) -> bool:
     """For pages of whole companies, read by several at once."""
-    return world.memory_bytes < ROOMY_BYTES and world.page_rows < 1000 and world.readers > 1
+    return extracts(world) and world.memory_bytes < ROOMY_BYTES and world.page_rows < 1000 and world.readers > 1
 
 
 def is_overtaken(world: World) -> bool:
     """A process is stopped, and another takes its realms meanwhile."""
-    return any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
+    return extracts(world) and any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
 
 
 WORLDS = 80
@@ -230,21 +318,26 @@ BUGS = (
     Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
     Bug("tokens kept", the_old_refresh_token_is_kept),
     Bug("one owner", the_epoch_is_not_checked, is_overtaken),
-    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, is_flagged, job="resync"),
-    Bug("equal state", a_resync_begins_too_late, job="resync"),
-    Bug("equal state", a_sweep_lands_no_changes, job="care"),
-    Bug("named exactly", verify_does_not_look_into_documents, job="verify"),
-    Bug("named exactly", verify_names_what_has_changed_since, job="verify"),
-    Bug("told once", events_are_settled_unread, job="webhooks"),
-    Bug("told once", any_signature_will_do, is_forged_for, job="webhooks"),
+    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, resyncs_with_flags),
+    Bug("equal state", a_resync_begins_too_late, does("resync")),
+    Bug("equal state", a_sweep_lands_no_changes, does("care")),
+    Bug("named exactly", verify_does_not_look_into_documents, does("verify")),
+    Bug("named exactly", verify_names_what_has_changed_since, does("verify")),
+    Bug("told once", events_are_settled_unread, does("webhooks")),
+    Bug("told once", any_signature_will_do, is_forged_for),
     Bug("ends", room_given_back_wakes_nobody),
+    Bug("exactly once", a_doubt_is_looked_into_at_once, loads),
+    Bug("exactly once", nothing_is_ever_found_again, loads),
+    Bug("exactly once", a_lost_answer_is_a_refusal, loads),
+    Bug("exactly once", answers_are_taken_by_position, loads),
+    Bug("exactly once", a_seal_left_behind_is_sent_anew, loads_and_dies),
+    Bug("taken back", undoing_forgets_what_was_changed, loads_and_undoes),
 )
 
 
 def worlds_of(bug: Bug) -> Iterator[World]:
     """The first worlds of all seeds in which the bug can show."""
-    worlds = (world for world in map(draw_world, count()) if world.job.name == bug.job and bug.where(world))
-    return islice(worlds, WORLDS)
+    return islice(filter(bug.where, map(draw_world, count())), WORLDS)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant.__name__)

@@ -29,6 +29,7 @@ class Extract(RehearsedJob):
 
     name: ClassVar[str] = "extract"
     policy: ClassVar[RetryPolicy] = READING
+    lands: ClassVar[bool] = True
 
     async def begin(self, stage: Stage, ground: Ground) -> None:
         """The companies are there."""

@@ -25,6 +25,9 @@ class RehearsedJob(Protocol):
     policy: ClassVar[RetryPolicy]
     """What its command may send twice."""
 
+    lands: ClassVar[bool]
+    """Whether it takes room for pages, and holds them until they are landed."""
+
     async def begin(self, stage: Stage, ground: Ground) -> None:
         """What was there, or was done, before the command is given for the first time."""
         ...
