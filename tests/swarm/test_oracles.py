@@ -27,7 +27,6 @@ from backfill.jobs.load.doubts import Doubts
 from backfill.jobs.load.sending import Answer
 from backfill.jobs.load.undo import Reversal
 from backfill.jobs.load.work import LoadWork
-from backfill.jobs.outage import Outage
 from backfill.jobs.ports import Store
 from backfill.jobs.targeted import Ending, Read, Reads
 from backfill.jobs.work import RealmWork
@@ -175,9 +174,8 @@ def what_is_said_to_be_deleted_is_believed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(changes, "_said_to_be_deleted", nothing)
 
 
-def a_resync_begins_too_late(patch: pytest.MonkeyPatch) -> None:
-    """Half an hour after the last proof."""
-    patch.setattr(Outage, "begins_for", lambda _self, proven_at: proven_at + timedelta(minutes=30))
+def a_resync_looks_for_nothing_deleted(patch: pytest.MonkeyPatch) -> None:
+    nobody_looks_for_what_was_deleted(patch)
 
 
 def verify_does_not_look_into_documents(patch: pytest.MonkeyPatch) -> None:
@@ -209,9 +207,9 @@ def does(job: str) -> Callable[[World], bool]:
     return lambda world: world.job.name == job
 
 
-def resyncs_with_flags(world: World) -> bool:
+def sweeps_with_flags(world: World) -> bool:
     """Change data capture says of what lives that it was deleted."""
-    return does("resync")(world) and any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
+    return does("care")(world) and any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
 
 
 def is_forged_for(world: World) -> bool:
@@ -318,8 +316,8 @@ BUGS = (
     Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
     Bug("tokens kept", the_old_refresh_token_is_kept),
     Bug("one owner", the_epoch_is_not_checked, is_overtaken),
-    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, resyncs_with_flags),
-    Bug("equal state", a_resync_begins_too_late, does("resync")),
+    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, sweeps_with_flags),
+    Bug("complete", a_resync_looks_for_nothing_deleted, does("resync")),
     Bug("equal state", a_sweep_lands_no_changes, does("care")),
     Bug("named exactly", verify_does_not_look_into_documents, does("verify")),
     Bug("named exactly", verify_names_what_has_changed_since, does("verify")),

@@ -17,7 +17,7 @@ class FlaggedDeletes(Fault):
     """A share of the changed objects, the same ones each time."""
 
     name: ClassVar[str] = "flagged deleted"
-    chance: ClassVar[float] = 0.15
+    chance: ClassVar[float] = 0.3
     share: float
 
     @classmethod
