@@ -26,6 +26,7 @@ class Verify(Extract):
 
     name: ClassVar[str] = "verify"
     moves_on: ClassVar[bool] = True
+    lands: ClassVar[bool] = False
 
     async def begin(self, stage: Stage, ground: Ground) -> None:
         await hold(stage, ground)
