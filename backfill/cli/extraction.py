@@ -45,6 +45,10 @@ class Extraction:
     wall_s: float
     metered: int = 0
     """Calls that Intuit bills, as the configuration counts a batch."""
+    good: str = "proven complete"
+    """What the realms are that nothing is wrong with."""
+    also: str = ""
+    """What else a person wants to know."""
 
     @property
     def exit_code(self) -> Exit:
@@ -72,12 +76,14 @@ class Extraction:
         """The same for a person."""
         tally, fleet = self.tally, self.fleet
         requests = sum(tally.requests.values())
-        proven = f"{len(fleet.proven)} of {self.realms_total} realms proven complete"
+        proven = f"{len(fleet.proven)} of {self.realms_total} realms {self.good}"
         rows = f"{tally.landed:,} rows landed, {tally.unchanged:,} unchanged, {tally.deleted:,} marked deleted"
         lines = [
             f"Run {self.run_id}: {proven} in {self.wall_s:.1f} s.",
             f"  {rows}, {tally.quarantined:,} quarantined; {requests:,} requests, {tally.throttled} throttled.",
         ]
+        if self.also:
+            lines.append(f"  {self.also}")
         if tally.refreshed:
             gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
             lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")

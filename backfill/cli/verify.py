@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from backfill.cli.extraction import Extraction, Task
     from backfill.cli.verify_page import RealmPage
     from backfill.config import Settings
+    from backfill.jobs.fleet import Trouble
     from backfill.jobs.verify import VerifyOptions
     from backfill.jobs.work import RealmWork
     from backfill.model import Proof, Scan
@@ -72,9 +74,14 @@ async def run(
     if pages is not None:
         _made(pages)
 
+    compared = read_again = 0
+
     def task(store: PostgresStore) -> Task:
         async def compare(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
+            nonlocal compared, read_again
             verdicts, repaired = await verified_realm(work, store, options, repair=repair)
+            compared += sum(one.compared for one in verdicts)
+            read_again += repaired
             if pages is not None:
                 _write(pages, await _page(work, store, options, verdicts, repaired))
             return [proof_of(one) for one in verdicts]
@@ -87,7 +94,27 @@ async def run(
         "repair": repair,
         "pages": pages is not None,
     }
-    return await run_realms(settings, "verify", scope, realm_ids=realm_ids, wait=wait, task=task)
+    ended = await run_realms(settings, "verify", scope, realm_ids=realm_ids, wait=wait, task=task)
+    return replace(
+        ended,
+        fleet=replace(ended.fleet, troubles=[_with_advice(trouble, repair) for trouble in ended.fleet.troubles]),
+        good="equal to the company",
+        also=f"{compared:,} documents compared; {read_again:,} objects read again.",
+    )
+
+
+def _with_advice(trouble: Trouble, repaired: bool) -> Trouble:
+    """What differs is not mended by comparing it again."""
+    if trouble.code != "unproven":
+        return trouble
+    action = "Put it right: backfill verify --repair. If much is missing: backfill resync, or extract."
+    if trouble.entity == "TrialBalance":
+        action = "Look for the documents that differ: backfill verify --deep."
+    elif repaired:
+        action = "It was read again and differs still. See what Intuit said: backfill calls --realm " + trouble.realm_id
+    from msgspec import structs
+
+    return structs.replace(trouble, action=action)
 
 
 def proof_of(verdict: Verdict) -> Proof:

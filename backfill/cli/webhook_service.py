@@ -30,7 +30,8 @@ from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs, RunStatus
 from backfill.store.tokens import TokenVault
-from backfill.webhooks.receiver import HEALTH, PATH, Receiver, ReceiverCounts, serve_application
+from backfill.webhooks.intake import Intake, ReceiverCounts
+from backfill.webhooks.receiver import HEALTH, PATH, Receiver, serve_application
 from backfill.webhooks.worker import Worker, WorkerOptions
 
 _FORGET_EVERY_S = 3600.0
@@ -126,9 +127,8 @@ class _Service:
         self._store = store
         self._inbox = Inbox(database)
         self._run_id = run_id
-        self._receiver = Receiver(
-            verifier, self._inbox, body_bytes=settings.webhooks.body_kb * 1024, told=self._say_unknown
-        )
+        intake = Intake(verifier, self._inbox, told=self._say_unknown)
+        self._receiver = Receiver(intake, body_bytes=settings.webhooks.body_kb * 1024)
         self._memory = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
         self._fleet_options = FleetOptions(
             realms_at_once=1, lease_renewal_s=settings.postgres.lease_s / 3, wait_for_lease=False

@@ -20,9 +20,6 @@ from backfill.jobs.work import RealmWork
 from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
 
-CDC_OBJECTS_MAX = 1000
-"""Documented: most objects in one CDC answer, over all entities asked for."""
-
 OVERLAP = timedelta(minutes=10)
 """A change may be stamped before it can be seen (commits take time): every look goes back this much further."""
 
@@ -63,7 +60,7 @@ async def _round(
     while asked:
         group = asked.pop()
         work.check_stop()
-        async with work.room_for(group[0], CDC_OBJECTS_MAX):
+        async with work.room_for(group[0], work.cdc_objects):
             answer = await _whole_answer(work, group, since)
             if answer is None:
                 if len(group) == 1:
@@ -114,4 +111,4 @@ async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: date
         if not is_too_much(fault) and not is_not_offered(fault):
             raise
         return None
-    return answer if answer.total < CDC_OBJECTS_MAX else None
+    return answer if answer.total < work.cdc_objects else None

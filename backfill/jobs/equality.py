@@ -57,9 +57,7 @@ def is_newer(doc: bytes, watermark: datetime | None) -> bool:
 
 def about(doc: bytes) -> str:
     """What a person knows the object by: number, name, date, amount; as much as it has."""
-    members = _exact(doc)
-    if len(members) == 1 and isinstance(inner := next(iter(members.values())), dict):
-        members = inner  # a wrapper
+    members = _unwrapped(_exact(doc))
     named = members.get("DisplayName") or members.get("Name") or members.get("FileName") or _party(members)
     parts = [
         _text(members.get("DocNumber")),
@@ -70,17 +68,24 @@ def about(doc: bytes) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def _unwrapped(members: dict[str, Any]) -> dict[str, Any]:
+    """The object itself, where it comes in a wrapper: `{"Invoice": {...}}` of a RecurringTransaction."""
+    inner = next(iter(members.values()), None)
+    return inner if len(members) == 1 and isinstance(inner, dict) else members
+
+
 def _party(members: dict[str, Any]) -> object:
     references = (members.get(name) for name in ("CustomerRef", "VendorRef", "EntityRef"))
     return next((one.get("name") for one in references if isinstance(one, dict)), None)
 
 
 def _is_newer(members: dict[str, Any], watermark: datetime | None) -> bool:
-    meta = members.get("MetaData")
+    meta = _unwrapped(members).get("MetaData")
     if watermark is None or not isinstance(meta, dict):
         return False
     try:
-        return datetime.fromisoformat(str(meta.get("LastUpdatedTime"))) > watermark
+        # Of the watermark's own second nobody can tell what came before it: it may be newer, and the next look decides.
+        return datetime.fromisoformat(str(meta.get("LastUpdatedTime"))) >= watermark.replace(microsecond=0)
     except (ValueError, TypeError):
         return False
 

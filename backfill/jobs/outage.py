@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
-from backfill.jobs.changes import CDC_OBJECTS_MAX
 from backfill.jobs.costs import Costs
 from backfill.jobs.outright import OUTRIGHT_ROWS_MAX, outright_rows
 from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, packed
 from backfill.qbo.catalogue import Entity, Reading
-from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
+from backfill.qbo.query import BATCH_ITEMS_MAX, CDC_OBJECTS_MAX, PAGE_ROWS_MAX
 
 CDC_REACH = timedelta(days=29)
 """Documented as 30 days; a day is left for clocks that differ, and for the time that a run takes to get there."""

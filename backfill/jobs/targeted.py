@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backfill.errors import FaultError, RequestError
-from backfill.jobs.changes import CDC_OBJECTS_MAX, OVERLAP
+from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.readers import share
@@ -84,14 +84,14 @@ class _Reader:
         work = self.work
         packed = {question.entity.name for call in plan.calls for question in call}
         asked = {entity.name: wanted[entity.name] for entity in plan.by_cdc if entity.name not in packed}
-        async with work.room_for(plan.by_cdc[0], CDC_OBJECTS_MAX):
+        async with work.room_for(plan.by_cdc[0], work.cdc_objects):
             try:
                 answer = await work.ask.cdc(plan.by_cdc, oldest - OVERLAP)
             except FaultError as fault:
                 if fault.disposition in REALM_DISPOSITIONS and not is_too_much(fault):
                     raise
                 return asked
-            if answer.total >= CDC_OBJECTS_MAX:
+            if answer.total >= work.cdc_objects:
                 return asked
             for entity in plan.by_cdc:
                 page = answer.pages.get(entity.name)

@@ -16,8 +16,8 @@ from datetime import datetime
 
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
-from backfill.jobs.changes import CDC_OBJECTS_MAX
 from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, EVERY_CURRENCY, codes_of
 from backfill.jobs.trial import compare_trial_balance
@@ -56,6 +56,9 @@ class _Found:
     entity: Entity
     counted: int | None = None
     held: int = 0
+    quarantined: int = 0
+    aside: Collection[str] = ()
+    """Ids that are in quarantine: known not to be landed as they are."""
     looked_at: set[str] = field(default_factory=set)
     """Ids whose documents were compared."""
     there: set[str] | None = None
@@ -70,6 +73,7 @@ class _Found:
 
     def verdict(self) -> Verdict:
         said = [self.note]
+        said += [f"{self.quarantined:,} set aside in quarantine"] if self.quarantined else []
         said += [f"{self.newer:,} changed since they were read"] if self.newer else []
         said += [f"{self.moved:,} differ in a balance alone, which moves without a new version"] if self.moved else []
         return Verdict(
@@ -142,22 +146,26 @@ class _Verifier:
             else:
                 proofs = await self.landed.proofs(self.work.realm_id)
                 found.rates = asked_as(entity, codes_of(answer), proofs)
+        aside = await self.landed.aside(self.work.realm_id)
         for entity, found in self.found.items():
-            found.held = len(await self.work.store.live_ids(self.work.realm_id, entity.name))
+            held = await self.work.store.held(self.work.realm_id, entity.name)
+            found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())
 
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         found = self.found[entity]
         if found.unknown:
             return
-        differ = found.counted is not None and found.counted != found.held
+        differ = found.counted is not None and found.counted != found.held + found.quarantined
         whole = self.options.deep or entity.reading is not Reading.SCAN or found.counted is None
         if not (differ or whole) or (found.counted == 0 and found.held == 0):
             return
         try:
             await self._walk(found, documents=whole)
         except (FaultError, UnprovenError) as fault:
-            if fault.disposition in REALM_DISPOSITIONS:
+            # A page that always fails has a row in it that the server cannot read, and is no trouble of the realm's.
+            of_a_row = isinstance(fault, FaultError) and is_too_much(fault)
+            if fault.disposition in REALM_DISPOSITIONS and not of_a_row:
                 raise
             found.unknown, found.note = True, f"it could not be read: {fault.message}"
 
@@ -185,7 +193,7 @@ class _Verifier:
             kept = len(held - there - lost)
             found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
         await self._look_up(found, sorted(lost))
-        missing = there - held
+        missing = there.difference(held, found.aside)
         found.newer += len(missing & newer)
         if missing - newer:
             await self._look_up(found, sorted(missing - newer))
@@ -234,7 +242,7 @@ class _Verifier:
             answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
             for (found, ids), answer in zip(asked, answers.items, strict=True):
                 if isinstance(answer, RequestError):
-                    if answer.disposition in REALM_DISPOSITIONS:
+                    if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
                         raise answer
                     found.note = found.note or f"some could not be read: {answer.message}"
                     continue
@@ -251,6 +259,8 @@ class _Verifier:
         ids = [record.id for record in records]
         documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
         for record in records:
+            if record.id in found.aside:
+                continue
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
                 if found.there is not None and not is_newer(there, watermark):
@@ -281,9 +291,9 @@ class _Verifier:
             return  # too long ago; then nobody can tell, and to name one too many is safe
         for entity in doubted:
             page = answer.pages.get(entity.name)
-            watermark = self.work.proven_at[entity.name]
-            for record in page.records if page is not None and answer.total < CDC_OBJECTS_MAX else ():
-                later = record.deleted and record.updated_at is not None and record.updated_at > watermark
+            watermark = self.work.proven_at[entity.name].replace(microsecond=0)  # as of changes: see `equality`
+            for record in page.records if page is not None and answer.total < self.work.cdc_objects else ():
+                later = record.deleted and record.updated_at is not None and record.updated_at >= watermark
                 if later and record.id in self.found[entity].differences:
                     del self.found[entity].differences[record.id]
                     self.found[entity].newer += 1

@@ -15,7 +15,7 @@ from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
-from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.qbo.query import CDC_OBJECTS_MAX, PAGE_ROWS_MAX
 
 _BYTES_PER_ROW = 2_048
 """First guess at an object's size: invoices of Intuit's sandbox are 1.5 to 2.3 kB. Corrected by what comes."""
@@ -64,6 +64,8 @@ class RealmWork:
     turn: Turn
     """The realm's stay in one of the fleet's places."""
     page_rows: int = PAGE_ROWS_MAX
+    cdc_objects: int = CDC_OBJECTS_MAX
+    """An answer of change data capture with so many objects may have been cut."""
     unproven: dict[str, str] = field(default_factory=dict)
     """Entity to the reason why its completeness cannot be shown."""
     expected: dict[str, Expected] = field(default_factory=dict)

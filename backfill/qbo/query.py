@@ -18,6 +18,9 @@ PAGE_ROWS_MAX = 1000
 BATCH_ITEMS_MAX = 30
 """Most items in one batch call; 31 make the whole call a fault (1040)."""
 
+CDC_OBJECTS_MAX = 1000
+"""Documented: most objects in one answer of change data capture, over all entities asked for."""
+
 MINOR_VERSION = "75"
 """The newest minor version, and since 2025-08-01 also the oldest."""
 

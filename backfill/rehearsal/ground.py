@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from backfill.jobs.load.ports import Ledger
-from backfill.jobs.ports import Store
+from backfill.jobs.ports import Inbox, Store
+from backfill.jobs.verify_ports import VerificationStore
 from backfill.load_model import Imported, LoadId, NewRow
 from backfill.pacing.ledger import MemoryPermitLedger, PermitLedger
 from backfill.pacing.metering import MemoryMeteredLedger, MeteredLedger
 from backfill.qbo.token_keeper import Vault
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.witnessed import witnessed
+from backfill.rehearsal.witnessed_outage import witnessed_inbox, witnessed_verdicts
+from backfill.store.memory_verifications import MemoryVerifications
+from backfill.webhooks.intake import Events
 
 if TYPE_CHECKING:  # a stage stands on a ground
     from backfill.rehearsal.stage import Stage
+
+
+class EventStore(Inbox, Events, Protocol):
+    """Events are stored by who takes them in, and settled by who has read what they tell of."""
 
 
 class UsersLedger(Ledger, Protocol):
@@ -49,6 +57,14 @@ class Ground(Protocol):
         """As the process `owner` sees it."""
         ...
 
+    def inbox(self, owner: str) -> EventStore:
+        """What webhooks told, likewise."""
+        ...
+
+    def verifications(self, owner: str) -> VerificationStore:
+        """What `verify` looks at, likewise."""
+        ...
+
     async def mirror(self) -> None:
         """Bring the stage's store to what is held here."""
         ...
@@ -66,6 +82,12 @@ class MemoryGround:
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         return witnessed(self._stage, self._stage.store.seen_by(owner), pages)
+
+    def inbox(self, owner: str) -> EventStore:
+        return witnessed_inbox(self._stage, self._stage.inbox.seen_beside(self._stage.store.seen_by(owner)))
+
+    def verifications(self, owner: str) -> VerificationStore:
+        return witnessed_verdicts(self._stage, MemoryVerifications(self._stage.store.seen_by(owner)))
 
     async def mirror(self) -> None:
         """It is the stage's store."""

@@ -38,6 +38,8 @@ class Process:
         self.life = Life(kill, stage.group, died=self._died)
         self.pages = PagesInHand()
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
+        self.inbox = behind(ground.inbox(self.owner), self.life)
+        self.verifications = behind(ground.verifications(self.owner), self.life)
         self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)

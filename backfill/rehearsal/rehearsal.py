@@ -197,6 +197,7 @@ class Rehearsal:
             await anyio.sleep(rng.expovariate(1 / mean_wait_s))
             with self.stage.books.people():
                 self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
+        self.stage.people_done = True
 
 
 def _in_words(error: BaseException) -> str:

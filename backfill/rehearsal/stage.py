@@ -22,9 +22,11 @@ from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
+from backfill.store.memory_inbox import MemoryInbox
 from backfill.store.memory_ledger import MemoryLedger
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault
+from backfill.webhooks.intake import Intake
 
 RIVALS_RUN = RunId(2)
 
@@ -69,12 +71,17 @@ class Stage:
         self.books = BooksSeen()
         fleet.watch = self.books.beside(fleet.watch)
         self.store = MemoryStore(self.realm_ids, now=now)
+        self.inbox = MemoryInbox(self.store, now=now)
+        self.receivers: dict[Life, Intake] = {}
+        """Of webhooks, by the life of the process that listens."""
         self.ledger = MemoryLedger(self.store, now=now)
         self.load = LoadPlan()
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
         self.healed = False
+        self.people_done = False
+        """Whether those who work in the books have made all their changes."""
         self.clock_off = timedelta()
         """How far our machines' clocks are off the server's."""
         self.deaths = 0

@@ -10,6 +10,7 @@ from random import Random
 from backfill.jobs.costs import Costs, Optimise
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs
+from backfill.qbo.query import CDC_OBJECTS_MAX
 from backfill.rehearsal.faults import FAULTS
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.jobs import JOBS
@@ -31,6 +32,8 @@ class World:
     realms: int
     rows_max: int
     page_rows: int
+    cdc_objects: int
+    """At which an answer of change data capture is cut."""
     readers: int
     realms_at_once: int
     memory_bytes: int
@@ -54,7 +57,8 @@ class World:
         lines = [
             f"{self.job.name} of {self.realms} realms of up to {self.rows_max} rows",
             f"{self.realms_at_once} at once by turns of {self.turn_s:g} s, {self.readers} readers each",
-            f"pages of {self.page_rows} rows, {self.memory_bytes:,} bytes for them; {self.costs}",
+            f"pages of {self.page_rows} rows, answers of {self.cdc_objects} changes",
+            f"{self.memory_bytes:,} bytes for pages; {self.costs}",
             f"people make {self.changes_most} changes, {self.changes_per_minute:g} a minute",
             f"Intuit: {_differing(self.settings, usual) or 'as documented'}",
             f"limits: {_differing(self.limits, usual_limits) or 'as documented'}",
@@ -73,6 +77,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
     slow = rng.random() < 0.4
     tight = rng.random() < 0.4
     limits = _tight_limits(rng) if tight else load_limits()
+    cdc_objects = Random(f"change data capture of world {seed}").choice((30, CDC_OBJECTS_MAX))
     settings = SimulatorSettings(
         latency_s=rng.choice((0.3, 1.5) if slow else (0.0, 0.05, 0.3)),
         jitter_s=rng.choice((0.0, 0.05, 0.1)),
@@ -94,6 +99,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         id_sort=rng.choice(("ignored", "error", "honoured")),
         limit_plus_one=rng.random() < 0.3,
         batch_object_cap=rng.choice((1000, None)),
+        cdc_object_cap=cdc_objects,
         batch_shuffled=rng.random() < 0.5,
     )
     world = World(
@@ -102,6 +108,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         realms=realms,
         rows_max=round(exp(rng.uniform(log(91), log(160)))),
         page_rows=rng.choice((5, 12, 1000)),  # larger ones hold any entity of a company so small
+        cdc_objects=cdc_objects,
         readers=rng.choice((1, 3, 8)),
         realms_at_once=rng.choice((1, 2, 200)),
         memory_bytes=rng.choice((1, 10_000, ROOMY_BYTES) if slow else (50_000, ROOMY_BYTES)),
@@ -116,7 +123,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
     )
     for fault in world.faults:
         world = replace(world, settings=fault.settings(world.settings))
-    return world
+    return replace(world, settings=world.job.settings(seed, world.settings))
 
 
 def _tight_limits(rng: Random) -> Limits:

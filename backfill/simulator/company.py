@@ -191,6 +191,16 @@ class Company:
         self._journal.rewind(docs, instant)
         return docs
 
+    def versions_since(self, instant: datetime) -> dict[tuple[str, str], list[bytes | None]]:
+        """What each (entity, Id) that changed after `instant` was, from then to now; None: it was not there."""
+        found: dict[tuple[str, str], list[bytes | None]] = {}
+        for change in self._journal.since(instant):
+            found.setdefault((change.entity, change.object_id), []).append(change.before)
+        for (entity, object_id), versions in found.items():
+            row = self._tables[entity].get(object_id)
+            versions.append(None if row is None else row.doc)
+        return found
+
     def sealed(
         self,
         entity: str,

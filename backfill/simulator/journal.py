@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from backfill.errors import UnavailableError
@@ -55,11 +57,13 @@ class Journal:
             )
         self._changes.append(change)
 
+    def since(self, instant: datetime) -> Sequence[Change]:
+        """The changes later than `instant`, oldest first."""
+        return self._changes[bisect_right(self._changes, instant, key=attrgetter("at")) :]
+
     def rewind(self, docs: Mapping[str, dict[str, bytes]], instant: datetime) -> None:
         """Undo in `docs` (entity to Id to bytes) every change later than `instant`, newest first."""
-        for change in reversed(self._changes):
-            if change.at <= instant:
-                return
+        for change in reversed(self.since(instant)):
             if change.before is None:
                 del docs[change.entity][change.object_id]
             else:

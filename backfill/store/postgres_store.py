@@ -36,6 +36,7 @@ class PostgresStore:
         self.land = Landing(database).land
 
         verifications = Verifications(database)
+        self.aside = verifications.aside
         self.documents = verifications.documents
         self.documents_after = verifications.documents_after
         self.forget_marks = verifications.forget_marks

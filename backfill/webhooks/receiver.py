@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import Protocol
 
 import anyio
 import orjson
 from aiohttp import web
 
-from backfill.errors import BackfillError, UnavailableError
-from backfill.model import RealmId, Told
-from backfill.qbo.signatures import SIGNATURE_HEADER, Verifier
-from backfill.store.inbox import Stored, Unread
+from backfill.errors import UnavailableError
+from backfill.qbo.signatures import SIGNATURE_HEADER
 from backfill.webhooks.health import Health
-from backfill.webhooks.payload import read_payload
+from backfill.webhooks.intake import Intake
 
 PATH = "/webhooks"
 HEALTH = "/health"
@@ -32,48 +29,13 @@ STOP_WAIT_S = 3.0
 """For deliveries in flight when the receiver stops: they have no more time than this anyway."""
 
 
-class Events(Protocol):
-    """Where events are kept."""
-
-    async def store(self, events: Sequence[Told], unread: Sequence[Unread] = ()) -> Stored:
-        """Durably, before it returns."""
-        ...
-
-
-@dataclass(slots=True)
-class ReceiverCounts:
-    """What came since the receiver was started."""
-
-    deliveries: int = 0
-    """Accepted: answered with 200."""
-    events: int = 0
-    """In those, with all that were told before."""
-    duplicates: int = 0
-    unread: int = 0
-    """Parts of accepted deliveries that say nothing we understand."""
-    forged: int = 0
-    """Without a signature, or with one that no verifier token made: answered with 401."""
-    oversized: int = 0
-    failed: int = 0
-    """Not stored in time, or too many at once: answered with 503, so that Intuit sends them again."""
-
-
 class Receiver:
-    """Answers deliveries. `told` is called with the realms of a delivery that nobody registered."""
+    """Answers deliveries, with what `intake` says of them."""
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        events: Events,
-        *,
-        body_bytes: int,
-        told: Callable[[Sequence[RealmId]], None],
-    ) -> None:
-        self.counts = ReceiverCounts()
-        self._verifier = verifier
-        self._events = events
+    def __init__(self, intake: Intake, *, body_bytes: int) -> None:
+        self.counts = intake.counts
+        self._intake = intake
         self._body_bytes = body_bytes
-        self._told = told
         self._present = 0
 
     def application(self, health: Callable[[], Awaitable[Mapping[str, object]]]) -> web.Application:
@@ -82,15 +44,14 @@ class Receiver:
         looked = Health(health)
 
         async def healthy(request: web.Request) -> web.Response:  # noqa: ARG001 -- a handler's signature
-            said: dict[str, object] = {}
+            reason = f"the database did not answer within {ANSWER_S:g} s"
             try:
                 with anyio.move_on_after(ANSWER_S):
-                    said = {"received": asdict(self.counts), **await looked.now()}
+                    said: dict[str, object] = {"received": asdict(self.counts), **await looked.now()}
+                    return web.Response(body=orjson.dumps(said), content_type="application/json")
             except UnavailableError as error:
-                return web.json_response({"error": error.message}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-            if not said:
-                return web.json_response({"error": "no answer in time"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-            return web.Response(body=orjson.dumps(said), content_type="application/json")
+                reason = error.message
+            return web.json_response({"error": reason}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
         app.router.add_post(PATH, self.deliver)
         app.router.add_get(HEALTH, healthy)
@@ -115,22 +76,7 @@ class Receiver:
         if body is None:
             self.counts.oversized += 1
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        if not self._verifier.accepts(body, request.headers.get(SIGNATURE_HEADER, "")):
-            self.counts.forged += 1
-            return HTTPStatus.UNAUTHORIZED
-        payload = read_payload(body)
-        try:
-            stored = await self._events.store(payload.events, payload.unread)
-        except BackfillError:
-            self.counts.failed += 1
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        self.counts.deliveries += 1
-        self.counts.events += len(payload.events)
-        self.counts.duplicates += len(payload.events) - stored.new
-        self.counts.unread += len(payload.unread)
-        if stored.unknown_realms:
-            self._told(stored.unknown_realms)
-        return HTTPStatus.OK
+        return await self._intake.take(body, request.headers.get(SIGNATURE_HEADER, ""))
 
     async def _body(self, request: web.Request) -> bytes | None:
         """The bytes as they came, for the signature is over these; None if they are more than allowed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 import anyio
@@ -17,6 +18,7 @@ from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
 from backfill.simulator.documents import decode
+from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_rows import Row
 from backfill.store.memory_verifications import MemoryVerifications
 from backfill.verdict_model import DifferenceKind, Verdict
@@ -96,6 +98,7 @@ async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
     for row in company.table("CompanyCurrency").all():
         rate = {"SourceCurrencyCode": decode(row.doc)["Code"], "AsOfDate": day, "Rate": Decimal("1.10")}
         company.create("ExchangeRate", rate)
+    await anyio.sleep(60)  # past the second of the last change
     await world.extract()
     held = rows(world, "ExchangeRate")
     if needs_a_day:
@@ -115,6 +118,36 @@ async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
     assert found["ExchangeRate"].compared == (2 if needs_a_day else len(held) - 2)
     assert "are kept that QuickBooks does not give any more" in found["ExchangeRate"].note
     assert differing(await verified(world, run=3, repair=True)) == set()
+
+
+@pytest.mark.virtual
+async def test_what_is_set_aside_is_said_and_is_no_difference() -> None:
+    """Postgres refuses it, it is named in quarantine, and to read it again would change nothing."""
+    world = World(seed=2)
+    company = world.company_of()
+    customer = company.table("Customer").all()[0]
+    company.replace("Customer", customer.id, decode(customer.doc) | {"Notes": "a \0 in it"})
+    await world.extract()
+    assert customer.id not in rows(world, "Customer")
+    for run, deep in ((2, True), (3, False)):
+        verdicts = await verified(world, run=run, deep=deep)
+        assert differing(verdicts) == set()
+        assert verdicts["Customer"].equal
+        assert "1 set aside" in verdicts["Customer"].note
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("code", ["4002", "10000"])
+async def test_a_row_that_the_server_cannot_read_keeps_only_its_kind_from_being_compared(code: str) -> None:
+    world = World(seed=2)
+    poisoned = {(world.realm, "Invoice"): frozenset({world.company_of().table("Invoice").all()[0].id})}
+    world = World(seed=2, settings=SimulatorSettings(poison_code=code, poisoned=poisoned))
+    await world.extract()
+    named = {one for one in broken(world) if one[0] != "Invoice"}
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == named
+    assert verdicts["Invoice"].equal is None
+    assert "could not be read" in verdicts["Invoice"].note
 
 
 @pytest.mark.virtual
@@ -197,6 +230,9 @@ def test_what_is_newer_says_nothing_of_what_was_landed() -> None:
     there = b'{"a":2,"MetaData":{"LastUpdatedTime":"2026-11-21T00:00:00-08:00"}}'
     assert compared(b'{"a":1}', there, BEGIN).newer
     assert compared(b'{"a":1}', there, BEGIN.replace(day=25)).detail
+    assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:00.512Z")).newer, "in its second"
+    assert compared(b'{"Bill":{"a":1}}', b'{"Bill":%b}' % there, BEGIN).newer, "in a wrapper"
+    assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:01.000Z")).detail
 
 
 def test_a_person_knows_it_by() -> None:

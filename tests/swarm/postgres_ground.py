@@ -9,13 +9,17 @@ from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.jobs.ports import Store
-from backfill.model import Landed, Proof, RealmId, Refusal, RunId, Scan
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.model import Landed, Proof, RealmId, Refusal, RunId, Scan, Told, WaitingEvent
 from backfill.pacing.ledger import HeldPermits
+from backfill.rehearsal.ground import EventStore
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
 from backfill.store.entity_tables import table_of
+from backfill.store.inbox import Inbox
+from backfill.store.memory_inbox import KeptEvent
 from backfill.store.memory_rows import Row
 from backfill.store.memory_store import Parked
 from backfill.store.metered import MeteredCounts
@@ -27,8 +31,8 @@ from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
 from tests.swarm.postgres_ledger import UsersPostgresLedger
 
-RUNS = 3
-"""A world's own, its rivals' and the one that reads again."""
+RUNS = 4
+"""A world's own, its rivals', the one that reads again, and the one that left what is held."""
 
 
 class _Telling:
@@ -80,10 +84,26 @@ class PostgresGround:
         store = PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
         return cast("Store", _Telling(store, pages))
 
+    def inbox(self, owner: str) -> EventStore:  # a table is the same for all
+        return Inbox(self._database)
+
+    def verifications(self, owner: str) -> VerificationStore:
+        return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
+
     async def mirror(self) -> None:
         await self.ledger.mirror(self._stage.ledger)
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
+        async with self._database.control() as connection:
+            rows = await connection.fetch(
+                "SELECT key, realm_id, entity, object_id, operation, occurred_at, event_id, received_at, outcome"
+                " FROM backfill.webhook_event ORDER BY event_id"
+            )
+        self._stage.inbox._events.clear()
+        for row in rows:
+            told = Told(*list(row.values())[:6])
+            waiting = WaitingEvent(row["event_id"], told.entity, told.object_id, told.operation, row["occurred_at"])
+            self._stage.inbox._events[told.key] = KeptEvent(told, waiting, row["received_at"], row["outcome"])
 
     async def _mirror_realm(self, realm_id: RealmId) -> None:
         memory = self._stage.store._realms[realm_id]

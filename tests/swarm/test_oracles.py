@@ -11,7 +11,7 @@ import copy
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any, cast
 
@@ -20,13 +20,15 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
-from backfill.jobs import changes, prove, whole_answer
+from backfill.jobs import changes, equality, prove, told, verify, whole_answer
+from backfill.jobs.equality import Comparison
 from backfill.jobs.load import looking, realm_load
 from backfill.jobs.load.doubts import Doubts
 from backfill.jobs.load.sending import Answer
 from backfill.jobs.load.undo import Reversal
 from backfill.jobs.load.work import LoadWork
 from backfill.jobs.ports import Store
+from backfill.jobs.targeted import Ending, Read, Reads
 from backfill.jobs.work import RealmWork
 from backfill.load_model import Outcome, RowState, Seal
 from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, RunId
@@ -35,8 +37,10 @@ from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.operations import Operation
+from backfill.qbo.signatures import Verifier
 from backfill.qbo.token_keeper import TokenKeeper
 from backfill.rehearsal.faults.crash import Crash
+from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.late_commits import LateCommits
 from backfill.rehearsal.faults.pause import Pause
 from backfill.rehearsal.faults.request_ids import RequestIds
@@ -165,6 +169,55 @@ def room_given_back_wakes_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ByteBudget, "release", silent)
 
 
+def what_is_said_to_be_deleted_is_believed(patch: pytest.MonkeyPatch) -> None:
+    async def nothing(*_arguments: object) -> dict[Entity, Sequence[str]]:
+        return {}
+
+    patch.setattr(changes, "_said_to_be_deleted", nothing)
+
+
+def a_resync_looks_for_nothing_deleted(patch: pytest.MonkeyPatch) -> None:
+    nobody_looks_for_what_was_deleted(patch)
+
+
+def verify_does_not_look_into_documents(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verify, "compared", lambda *_arguments: Comparison(""))
+
+
+def verify_names_what_has_changed_since(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(equality, "_is_newer", lambda *_arguments: False)
+
+
+def events_are_settled_unread(patch: pytest.MonkeyPatch) -> None:
+    async def unread(work: RealmWork, wanted: Any, **_more: object) -> Reads:
+        read = Read(Ending.LANDED, work.now() + timedelta(days=1))
+        return {(name, id_): read for name, ids in wanted.items() for id_ in ids}
+
+    patch.setattr(told, "read_objects", unread)
+
+
+def any_signature_will_do(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Verifier, "accepts", lambda *_arguments: True)
+
+
+def a_sweep_lands_no_changes(patch: pytest.MonkeyPatch) -> None:
+    a_round_of_change_data_capture_is_not_landed(patch)
+
+
+def does(job: str) -> Callable[[World], bool]:
+    """Worlds of that job."""
+    return lambda world: world.job.name == job
+
+
+def sweeps_with_flags(world: World) -> bool:
+    """Change data capture says of what lives that it was deleted."""
+    return does("care")(world) and any(isinstance(fault, FlaggedDeletes) for fault in world.faults)
+
+
+def is_forged_for(world: World) -> bool:
+    return does("webhooks")(world) and world.settings.webhooks.forged > 0 and world.changes_most > 0
+
+
 def a_doubt_is_looked_into_at_once(patch: pytest.MonkeyPatch) -> None:
     """Though the server may still be at work on it."""
     doubt = Doubts._doubt
@@ -277,6 +330,13 @@ BUGS = (
     Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
     Bug("tokens kept", the_old_refresh_token_is_kept),
     Bug("one owner", the_epoch_is_not_checked, is_overtaken),
+    Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, sweeps_with_flags),
+    Bug("complete", a_resync_looks_for_nothing_deleted, does("resync")),
+    Bug("equal state", a_sweep_lands_no_changes, does("care")),
+    Bug("named exactly", verify_does_not_look_into_documents, does("verify")),
+    Bug("named exactly", verify_names_what_has_changed_since, does("verify")),
+    Bug("told once", events_are_settled_unread, does("webhooks")),
+    Bug("told once", any_signature_will_do, is_forged_for),
     Bug("ends", room_given_back_wakes_nobody, has_room_for_one_page),
     Bug("exactly once", a_doubt_is_looked_into_at_once, does_things_twice),
     Bug("exactly once", nothing_is_ever_found_again, does_things_twice),

@@ -19,6 +19,7 @@ from backfill.model import RealmId, Secret, Told
 from backfill.qbo.signatures import Verifier
 from backfill.store.inbox import Stored, Unread
 from backfill.webhooks import receiver
+from backfill.webhooks.intake import Intake
 from backfill.webhooks.receiver import Receiver, serve_application
 
 BODY_BYTES = 2000
@@ -68,11 +69,13 @@ async def service() -> AsyncIterator[Service]:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Service]:
     events, unknown = Events(), list[RealmId]()
-    hooks = Receiver(Verifier([Secret("token"), Secret("next")]), events, body_bytes=BODY_BYTES, told=unknown.extend)
+    intake = Intake(Verifier([Secret("token"), Secret("next")]), events, told=unknown.extend)
+    hooks = Receiver(intake, body_bytes=BODY_BYTES)
 
     async def health() -> dict[str, object]:
         if events.gone:
             raise UnavailableError("the database is gone")
+        await anyio.sleep(events.takes_s)
         return {"events": len(events.stored)}
 
     async with (
@@ -163,6 +166,9 @@ async def test_a_slow_store_is_answered_for_in_time_and_told_again(
     service.events.takes_s = 30
     with anyio.fail_after(5):
         assert await service.post(body("1")) == 503
+        async with service.session.get(f"{service.url}/health") as answer:
+            assert answer.status == 503
+            assert "did not answer within 0.1 s" in (await answer.json())["error"]
     service.events.takes_s = 0
     assert await service.post(body("1")) == 200
     assert service.hooks.counts.failed == 1

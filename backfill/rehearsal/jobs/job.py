@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from backfill.jobs.fleet import RealmJob
 from backfill.model import RealmId, RunId
 from backfill.pacing.retried import RetryPolicy
+from backfill.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.ground import Ground
@@ -19,6 +20,8 @@ class RehearsedJob(Protocol):
     """One of the program's jobs, as it is rehearsed."""
 
     name: ClassVar[str]
+    moves_on: ClassVar[bool] = False
+    """Whether it may land what is newer than the proof: then of what has changed since nothing is said by that."""
     policy: ClassVar[RetryPolicy]
     """What its command may send twice."""
 
@@ -48,3 +51,7 @@ class RehearsedJob(Protocol):
     async def again(self, stage: Stage, ground: Ground) -> None:
         """What happens, after all is done, before the command is given once more, if the world has it so."""
         ...
+
+    def settings(self, seed: int, settings: SimulatorSettings) -> SimulatorSettings:  # noqa: ARG002  # few need it
+        """What of the server is so for this job, in the world of a seed."""
+        return settings

@@ -21,7 +21,8 @@ from backfill.pacing.retried import WRITING, RetryPolicy
 from backfill.qbo.operations import Operation
 from backfill.qbo.payloads import decode, encode
 from backfill.rehearsal.asked_rows import draw_rows
-from backfill.rehearsal.jobs.extract import CALL_S
+from backfill.rehearsal.jobs.at_work import CALL_S
+from backfill.rehearsal.jobs.job import RehearsedJob
 from backfill.store.memory_ledger import KeptRow
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
@@ -35,7 +36,7 @@ RETRY_S = 30.0
 OPEN_STATES = frozenset({RowState.WAITING, RowState.SEALED})
 
 
-class Load:
+class Load(RehearsedJob):
     """`backfill load`, `backfill load retry` once the world is healed, and `backfill load undo` if it goes on again."""
 
     name: ClassVar[str] = "load"

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindData
 from backfill.rehearsal.oracles.complete import Complete
+from backfill.rehearsal.oracles.confirmed_deletes import ConfirmedDeletes
 from backfill.rehearsal.oracles.equal_state import EqualState
 from backfill.rehearsal.oracles.exactly_once import ExactlyOnce
 from backfill.rehearsal.oracles.memory_bounded import MemoryBounded
+from backfill.rehearsal.oracles.named_exactly import NamedExactly
 from backfill.rehearsal.oracles.never_back import NeverBack
 from backfill.rehearsal.oracles.one_owner import OneOwner
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.oracles.own_trouble import OwnTrouble
 from backfill.rehearsal.oracles.taken_back import TakenBack
 from backfill.rehearsal.oracles.tokens_kept import TokensKept
+from backfill.rehearsal.oracles.told_once import ToldOnce
 from backfill.rehearsal.oracles.within_limits import WithinLimits
 
 ORACLES: Sequence[Oracle] = (
@@ -27,6 +30,9 @@ ORACLES: Sequence[Oracle] = (
     MemoryBounded(),
     TokensKept(),
     OneOwner(),
+    ConfirmedDeletes(),
+    NamedExactly(),
+    ToldOnce(),
     ExactlyOnce(),
     TakenBack(),
 )

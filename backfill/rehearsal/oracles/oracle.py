@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backfill.jobs.fleet import FleetResult
-from backfill.model import Checkpoint, Lease, Proof, Record, RunId
+from backfill.model import Checkpoint, Lease, Proof, Record, RunId, WaitingEvent
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
 from backfill.store.memory_rows import Row
+from backfill.verdict_model import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,23 @@ class Proving:
     lease: Lease
     run_id: RunId
     proofs: Sequence[Proof]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """Events of a realm, at the very moment at which they were written down as done with."""
+
+    lease: Lease
+    events: Sequence[WaitingEvent]
+    outcomes: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """What `verify` found of a realm, at the very moment at which it was stored."""
+
+    lease: Lease
+    verdicts: Sequence[Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +80,14 @@ class Oracle:
 
     def proved(self, _stage: Stage, _proving: Proving) -> Iterable[str]:
         """After proofs were stored."""
+        return ()
+
+    def settled(self, _stage: Stage, _settling: Settling) -> Iterable[str]:
+        """After events were settled."""
+        return ()
+
+    def judged(self, _stage: Stage, _judging: Judging) -> Iterable[str]:
+        """After verdicts were stored."""
         return ()
 
     def process_ended(self, _stage: Stage, _ending: Ending) -> Iterable[str]:

@@ -1,0 +1,45 @@
+"""A realm's work within a simulated process, put together as the commands do it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from backfill.jobs.fleet import RealmJob, RealmOutcome
+from backfill.jobs.questions import Questions
+from backfill.jobs.turns import Turn
+from backfill.jobs.work import RealmWork
+from backfill.model import Lease, Scan
+
+if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.process import Process
+
+CALL_S = 3600.0
+"""Bound on one question with all its waits, as the command has it."""
+
+
+def realm_job(process: Process, task: Callable[[RealmWork, Scan], Awaitable[RealmOutcome]]) -> RealmJob:
+    """`task` for every realm that the run has not finished."""
+
+    async def realm(lease: Lease, turn: Turn, /) -> RealmOutcome:
+        scan = await process.store.scan(process.run_id, lease.realm_id)
+        if scan.finished:
+            return RealmOutcome(proven=True)
+        room = process.room_of(lease, turn)
+        async with process.ways.to(lease, room) as way:
+            work = RealmWork(
+                lease=lease,
+                run_id=process.run_id,
+                ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
+                store=process.store,
+                room=room,
+                observe=process.observe,
+                stopping=lambda: False,
+                turn=turn,
+                now=process.stage.our_clock,
+                page_rows=process.stage.world.page_rows,
+                cdc_objects=process.stage.world.cdc_objects,
+            )
+            return await task(work, scan)
+
+    return realm

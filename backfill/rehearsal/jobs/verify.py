@@ -1,0 +1,44 @@
+"""What is landed is broken on purpose, compared with the companies, and repaired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from backfill.jobs.fleet import RealmJob, RealmOutcome
+from backfill.jobs.verified import verified_realm
+from backfill.jobs.verify import VerifyOptions
+from backfill.jobs.work import RealmWork
+from backfill.model import Scan
+from backfill.qbo.catalogue import CATALOGUE
+from backfill.rehearsal.damage import damage
+from backfill.rehearsal.held import hold, outage
+from backfill.rehearsal.jobs.at_work import realm_job
+from backfill.rehearsal.jobs.extract import Extract
+
+if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.ground import Ground
+    from backfill.rehearsal.process import Process
+    from backfill.rehearsal.stage import Stage
+
+
+class Verify(Extract):
+    """`backfill verify --deep`, and then `--repair`; the trial balance is rehearsed with the reports."""
+
+    name: ClassVar[str] = "verify"
+    moves_on: ClassVar[bool] = True
+    lands: ClassVar[bool] = False
+
+    async def begin(self, stage: Stage, ground: Ground) -> None:
+        await hold(stage, ground)
+        await outage(stage, longest_s=86_400.0)
+        damage(stage)
+
+    def realm_job(self, process: Process) -> RealmJob:
+        options = VerifyOptions(entities=tuple(CATALOGUE.values()), deep=True, trial_balance=False)
+
+        async def task(work: RealmWork, _scan: Scan) -> RealmOutcome:
+            await verified_realm(work, process.verifications, options, repair=False)
+            verdicts, _ = await verified_realm(work, process.verifications, options, repair=True)
+            return RealmOutcome(proven=all(one.equal is not False for one in verdicts))
+
+        return realm_job(process, task)
