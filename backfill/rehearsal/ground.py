@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from backfill.jobs.ports import Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.pacing.ledger import MemoryPermitLedger, PermitLedger
 from backfill.pacing.metering import MemoryMeteredLedger, MeteredLedger
 from backfill.qbo.token_keeper import Vault
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.witnessed import witnessed
+from backfill.rehearsal.witnessed_reports import witnessed_reports
 
 if TYPE_CHECKING:  # a stage stands on a ground
     from backfill.rehearsal.stage import Stage
@@ -31,6 +33,10 @@ class Ground(Protocol):
         """As the process `owner` sees it."""
         ...
 
+    def reports(self, owner: str) -> ReportStore:
+        """The reports, likewise."""
+        ...
+
     async def mirror(self) -> None:
         """Bring the stage's store to what is held here."""
         ...
@@ -47,6 +53,9 @@ class MemoryGround:
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         return witnessed(self._stage, self._stage.store.seen_by(owner), pages)
+
+    def reports(self, owner: str) -> ReportStore:
+        return witnessed_reports(self._stage, self._stage.reports.seen_by(self._stage.store.seen_by(owner)))
 
     async def mirror(self) -> None:
         """It is the stage's store."""

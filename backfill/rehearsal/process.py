@@ -10,6 +10,7 @@ from backfill import events
 from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
 from backfill.jobs.ports import Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
@@ -38,6 +39,7 @@ class Process:
         self.life = Life(kill, stage.group, died=self._died)
         self.pages = PagesInHand()
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
+        self.reports: ReportStore = behind(ground.reports(self.owner), self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
         ledger = behind(ground.metered, self.life)

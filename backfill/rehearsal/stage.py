@@ -20,6 +20,7 @@ from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
+from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault
 
@@ -64,6 +65,7 @@ class Stage:
         self.realm_ids = tuple(RealmId(realm_id) for realm_id in fleet.realm_ids)
         self.simulator = Simulator(world.settings, fleet, now=now, seed=world.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
+        self.reports = MemoryReports(self.store)
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()

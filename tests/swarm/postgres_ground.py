@@ -8,6 +8,7 @@ from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.jobs.ports import Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.model import Proof, RealmId, Refusal, RunId, Scan
 from backfill.pacing.ledger import HeldPermits
 from backfill.rehearsal.pages_in_hand import PagesInHand
@@ -58,6 +59,12 @@ class PostgresGround:
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         """Each process is on a machine of its own: nobody can see that another is dead."""
+        return self._seen_by(owner)
+
+    def reports(self, owner: str) -> ReportStore:
+        return self._seen_by(owner)
+
+    def _seen_by(self, owner: str) -> PostgresStore:
         return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
 
     async def mirror(self) -> None:

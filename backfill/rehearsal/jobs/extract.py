@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from backfill.entities import ENTITIES
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import RealmJob, RealmOutcome
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease
+from backfill.model import Lease, RealmId
 from backfill.qbo.catalogue import CATALOGUE
+from backfill.rehearsal.jobs.job import RehearsedJob
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.process import Process
+    from backfill.rehearsal.stage import Stage
 
 CALL_S = 3600.0
 """Bound on one question with all its waits, as the command has it."""
 
 
-class Extract:
+class Extract(RehearsedJob):
     """`backfill extract` of every entity."""
 
     name: ClassVar[str] = "extract"
@@ -50,3 +54,6 @@ class Extract:
                 return outcome_of(lease.realm_id, await extract_realm(work, options, scan))
 
         return realm
+
+    def expected(self, stage: Stage, realm_id: RealmId) -> Sequence[str]:  # noqa: ARG002  # of every company alike
+        return ENTITIES

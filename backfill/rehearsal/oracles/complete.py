@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from backfill.entities import ENTITIES
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.stage import Stage
 
 
 class Complete(Oracle):
-    """A proof that holds for every entity of every realm that no person has to see to."""
+    """A proof that holds for all that the job is about, of every realm that no person has to see to."""
 
     name: ClassVar[str] = "complete"
     law: ClassVar[str] = "everything ends, and is proven"
@@ -21,7 +20,7 @@ class Complete(Oracle):
             if realm_id in stage.troubled:
                 continue
             proofs = stage.store.proofs(realm_id)
-            missing = [entity for entity in ENTITIES if entity not in proofs]
+            missing = [name for name in stage.world.job.expected(stage, realm_id) if name not in proofs]
             if missing:
                 yield f"{realm_id}: no word on {', '.join(missing)}"
             for entity, proof in proofs.items():
