@@ -16,6 +16,7 @@ from backfill.model import RealmId, RunId, Secret, Tokens
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.refreshes import Refreshes
+from backfill.rehearsal.served_reports import ServedReports
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
@@ -66,6 +67,7 @@ class Stage:
         self.simulator = Simulator(world.settings, fleet, now=now, seed=world.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.reports = MemoryReports(self.store)
+        self.served = ServedReports(world.settings, fleet)
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()

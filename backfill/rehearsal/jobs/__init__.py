@@ -6,5 +6,6 @@ from collections.abc import Mapping
 
 from backfill.rehearsal.jobs.extract import Extract
 from backfill.rehearsal.jobs.job import RehearsedJob
+from backfill.rehearsal.jobs.reports import Reports
 
-JOBS: Mapping[str, RehearsedJob] = {job.name: job for job in (Extract(),)}
+JOBS: Mapping[str, RehearsedJob] = {job.name: job for job in (Extract(), Reports())}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindData
 from backfill.rehearsal.oracles.complete import Complete
+from backfill.rehearsal.oracles.equal_books import EqualBooks
 from backfill.rehearsal.oracles.equal_state import EqualState
 from backfill.rehearsal.oracles.memory_bounded import MemoryBounded
 from backfill.rehearsal.oracles.never_back import NeverBack
@@ -13,6 +14,7 @@ from backfill.rehearsal.oracles.one_owner import OneOwner
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.oracles.own_trouble import OwnTrouble
 from backfill.rehearsal.oracles.tokens_kept import TokensKept
+from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.oracles.within_limits import WithinLimits
 
 ORACLES: Sequence[Oracle] = (
@@ -25,4 +27,6 @@ ORACLES: Sequence[Oracle] = (
     MemoryBounded(),
     TokensKept(),
     OneOwner(),
+    WholeReports(),
+    EqualBooks(),
 )

@@ -1,0 +1,95 @@
+"""Companies' reports are read and held against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from random import Random
+from typing import TYPE_CHECKING, ClassVar
+
+from backfill.jobs.extract import outcome_of
+from backfill.jobs.fleet import RealmJob, RealmOutcome
+from backfill.jobs.questions import Questions
+from backfill.jobs.report_plan import ReportOptions
+from backfill.jobs.reports import report_realm
+from backfill.jobs.turns import Turn
+from backfill.jobs.work import RealmWork
+from backfill.model import Lease, RealmId
+from backfill.qbo.reports import REPORTS, Basis
+from backfill.rehearsal.jobs.extract import CALL_S
+from backfill.rehearsal.jobs.job import RehearsedJob
+from backfill.simulator.settings import ReportSettings, SimulatorSettings
+
+if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.process import Process
+    from backfill.rehearsal.stage import Stage
+
+BASED = ("GeneralLedger", "ProfitAndLoss", "BalanceSheet", "TrialBalance", "ProfitAndLossDetail", "CustomerIncome")
+UNBASED = ("CashFlow", "JournalReport", "TransactionList", "AccountList", "AgedReceivables", "AgedPayableDetail")
+
+SINCE = date(2025, 2, 1)
+"""Of worlds that read from a day of their own: not two years, and not from a period's beginning."""
+
+
+class Reports(RehearsedJob):
+    """`backfill reports` of some of them; the general ledger always."""
+
+    name: ClassVar[str] = "reports"
+
+    def options(self, seed: int) -> ReportOptions:
+        """What is read in the world of a seed."""
+        rng = Random(f"reports of world {seed}")
+        names = {"GeneralLedger", *rng.sample((*BASED, *UNBASED), k=rng.randint(1, 2))}
+        return ReportOptions(
+            reports=tuple(report for name, report in REPORTS.items() if name in names),
+            bases=(Basis.ACCRUAL,) if rng.random() < 0.7 else tuple(Basis),
+            first=SINCE if rng.random() < 0.6 else None,
+            period_months=rng.choice((6, 6, 12)),
+            newest_first=rng.random() < 0.3,
+            readers=rng.choice((1, 4)),
+        )
+
+    def settings(self, seed: int, settings: SimulatorSettings) -> SimulatorSettings:
+        rng = Random(f"service of reports of world {seed}")
+        reports = ReportSettings(
+            cells=rng.choice((400_000, 400_000, 900, 500)),  # a half year's ledger has 250 to 550
+            shape=rng.choice(("old", "modern")),
+            lists=rng.choice(("wrapped", "bare")),
+            lone_subaccount=rng.choice(("recorded", "own")),
+            base_s=rng.choice((0.0, 2.0)),
+            cell_s=rng.choice((0.0, 0.0, 0.03)),
+            deadline_s=20.0,  # what 600 of the slower cells take: no world is to last for days
+        )
+        return replace(settings, reports=reports)
+
+    def expected(self, stage: Stage, realm_id: RealmId) -> Sequence[str]:  # noqa: ARG002  # every country has these
+        options = self.options(stage.world.seed)
+        names = [report.name for report in options.reports]
+        based = [f"{name} {basis.value}" for name in names if name in BASED for basis in options.bases]
+        return [*based, *(name for name in names if name not in BASED)]
+
+    def realm_job(self, process: Process) -> RealmJob:
+        """As the command puts it together."""
+        options = self.options(process.stage.world.seed)
+
+        async def realm(lease: Lease, turn: Turn, /) -> RealmOutcome:
+            scan = await process.store.scan(process.run_id, lease.realm_id)
+            if scan.finished:
+                return RealmOutcome(proven=True)
+            room = process.room_of(lease, turn)
+            async with process.ways.to(lease, room) as way:
+                work = RealmWork(
+                    lease=lease,
+                    run_id=process.run_id,
+                    ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
+                    store=process.store,
+                    room=room,
+                    observe=process.observe,
+                    stopping=lambda: False,
+                    turn=turn,
+                    now=process.stage.our_clock,
+                )
+                return outcome_of(lease.realm_id, await report_realm(work, process.reports, options, scan))
+
+        return realm
