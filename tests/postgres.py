@@ -40,9 +40,14 @@ class PostgresServer:
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.dsn_of(name)
 
+    async def copied(self, dsn: str) -> str:
+        """Make a copy of a database that nobody is connected to, and return its DSN."""
+        name = f"test_{next(self._numbers)}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {_name(dsn)}")
+        return self.dsn_of(name)
+
     async def drop(self, dsn: str) -> None:
-        name = dsn.rpartition("?")[0].rpartition("/")[2]
-        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await self.execute(f"DROP DATABASE {_name(dsn)} WITH (FORCE)")
 
     async def execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.dsn)
@@ -50,6 +55,10 @@ class PostgresServer:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _name(dsn: str) -> str:
+    return dsn.rpartition("?")[0].rpartition("/")[2]
 
 
 async def make_template(server: PostgresServer) -> None:
