@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import secrets
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +30,9 @@ from backfill.store.embedded import embedded_postgres
 from benchmarks.measured import write_result
 from tests.processes import Backfill, Intuit, ended, simulated
 from tests.report_parity import ReportParity, Wanted, compare_reports
+
+KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+"""Of both users: they share the database."""
 
 RUN_S = 3600.0
 """More than any of these runs takes."""
@@ -62,18 +68,20 @@ class Shown:
 
 
 def show(folder: Path, dsn: str, figures: Figures) -> dict[str, Shown]:
-    """Read both kinds of company into the database and return what came of each."""
+    """Read both kinds of company into the database, at the same time, and return what came of each."""
     cut = f"behaviour settings.reports.cells={figures.daily_cells} entities=GeneralLedger"
     kinds: dict[str, dict[str, Any]] = {
         "by half years": {"realms": figures.realms, "rows": f"{figures.rows}:{figures.rows}", "seed": 1},
         "by days": {"realms": 1, "rows": f"{figures.daily_rows}:{figures.daily_rows}", "seed": 8, "inject": cut},
     }
-    shown = {}
-    for name, options in kinds.items():
-        cells_max = {"GeneralLedger": figures.daily_cells} if "inject" in options else {}
-        with simulated(_made(folder / name.replace(" ", "-")), **options) as intuit:
-            shown[name] = _shown(folder, dsn, figures, intuit, cells_max)
-    return shown
+
+    def one(name: str) -> Shown:
+        cells_max = {"GeneralLedger": figures.daily_cells} if "inject" in kinds[name] else {}
+        with simulated(_made(folder / name.replace(" ", "-")), **kinds[name]) as intuit:
+            return _shown(intuit.realms_file.parent, dsn, figures, intuit, cells_max)
+
+    with ThreadPoolExecutor(len(kinds)) as beside:
+        return dict(zip(kinds, beside.map(one, kinds), strict=True))
 
 
 def _made(folder: Path) -> Path:
@@ -82,7 +90,7 @@ def _made(folder: Path) -> Path:
 
 
 def _shown(folder: Path, dsn: str, figures: Figures, intuit: Intuit, cells_max: dict[str, int]) -> Shown:
-    user = Backfill(folder).having(DATABASE_URL=dsn, LIMITS_SCALE="60", **intuit.variables)
+    user = Backfill(folder).having(DATABASE_URL=dsn, LIMITS_SCALE="60", ENCRYPTION_KEY=KEY, **intuit.variables)
     imported = user.run("realms", "import", intuit.realms_file)
     assert imported.code == 0, imported.stderr
     names = [name for name in figures.reports.split(",") if name]

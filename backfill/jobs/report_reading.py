@@ -134,8 +134,6 @@ class PeriodReader:
 
     async def _read_once_more(self, dates: Period, error: RequestError) -> None:
         for _ in range(_LAST_TRIES - 1):
-            if isinstance(error, TooLargeError):
-                break
             again = await self._tried(dates)
             if again is None:
                 return
@@ -145,7 +143,9 @@ class PeriodReader:
     def _finer(self, cut: Cut) -> Sequence[Cut]:
         """Two halves of `cut`, or nothing if it is as small as can be."""
         report = self.planned.asked.report
-        accounts = tuple(sorted(self.facts.accounts)) if cut.accounts is None and report.by_account else cut.accounts
+        accounts = cut.accounts
+        if accounts is None and report.by_account and self.facts.accounts_whole:
+            accounts = tuple(sorted(self.facts.accounts))
         if accounts is not None and len(accounts) > 1:
             halves = _halves(accounts)
             short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)

@@ -50,15 +50,15 @@ class Size:
     @property
     def _room_cells(self) -> float:
         """What of an answer is for what happens within its period."""
-        return max(1.0, self.cells_max * _FILL - self.fixed_cells)
+        return max(1.0, (self.cells_max - self.fixed_cells) * _FILL)
 
     def room_bytes(self, days: int) -> int:
         """Memory to take before so many days are asked for."""
         return int(self.bytes_a_day * days or _FIRST_GUESS_BYTES) * _COPIES
 
     def came(self, days: int, *, cells: int, fixed_cells: int, body_bytes: int) -> None:
-        """An answer came whole. The latest says most of the next: books grow."""
-        self.cells_a_day = (cells - fixed_cells) / days
+        """An answer came whole. The latest says most of the next: books grow; but a day of rest is not the end."""
+        self.cells_a_day = max((cells - fixed_cells) / days, self.cells_a_day / 2)
         self.fixed_cells = fixed_cells
         self.bytes_a_day = body_bytes / days
         self.cells_max = max(self.cells_max, min(cells, CELLS_MAX))
@@ -66,7 +66,7 @@ class Size:
         if self.whole >= self.whole_before_more and (self.cells_max < CELLS_MAX or self.days_max is not None):
             self.whole, self.dared = 0, True
             self.cells_max = min(2 * self.cells_max, CELLS_MAX)
-            self.days_max = None if self.days_max is None or self.days_max > _LONGEST_DAYS else 2 * self.days_max
+            self.days_max = 2 * days if days < _LONGEST_DAYS else None
 
     def _failed(self) -> None:
         """Who dares and fails waits twice as long with the next try: a bound that is real costs few calls."""

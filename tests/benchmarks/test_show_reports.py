@@ -21,7 +21,7 @@ NAMES = "GeneralLedger,ProfitAndLoss,BalanceSheet,JournalReport,AgedReceivables"
 
 def test_reports_in_postgres_are_the_companies_own(tmp_path: Path, dsn: str) -> None:
     """Two companies by half years and one by days, with the real command. (Two simulators and four commands.)"""
-    figures = Figures(realms=2, rows=150, daily_rows=900, daily_cells=800, reports=NAMES, first=FIRST)
+    figures = Figures(realms=2, rows=150, daily_rows=900, daily_cells=600, reports=NAMES, first=FIRST)
     shown = show(tmp_path, dsn, figures)
     for one in shown.values():
         assert (one.exit_code, one.throttled, one.parity.differences) == (0, 0, [])
@@ -29,7 +29,7 @@ def test_reports_in_postgres_are_the_companies_own(tmp_path: Path, dsn: str) -> 
     whole, daily = shown["by half years"], shown["by days"]
     assert whole.parity.answers == whole.parity.periods == 2 * (3 * 2 + 2) * 2, "two periods of each, on each basis"
     assert whole.ratio < 1.2
-    assert daily.parity.daily_answers > 20
+    assert daily.parity.daily_answers > 10
     assert daily.ratio < 2
     assert daily.parity.answers > daily.parity.fewest > daily.parity.periods
 

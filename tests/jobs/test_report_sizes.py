@@ -32,7 +32,7 @@ def test_an_answer_is_filled_to_four_fifths() -> None:
 def test_what_every_answer_has_is_not_of_the_days() -> None:
     size = Size()
     size.came(1, cells=161_000, fixed_cells=160_000, body_bytes=1)
-    assert size.days() == 160, "two would be what the cells of one day alone tell"
+    assert size.days() == 192, "two would be what the cells of one day alone tell"
 
 
 def test_what_was_cut_is_halved_and_the_cap_is_what_came() -> None:

@@ -72,18 +72,22 @@ def _cells(line: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _cut(rows: _Rows, left: int) -> int:
-    """Take away what comes after the first `left` heads, rows and totals. Below 0: something was taken."""
+def _cut(rows: _Rows, left: int, *, outermost: bool = True) -> int:
+    """Take away what comes after the first `left` heads, rows and totals. Below 0: something was taken.
+
+    An outermost section that would be gone keeps its head: a cut never falls between two of them.
+    """
     for number, row in enumerate(rows):
         left -= "Header" in row or "ColData" in row
-        if left >= 0:
-            left = _cut(_rows(row), left)
-        if left >= 0:
-            left -= "Summary" in row
+        if left < 0:
+            row.pop("Rows", None)
+            row.pop("Summary", None)
+            del rows[number + (outermost and "Header" in row) :]
+            return left
+        left = _cut(_rows(row), left, outermost=False) - ("Summary" in row)
         if left < 0:
             row.pop("Summary", None)
-            # A line that stood alone is gone; a section whose end was cut off stays, open.
-            del rows[number + ("Header" in row or bool(_rows(row))) :]
+            del rows[number + ("Header" in row) :]
             return left
     return left
 
