@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from isal import igzip
 from msgspec import structs
 
 from backfill.entities import ENTITIES
@@ -11,7 +12,9 @@ from backfill.jobs.ports import Store
 from backfill.jobs.report_ports import ReportStore
 from backfill.model import Proof, RealmId, Refusal, RunId, Scan
 from backfill.pacing.ledger import HeldPermits
+from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.served_reports import count_lines
 from backfill.rehearsal.stage import Stage
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
@@ -41,6 +44,8 @@ class PostgresGround:
         self.vault = TokenVault(database, Keyring([os.urandom(32)]))
         self.permits = PostgresPermitLedger(database, HeldPermits)
         self.metered = MeteredCounts(database)
+        self.answers = 0
+        """Reports that are held."""
 
     async def register(self) -> None:
         stage = self._stage
@@ -68,8 +73,23 @@ class PostgresGround:
         return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
 
     async def mirror(self) -> None:
+        await self._look_at_reports()
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
+
+    async def _look_at_reports(self) -> None:
+        """No report has landed half, whenever a process was killed: each has the rows that its own body has."""
+        async with self._database.control() as connection:
+            held = await connection.fetch(
+                "SELECT report, date_end, body,"
+                " (SELECT count(*) FROM qbo.report_row WHERE report_id = report.report_id) AS rows FROM qbo.report"
+            )
+        self.answers = len(held)
+        half = [row for row in held if row["rows"] != count_lines(igzip.decompress(row["body"]))]
+        self._stage.broken(
+            WholeReports.name,
+            (f"{row['report']} of {row['date_end']} has {row['rows']} rows, and its body others" for row in half),
+        )
 
     async def _mirror_realm(self, realm_id: RealmId) -> None:
         memory = self._stage.store._realms[realm_id]
