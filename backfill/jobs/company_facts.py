@@ -5,7 +5,7 @@ One batch call tells it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -52,6 +52,8 @@ class Account:
     """Asset, Liability, Equity, Revenue or Expense; empty where it is not said."""
     retained: bool
     """Retained earnings: QuickBooks moves each year's income there without a transaction."""
+    parent_id: str = ""
+    """The account that it is below; empty: none."""
 
     @property
     def is_debit(self) -> bool:
@@ -82,6 +84,18 @@ class CompanyFacts:
     """Transactions may be in other currencies than the company's own."""
 
 
+def families(accounts: Mapping[str, Account], ids: Iterable[str]) -> Sequence[tuple[str, ...]]:
+    """`ids` by the outermost account that each is below, in order."""
+    found: dict[str, list[str]] = {}
+    for id_ in sorted(ids):
+        outermost, above = id_, {id_}
+        while (parent := accounts[outermost].parent_id) in accounts and parent not in above:
+            outermost = parent
+            above.add(parent)
+        found.setdefault(outermost, []).append(id_)
+    return [tuple(family) for family in found.values()]
+
+
 class _CompanyInfo(msgspec.Struct):
     Country: str = ""
     FiscalYearStartMonth: str = ""
@@ -105,8 +119,13 @@ class _Dated(msgspec.Struct):
     TxnDate: str = ""
 
 
+class _Ref(msgspec.Struct):
+    value: str = ""
+
+
 class _Account(msgspec.Struct):
     Id: str
+    ParentRef: _Ref = msgspec.field(default_factory=_Ref)
     Classification: str = ""
     AccountSubType: str = ""
 
@@ -179,7 +198,8 @@ async def _page(work: RealmWork, statement: str) -> Page | RequestError:
 
 
 def _account(shape: _Account) -> Account:
-    return Account(shape.Id, shape.Classification, retained=shape.AccountSubType == "RetainedEarnings")
+    retained = shape.AccountSubType == "RetainedEarnings"
+    return Account(shape.Id, shape.Classification, retained=retained, parent_id=shape.ParentRef.value)
 
 
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
