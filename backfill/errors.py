@@ -16,6 +16,8 @@ BackfillError
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -173,3 +175,10 @@ class TokenError(RequestError):
     """The token endpoint refused. PARK: the realm needs a new consent. STOP: the app's own credentials are wrong."""
 
     disposition = Disposition.PARK
+
+
+def meant(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """What a user may have meant who wrote `name`, in whatever case: the action of an error, or its last sentence."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3)
+    return f"Did you mean {' or '.join(by_lower[each] for each in near)}?" if near else otherwise

@@ -104,21 +104,6 @@ class PageLanded(Event, frozen=True, kw_only=True):
     quarantined: int
 
 
-class EventsSettled(Event, frozen=True, kw_only=True):
-    """Webhook events were done with: the `objects` that they name are landed as they are now."""
-
-    settled: int
-    objects: int
-
-
-class EntityProven(Event, frozen=True, kw_only=True):
-    """An entity's completeness was proven, or could not be: then `proven` is False and `reason` says why."""
-
-    entity: str
-    proven: bool
-    reason: str
-
-
 class RealmParked(Event, frozen=True, kw_only=True):
     """The realm was set aside; every other realm goes on."""
 

@@ -1,11 +1,14 @@
 """Extract end to end against a prebaked server, beside the floor: the same rows by two sessions of psql's COPY.
 
-    python -m benchmarks.bench_extract [--case one|twenty|two-hundred] [--rows 50000] [--gzip] [--rounds 3]
+    python -m benchmarks.bench_extract [--case one|twenty|two-hundred] [--rows 50000] [--gzip] [--apart] [--rounds 3]
 
 For each round, in turn: a first load by `backfill extract`, a re-read of what is there, the floor, and an extract of
 an entity of which there is nothing (what starting costs). The program is the real one in a process of its own, with
 default settings but for the limits, which are off. Its wall time is what it says itself, from its start of work on.
 Parity: every table's count and checksum must equal the floor's.
+
+On two processors the floor has both for Postgres, while the program shares them with it. `--apart` gives Postgres one
+processor and all else the others, for either side: what then is left of the difference is not the program's own work.
 """
 
 from __future__ import annotations
@@ -34,16 +37,20 @@ def main() -> None:
     parser.add_argument("--case", choices=list(CASES), default="one")
     parser.add_argument("--rows", type=int, help="of each of the eight entities of each realm")
     parser.add_argument("--gzip", action="store_true")
+    parser.add_argument("--apart", action="store_true", help="Postgres on a processor of its own")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     realms, rows = CASES[given.case]
-    asyncio.run(_bench(given.case, realms, given.rows or rows, gzipped=given.gzip, rounds=given.rounds))
+    name = "-".join([given.case, *(word for word in ("gzip", "apart") if getattr(given, word))])
+    asyncio.run(_bench(name, realms, given.rows or rows, gzipped=given.gzip, apart=given.apart, rounds=given.rounds))
 
 
-async def _bench(case: str, realms: int, rows: int, *, gzipped: bool, rounds: int) -> None:
+async def _bench(name: str, realms: int, rows: int, *, gzipped: bool, apart: bool, rounds: int) -> None:
     total = realms * rows * len(ENTITIES)
     results: Runs = {"first": [], "again": [], "floor": [], "start": []}
     async with ground() as empty:
+        if apart:
+            await empty.keep_apart()
         with served(empty, rows, gzipped=gzipped) as place:
             floor = Floor(place)
             await _extract(place, realms, total)  # warm-up: pages are compressed
@@ -56,7 +63,7 @@ async def _bench(case: str, realms: int, rows: int, *, gzipped: bool, rounds: in
                 if round_ == 0:
                     await floor.check()
                 results["start"].append(_measures(await place.extract(realms, NOTHING)))
-    _report(case, realms, rows, gzipped, results)
+    _report(name, realms, rows, gzipped, results)
 
 
 async def _extract(place: Ground, realms: int, landed: int, *, first: bool = True) -> dict[str, float]:
@@ -75,7 +82,7 @@ def _measures(loaded: Loaded) -> dict[str, float]:
     }
 
 
-def _report(case: str, realms: int, rows: int, gzipped: bool, results: Runs) -> None:
+def _report(name: str, realms: int, rows: int, gzipped: bool, results: Runs) -> None:
     total = realms * rows * len(ENTITIES)
     middle = {side: {name: median([run[name] for run in runs]) for name in runs[0]} for side, runs in results.items()}
     ratios = [
@@ -99,9 +106,9 @@ def _report(case: str, realms: int, rows: int, gzipped: bool, results: Runs) -> 
         "peak_mb": middle["first"]["peak_mb"],
         "requests": middle["first"]["requests"],
     }
-    name = f"extract-{case}{'-gzip' if gzipped else ''}"
     path = write_result(
-        name, {"realms": realms, "rows_per_entity": rows, "gzip": gzipped, "summary": summary, "runs": results}
+        f"extract-{name}",
+        {"realms": realms, "rows_per_entity": rows, "gzip": gzipped, "summary": summary, "runs": results},
     )
     print(f"{realms} realms, {len(ENTITIES)} entities of {rows:,} rows, {total:,} rows{', gzip' if gzipped else ''}")
     for side, label in (("first", "backfill, first load"), ("floor", "floor, two COPY"), ("again", "backfill, again")):

@@ -314,10 +314,11 @@ def memory(count: int) -> dict[str, float]:
         del made
         few = await taken(World(pages=realms(2, endless), options=options))
         many = await taken(World(pages=realms(count, endless), options=options))
-        opened = await taken(World(pages=realms(200, endless), options=FleetOptions(realms_at_once=200)))
+        opened = await taken(World(pages=realms(at_once, endless), options=FleetOptions(realms_at_once=at_once)))
         found["waiting_kb_a_realm"] = (many - few - store) / (count - 2) / 1024
-        found["open_kb_a_realm"] = opened / 200 / 1024
+        found["open_kb_a_realm"] = opened / at_once / 1024
 
+    at_once = count // 25  # of five thousand, the two hundred that are open at once by default
     found: dict[str, float] = {}
     tracemalloc.start()
     virtual(main())

@@ -44,6 +44,9 @@ QUESTIONS = (
 )
 """What a first page may be: by CreateTime, by the last change, by name, and of what all postings add up to."""
 
+FIRST_PAGE_MS = 100
+"""Within which a first page is promised, on a machine that does nothing else."""
+
 EACH = 2
 """Companies of each size that are asked each question; every one is asked once."""
 
@@ -132,7 +135,16 @@ def first_pages(folder: Path) -> list[dict[str, float]]:
                 reader.page(company, QUESTIONS[number % len(QUESTIONS)])
                 times.append((time.perf_counter() - began) * 1000)
             core_ms = (cpu_of_tree(served.pid) - cpu) * 1000 / len(times)
-            found.append({"rows": rows, "median_ms": median(times), "longest_ms": max(times), "core_ms": core_ms})
+            within = sum(each <= FIRST_PAGE_MS for each in times) / len(times)
+            found.append(
+                {
+                    "rows": rows,
+                    "median_ms": median(times),
+                    "longest_ms": max(times),
+                    "core_ms": core_ms,
+                    "within_limit": within,
+                }
+            )
     return found
 
 
@@ -253,10 +265,10 @@ def _report(result: dict[str, Any]) -> None:
     }
     result["summary"] = middle
     path = write_result("simulator", result)
-    print("first page of a company that nobody touched before")
+    print(f"first page of a company that nobody touched before, and how many came within {FIRST_PAGE_MS} ms")
     for row in result["first_pages"]:
         text = f"{row['median_ms']:6.0f} ms, the longest {row['longest_ms']:.0f} ms; of a core {row['core_ms']:.0f} ms"
-        print(f"  {row['rows']:>9,} rows  {text}")
+        print(f"  {row['rows']:>9,} rows  {text}; {row['within_limit']:.0%}")
     print("served by one core, pages of 1,000 invoices")
     for form, row in middle.items():
         text = f"{row['rows_per_s']:9,.0f} rows/s, {row['rows_per_core_s']:9,.0f} a second of the server's core"

@@ -116,6 +116,14 @@ class Ground:
         finally:
             await connection.close()
 
+    async def keep_apart(self) -> None:
+        """Give Postgres one processor, and this process and all that it starts from now on the others."""
+        first, *others = sorted(os.sched_getaffinity(0))
+        assert others, "one processor cannot be shared out"
+        for pid in tree(await self.postmaster()):
+            os.sched_setaffinity(pid, {first})
+        os.sched_setaffinity(0, others)
+
     def _backfill(self, *arguments: str, settings: str = "") -> list[str]:
         config = self.folder / "no-limits.toml"
         config.write_text(NO_LIMITS + settings)

@@ -1,12 +1,14 @@
-"""Which event loop a test runs on, and which tests run at all."""
+"""Which event loop a test runs on, which tests run at all, and what the collector of garbage leaves alone."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 
 import pytest
 
+from backfill.cli.command import GC_THRESHOLD
 from backfill.pacing.virtual_clock import VirtualClockLoop
 
 VIRTUAL_TEST_WALL_LIMIT_S = 60.0
@@ -25,6 +27,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: without this they are gone through with every full collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)  # as every command does
 
 
 def pytest_asyncio_loop_factories(

@@ -95,13 +95,20 @@ def own_postgres(root: Path) -> Iterator[OwnPostgres]:
 
 
 class Way:
-    """Leads from a port to a server's socket. `cut_copies` more pages lose their connection in the middle of a COPY."""
+    """Leads from a port to a server's socket. `cut_copies` more pages lose their connection in the middle of a COPY.
+
+    `hold_copies` more get no further for as long as the way is there.
+    """
 
     def __init__(self, server: Path) -> None:
         self.server = server
         self.cut_copies = 0
         self.cut = 0
         """How many were."""
+        self.hold_copies = 0
+        self.held = threading.Event()
+        """Set once a page is."""
+        self.over = threading.Event()
         self._lock = threading.Lock()
 
     def cuts(self) -> bool:
@@ -111,6 +118,14 @@ class Way:
                 return False
             self.cut_copies -= 1
             self.cut += 1
+            return True
+
+    def holds(self) -> bool:
+        """Whether to hold what comes, said once for each page."""
+        with self._lock:
+            if not self.hold_copies:
+                return False
+            self.hold_copies -= 1
             return True
 
 
@@ -140,7 +155,12 @@ class _Carried(socketserver.BaseRequestHandler):
                 # Closed with nothing said, as by a firewall that forgets: both sides are reset.
                 self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
-            copying = b"COPY " in chunk and b"FROM STDIN" in chunk.upper()
+            if copying and self.way.holds():
+                server.sendall(chunk[: len(chunk) // 2])
+                self.way.held.set()
+                self.way.over.wait(PATIENCE_S)
+                return
+            copying = b'COPY "qbo".' in chunk  # the call log is copied as well
             server.sendall(chunk)
 
     def _back(self, server: socket.socket) -> None:
@@ -161,5 +181,6 @@ def way_to(server: OwnPostgres) -> Iterator[tuple[Way, int]]:
         try:
             yield way, listening.server_address[1]
         finally:
+            way.over.set()
             listening.shutdown()
             thread.join()

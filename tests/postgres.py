@@ -19,6 +19,7 @@ from backfill.store.database import Database, PoolSizes, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.migrate import migrate
 
+NOT_FLUSHED = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
 SMALL_POOLS = PoolSizes(control=4, landing=2)
 
 
@@ -37,14 +38,21 @@ class PostgresServer:
         """Make a database of its own for a test and return its DSN."""
         name = f"test_{next(self._numbers)}"
         template = self.template if migrated else "template0"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await self.clone(template, name)
         return self.dsn_of(name)
 
     async def copied(self, dsn: str) -> str:
         """Make a copy of a database that nobody is connected to, and return its DSN."""
         name = f"test_{next(self._numbers)}"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {_name(dsn)}")
+        await self.clone(_name(dsn), name)
         return self.dsn_of(name)
+
+    async def clone(self, template: str, name: str) -> None:
+        """Make a database like `template`, to which nobody may be connected.
+
+        By its files: where they are not written through, that takes half as long as by the log (measured).
+        """
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
     async def drop(self, dsn: str) -> None:
         await self.execute(f"DROP DATABASE {_name(dsn)} WITH (FORCE)")
@@ -72,13 +80,19 @@ async def make_template(server: PostgresServer) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """The server lives in a thread of its own, since tests have an event loop each."""
+    """The server lives in a thread of its own, since tests have an event loop each.
+
+    It writes no file through to the disk: it is thrown away. What survives a power cut is Postgres's own promise, and
+    what survives a killed server is asked of servers of their own (`own_postgres`, `tests/store/servers.py`).
+    """
     data_dir: Path = tmp_path_factory.mktemp("postgres")
     with (
         anyio.from_thread.start_blocking_portal() as portal,
         portal.wrap_async_context_manager(embedded_postgres(data_dir)) as dsn,
     ):
         server = PostgresServer(dsn, template=f"template_{secrets.token_hex(4)}")
+        for statement in NOT_FLUSHED:
+            portal.call(server.execute, statement)
         portal.call(make_template, server)
         yield server
 

@@ -74,14 +74,12 @@ def calls(
             if export is not None:
                 async with aclosing(search.calls(wanted, limit=limit)) as found:
                     written = await export_calls(found, export, form, settings)
-                _say_exported(written, export, as_json=as_json)
+                words = f"{written:,} calls written to {export} (mode 0600: what was asked and answered is in it)."
+                output.show({"exported": written, "file": str(export)}, words, as_json=as_json)
                 return Exit.DONE
             async with aclosing(search.calls(wanted, limit=limit or SHOWN)) as found:
                 shown = [call async for call in found]
-        if as_json:
-            output.result({"calls": to_builtins(shown)})
-        else:
-            output.text("\n".join(_words(shown)))
+        output.show({"calls": to_builtins(shown)}, "\n".join(_words(shown)), as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
@@ -151,10 +149,3 @@ def _words(shown: Sequence[Call]) -> Iterator[str]:
         again = f" (attempt {call.attempt})" if call.attempt > 1 else ""
         asked = " ".join(filter(None, (call.method, call.path, call.params)))
         yield f"    {asked if len(asked) <= 200 else f'{asked[:200]}...'}{again}"
-
-
-def _say_exported(written: int, file: Path, *, as_json: bool) -> None:
-    if as_json:
-        output.result({"exported": written, "file": str(file)})
-    else:
-        output.text(f"{written:,} calls written to {file} (mode 0600: what was asked and answered is in it).")

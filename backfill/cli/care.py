@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.options import ConfigOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
@@ -17,9 +15,7 @@ if TYPE_CHECKING:
 
 def care(
     realm: RealmOption = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,12 +29,7 @@ def care(
         from backfill.cli.caring import take_care
 
         cared = await take_care(settings, realm_ids=realm or [], wait=not no_wait)
-        if as_json:
-            output.result(cared.as_json())
-        else:
-            output.text(cared.in_words())
-        if cared.fleet.stopped:
-            return Exit.STOPPED
-        return Exit.DONE if cared.is_well else Exit.UNPROVEN
+        output.show(cared.as_json(), cared.in_words(), as_json=as_json)
+        return cared.exit_code
 
     run_command(work, config=config, as_json=as_json)

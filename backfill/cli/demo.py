@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -49,8 +49,6 @@ def demo(
     """Read a fleet of simulated QuickBooks companies into an embedded Postgres, and prove it. Needs no set-up."""
 
     async def work(settings: Settings) -> Exit:
-        from backfill.cli.extract import exit_code
-
         data_dir = settings.data_dir / "demo"
         with _alone(data_dir):
             extraction = await _demonstrate(settings, data_dir, realms)
@@ -59,7 +57,7 @@ def demo(
         else:
             output.text(extraction.in_words())
             output.text(_what_to_try(data_dir, extraction))
-        return exit_code(extraction)
+        return extraction.exit_code
 
     run_command(work, config=config, as_json=as_json)
 
@@ -153,30 +151,24 @@ def _fresh_key() -> str:
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    """One demo at a time: each empties the demo's database. Raises `UsageError` while another runs."""
-    import fcntl
-
-    from backfill.errors import UsageError
-
-    with _lock_file(data_dir) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError("Another demo is running.", action="Wait until it has ended.") from None
-        yield
-
-
-def _lock_file(data_dir: Path) -> TextIO:
-    from backfill.errors import UnavailableError
+    """One demo at a time, each empties the demo's database. Raises `UsageError` while another runs."""
+    from backfill.errors import UnavailableError, UsageError
+    from backfill.store.server_files import FileLock
 
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return (data_dir / "demo.lock").open("w")
+        lock = FileLock.taken(data_dir / "demo.lock")
     except OSError as error:
         raise UnavailableError(
             f"The data directory {data_dir} cannot be used: {error.strerror}.",
             action="Set BACKFILL_DATA_DIR to a folder that you may write to.",
         ) from error
+    if lock is None:
+        raise UsageError("Another demo is running.", action="Wait until it has ended.")
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def _what_to_try(data_dir: Path, extraction: Extraction) -> str:

@@ -9,11 +9,10 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
-    from backfill.cli.extraction import Extraction
     from backfill.config import Settings
 
 
@@ -26,9 +25,7 @@ def extract(
             metavar="DATE", help="Only objects created or updated since: 2026-01-31, or with a time and zone."
         ),
     ] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,21 +44,10 @@ def extract(
             since=parse_moment("--since", since),
             wait=not no_wait,
         )
-        if as_json:
-            output.result(extraction.as_json())
-        else:
-            output.text(extraction.in_words())
-        return exit_code(extraction)
+        output.show(extraction.as_json(), extraction.in_words(), as_json=as_json)
+        return extraction.exit_code
 
     run_command(work, config=config, as_json=as_json)
-
-
-def exit_code(extraction: Extraction) -> Exit:
-    """How the run ended, as the contract says it."""
-    if extraction.fleet.stopped:
-        return Exit.STOPPED
-    whole = not (extraction.fleet.unproven or extraction.fleet.parked or extraction.fleet.troubles)
-    return Exit.DONE if whole and not extraction.tally.quarantined else Exit.UNPROVEN
 
 
 def parse_moment(option: str, text: str | None) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,28 +10,25 @@ import anyio
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, keyring, meters, now, open_store
-from backfill.cli.fleet_run import CALL_S, FleetRun
-from backfill.cli.output import say
+from backfill.cli.compose import WayToRealm, open_store
+from backfill.cli.ending import exit_of, troubles_in_words
+from backfill.cli.fleet_run import FleetRun
+from backfill.cli.output import Exit
+from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
 from backfill.config import Settings
-from backfill.errors import UsageError
+from backfill.errors import UsageError, meant
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
-from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
-from backfill.jobs.questions import Questions
+from backfill.jobs.fleet import FleetResult, RealmOutcome
 from backfill.jobs.reports import read_reports
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, Realm, RealmId, RunId, Scan
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
+from backfill.pacing.byte_budget import ByteBudget
 from backfill.qbo.catalogue import entity as find_entity
-from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
-from backfill.store.runs import Runs, RunStatus
-from backfill.store.tokens import TokenVault
-from backfill.wire import Lane
 
 _NEWCOMERS_POLL_S = 0.5
 """A new realm starts within a second; one look at 5,000 realms costs Postgres some milliseconds."""
@@ -50,9 +46,12 @@ class Extraction:
     metered: int = 0
     """Calls that Intuit bills, as the configuration counts a batch."""
 
+    @property
+    def exit_code(self) -> Exit:
+        return exit_of(self.fleet, well=not self.tally.quarantined)
+
     def as_json(self) -> Mapping[str, object]:
         """The contract's object."""
-        requests = {lane.value: self.tally.requests[lane.value] for lane in Lane}
         return {
             "run_id": self.run_id,
             "realms": {
@@ -61,13 +60,8 @@ class Extraction:
                 "unproven": len(self.fleet.unproven) + len(self.fleet.stopped),
                 "parked": len(self.fleet.parked),
             },
-            "rows": {
-                "landed": self.tally.landed,
-                "unchanged": self.tally.unchanged,
-                "deleted": self.tally.deleted,
-                "quarantined": self.tally.quarantined,
-            },
-            "requests": {"total": sum(requests.values()), **requests},
+            "rows": self.tally.rows(),
+            "requests": self.tally.requests_by_lane(),
             "throttled": self.tally.throttled,
             "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
@@ -94,15 +88,7 @@ class Extraction:
         ):
             if realms:
                 lines.append(f"  {len(realms)} {name}: {', '.join(realms[:5])}{', ...' if len(realms) > 5 else ''}")
-        for trouble in fleet.troubles[:20]:
-            about = f" {trouble.entity}" if trouble.entity else ""
-            of_realm = f"realm {trouble.realm_id}{about}: " if trouble.realm_id else ""
-            lines.append(f"  {of_realm}{trouble.message}")
-            if trouble.action:
-                lines.append(f"      What to do: {trouble.action}")
-        if len(fleet.troubles) > 20:
-            lines.append(f"  and {len(fleet.troubles) - 20} more: backfill status")
-        return "\n".join(lines)
+        return "\n".join([*lines, *troubles_in_words(fleet.troubles, more="backfill status")])
 
 
 Task = Callable[[RealmWork, Scan], Awaitable[Sequence[Proof]]]
@@ -156,50 +142,31 @@ async def run_realms(
     """
     settings.pacing_limits()  # said before anything is begun, if they are wrong
     async with open_store(settings) as database:
-        vault = TokenVault(database, keyring(settings))
         realms = select_realms(await Realms(database).list(), realm_ids)
         active = [realm.realm_id for realm in realms if realm.state == "active" or realm_ids]
-        owner = Owner.current()
-        runs = Runs(database, owner=owner, silence_s=settings.postgres.lease_s)
-        started = await runs.start(kind, {"realms": sorted(realm_ids) or "all", **scope}, active)
-        if started.resumed:
-            say(f"Going on with run {started.run_id}, which was not finished.")
-        store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
-        run = FleetRun(
-            settings,
-            store,
-            started.run_id,
-            realms,
-            meters(settings, database),
-            title=f"backfill {kind}",
-            realms_at_once=settings.extract.realms_at_once,
-            wait=wait,
-        )
+        run = FleetRun(settings, database, kind, realms, realms_at_once=settings.extract.realms_at_once, wait=wait)
+        await run.begin({"realms": sorted(realm_ids) or "all", **scope}, active)
         come: list[RealmId] = []
         fleet = await run.work(
             active,
-            _Reading(settings, store, run, task(store)).turn,
-            database=database,
-            vault=vault,
-            runs=runs,
-            joining=None if realm_ids else newcomers(run, runs, come),
+            _Reading(settings, run, task(run.store)).turn,
+            joining=None if realm_ids else newcomers(run, come),
         )
         worked = {*active, *come}
         for realm in realms:
             if realm.realm_id not in worked:
-                fleet.parked.append(realm.realm_id)
-                fleet.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
+                fleet.leave_out(realm)
         total = run.tally.realms_total
-        extraction = Extraction(started.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used)
-        await runs.finish(started.run_id, _status(fleet), extraction.as_json())
+        extraction = Extraction(run.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used)
+        await run.end(extraction)
         return extraction
 
 
-async def newcomers(run: FleetRun, runs: Runs, come: list[RealmId]) -> AsyncIterator[RealmId]:
+async def newcomers(run: FleetRun, come: list[RealmId]) -> AsyncIterator[RealmId]:
     """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too."""
     while True:
         await anyio.sleep(_NEWCOMERS_POLL_S)
-        for realm_id, weight in (await runs.newcomers(run.run_id)).items():
+        for realm_id, weight in (await run.runs.newcomers(run.run_id)).items():
             if realm_id not in run.weights:
                 run.tally.realms_total += 1
             run.weights[realm_id] = weight
@@ -210,38 +177,28 @@ async def newcomers(run: FleetRun, runs: Runs, come: list[RealmId]) -> AsyncIter
 class _Reading:
     """What the realms of one run read with."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: PostgresStore,
-        run: FleetRun,
-        task: Task,
-    ) -> None:
+    def __init__(self, settings: Settings, run: FleetRun, task: Task) -> None:
         self._settings = settings
-        self._store = store
         self._run = run
         self._task = task
-        self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
+        self._memory = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
-        scan = await self._store.scan(self._run.run_id, lease.realm_id)
+        scan = await self._run.store.scan(self._run.run_id, lease.realm_id)
         if scan.finished:
             return RealmOutcome(proven=True)
         self._run.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
-        room = RealmRoom(self._room, lease.realm_id, weight=turn.weight, patience=turn.patience)
-        async with way(lease, room) as transport:
-            work = RealmWork(
-                lease=lease,
-                run_id=self._run.run_id,
-                ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
-                store=self._store,
-                room=room,
-                observe=self._run.observe,
-                stopping=stopping,
-                turn=turn,
-                now=now,
-                page_rows=self._settings.extract.page_rows,
-            )
+        async with realm_work(
+            lease,
+            turn,
+            way,
+            stopping,
+            settings=self._settings,
+            store=self._run.store,
+            run_id=self._run.run_id,
+            memory=self._memory,
+            observe=self._run.observe,
+        ) as work:
             proofs = await self._task(work, scan)
         return outcome_of(lease.realm_id, proofs)
 
@@ -253,15 +210,8 @@ def select_realms(realms: Sequence[Realm], named: Sequence[str]) -> Sequence[Rea
     known = {realm.realm_id: realm for realm in realms}
     unknown = [name for name in named if name not in known]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=3)
         raise UsageError(
             f"There is no realm {unknown[0]}.",
-            action=f"Did you mean {' or '.join(near)}?" if near else "See which there are: backfill realms list",
+            action=meant(unknown[0], known, otherwise="See which there are: backfill realms list"),
         )
     return [known[RealmId(name)] for name in dict.fromkeys(named)] if named else realms
-
-
-def _status(fleet: FleetResult) -> RunStatus:
-    if fleet.stopped:
-        return RunStatus.STOPPED
-    return RunStatus.INCOMPLETE if fleet.unproven or fleet.parked or fleet.troubles else RunStatus.DONE

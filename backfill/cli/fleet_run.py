@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import anyio
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, open_api
+from backfill.cli.compose import WayToRealm, keyring, meters, open_api
+from backfill.cli.ending import STATUSES
+from backfill.cli.output import Exit, say
 from backfill.cli.progress import Progress
 from backfill.cli.stopping import Stopping, until_stopped
 from backfill.cli.tally import RATE_WINDOW_S, Tally
 from backfill.config import Settings
 from backfill.jobs.beside import beside
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, Trouble, work_realms
-from backfill.jobs.ports import Store
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, Realm, RealmId, RunId
-from backfill.pacing.metering import Meters
 from backfill.pacing.retried import READING, RetryPolicy
 from backfill.store.database import Database
+from backfill.store.owners import Owner
+from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
 
@@ -30,36 +33,57 @@ TurnJob = Callable[[Lease, Turn, WayToRealm, Callable[[], bool]], Awaitable[Real
 """A realm's turn: its lease, its place, its way to Intuit, and whether the run was asked to stop."""
 
 
+class RunResult(Protocol):
+    """How a run ended."""
+
+    @property
+    def exit_code(self) -> Exit: ...
+    def as_json(self) -> Mapping[str, object]: ...
+
+
 class FleetRun:
     """What the realms of one run share, whatever is done with them."""
 
     def __init__(
         self,
         settings: Settings,
-        store: Store,
-        run_id: RunId,
+        database: Database,
+        kind: str,
         realms: Sequence[Realm],
-        metered: Meters,
         *,
-        title: str,
         realms_at_once: int,
         wait: bool,
         policy: RetryPolicy = READING,
     ) -> None:
-        self.run_id = run_id
-        self.meters = metered
+        """`kind`: the command that it is a run of. Raises `BackfillError` if the key of the tokens is not to be had."""
+        owner, lease_s = Owner.current(), settings.postgres.lease_s
+        self.vault = TokenVault(database, keyring(settings))
+        self.store = PostgresStore(database, owner=owner, lease_s=lease_s)
+        self.runs = Runs(database, owner=owner, silence_s=lease_s)
+        self.run_id = RunId(0)
+        """Once it is begun."""
+        self.meters = meters(settings, database)
         self.tally = Tally(anyio.current_time, len(realms), window_s=RATE_WINDOW_S / settings.limits_scale)
         self._settings = settings
-        self._store = store
-        self._title = f"{title}, run {run_id}"
+        self._database = database
+        self._kind = kind
         self._policy = policy
-        self._options = FleetOptions(
-            realms_at_once=realms_at_once, lease_renewal_s=settings.postgres.lease_s / 3, wait_for_lease=wait
-        )
+        self._options = FleetOptions(realms_at_once=realms_at_once, lease_renewal_s=lease_s / 3, wait_for_lease=wait)
         self.weights = {realm.realm_id: realm.weight for realm in realms}
         """Of realms that join later, too: whoever brings them says it here."""
         self._turns: dict[RealmId, Turn] = {}
         self._started_at = anyio.current_time()
+
+    async def begin(self, scope: Mapping[str, object], realm_ids: Sequence[RealmId]) -> None:
+        """Go on with a run of the same kind and scope that was not finished, or begin one, of these realms."""
+        started = await self.runs.start(self._kind, scope, realm_ids)
+        self.run_id = started.run_id
+        if started.resumed:
+            say(f"Going on with run {self.run_id}, which was not finished.")
+
+    async def end(self, result: RunResult) -> None:
+        """Write down how it ended."""
+        await self.runs.finish(self.run_id, STATUSES[result.exit_code], result.as_json())
 
     def elapsed_s(self) -> float:
         return anyio.current_time() - self._started_at
@@ -69,17 +93,18 @@ class FleetRun:
         realm_ids: Sequence[RealmId],
         job: TurnJob,
         *,
-        database: Database,
-        vault: TokenVault,
-        runs: Runs,
         joining: AsyncIterator[RealmId] | None = None,
         enough: Callable[[], bool] = lambda: False,
     ) -> FleetResult:
         """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the month's cap."""
         progress = Progress(
-            self.tally, title=self._title, allowed_per_window=self._settings.pacing_limits().request_permits
+            self.tally,
+            title=f"backfill {self._kind}, run {self.run_id}",
+            allowed_per_window=self._settings.pacing_limits().request_permits,
         )
-        async with open_api(self._settings, database, vault, self.observe, self.meters, policy=self._policy) as way:
+        async with open_api(
+            self._settings, self._database, self.vault, self.observe, self.meters, policy=self._policy
+        ) as way:
 
             async def until(asked_to_stop: Stopping) -> FleetResult:
                 def stopping() -> bool:
@@ -88,7 +113,7 @@ class FleetRun:
                 return await work_realms(
                     realm_ids,
                     lambda lease, turn: self._turn(lease, turn, job, way, stopping),
-                    store=self._store,
+                    store=self.store,
                     run_id=self.run_id,
                     observe=self.observe,
                     options=self._options,
@@ -102,7 +127,7 @@ class FleetRun:
                 alive = True
                 while alive:
                     await anyio.sleep(self._options.lease_renewal_s)
-                    alive = await runs.heartbeat(self.run_id)
+                    alive = await self.runs.heartbeat(self.run_id)
 
             async with beside(beat, name="heartbeat of the run"), progress.shown():
                 fleet = await until_stopped(until)

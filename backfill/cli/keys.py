@@ -11,7 +11,7 @@ import typer
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
     from backfill.config import Settings
@@ -51,7 +51,8 @@ def rotate(online: OnlineOption = False, config: ConfigOption = None, as_json: J
             vault = TokenVault(database, ring)
             changed = await vault.rotate_keys()
             used = await vault.keys_used()
-        _result(ring, used, {"changed": changed}, f"The tokens of {_realms(changed)} were encrypted anew.", as_json)
+        said = f"The tokens of {counted(changed, 'realm')} were encrypted anew."
+        _result(ring, used, {"changed": changed}, said, as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
@@ -112,8 +113,9 @@ async def _nobody_works(database: Database) -> None:
     working = await Realms(database).worked_on()
     if working:
         realm_id, owner = working[0]
+        realms = f"{counted(len(working), 'realm')} {'is' if len(working) == 1 else 'are'}"
         raise UnavailableError(
-            f"{_realms(len(working))} {'is' if len(working) == 1 else 'are'} being worked on: {realm_id} by {owner}.",
+            f"{realms} being worked on: {realm_id} by {owner}.",
             action="Wait until no command runs. Or give the new key to every command first, behind the old one, in"
             " BACKFILL_ENCRYPTION_KEY, start them anew, then put it in front and run: backfill keys rotate --online",
         )
@@ -144,9 +146,5 @@ def _result(ring: Keyring, used: dict[str, int], more: dict[str, int], said: str
     lines = [said] if said else []
     for number, (key_id, realms) in enumerate(keys.items()):
         role = "encrypts" if number == 0 else "only decrypts" if key_id in ring.key_ids else "IS MISSING"
-        lines.append(f"key {key_id}: {role}; {_realms(realms)} encrypted with it")
+        lines.append(f"key {key_id}: {role}; {counted(realms, 'realm')} encrypted with it")
     output.text("\n".join(lines))
-
-
-def _realms(number: int) -> str:
-    return f"{number} realm{'' if number == 1 else 's'}"

@@ -224,17 +224,11 @@ def _mode(settings: Settings, mode: str | None):  # type: ignore[no-untyped-def]
 
 
 def _told(loading: Loading, *, as_json: bool) -> Exit:
-    if as_json:
-        output.result(loading.as_json())
-    else:
-        output.text(loading.in_words())
+    output.show(loading.as_json(), loading.in_words(), as_json=as_json)
     return loading.exit_code
 
 
 def _show(found: object, *, as_json: bool) -> None:
     from backfill.cli.load_words import plain, words
 
-    if as_json:
-        output.result(plain(found))
-    else:
-        output.text(words(found))
+    output.show(plain(found), words(found), as_json=as_json)

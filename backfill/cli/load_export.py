@@ -6,21 +6,21 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
-from backfill.errors import UsageError
+from backfill.cli.private_file import private_file
 from backfill.qbo.payloads import decode, encode
 
 _FAULT = ("line", "load_id", "fault_code", "fault_message", "fault_action", "intuit_tid")
 
 
 async def write_rejected(rows: AsyncIterator[Mapping[str, Any]], file: str) -> int:
-    """Write rows to `file` and their faults to `file.faults`, line by line; `-`: only the rows, to stdout.
+    """Write rows to `file` and their faults to `file.faults`, for nobody else's eyes; `-`: only the rows, to stdout.
 
     Returns how many. Raises `UsageError` if a file cannot be written.
     """
     count = 0
-    with _written(file) as out, _written("" if file == "-" else f"{file}.faults") as faults:
+    with _written(file) as out, _written("-" if file == "-" else f"{file}.faults") as faults:
         async for row in rows:
             record = {key: row[key] for key in ("realm_id", "entity", "operation", "source_key")}
             out.write(encode(record | {"payload": decode(bytes(row["payload"]))}) + b"\n")
@@ -31,13 +31,10 @@ async def write_rejected(rows: AsyncIterator[Mapping[str, Any]], file: str) -> i
 
 
 @contextmanager
-def _written(file: str) -> Iterator[IO[bytes]]:
-    if file in {"-", ""}:
+def _written(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    try:
-        with Path(file).open("wb") as out:
-            yield out
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+    with private_file(Path(file)) as out:
+        yield out

@@ -9,8 +9,9 @@ from math import ceil
 from pathlib import Path
 from typing import IO
 
+from backfill.cli.input import opened
 from backfill.cli.load_mapping import CsvMapping
-from backfill.cli.load_source import SourceRecord, csv_records, json_lines, opened, query_records
+from backfill.cli.load_source import SourceRecord, csv_records, json_lines, query_records
 from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.load.intake import Defaults, row_of

@@ -8,7 +8,6 @@ empty is left out, and so is a line whose Amount is empty or zero.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -17,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from backfill.config.toml_file import read_toml
 from backfill.errors import UsageError
 from backfill.jobs.load.references import MARK
 
@@ -59,8 +59,9 @@ class CsvMapping(BaseModel):
                 action=f"The columns are: {', '.join(columns) or 'none'}.",
             )
 
-    def key_of(self, row: CsvRow) -> str:
-        return str(_filled(self.source_key, row.cells))
+    def key_of(self, row: CsvRow) -> tuple[str, ...]:
+        """What tells the row's object from others: the cells that its key is made of, whatever they are to become."""
+        return tuple(row.cells.get(name, "").strip() for name, _ in _COLUMN.findall(self.source_key))
 
     def record_of(self, group: Sequence[CsvRow]) -> dict[str, Any]:
         """The record of some rows. Raises `UsageError` for a cell that is not what the mapping says."""
@@ -81,11 +82,7 @@ class CsvMapping(BaseModel):
 def read_mapping(file: Path) -> CsvMapping:
     """Raises `UsageError` that names every fault."""
     try:
-        return CsvMapping.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"The mapping {file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The mapping {file} is not TOML: {error}.") from error
+        return CsvMapping.model_validate(read_toml(file, "mapping"))
     except ValidationError as error:
         faults = [f"  {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise UsageError("\n".join([f"The mapping {file} is not right:", *faults])) from None

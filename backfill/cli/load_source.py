@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 from typing import IO, Any
 
 import msgspec
@@ -32,21 +30,6 @@ class SourceRecord:
     fault: str = ""
     column: int = 0
     text: bytes = b""
-
-
-@contextmanager
-def opened(source: str) -> Iterator[IO[bytes]]:
-    """The file, or stdin for `-`. Raises `UsageError`."""
-    if source == "-":
-        if sys.stdin is None:
-            raise UsageError("There is nothing to read: stdin is closed.", action="Give a file, or pipe the rows in.")
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(source).open("rb") as file:
-            yield file
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
 
 
 def json_lines(file: IO[bytes]) -> Iterator[SourceRecord]:
@@ -80,25 +63,13 @@ def csv_records(file: IO[bytes], mapping: CsvMapping) -> Iterator[SourceRecord]:
     reader = csv.DictReader((line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(file)))
     try:
         mapping.check(reader.fieldnames or ())
-        yield from _grouped(
-            (CsvRow(reader.line_num, {key: value or "" for key, value in row.items() if key}) for row in reader),
-            mapping,
-        )
+        rows = (CsvRow(reader.line_num, {key: value or "" for key, value in row.items() if key}) for row in reader)
+        for _, group in groupby(rows, mapping.key_of):
+            yield _mapped(list(group), mapping)
     except csv.Error as error:
         yield SourceRecord(reader.line_num, None, f"not CSV: {error}")
     except UnicodeDecodeError as error:
         yield SourceRecord(reader.line_num + 1, None, f"not UTF-8 (byte {error.start})")
-
-
-def _grouped(rows: Iterator[CsvRow], mapping: CsvMapping) -> Iterator[SourceRecord]:
-    group: list[CsvRow] = []
-    for row in rows:
-        if group and mapping.key_of(row) != mapping.key_of(group[0]):
-            yield _mapped(group, mapping)
-            group = []
-        group.append(row)
-    if group:
-        yield _mapped(group, mapping)
 
 
 def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:

@@ -89,6 +89,7 @@ async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple
                 Operation(done.operation),
                 done.object_id,
                 done.before,
+                sent=done.payload,
                 line=line,
                 made=made,
             ),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, keyring, meters
+from backfill.cli.compose import WayToRealm
+from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import CALL_S, FleetRun
 from backfill.cli.output import Exit, say
+from backfill.cli.tally import Tally
 from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
@@ -27,12 +28,7 @@ from backfill.pacing.retried import WRITING
 from backfill.store.database import Database
 from backfill.store.ledger import PostgresLedger
 from backfill.store.ledger_status import LedgerStatus
-from backfill.store.owners import Owner
-from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
-from backfill.store.runs import Runs, RunStatus
-from backfill.store.tokens import TokenVault
-from backfill.wire import Lane
 
 
 @dataclass(slots=True)
@@ -43,17 +39,15 @@ class Loading:
     loads: Sequence[LoadId]
     imported: Imported | None
     realms_total: int
+    tally: Tally
     fleet: FleetResult
     rows: Mapping[str, int]
     """State to rows of these loads."""
-    requests: Counter[str] = field(default_factory=Counter)
-    throttled: int = 0
-    metered: int = 0
-    wall_s: float = 0.0
-    warnings: Sequence[str] = ()
+    metered: int
+    wall_s: float
+    warnings: Sequence[str]
 
     def as_json(self) -> Mapping[str, object]:
-        requests = {lane.value: self.requests[lane.value] for lane in Lane}
         states = ("applied", "adopted", "rejected", "undone", "waiting", "sealed")
         found = self.imported
         return {
@@ -67,8 +61,8 @@ class Loading:
             },
             "imported": None if found is None else {k: getattr(found, k) for k in ("added", "replaced", "known")},
             "rows": {state: self.rows.get(state, 0) for state in states},
-            "requests": {"total": sum(requests.values()), **requests},
-            "throttled": self.throttled,
+            "requests": self.tally.requests_by_lane(),
+            "throttled": self.tally.throttled,
             "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
             "warnings": list(self.warnings),
@@ -86,23 +80,16 @@ class Loading:
         lines.append(
             f"Load {named}: {done:,} rows written ({rows.get('adopted', 0):,} of them found after a lost answer), "
             f"{rows.get('rejected', 0):,} rejected in {self.wall_s:.1f} s; "
-            f"{sum(self.requests.values()):,} requests, {self.throttled} throttled."
+            f"{sum(self.tally.requests.values()):,} requests, {self.tally.throttled} throttled."
         )
         left = rows.get("waiting", 0) + rows.get("sealed", 0)
         if left:
             lines.append(f"  {left:,} are not at their end: give the same command again, or load retry.")
-        for trouble in self.fleet.troubles[:20]:
-            lines.append(f"  {f'realm {trouble.realm_id}: ' if trouble.realm_id else ''}{trouble.message}")
-            if trouble.action:
-                lines.append(f"      What to do: {trouble.action}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *troubles_in_words(self.fleet.troubles, more="backfill load status")])
 
     @property
     def exit_code(self) -> Exit:
-        if self.fleet.stopped:
-            return Exit.STOPPED
-        whole = not (self.fleet.unproven or self.fleet.parked or self.fleet.troubles)
-        return Exit.DONE if whole else Exit.UNPROVEN
+        return exit_of(self.fleet)
 
 
 _ROWS_MIN = 100
@@ -156,52 +143,44 @@ async def run_load(
     registry = Realms(database)
     realms = select_realms(await registry.list(), named) if named else []
     refused = await _refused(settings, registry, realms)
-    vault = TokenVault(database, keyring(settings))
-    owner = Owner.current()
-    runs = Runs(database, owner=owner, silence_s=settings.postgres.lease_s)
     active = [realm.realm_id for realm in realms if realm.state == "active" and realm.realm_id not in refused]
-    started = await runs.start("load", {"loads": sorted(loads), "realms": sorted(active)}, active)
-    store = PostgresStore(database, owner=owner, lease_s=settings.postgres.lease_s)
     run = FleetRun(
         settings,
-        store,
-        started.run_id,
+        database,
+        "load",
         realms,
-        meters(settings, database),
-        title="backfill load",
         realms_at_once=settings.load.realms_at_once,
         wait=wait,
         policy=WRITING,
     )
+    await run.begin({"loads": sorted(loads), "realms": sorted(active)}, active)
     rows = sum((await ledger_status.states(loads)).values())
     rule = StopRule(settings.load.stop_at_rejected, of_rows=min(rows, settings.load.stop_of_rows))
     writing = _Writing(
         settings, run, PostgresLedger(database), rule, loads, mode, allow_duplicate_numbers=allow_duplicate_numbers
     )
-    fleet = await run.work(active, writing.turn, database=database, vault=vault, runs=runs, enough=rule.reached)
+    fleet = await run.work(active, writing.turn, enough=rule.reached)
     for realm in realms:
         if realm.realm_id in refused:
             fleet.unproven.append(realm.realm_id)
             fleet.troubles.append(refused[realm.realm_id])
         elif realm.realm_id not in active:
-            fleet.parked.append(realm.realm_id)
-            fleet.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
+            fleet.leave_out(realm)
     if rule.reached():
         fleet.troubles.insert(0, rule.trouble())
     loading = Loading(
-        run_id=started.run_id,
+        run_id=run.run_id,
         loads=loads,
         imported=imported,
         realms_total=len(realms),
+        tally=run.tally,
         fleet=fleet,
         rows=await ledger_status.states(loads),
-        requests=run.tally.requests,
-        throttled=run.tally.throttled,
         metered=run.meters.used,
         wall_s=run.elapsed_s(),
         warnings=writing.warnings,
     )
-    await runs.finish(started.run_id, _status(loading), loading.as_json())
+    await run.end(loading)
     return loading
 
 
@@ -243,6 +222,7 @@ class _Writing:
         self._ledger = ledger
         self._rule = rule
         self._options = settings.load_options(loads, mode=mode, allow_duplicate_numbers=allow_duplicate_numbers)
+        self._tries: dict[RealmId, dict[int, int]] = {}
         self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
 
     def _observe(self, event: events.Event) -> None:
@@ -258,13 +238,14 @@ class _Writing:
             return await load_realm(
                 LoadWork(
                     lease=lease,
-                    ask=Questions(transport, lease.realm_id, call_s=CALL_S),
+                    ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
                     transport=transport,
                     ledger=self._ledger,
                     options=self._options,
                     observe=self._observe,
                     stopping=stopping,
                     turn=turn,
+                    tries=self._tries.setdefault(lease.realm_id, {}),
                 )
             )
 
@@ -274,9 +255,3 @@ def required_loads(loads: Sequence[LoadId], what: str) -> Sequence[LoadId]:
     if not loads:
         raise UsageError(f"There is nothing to {what}.", action="See what there is: backfill load status")
     return loads
-
-
-def _status(loading: Loading) -> RunStatus:
-    if loading.fleet.stopped:
-        return RunStatus.STOPPED
-    return RunStatus.DONE if loading.exit_code is Exit.DONE else RunStatus.INCOMPLETE

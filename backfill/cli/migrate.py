@@ -27,10 +27,8 @@ def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             database.control() as connection,
         ):
             applied = await apply(connection)
-        if as_json:
-            output.result({"applied": list(applied)})
-        else:
-            output.text(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+        words = f"Applied {', '.join(applied)}." if applied else "The schema is up to date."
+        output.show({"applied": list(applied)}, words, as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

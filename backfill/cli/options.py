@@ -17,3 +17,6 @@ RealmOption = Annotated[
 EntityOption = Annotated[
     list[str] | None, typer.Option("--entity", metavar="ENTITY", help="Only this entity; may be repeated.")
 ]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
+]

@@ -26,6 +26,11 @@ class Exit(IntEnum):
     """Stopped, or could not run."""
 
 
+def counted(number: int, what: str) -> str:
+    """The number with its noun: 1 realm, 2 realms."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def say(message: str) -> None:
     """A line for the person at the terminal: on stderr, so that stdout stays the result."""
     if sys.stderr is None:
@@ -44,6 +49,14 @@ def result(value: Mapping[str, object]) -> None:
 def text(value: str) -> None:
     """The command's result in words, on stdout."""
     _write(f"{value}\n".encode(errors="replace"))
+
+
+def show(value: Mapping[str, object], words: str, *, as_json: bool) -> None:
+    """The command's result: `value` with `--json`, else `words`."""
+    if as_json:
+        result(value)
+    else:
+        text(words)
 
 
 def _write(result: bytes) -> None:

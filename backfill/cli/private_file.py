@@ -18,6 +18,11 @@ def private_file(file: Path) -> Iterator[BinaryIO]:
     Raises `UsageError` where it cannot be written.
     """
     try:
+        if file.exists() and not file.is_file():  # a device, or a pipe such as /dev/stdout, is to stay what it is
+            with file.open("wb") as target:
+                yield target
+            return
+        file = file.resolve()  # a link is to stay a link
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".draft-")
         draft = Path(name)
         try:

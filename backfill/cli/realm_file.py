@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from backfill.cli.input import opened
+from backfill.cli.output import counted
 from backfill.errors import UsageError
 from backfill.model import RealmId, Secret
 from backfill.store.realms import RealmGrant
@@ -91,7 +91,7 @@ def read_realm_file(source: str) -> list[RealmRow]:
         shown = [f"  {fault}" for fault in faults[:FAULTS_SHOWN_MAX]]
         more = [f"  and {len(faults) - FAULTS_SHOWN_MAX} more"] if len(faults) > FAULTS_SHOWN_MAX else []
         raise UsageError(
-            "\n".join([f"{source} has {_many(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
+            "\n".join([f"{source} has {counted(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
             action="Columns: realm_id, refresh_token; optional: access_token, access_token_expires_at, name, weight.",
         )
     if not rows:
@@ -100,26 +100,14 @@ def read_realm_file(source: str) -> list[RealmRow]:
 
 
 def _text(source: str) -> str:
-    try:
-        raw = _bytes(source)
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}.") from error
+    with opened(source) as file:
+        raw = file.read(FILE_BYTES_MAX + 1)
     if len(raw) > FILE_BYTES_MAX:
         raise UsageError(f"{source} is larger than {FILE_BYTES_MAX // 2**20} MB.", action="Import it in parts.")
     try:
         return raw.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
         raise UsageError(f"{source} is not UTF-8 (byte {error.start}).") from error
-
-
-def _bytes(source: str) -> bytes:
-    """At most one byte more than is allowed."""
-    if source != "-":
-        with Path(source).open("rb") as file:
-            return file.read(FILE_BYTES_MAX + 1)
-    if sys.stdin is None:
-        raise UsageError("There is nothing to read: stdin is closed.", action="Give a file, or pipe the rows in.")
-    return sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
 
 
 Rows = Iterator[tuple[int, Mapping[str, object] | str]]
@@ -153,7 +141,3 @@ def _csv_rows(text: str) -> Rows:
             yield reader.line_num, named
     except csv.Error as error:
         yield reader.reader.line_num, f"not CSV: {error}"
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

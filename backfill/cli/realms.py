@@ -9,7 +9,7 @@ import typer
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
     from backfill.config import Settings
@@ -38,11 +38,9 @@ def import_(
         async with open_store(settings) as database:
             vault = TokenVault(database, keyring(settings))
             imported = await Realms(database).import_grants(grants(rows), vault, granted_at=now())
-        if as_json:
-            output.result({"realms": {"total": len(rows), "added": imported.added, "updated": imported.updated}})
-        else:
-            added = f"{imported.added} realm{'' if imported.added == 1 else 's'} added"
-            output.text(f"{added}, {imported.updated} updated.")
+        found = {"total": len(rows), "added": imported.added, "updated": imported.updated}
+        words = f"{counted(imported.added, 'realm')} added, {imported.updated} updated."
+        output.show({"realms": found}, words, as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
@@ -64,10 +62,8 @@ def arm(
 
         async with open_store(settings) as database:
             await Realms(database).arm(RealmId(realm), armed=not disarm)
-        if as_json:
-            output.result({"realm_id": realm, "armed": not disarm})
-        else:
-            output.text(f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}.")
+        words = f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}."
+        output.show({"realm_id": realm, "armed": not disarm}, words, as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

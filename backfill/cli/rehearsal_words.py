@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from backfill.qbo.faults import FAULTS
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.rehearsal import Verdict
 from backfill.rehearsal.swarm import Tally
@@ -36,6 +37,11 @@ def in_words(tally: Tally, wall_s: float, *, with_trace: bool) -> Iterator[str]:
         )
     yield ""
     yield from _faults(tally)
+    survived = len(FAULTS) - len(not_told(tally))
+    yield ""
+    yield f"Of the {len(FAULTS)} codes in the table of Intuit's faults {survived} were told and survived"
+    if not_told(tally):
+        yield f"  but not {', '.join(not_told(tally))}"
     yield ""
     yield from _laws(tally)
     for verdict in tally.failures:
@@ -49,6 +55,11 @@ def _faults(tally: Tally) -> Iterator[str]:
     for name, row in sorted(tally.faults.items(), key=lambda entry: -entry[1].injected):
         lost = "" if row.survived == row.worlds else f"   {row.worlds - row.survived} not"
         yield f"{name:<26}{row.injected:>10,}{row.worlds:>11,}{row.survived:>10,}{lost}"
+
+
+def not_told(tally: Tally) -> Sequence[str]:
+    """The codes that no world heard of and survived, by number."""
+    return sorted(FAULTS.keys() - tally.told.keys(), key=int)
 
 
 def _laws(tally: Tally) -> Iterator[str]:
@@ -82,6 +93,11 @@ def as_json(tally: Tally, wall_s: float) -> Mapping[str, object]:
         "faults": {
             name: {"injected": row.injected, "worlds": row.worlds, "survived": row.survived}
             for name, row in sorted(tally.faults.items())
+        },
+        "fault_codes": {
+            "in_table": len(FAULTS),
+            "survived": dict(sorted(tally.told.items(), key=lambda entry: int(entry[0]))),
+            "not_told": not_told(tally),
         },
         "oracles": {name: {"law": law, "broken": tally.breaches[name]} for name, law in laws().items()},
         "errors": [

@@ -59,10 +59,7 @@ def rehearse(
             lambda: rehearse_seeds(range(first, first + many), cores=cores, tell=tell)
         )
         wall_s = anyio.current_time() - began_at
-        if as_json:
-            output.result(result_of(tally, wall_s))
-        else:
-            output.text("\n".join(in_words(tally, wall_s, with_trace=many == 1)))
+        output.show(result_of(tally, wall_s), "\n".join(in_words(tally, wall_s, with_trace=many == 1)), as_json=as_json)
         return Exit.UNPROVEN if tally.failed else Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

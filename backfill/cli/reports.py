@@ -10,8 +10,7 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code
-from backfill.cli.options import ConfigOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ def reports(
         ),
     ] = None,
     newest_first: Annotated[bool, typer.Option("--newest-first", help="Begin with the latest periods.")] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,11 +54,8 @@ def reports(
     async def work(settings: Settings) -> Exit:
         options = options_of(settings, report or [], first, last, basis, by or [], newest_first=newest_first)
         ended = await read(settings, options, realm or [], wait=not no_wait)
-        if as_json:
-            output.result(ended.as_json())
-        else:
-            output.text(ended.in_words())
-        return exit_code(ended)
+        output.show(ended.as_json(), ended.in_words(), as_json=as_json)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

@@ -9,8 +9,8 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code, parse_moment
-from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.extract import parse_moment
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def resync(
     realm: RealmOption = None,
     entity: EntityOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only show the jobs and their calls; nothing is asked.")] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,17 +51,11 @@ def resync(
         chosen = _entities(settings, entity or [])
         if plan:
             planned = await plans(settings, outage, chosen, realm or [])
-            if as_json:
-                output.result(plan_as_json(planned))
-            else:
-                output.text(plan_in_words(planned))
+            output.show(plan_as_json(planned), plan_in_words(planned), as_json=as_json)
             return Exit.DONE
         ended = await run(settings, outage, chosen, realm or [], wait=not no_wait)
-        if as_json:
-            output.result(ended.as_json())
-        else:
-            output.text(ended.in_words())
-        return exit_code(ended)
+        output.show(ended.as_json(), ended.in_words(), as_json=as_json)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

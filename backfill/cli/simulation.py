@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -13,15 +11,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backfill.errors import UsageError
+from backfill.config.toml_file import read_toml
+from backfill.errors import UsageError, meant
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.notation import read_line, read_table
 from backfill.simulator.settings import App, ReportSettings, ServerLimits, SimulatorSettings, WebhookSettings
-
-FILE_BYTES_MAX = 1024 * 1024
-"""A profile is written by hand."""
 
 DEFAULTS: Mapping[str, object] = {
     "latency_s": 0.15,
@@ -76,7 +72,7 @@ def simulation(profile: Path | None, given: Mapping[str, object], inject: Sequen
     A key is a field of `World` or of `SimulatorSettings`: there is one name for a thing, in a file and in the code.
     Beside them a file may have `[[injections]]`; those of `inject`, a line each, come after them.
     """
-    table = dict(DEFAULTS) if profile is None else _over(DEFAULTS, _read(profile))
+    table = dict(DEFAULTS) if profile is None else _over(DEFAULTS, _switched(read_toml(profile, "profile")))
     table = _over(table, {name: value for name, value in given.items() if value is not None})
     worldly = {field.name for field in fields(World)}
     faults: list[str] = []
@@ -85,8 +81,7 @@ def simulation(profile: Path | None, given: Mapping[str, object], inject: Sequen
     settings = _checked(SimulatorSettings, {**table, **_poisoned(table)}, faults)
     if faults or world is None or settings is None:
         source = "The simulation" if profile is None else f"The profile {profile}"
-        count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise UsageError("\n".join([f"{source} has {count}:", *(f"  {line}" for line in faults)]))
+        raise UsageError("\n".join([f"{source} is not right:", *(f"  {line}" for line in faults)]))
     return Simulation(world=world, settings=settings, injections=injections)
 
 
@@ -109,8 +104,7 @@ def _unknown(kind: type[Any], table: Mapping[str, object], path: tuple[str, ...]
         here = (*path, name)
         if name not in names:
             known = names if path else [*(field.name for field in fields(World)), *names]
-            near = difflib.get_close_matches(name, known, n=3)
-            yield f"{'.'.join(here)}: there is no such key" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+            yield f"{'.'.join(here)}: there is no such key. {meant(name, known)}".rstrip()
             continue
         inner = _INNER.get(name)
         for part in value if isinstance(value, list) else [value]:
@@ -149,20 +143,6 @@ def _over(defaults: Mapping[str, object], given: Mapping[str, object]) -> dict[s
         if isinstance(inner, dict) and isinstance(own, dict):
             table[name] = {**inner, **own}
     return table
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as source:
-            text = source.read(FILE_BYTES_MAX + 1)
-        table = tomllib.loads(text[:FILE_BYTES_MAX].decode())
-    except OSError as error:
-        raise UsageError(f"The profile {file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The profile {file} is not TOML: {error}.") from error
-    if len(text) > FILE_BYTES_MAX:
-        raise UsageError(f"The profile {file} is larger than {FILE_BYTES_MAX} bytes.")
-    return {name: _switched(value) for name, value in table.items()}
 
 
 def _switched(value: Any) -> Any:

@@ -51,10 +51,11 @@ def sql(
 def libpq_environment(url: str) -> dict[str, str]:
     """The address as psql's environment. Not as an argument: it may hold a password, and everybody sees arguments."""
     parts = urlsplit(url)
+    hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]  # the driver takes several
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     given = {
-        "PGHOST": options.get("host") or parts.hostname,
-        "PGPORT": options.get("port") or (str(parts.port) if parts.port else None),
+        "PGHOST": options.get("host") or ",".join(host.hostname or "" for host in hosts),
+        "PGPORT": options.get("port") or ",".join(str(host.port or "") for host in hosts),
         "PGUSER": options.get("user") or (unquote(parts.username) if parts.username else None),
         "PGPASSWORD": options.get("password") or (unquote(parts.password) if parts.password else None),
         "PGDATABASE": options.get("dbname") or unquote(parts.path.lstrip("/")) or None,

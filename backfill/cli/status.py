@@ -66,10 +66,7 @@ def status(
                     "tokens_ending": ending,
                 }
                 words = itertools.chain(_run_words(runs, progress), _metered_words(months, settings), _ending(ending))
-        if as_json:
-            output.result(to_builtins(shown))
-        else:
-            output.text("\n".join(words))
+        output.show(to_builtins(shown), "\n".join(words), as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

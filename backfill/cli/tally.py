@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 
 from backfill import events
+from backfill.wire import Lane
 
 RATE_WINDOW_S = 60.0
 """Rates are shown per minute, as Intuit's limits are counted."""
@@ -53,6 +54,20 @@ class Tally:
     @property
     def finished(self) -> int:
         return self.proven + self.unproven + self.parked
+
+    def rows(self) -> Mapping[str, int]:
+        """The rows that were read, as the contract's results have them."""
+        return {
+            "landed": self.landed,
+            "unchanged": self.unchanged,
+            "deleted": self.deleted,
+            "quarantined": self.quarantined,
+        }
+
+    def requests_by_lane(self) -> Mapping[str, int]:
+        """The requests, as the contract's results have them."""
+        lanes = {lane.value: self.requests[lane.value] for lane in Lane}
+        return {"total": sum(lanes.values()), **lanes}
 
     def requests_in_window(self) -> int:
         """Requests answered within the last window, all realms together."""

@@ -10,8 +10,7 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
-from backfill.cli.extract import exit_code
-from backfill.cli.options import ConfigOption, EntityOption, JsonOption, RealmOption
+from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitOption, RealmOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ def verify(
     pages: Annotated[
         Path | None, typer.Option(metavar="DIRECTORY", help="Write a page for each company there, as HTML and JSON.")
     ] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave out realms that another process works on, instead of waiting.")
-    ] = False,
+    no_wait: NoWaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,11 +50,8 @@ def verify(
         chosen = [find_entity(name) for name in (entity or settings.extract.entities)]
         options = VerifyOptions(entities=chosen, deep=deep, trial_balance=not entity)
         ended = await run(settings, options, realm or [], repair=repair, pages=pages, wait=not no_wait)
-        if as_json:
-            output.result(ended.as_json())
-        else:
-            output.text(ended.in_words())
-        return exit_code(ended)
+        output.show(ended.as_json(), ended.in_words(), as_json=as_json)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

@@ -32,7 +32,6 @@ from backfill.store.runs import Runs, RunStatus
 from backfill.store.tokens import TokenVault
 from backfill.webhooks.receiver import HEALTH, PATH, Receiver, ReceiverCounts, serve_application
 from backfill.webhooks.worker import Worker, WorkerOptions
-from backfill.wire import Lane
 
 _FORGET_EVERY_S = 3600.0
 """What is older than the retention is dropped each hour: a few hundred thousand rows at most."""
@@ -53,19 +52,13 @@ class WebhookService:
     unknown_realms: Sequence[RealmId] = field(default=())
 
     def as_json(self) -> Mapping[str, object]:
-        requests = {lane.value: self.tally.requests[lane.value] for lane in Lane}
         return {
             "run_id": self.run_id,
             "received": asdict(self.received),
             "events": msgspec.structs.asdict(self.inbox),
             "unknown_realms": list(self.unknown_realms),
-            "rows": {
-                "landed": self.tally.landed,
-                "unchanged": self.tally.unchanged,
-                "deleted": self.tally.deleted,
-                "quarantined": self.tally.quarantined,
-            },
-            "requests": {"total": sum(requests.values()), **requests},
+            "rows": self.tally.rows(),
+            "requests": self.tally.requests_by_lane(),
             "throttled": self.tally.throttled,
             "metered": self.metered,
         }

@@ -40,10 +40,7 @@ def serve(
         from backfill.cli.webhook_service import serve_webhooks
 
         service = await serve_webhooks(settings, port=port)
-        if as_json:
-            output.result(service.as_json())
-        else:
-            output.text(service.in_words())
+        output.show(service.as_json(), service.in_words(), as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

@@ -70,9 +70,33 @@ async def take_census(
         answers = await work.ask.many(statements)
         if priced is not None and beside:
             look = await _rates_beside(work, priced, look, answers.items[: len(beside)])
-    return _with_counts(
+    census = _with_counts(
         _census(outright, outright.at or answers.first_time, look), waiting, answers.items[len(beside) :]
     )
+    return await _read_uncounted(
+        work, [entity for entity in waiting if entity.name in census.refused], census, updated_since
+    )
+
+
+async def _read_uncounted(
+    work: RealmWork, entities: Sequence[Entity], census: Census, since: datetime | None
+) -> Census:
+    """The census with what could not be counted read instead, where one answer holds it.
+
+    Intuit has no COUNT of some entities that it lets be read (CustomerType answers 4002, as was reported).
+    """
+    read = await read_one_by_one(work, entities, Outright(), since=since)
+    return replace(
+        census,
+        counts={**census.counts, **read.counts},
+        counted_at={**census.counted_at, **_watermarks(read.proofs)},
+        proofs={**census.proofs, **read.proofs},
+        refused={name: why for name, why in census.refused.items() if name not in read.proofs},
+    )
+
+
+def _watermarks(proofs: Mapping[str, Proof]) -> Mapping[str, datetime]:
+    return {name: proof.watermark for name, proof in proofs.items() if proof.watermark is not None}
 
 
 def _waiting(entities: Sequence[Entity], outright: Outright) -> Sequence[Entity]:
@@ -88,7 +112,7 @@ def _census(outright: Outright, taken_at: datetime, look: RatesLook) -> Census:
         not_offered=[],
         refused={},
         taken_at=taken_at,
-        counted_at={name: proof.watermark for name, proof in outright.proofs.items() if proof.watermark is not None},
+        counted_at=_watermarks(outright.proofs),
         proofs=outright.proofs,
         rates=look,
     )

@@ -92,13 +92,16 @@ async def _round(
 async def _said_to_be_deleted(
     work: RealmWork, entities: Sequence[Entity], answer: CdcAnswer
 ) -> Mapping[Entity, Sequence[str]]:
-    """What is held live and said to be deleted: asked for by Id before it is marked, for live ones were flagged so."""
+    """What is said to be deleted and is not marked yet: asked for by Id before it is, for live ones were flagged so.
+
+    Whether it was ever held or not: of a mark on what was never seen nobody would notice that it is wrong.
+    """
     doubted: dict[Entity, Sequence[str]] = {}
     for entity in entities:
         page = answer.pages.get(entity.name)
         stubs = {record.id for record in page.records if record.deleted} if page is not None else set()
         if stubs:
-            doubted[entity] = sorted(stubs.intersection(await work.store.live_ids(work.realm_id, entity.name)))
+            doubted[entity] = sorted(stubs.difference(await work.store.marked_ids(work.realm_id, entity.name, stubs)))
     return doubted
 
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-import anyio
 from msgspec import structs
 
 from backfill import events
-from backfill.errors import BackfillError, FaultError, StoppedError, UnprovenError
+from backfill.errors import FaultError, UnprovenError
 from backfill.jobs import snapshot
 from backfill.jobs.census import Census, take_census
 from backfill.jobs.changes import OVERLAP
@@ -33,6 +32,7 @@ from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.proofs import not_offered, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.rates import read_rates
+from backfill.jobs.readers import share
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import whole
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
@@ -87,10 +87,6 @@ async def extract_realm(
     prover = _Prover(work, options, census, jobs, read={part.entity for part in scan.slices})
     proofs = [_unproven_if_said(work, proof) for proof in await prover.prove()]
     await work.store.finish_scan(work.lease, work.run_id, [*proofs, *beside])
-    for proof in proofs:
-        work.observe(
-            events.EntityProven(realm_id=work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason)
-        )
     return [*proofs, *beside]
 
 
@@ -164,26 +160,14 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
         # What is held beyond what this scan has read was there before it: then most rows to come are known.
         work.expected[name] = Expected.NEW if held.live <= so_far else Expected.KNOWN
     # Of every entity in turn: writers into different tables share no page and no index.
-    waiting = iter(sorted(open_slices, key=lambda part: part.number))
-    failures: list[BackfillError] = []
-
-    async def read(scope: anyio.CancelScope) -> None:
-        for part in waiting:
-            try:
-                await _read_slice(work, options, part)
-            except StoppedError as error:
-                failures.append(error)
-                return
-            except BackfillError as error:
-                failures.insert(0, error)
-                scope.cancel()
-
+    in_turn = sorted(open_slices, key=lambda part: part.number)
     with work.turn.breakable():
-        async with anyio.create_task_group() as readers:
-            for number in range(min(options.readers, len(open_slices))):
-                readers.start_soon(read, readers.cancel_scope, name=f"reader {number} of realm {work.realm_id}")
-    if failures:
-        raise failures[0]
+        await share(
+            in_turn,
+            lambda part: _read_slice(work, options, part),
+            readers=options.readers,
+            name=f"realm {work.realm_id}, reader",
+        )
 
 
 async def _read_slice(work: RealmWork, options: ExtractOptions, part: Slice) -> None:

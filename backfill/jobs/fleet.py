@@ -26,7 +26,7 @@ from backfill.errors import (
 from backfill.jobs.beside import beside
 from backfill.jobs.ports import Store
 from backfill.jobs.turns import Places, Turn
-from backfill.model import Lease, RealmId, RunId
+from backfill.model import Lease, Realm, RealmId, RunId
 
 _RELEASE_S = 5.0
 """Long enough for one statement; a lease that is not given back runs out by itself."""
@@ -69,6 +69,11 @@ class FleetResult:
     stopped: list[RealmId] = field(default_factory=list)
     """Begun or waiting when the run was asked to stop."""
     troubles: list[Trouble] = field(default_factory=list)
+
+    def leave_out(self, realm: Realm) -> None:
+        """It was parked before the run began, and was not worked on."""
+        self.parked.append(realm.realm_id)
+        self.troubles.append(Trouble(realm.realm_id, "", "parked", realm.parked_reason, realm.parked_action))
 
 
 class RealmJob(Protocol):
@@ -260,7 +265,10 @@ class _Fleet:
             self._observe(events.RealmFinished(realm_id=realm_id, proven=False))
 
     async def _leased(self, lease: Lease, turn: Turn) -> RealmOutcome:
-        """Do the job while the lease is renewed beside it; losing the lease cancels the job."""
+        """Do the job while the lease is renewed beside it; losing the lease cancels the job.
+
+        Whoever takes a realm over may end our session at the database. Only the lease tells that from lost connections.
+        """
 
         async def renew() -> None:
             while True:
@@ -268,7 +276,12 @@ class _Fleet:
                 await self._store.renew(lease)
 
         async with beside(renew, name=f"lease of realm {lease.realm_id}"):
-            return await self._job(lease, turn)
+            try:
+                return await self._job(lease, turn)
+            except UnavailableError:
+                with anyio.move_on_after(_RELEASE_S), suppress(UnavailableError):
+                    await self._store.renew(lease)
+                raise
 
     async def _release(self, lease: Lease) -> None:
         """Give the lease back, also while being cancelled. If the database is gone, the lease ends by itself."""

@@ -104,7 +104,7 @@ async def read_page(
                     raise
                 whole.enter_context(work.turn.whole())  # or the next turn would begin with the whole page again
                 if asked == 1:
-                    if not _is_broken_row(error):
+                    if not is_broken_row(error):
                         raise  # no answer in time, even to this little: that is no row's fault
                     place = _Place(entity, key, low, high, start_position)
                     return await _set_aside(work, place, fault=error)
@@ -122,7 +122,8 @@ def is_too_much(error: RequestError) -> bool:
     return error.code in _SMALLER_AFTER_RETRIES or error.status == HTTPStatus.GATEWAY_TIMEOUT
 
 
-def _is_broken_row(error: RequestError) -> bool:
+def is_broken_row(error: RequestError) -> bool:
+    """Whether the fault, of an answer that can hold one row, says that this row cannot be read."""
     return error.disposition in _SMALLER or error.code in _BROKEN_ROW
 
 

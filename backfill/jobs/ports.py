@@ -6,7 +6,7 @@ transaction; a stale epoch raises `errors.LeaseLostError` and commits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -106,6 +106,10 @@ class Store(Protocol):
         created_to: datetime | None = None,
     ) -> Sequence[str]:
         """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
+        ...
+
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the Ids whose rows are marked deleted."""
         ...
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:

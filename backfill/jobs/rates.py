@@ -32,10 +32,16 @@ CURRENCIES_MAX = 90
 RATES_MAX = 900
 """Rows of the two that one answer is asked for. It holds 1000 objects; no company has ninety currencies."""
 
+RATES_OF_THE_DAY = "rates of the day"
+"""How rates are proven where the server wants a day to be named: those of other days are not asked for."""
+
 _NOT_FOR_LACK_OF_A_DAY = frozenset({Disposition.PARK, Disposition.WAIT, Disposition.REFRESH})
 """Faults of the realm. Any other may be how the server says that it wants a date, which is not documented."""
 
-_CURRENCIES = CATALOGUE["CompanyCurrency"]
+CURRENCIES = CATALOGUE["CompanyCurrency"]
+
+EVERY_CURRENCY = all_of(CURRENCIES, None, max_results=CURRENCIES_MAX)
+"""The statement that lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def after_currencies(entity: Entity, currencies: Page) -> RatesLook:
 
 def statements(entity: Entity, look: RatesLook) -> list[str]:
     """The currencies, and the rates of those known: for one batch, so that both are of one moment."""
-    asked = [all_of(_CURRENCIES, None, max_results=CURRENCIES_MAX)]
+    asked = [EVERY_CURRENCY]
     if look.codes:
         asked.append(query.rates(entity, currencies=look.codes, as_of=look.as_of, max_results=RATES_MAX))
     return asked
@@ -154,7 +160,7 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
         if settled:
             break
     reason = "" if settled else f"each of {RATE_PASSES_MAX} passes brought rates that the one before had not"
-    listed = await work.ask.page(_CURRENCIES, all_of(_CURRENCIES, None))
+    listed = await work.ask.page(CURRENCIES, all_of(CURRENCIES, None))
     if codes_of(listed) != look.codes:
         reason = "the company's currencies changed while their rates were read"
     return _proof(entity, look, len(met), refused, aside, watermark, reason=reason)
@@ -178,7 +184,7 @@ def _proof(
     return Proof(
         entity=entity.name,
         proven=not reason,
-        method="rates of all days" if look.as_of is None else "rates of the day",
+        method="rates of all days" if look.as_of is None else RATES_OF_THE_DAY,
         counted=None,
         landed_live=met - refused,
         quarantined=aside,

@@ -10,12 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import anyio
-
-from backfill import events
-from backfill.errors import BackfillError, Disposition, FaultError, StoppedError, UnprovenError
+from backfill.errors import Disposition, FaultError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.readers import share
 from backfill.jobs.report_begin import first_day
 from backfill.jobs.report_plan import Asked, Planned, ReportOptions, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
@@ -135,26 +133,9 @@ class _Job:
         await self._read_beside(rest)
 
     async def _read_beside(self, gaps: Sequence[_Gap]) -> None:
-        """Several gaps at a time, by long-lived readers. Raises the first error of any."""
-        waiting = iter(gaps)
-        failures: list[BackfillError] = []
-
-        async def read(scope: anyio.CancelScope) -> None:
-            for gap in waiting:
-                try:
-                    await self._read_gap(gap)
-                except StoppedError as error:
-                    failures.append(error)
-                    return
-                except BackfillError as error:
-                    failures.insert(0, error)
-                    scope.cancel()
-
-        async with anyio.create_task_group() as readers:
-            for number in range(min(self._options.readers, len(gaps))):
-                readers.start_soon(read, readers.cancel_scope, name=f"reports {number} of realm {self._work.realm_id}")
-        if failures:
-            raise failures[0]
+        """Several gaps at a time. Raises the first error of any."""
+        name = f"realm {self._work.realm_id}, reports"
+        await share(gaps, self._read_gap, readers=self._options.readers, name=name)
 
     async def _read_gap(self, gap: _Gap) -> None:
         """One gap, or the reason why it cannot be read: then the others go on."""
@@ -189,12 +170,6 @@ class _Job:
         proofs = [self._proof(reading, some) for reading, some in found]
         country = self._facts.country
         proofs += [_not_there(report, country) for report in self._options.reports if not report.offered_in(country)]
-        for proof in proofs:
-            self._work.observe(
-                events.EntityProven(
-                    realm_id=self._work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason
-                )
-            )
         return proofs
 
     async def _mismatches(self, reading: _Reading) -> list[Mismatch]:

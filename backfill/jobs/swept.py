@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from backfill import events
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.census import Census
 from backfill.jobs.polled import catch_up_polled
@@ -47,10 +46,6 @@ async def sweep_realm(work: RealmWork) -> Sequence[Proof]:
     with work.turn.whole():
         proofs = await _prove(work, entities, since)
         await work.store.finish_scan(work.lease, work.run_id, proofs)
-    for proof in proofs:
-        work.observe(
-            events.EntityProven(realm_id=work.realm_id, entity=proof.entity, proven=proof.proven, reason=proof.reason)
-        )
     return proofs
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from backfill import events
 from backfill.jobs.costs import Costs
 from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.ports import Inbox
@@ -46,7 +45,6 @@ async def apply_events(work: RealmWork, inbox: Inbox, costs: Costs) -> RealmOutc
             break
         await inbox.settle(work.lease, outcomes)
         troubles += _troubles(work, waiting, outcomes)
-        work.observe(events.EventsSettled(realm_id=work.realm_id, settled=len(outcomes), objects=len(reads)))
     return RealmOutcome(proven=True, troubles=troubles)
 
 

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from backfill.errors import FaultError, RequestError, UnprovenError
+from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
 from backfill.jobs.changes import CDC_OBJECTS_MAX
 from backfill.jobs.equality import about, compared, is_newer
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.rates import CURRENCIES, EVERY_CURRENCY, codes_of
 from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
@@ -63,6 +65,8 @@ class _Found:
     moved: int = 0
     note: str = ""
     unknown: bool = False
+    rates: AskedRates | None = None
+    """How they are asked for, where these are rates and the company has currencies."""
 
     def verdict(self) -> Verdict:
         said = [self.note]
@@ -103,8 +107,13 @@ async def repair_realm(work: RealmWork, landed: VerificationStore, verdicts: Seq
     wrong = {entity: ids for entity, ids in wrong.items() if ids}
     for entity, ids in wrong.items():
         await landed.forget_marks(work.lease, entity.name, ids)
+    repaired = sum(map(len, wrong.values()))
+    for entity in [entity for entity in wrong if entity.reading is Reading.RATES]:
+        codes = codes_of(await work.ask.page(CURRENCIES, EVERY_CURRENCY))
+        asked = asked_as(entity, codes, await landed.proofs(work.realm_id))
+        await repair_rates(work, asked, wrong.pop(entity))
     await mark_vanished_together(work, wrong)
-    return sum(map(len, wrong.values()))
+    return repaired
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +124,34 @@ class _Verifier:
     found: dict[Entity, _Found]
 
     async def count(self) -> None:
-        """Count everything on both sides."""
-        countable = [entity for entity in self.found if entity.countable]
-        answers = await self.work.ask.many([query.count(entity) for entity in countable])
-        for entity, answer in zip(countable, answers.items, strict=True):
+        """Count everything on both sides. What Intuit does not count is compared row by row."""
+        asked = [entity for entity in self.found if entity.countable or entity.reading is Reading.RATES]
+        statements = [query.count(entity) if entity.countable else EVERY_CURRENCY for entity in asked]
+        answers = await self.work.ask.many(statements)
+        for entity, answer in zip(asked, answers.items, strict=True):
             found = self.found[entity]
-            if not isinstance(answer, RequestError):
+            if isinstance(answer, RequestError):
+                if answer.disposition in REALM_DISPOSITIONS:
+                    raise answer
+                if is_not_offered(answer):
+                    found.counted = 0
+                elif not entity.countable:
+                    found.unknown, found.note = True, f"Intuit refused to say its currencies: {answer.message}"
+            elif entity.countable:
                 found.counted = answer.total_count or 0
-            elif answer.disposition in REALM_DISPOSITIONS:
-                raise answer
-            elif is_not_offered(answer):
-                found.counted = 0
             else:
-                found.unknown, found.note = True, f"Intuit refused to count it: {answer.message}"
+                proofs = await self.landed.proofs(self.work.realm_id)
+                found.rates = asked_as(entity, codes_of(answer), proofs)
         for entity, found in self.found.items():
             found.held = len(await self.work.store.live_ids(self.work.realm_id, entity.name))
-            if entity.reading is Reading.RATES:
-                found.unknown, found.note = True, "rates have no count; they are as they were read"
 
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         found = self.found[entity]
-        if entity.reading is Reading.RATES or (found.unknown and entity.countable):
+        if found.unknown:
             return
         differ = found.counted is not None and found.counted != found.held
-        whole = self.options.deep or entity.reading is not Reading.SCAN
+        whole = self.options.deep or entity.reading is not Reading.SCAN or found.counted is None
         if not (differ or whole) or (found.counted == 0 and found.held == 0):
             return
         try:
@@ -153,11 +165,11 @@ class _Verifier:
         """Everything the company has, by offset: what shifts meanwhile is asked for by its Id before it counts."""
         there: set[str] = set()
         newer: set[str] = set()
-        start, full = 1, True
+        start, full = 1, found.rates is None or bool(found.rates.codes)
         while full:
             self.work.check_stop()
             async with self.work.room_for(found.entity, PAGE_ROWS_MAX):
-                records, full = await self._page(found.entity, start, documents=documents)
+                records, full = await self._page(found, start, documents=documents)
                 start += len(records)
                 there.update(record.id for record in records)
                 newer.update(record.id for record in records if is_newer(bytes(record.doc), self._watermark(found)))
@@ -166,15 +178,25 @@ class _Verifier:
                 del records  # with their room
         held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
         found.there = there
-        await self._look_up(found, sorted(held - there))
+        lost = held - there
+        if found.rates is not None:
+            found.counted = len(there)
+            lost = {id_ for id_ in lost if found.rates.would_be_given(id_, oldest_day(there))}
+            kept = len(held - there - lost)
+            found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
+        await self._look_up(found, sorted(lost))
         missing = there - held
         found.newer += len(missing & newer)
         if missing - newer:
             await self._look_up(found, sorted(missing - newer))
 
-    async def _page(self, entity: Entity, start: int, *, documents: bool) -> tuple[Sequence[Record], bool]:
+    async def _page(self, found: _Found, start: int, *, documents: bool) -> tuple[Sequence[Record], bool]:
+        entity = found.entity
         if entity.reading is Reading.LISTING:
             return (await self.work.ask.listing(entity)).records, False
+        if found.rates is not None:
+            rates = await self.work.ask.page(entity, found.rates.page(start))
+            return rates.records, rates.received >= PAGE_ROWS_MAX
         order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
         write = query.page if documents or entity.reading is not Reading.SCAN else query.ids_only
         page = await self.work.ask.page(entity, write(entity, order_by=order_by, start_position=start))
@@ -186,7 +208,7 @@ class _Verifier:
         rng = random.Random(f"{self.options.seed}:{self.work.realm_id}")  # noqa: S311
         asked: list[tuple[_Found, Sequence[str]]] = []
         for entity, found in self.found.items():
-            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown:
+            if self.options.deep or entity.reading is not Reading.SCAN or found.unknown or found.counted is None:
                 continue
             ids = sorted(
                 set(await self.work.store.live_ids(self.work.realm_id, entity.name)) - found.differences.keys()

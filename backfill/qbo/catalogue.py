@@ -6,14 +6,13 @@ simulator's own table: shared beliefs would be shared mistakes.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from backfill.errors import UsageError
+from backfill.errors import UsageError, meant
 
 
 class Reading(Enum):
@@ -151,18 +150,13 @@ def entity(name: str) -> Entity:
     """The entity of that name, in any case. Raises `UsageError`, which names the nearest ones."""
     found = _BY_LOWER_NAME.get(name.lower())
     if found is None:
-        near = near_matches(name)
-        action = f"Did you mean {' or '.join(near)}?" if near else f"Known entities: {', '.join(CATALOGUE)}."
-        raise UsageError(f"There is no entity called {name!r} in QuickBooks Online.", action=action)
+        raise UsageError(
+            f"There is no entity called {name!r} in QuickBooks Online.",
+            action=meant(name, CATALOGUE, otherwise=f"Known entities: {', '.join(CATALOGUE)}."),
+        )
     return found
 
 
 def entity_of_array_key(array_key: str) -> Entity | None:
     """The entity whose rows stand under that key in an answer, or None for a key that is no entity's."""
     return _BY_ARRAY_KEY.get(array_key)
-
-
-def near_matches(name: str) -> tuple[str, ...]:
-    """At most three canonical names that `name` may have been meant for, nearest first."""
-    near = difflib.get_close_matches(name.lower(), _BY_LOWER_NAME, n=3)
-    return tuple(_BY_LOWER_NAME[word].name for word in near)

@@ -6,14 +6,13 @@ time, apart from the simulator's own table: shared beliefs would be shared mista
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import partial
 from types import MappingProxyType
 
-from backfill.errors import UsageError
+from backfill.errors import UsageError, meant
 
 
 class Kind(Enum):
@@ -238,16 +237,11 @@ def report(name: str) -> Report:
     lower = name.lower()
     found = _BY_LOWER_NAME.get(_ALIASES.get(lower, name).lower())
     if found is None:
-        near = near_matches(name)
-        action = f"Did you mean {' or '.join(near)}?" if near else f"Known reports: {', '.join(REPORTS)}."
-        raise UsageError(f"There is no report called {name!r} in QuickBooks Online.", action=action)
+        raise UsageError(
+            f"There is no report called {name!r} in QuickBooks Online.",
+            action=meant(name, REPORTS, otherwise=f"Known reports: {', '.join(REPORTS)}."),
+        )
     return found
-
-
-def near_matches(name: str) -> tuple[str, ...]:
-    """At most three names that `name` may have been meant for, nearest first."""
-    near = difflib.get_close_matches(name.lower(), _BY_LOWER_NAME, n=3)
-    return tuple(_BY_LOWER_NAME[word].name for word in near)
 
 
 def summary(name: str) -> str:
@@ -260,7 +254,6 @@ def summary(name: str) -> str:
     words["item"] = "ProductsAndServices"
     found = words.get(name.lower())
     if found is None:
-        near: Sequence[str] = difflib.get_close_matches(name.lower(), words, n=3)
-        action = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(SUMMARIES)}."
+        action = meant(name, words, otherwise=f"Known: {', '.join(SUMMARIES)}.")
         raise UsageError(f"Reports have no columns by {name!r}.", action=action)
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
 from backfill.jobs.report_ports import ReportStore
+from backfill.load_model import Imported, LoadId, NewRow
 from backfill.pacing.ledger import MemoryPermitLedger, PermitLedger
 from backfill.pacing.metering import MemoryMeteredLedger, MeteredLedger
 from backfill.qbo.token_keeper import Vault
@@ -15,6 +18,18 @@ from backfill.rehearsal.witnessed_reports import witnessed_reports
 
 if TYPE_CHECKING:  # a stage stands on a ground
     from backfill.rehearsal.stage import Stage
+
+
+class UsersLedger(Ledger, Protocol):
+    """The write ledger, with what a user does to it between two runs."""
+
+    async def add(self, rows: Sequence[NewRow]) -> Imported:
+        """Import rows."""
+        ...
+
+    async def retry(self, load_id: LoadId | None) -> int:
+        """Let rejected rows wait again, of all loads if it is None. Returns how many."""
+        ...
 
 
 class Ground(Protocol):
@@ -28,6 +43,9 @@ class Ground(Protocol):
 
     @property
     def metered(self) -> MeteredLedger: ...
+
+    @property
+    def ledger(self) -> UsersLedger: ...
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         """As the process `owner` sees it."""
@@ -50,6 +68,7 @@ class MemoryGround:
         self.vault: Vault = stage.vault
         self.permits: PermitLedger = MemoryPermitLedger(stage.store.epoch)
         self.metered: MeteredLedger = MemoryMeteredLedger()
+        self.ledger: UsersLedger = stage.ledger
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         return witnessed(self._stage, self._stage.store.seen_by(owner), pages)

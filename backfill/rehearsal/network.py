@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # the stage makes processes, each of which has a network
     from backfill.rehearsal.stage import Stage
 
 _FOREVER = float("inf")
+
+_CODE = re.compile(rb"""\bcode["']?\s*[:=]\s*["']0*([0-9]+)["']""")
+"""Of a fault, in JSON and in XML. No document has a member of that name with a number in it."""
 
 
 class Network:
@@ -42,7 +46,10 @@ class Network:
             return await self._stage.served.watched(request, lambda: self._api.send(request, deadline=_FOREVER))
 
         response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)
-        self._pages.came(response)
+        told = set(fault_codes(response.body))
+        self._stage.told |= told
+        if not told:  # a fault is no page, whatever its status, and nothing of it will be landed
+            self._pages.came(response)
         return response
 
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
@@ -101,3 +108,9 @@ def _unanswered(realm_id: RealmId, asked: str, code: str, *, sent: bool) -> Unan
         code=code,
         action="send it again, after looking whether it took effect",
     )
+
+
+def fault_codes(body: bytes) -> Iterator[str]:
+    """Intuit's codes in an answer, of the whole or of items, without leading zeros."""
+    if b"ault" in body:
+        yield from (code.decode() for code in _CODE.findall(body))

@@ -9,6 +9,7 @@ import anyio
 from backfill import events
 from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
+from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.turns import Turn
@@ -16,7 +17,6 @@ from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
 from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.metering import MeteredBudget, Meters
-from backfill.pacing.retried import READING
 from backfill.qbo.token_keeper import KeeperOptions
 from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
@@ -40,6 +40,7 @@ class Process:
         self.pages = PagesInHand()
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
         self.reports: ReportStore = behind(ground.reports(self.owner), self.life)
+        self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)
         ledger = behind(ground.metered, self.life)
@@ -53,7 +54,7 @@ class Process:
             ledger=behind(ground.permits, self.life),
             meters=self._meters,
             limits=world.limits,
-            policy=READING.scaled(world.scale),
+            policy=world.job.policy.scaled(world.scale),
             patience=KeeperOptions(backoff_s=KeeperOptions().backoff_s / world.scale),
             rng=self._rng,
             now=stage.our_clock,

@@ -41,8 +41,8 @@ RESTARTS_MOST = 20
 RESTART_S = 30.0
 """Until that user tries again."""
 
-CHANGES_BETWEEN = 30
-"""That people make in each realm between two readings."""
+START_S = 1.0
+"""Until the next of two commands has started and asks. The limits of a second are each process's own."""
 
 FIRST_RUN, AGAIN_RUN = RunId(1), RunId(3)
 """The rivals' is the second: see `stage`."""
@@ -58,6 +58,8 @@ class Verdict:
     breaches: Sequence[Breach]
     struck: Mapping[str, int]
     """Fault to how often it was injected."""
+    told: frozenset[str]
+    """Intuit's fault codes that came in answers."""
     requests: int
     deaths: int
     tokens_lost: int
@@ -82,6 +84,7 @@ def rehearse(world: World) -> Verdict:
         world=world.described() if stage.breaches else "",
         breaches=tuple(stage.breaches),
         struck=dict(stage.struck),
+        told=frozenset(stage.told),
         requests=stage.simulator.log.total().requests,
         deaths=stage.deaths,
         tokens_lost=stage.refreshes.lost,
@@ -111,6 +114,7 @@ class Rehearsal:
 
     async def run(self) -> None:
         """Phase one, phase two, the judgement; and once more after a while, if the world has it so."""
+        await self.world.job.begin(self.stage, self._ground)
         self.stage.group.start_soon(self._people)
         with anyio.move_on_after(PHASE_ONE_S):
             async with anyio.create_task_group() as strikes:
@@ -120,13 +124,13 @@ class Rehearsal:
                 strikes.cancel_scope.cancel()
         await self._all_killed()
         self.stage.heal()
+        await self.world.job.healed(self.stage, self._ground)
         await self._completed(FIRST_RUN)
         if self.stage.rivals:  # what it has landed by then is newer than what the first run has proven
             await self._completed(RIVALS_RUN)
         self._judged()
         if self.world.again_after_s:
-            for realm_id in self.stage.realm_ids:
-                self.stage.simulator.people(realm_id).act(CHANGES_BETWEEN)
+            await self.world.job.again(self.stage, self._ground)
             await anyio.sleep(self.world.again_after_s)
             await self._completed(AGAIN_RUN)
             self._judged()
@@ -171,10 +175,11 @@ class Rehearsal:
         """Demand that the run comes to its end, of itself."""
         with anyio.move_on_after(PHASE_TWO_S) as phase:
             for _ in range(RUNS_MOST):
+                await anyio.sleep(START_S)
                 await self.launch(run_id)
                 self.stage.reconnect_parked()  # a token that got lost may be missed only now
-                readable = [realm_id for realm_id in self.stage.realm_ids if realm_id not in self.stage.troubled]
-                if all(self.stage.store.scan_now(run_id, realm_id).finished for realm_id in readable):
+                workable = [realm_id for realm_id in self.stage.realm_ids if realm_id not in self.stage.troubled]
+                if all(self.world.job.is_done(self.stage, run_id, realm_id) for realm_id in workable):
                     return
         if phase.cancelled_caught:
             self.stage.broken("ends", [f"a healed world was not completed in {PHASE_TWO_S / 3600:g} hours"])
@@ -190,7 +195,8 @@ class Rehearsal:
         mean_wait_s = 60 / (self.world.changes_per_minute * self.world.realms)
         for _ in range(self.world.changes_most):
             await anyio.sleep(rng.expovariate(1 / mean_wait_s))
-            self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
+            with self.stage.books.people():
+                self.stage.simulator.people(rng.choice(self.stage.realm_ids)).act(1)
 
 
 def _in_words(error: BaseException) -> str:

@@ -13,14 +13,17 @@ import anyio
 from anyio.abc import TaskGroup
 
 from backfill.model import RealmId, RunId, Secret, Tokens
+from backfill.rehearsal.books_seen import BooksSeen
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
+from backfill.rehearsal.load_plan import LoadPlan
 from backfill.rehearsal.refreshes import Refreshes
 from backfill.rehearsal.served_reports import ServedReports
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
+from backfill.store.memory_ledger import MemoryLedger
 from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault
@@ -65,9 +68,13 @@ class Stage:
         )
         self.realm_ids = tuple(RealmId(realm_id) for realm_id in fleet.realm_ids)
         self.simulator = Simulator(world.settings, fleet, now=now, seed=world.seed)
+        self.books = BooksSeen()
+        fleet.watch = self.books.beside(fleet.watch)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.reports = MemoryReports(self.store)
         self.served = ServedReports(world.settings, fleet)
+        self.ledger = MemoryLedger(self.store, now=now)
+        self.load = LoadPlan()
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
@@ -84,6 +91,8 @@ class Stage:
         """Processes at work now, in the order in which they began."""
         self.struck: Counter[str] = Counter()
         """How often each fault was injected."""
+        self.told: set[str] = set()
+        """Intuit's fault codes that came in answers."""
         self.troubled: set[RealmId] = set()
         """Realms that a person has to see to, whatever the program does."""
         self.on_death: list[Callable[[], None]] = []

@@ -46,6 +46,8 @@ class Tally:
     tokens_lost: int = 0
     virtual_s: float = 0.0
     faults: dict[str, FaultRow] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+    """Intuit's fault code to how many worlds it was told in and every law held."""
     breaches: Counter[str] = field(default_factory=Counter)
     """Oracle to how many worlds it saw a law broken in."""
     failures: list[Verdict] = field(default_factory=list)
@@ -64,6 +66,7 @@ class Tally:
                 row.injected += times
                 row.worlds += 1
                 row.survived += held
+        self.told.update(verdict.told if held else ())
         if not held:
             self.failed += 1
             self.breaches.update({breach.oracle for breach in verdict.breaches})

@@ -98,7 +98,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
     )
     world = World(
         seed=seed,
-        job=JOBS[Random(f"job of world {seed}").choice(list(JOBS))],  # so that a new one changes nothing else
+        job=JOBS[Random(f"job of world {seed}").choice(list(JOBS))],
         realms=realms,
         rows_max=round(exp(rng.uniform(log(91), log(160)))),
         page_rows=rng.choice((5, 12, 1000)),  # larger ones hold any entity of a company so small

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -19,6 +19,9 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.stored import StoredObject
 
 _BY_NAME = {name.lower(): traits for name, traits in TRAITS.items()}
+
+_LEFT_OUT = frozenset({"ExchangeRate", "TaxCode", "TaxRate", "TimeActivity"})
+"""Not carried, says the reference, and not refused by the sandbox either."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,8 @@ def answer_cdc(
     """
     asked = _entities(entities, settings)
     since = _since(changed_since, settings, instant)
-    changes = [_changes(traits, since, company) for traits in asked]
+    carried = {name.lower() for name in settings.cdc_also}
+    changes = [_changes(traits, since, company, carried) for traits in asked]
     for change in changes:
         refuse_poison(company.realm_id, change.traits.name, change.live, settings)
     left = settings.cdc_object_cap
@@ -61,7 +65,8 @@ def _entities(entities: str, settings: SimulatorSettings) -> list[EntityTraits]:
     found: list[EntityTraits] = []
     for name in names:
         traits = _BY_NAME.get(name.lower())
-        if traits is None or not (traits.in_cdc or name.lower() in also):
+        is_left_out = traits is not None and traits.name in _LEFT_OUT and settings.cdc_left_out == "silent"
+        if traits is None or not (traits.in_cdc or name.lower() in also or is_left_out):
             raise FaultedError(cdc_refused(name))
         found.append(traits)
     return found
@@ -78,7 +83,9 @@ def _since(text: str, settings: SimulatorSettings, instant: datetime) -> float:
     return since
 
 
-def _changes(traits: EntityTraits, since: float, company: Company) -> _Changes:
+def _changes(traits: EntityTraits, since: float, company: Company, also: Collection[str]) -> _Changes:
+    if not traits.in_cdc and traits.path not in also:
+        return _Changes(traits, (), ())
     view = company.table(traits.name).by_updated()
     first = bisect_left(view, since, key=attrgetter("updated"))
     deleted = [(object_id, at) for object_id, at in company.deleted_since(traits.name, int(since)) if at >= since]

@@ -76,6 +76,14 @@ POISONS = {
 }
 """What a page answers that holds a stored row which cannot be read."""
 
+UNCOUNTED = Fault(
+    "4002",
+    "Error processing query",
+    "QueryProcessingError: Dear entity developer, pl implement count query",
+    type="Service",
+)
+"""A COUNT of an entity that has none. Message and detail are those that a public client's tests met at the sandbox."""
+
 OBJECT_NOT_FOUND = Fault("610", "Object Not Found", GONE_DETAIL, element="")
 """Missing, deleted: always 400, never 404."""
 
@@ -93,7 +101,10 @@ def unsupported(operation: str) -> Fault:
 
 
 def no_resource(path: str) -> Fault:
-    return unsupported(f"Could not find resource for relative : {path}")
+    """500, as recorded: it names the server behind the gateway, which has another address."""
+    return unsupported(
+        f"Could not find resource for relative : {path} of full path: https://c50.sandbox.qbo.intuit.com/qbo50{path}"
+    )
 
 
 def batch_too_big(size: int, limit: int) -> Fault:

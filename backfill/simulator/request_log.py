@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -179,11 +179,3 @@ class RequestLog:
 
     def _tally(self) -> _Tally:
         return _Tally(Most(self._minute_s), Most(self._second_s), Most(self._minute_s))
-
-
-def most_within(arrivals: Iterable[float], length_s: float) -> int:
-    """The most of `arrivals` (ascending) in any window of `length_s`, its end not included."""
-    found = Most(length_s)
-    for at in arrivals:
-        found.add(at)
-    return found.most

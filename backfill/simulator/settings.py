@@ -251,6 +251,14 @@ class SimulatorSettings:
     cdc_max_age_days: int = 30
     cdc_also: tuple[str, ...] = ()
     """Entities that CDC carries beyond its documentation: TimeActivity is said to be one since 2021."""
+    cdc_left_out: Literal["silent", "refused"] = "silent"
+    """What CDC says when asked for ExchangeRate, TaxCode, TaxRate or TimeActivity, which the reference says it does not
+    carry: that nothing changed (a public client's tests ask the sandbox for them and are answered), or fault 2000."""
+    uncounted: tuple[str, ...] = ("CustomerType", "ExchangeRate")
+    """Entities whose `SELECT COUNT(*)` is fault 4002, as a public client's tests met it at the sandbox."""
+    bare_rates: Literal["answered", "refused"] = "answered"
+    """What a query for exchange rates is answered that names no currency and no day. Documented only with either, yet
+    a public client's tests ask the sandbox with neither."""
     poisoned: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(realm, entity) to Ids of stored rows that fail every page they are on."""
     request_id_life_s: float = 86_400.0

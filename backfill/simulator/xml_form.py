@@ -156,7 +156,8 @@ def _value(known: Property | None, element: ET.Element) -> Any:
         case Property(kind=kind) if kind in _NUMBERS:
             return _number(text)
         case _:
-            return _read({}, element) if len(element) else text
+            # An object within another, as a RecurringTransaction has one, is read as what it is.
+            return _read(ENTITY_SHAPES.get(BY_KEY.get(_name(element), ""), {}), element) if len(element) else text
 
 
 def _number(text: str) -> Decimal | int | str:

@@ -15,6 +15,7 @@ import msgspec
 from backfill.errors import UnavailableError
 from backfill.store.binaries import OLDEST_MAJOR
 from backfill.store.migrate import migrate, require_current
+from backfill.store.owners import Owner
 from backfill.store.postgres_errors import translated
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
@@ -37,8 +38,11 @@ IDLE_CONNECTION_LIFETIME_S = 300.0
 """Firewalls drop idle connections after minutes; ours go before."""
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """A page or two. The kernel gives less where its own bound (`net.core.wmem_max`) is lower, and says nothing."""
-ABANDONED_TRANSACTION_TIMEOUT = "60s"
-"""No transaction of ours waits for anything but the server (a token's sets its own): an idle one was abandoned."""
+ABANDONED_TRANSACTION_S = 20
+"""No transaction of ours waits for anything but the server (a token's sets its own): an idle one was abandoned.
+
+A third of what a statement of the control pool waits for its locks: whoever waits outlasts it.
+"""
 
 
 UNREADABLE_ADDRESS = "(unreadable address)"
@@ -85,17 +89,24 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    dsn: str, *, sizes: PoolSizes | None = None, migrated: bool = True, apply_migrations: bool = False
+    dsn: str,
+    *,
+    owner: Owner | None = None,
+    sizes: PoolSizes | None = None,
+    migrated: bool = True,
+    apply_migrations: bool = False,
 ) -> AsyncIterator[Database]:
     """Open the pools and see that the server is new enough and the schema is this program's.
 
+    The sessions bear the name of `owner`: this process, unless a test says otherwise.
     `apply_migrations` brings the schema up to date first; `migrated=False` does not look at it at all.
     Raises UnavailableError: unreachable, refused, too old, or a schema older or newer than this program.
     """
     sizes = sizes or PoolSizes()
     name = database_name(dsn)
+    named = {"application_name": (owner or Owner.current()).session_name}
     with translated(name):
-        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, {}, init=_set_codecs)
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, named, init=_set_codecs)
         try:
             async with control.acquire() as connection:
                 _require_version(name, await connection.fetchval("SHOW server_version_num"))
@@ -104,7 +115,11 @@ async def open_database(
                 elif migrated:
                     await require_current(connection)
             landing = await _open_pool(
-                dsn, sizes.landing, LANDING_COMMAND_TIMEOUT_S, {"synchronous_commit": "off"}, init=_set_up_landing
+                dsn,
+                sizes.landing,
+                LANDING_COMMAND_TIMEOUT_S,
+                {**named, "synchronous_commit": "off"},
+                init=_set_up_landing,
             )
         except BaseException:
             control.terminate()
@@ -147,11 +162,7 @@ async def _open_pool(
         timeout=CONNECT_TIMEOUT_S,
         init=init,
         reset=_leave_as_it_is,
-        server_settings={
-            "application_name": "backfill",
-            "idle_in_transaction_session_timeout": ABANDONED_TRANSACTION_TIMEOUT,
-            **settings,
-        },
+        server_settings={"idle_in_transaction_session_timeout": f"{ABANDONED_TRANSACTION_S}s", **settings},
     )
 
 

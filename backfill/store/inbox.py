@@ -8,7 +8,7 @@ import msgspec
 
 from backfill.model import Lease, RealmId, Told, WaitingEvent
 from backfill.store.database import Database
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 
 UNKNOWN_REALMS_SHOWN = 100

@@ -1,6 +1,6 @@
 """Landing: rows and their checkpoint, in one transaction, never going back in time.
 
-Which of two versions of an object stands is decided by the database, row by row, in `STANDS`:
+Which of two versions of an object stands is decided by the database, row by row, in `STANDS` of `landing_statements`:
 
 * Live over live: the newer by LastUpdatedTime, then SyncToken. Of equal versions what came first stands, unless the
   caller knows that this came last, and both are from then on (`overwrite_equal_from`) that two versions may look
@@ -14,11 +14,10 @@ Which of two versions of an object stands is decided by the database, row by row
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -28,117 +27,24 @@ from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal,
 from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
+from backfill.store.landing_statements import (
+    EXPIRING_LINKS,
+    FENCED_CHECKPOINT,
+    SET_ASIDE,
+    ask_statement,
+    land_statement,
+)
 from backfill.store.leases import lease_lost
 from backfill.store.postgres_errors import is_data_error
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
 
-EXPIRING_LINKS: Mapping[str, tuple[str, ...]] = {"Attachable": ("TempDownloadUri", "ThumbnailTempDownloadUri")}
-"""Members that let whoever has them read the file for some minutes: worthless later, dangerous until then."""
-
 ID_LIMIT = 200
 """Characters of an Id that quarantine files a row under. Intuit's have some 20; a longer one is none."""
 
 MESSAGE_LIMIT = 500
 """Characters of a refusal's reason. The driver quotes the value, which may be a whole document; that is in `raw`."""
-
-# Pages of one realm wait neither for one another nor for a renewal. A hand-over waits for them: it raises the epoch,
-# which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
-FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
-
-# `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite.
-STANDS = """
-CASE
-    WHEN excluded.deleted_at IS NOT NULL AND held.deleted_at IS NOT NULL
-        THEN excluded.deleted_at > held.deleted_at
-    WHEN excluded.deleted_at IS NOT NULL
-        THEN held.updated_at IS NULL OR held.updated_at <= excluded.deleted_at
-    WHEN held.deleted_at IS NOT NULL
-        THEN coalesce(excluded.updated_at > held.deleted_at, held.updated_at IS NULL)
-    WHEN excluded.updated_at IS NULL
-        THEN excluded.doc IS DISTINCT FROM held.doc
-    WHEN held.updated_at IS NULL
-        THEN true
-    WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
-        THEN coalesce(excluded.updated_at >= $12::timestamptz, false) AND excluded.doc IS DISTINCT FROM held.doc
-    ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
-END
-"""
-
-# One round trip: the fence, the rows, what they clear, the checkpoint. Without a row in `fence` nothing is written.
-# A deletion leaves version and document as they were last known, and knows its own time.
-LAND = """
-WITH fence AS MATERIALIZED ({fence}),
-landed AS (
-    INSERT INTO {table} AS held (realm_id, id, sync_token, created_at, updated_at, deleted_at, doc, run_id, landed_at)
-    SELECT
-        $1, page.id, page.sync_token, page.created_at, page.updated_at,
-        CASE WHEN page.deleted THEN coalesce(page.updated_at, clock_timestamp()) END,
-        {doc}, $4, clock_timestamp()
-    FROM fence, unnest($6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::jsonb[])
-        AS page (id, sync_token, created_at, updated_at, deleted, doc)
-    ON CONFLICT (realm_id, id) DO UPDATE SET
-        sync_token = CASE WHEN excluded.deleted_at IS NULL THEN excluded.sync_token ELSE held.sync_token END,
-        created_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.created_at ELSE held.created_at END,
-        updated_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.updated_at ELSE held.updated_at END,
-        doc = CASE WHEN excluded.deleted_at IS NULL THEN excluded.doc ELSE held.doc END,
-        deleted_at = excluded.deleted_at,
-        run_id = excluded.run_id,
-        landed_at = excluded.landed_at
-    WHERE {stands}
-    RETURNING held.deleted_at IS NOT NULL AS deleted
-),
-cleared AS (
-    DELETE FROM backfill.quarantine USING fence
-    WHERE realm_id = $1 AND entity = $5 AND key IN (SELECT 'id:' || landing.id FROM unnest($6::text[]) AS landing (id))
-),
-checkpoint AS (
-    UPDATE backfill.slice SET cursor = $14::timestamptz, rows_read = $15::bigint, done = $16::boolean
-    FROM fence
-    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $13::integer
-    RETURNING 1
-)
-SELECT
-    (SELECT count(*) FROM fence) AS fenced,
-    (SELECT count(*) FROM landed WHERE NOT deleted) AS landed,
-    (SELECT count(*) FROM landed WHERE deleted) AS deleted,
-    (SELECT count(*) FROM checkpoint) AS checkpoints
-"""
-
-# The same fence and checkpoint where the rows come otherwise, or there are none. Quarantine is empty as a rule; where
-# the entity has any, `LAND` is what clears it.
-FENCED_CHECKPOINT = f"""
-WITH fence AS MATERIALIZED ({FENCE}),
-checkpoint AS (
-    UPDATE backfill.slice SET cursor = $7::timestamptz, rows_read = $8::bigint, done = $9::boolean
-    FROM fence
-    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $6::integer
-    RETURNING 1
-)
-SELECT
-    (SELECT count(*) FROM fence) AS fenced,
-    (SELECT count(*) FROM checkpoint) AS checkpoints,
-    EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5) AS quarantine,
-    clock_timestamp() AS landed_at
-"""  # noqa: S608  # a statement of ours
-
-# Nothing counts as known while the entity has rows in quarantine: a row must be landed to leave it.
-KNOWN = """
-SELECT id, updated_at, sync_token FROM {table}
-WHERE realm_id = $1 AND id = ANY ($2::text[])
-    AND NOT EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $3)
-"""
-
-SET_ASIDE = """
-INSERT INTO backfill.quarantine (realm_id, entity, id, run_id, code, message, raw, refused_at)
-SELECT $1, $2, refusal.id, $3, refusal.code, refusal.message, refusal.raw, clock_timestamp()
-FROM unnest($4::text[], $5::text[], $6::text[], $7::bytea[]) AS refusal (id, code, message, raw)
-ON CONFLICT (realm_id, entity, key) DO UPDATE SET
-    run_id = excluded.run_id, code = excluded.code, message = excluded.message, raw = excluded.raw,
-    refused_at = excluded.refused_at
-"""
-
 
 _BY_ID = attrgetter("id")
 
@@ -181,14 +87,9 @@ class Landing:
         if len(layers) == 1 and not refusals:
             try:
                 async with self._database.landing() as connection:
-                    rows = layers[0]
-                    if expected is Expected.KNOWN:
-                        rows = await page.not_known(connection, rows)
-                    if rows:
-                        tally = await page.land(connection, rows, checkpoint)
-                    else:
-                        tally = _Tally()
-                        await page.checkpoint(connection, checkpoint)
+                    known = expected is Expected.KNOWN
+                    rows = await page.ask(connection, layers[0], checkpoint) if known else layers[0]
+                    tally = _Tally() if known and not rows else await page.land(connection, rows, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 if not is_data_error(error):
@@ -271,22 +172,22 @@ class _Page:
         counts = self._fenced(row, checkpoint)
         return _Tally(live=counts["landed"], deleted=counts["deleted"])
 
-    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
-        """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
-        held = await connection.fetch(
-            KNOWN.format(table=table_of(self.entity)), self.lease.realm_id, [record.id for record in rows], self.entity
-        )
-        versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
-        return [record for record in rows if not self._is_outdone(record, versions.get(record.id))]
+    async def ask(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> list[Record]:
+        """The rows that may stand against what is held; if there are none, the checkpoint is committed.
 
-    def _is_outdone(self, record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
-        """Whether the held version certainly stands. Without times on both sides nothing is certain."""
-        if held is None or held[0] is None or record.updated_at is None or record.deleted:
-            return False
-        comes, stands = (record.updated_at, _token(record.sync_token)), (held[0], _token(held[1]))
-        if comes == stands:
-            return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
-        return comes < stands
+        Versions only rise, so a row that is left out stays outdone. Raises as `land` does.
+        """
+        row = await connection.fetchrow(
+            ask_statement(self.entity),
+            *self._leased(),
+            [record.id for record in rows],
+            [-1 if record.sync_token is None else record.sync_token for record in rows],
+            [None if record.deleted else record.updated_at for record in rows],
+            self.overwrite_equal_from,
+            *_moved(checkpoint),
+        )
+        answer = self._fenced(row, None if row and row["open"] else checkpoint)
+        return [rows[number - 1] for number in answer["open"]]
 
     def can_copy(self, rows: Sequence[Record]) -> bool:
         """Whether the rows may go in as they are: new objects, and no members to leave out."""
@@ -342,13 +243,6 @@ class _Page:
         )
 
 
-@cache
-def land_statement(entity: str) -> str:
-    """The statement that lands a page of `entity`."""
-    doc = "page.doc" + "".join(f" - '{member}'" for member in EXPIRING_LINKS.get(entity, ()))
-    return LAND.format(fence=FENCE, table=table_of(entity), doc=doc, stands=STANDS)
-
-
 def _layers(records: Sequence[Record]) -> list[list[Record]]:
     """The records in as few lists as have no Id twice, each by Id; one list as a rule, and never none.
 
@@ -374,10 +268,6 @@ def _moved(checkpoint: Checkpoint | None) -> tuple[object, ...]:
     if checkpoint is None:
         return None, None, None, None
     return checkpoint.number, checkpoint.cursor, checkpoint.rows, checkpoint.done
-
-
-def _token(sync_token: int | None) -> int:
-    return -1 if sync_token is None else sync_token
 
 
 def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:

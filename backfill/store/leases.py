@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import asyncpg
+
 from backfill.errors import LeaseLostError, RealmBusyError, UsageError
 from backfill.model import Lease, RealmId
-from backfill.store.database import Database
+from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S, Database
 from backfill.store.owners import Owner
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
 
 DEFAULT_LEASE_S = 30.0
 """Three renewals of ten seconds: two may be lost before another machine takes over."""
@@ -13,17 +20,29 @@ DEFAULT_LEASE_S = 30.0
 TAKE_TRIES = 5
 """Each further try means that another process took the realm and died between two statements of ours."""
 
-# clock_timestamp(), not now(): the statement may have waited for a page to commit.
+BLOCKED_MOST_S = CONTROL_COMMAND_TIMEOUT_S / 2
+"""Half of what a statement may take: the server is the one that says that a lock was not to be had."""
+
+# clock_timestamp(), not now(): the statement may have waited for a page to commit, though no longer than $6.
 # $4 and $5 name the holder that was seen to be dead; it must still be the same.
 ACQUIRE = """
+WITH bound AS MATERIALIZED (SELECT set_config('lock_timeout', $6, true))
 UPDATE backfill.realm
 SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interval '1 second'
+FROM bound
 WHERE realm_id = $1
     AND (owner IS NULL OR lease_until <= clock_timestamp() OR (owner = $4 AND epoch = $5))
 RETURNING epoch
 """
 
-HOLDER = "SELECT owner, epoch FROM backfill.realm WHERE realm_id = $1"
+HOLDER = "SELECT owner, epoch, lease_until <= clock_timestamp() AS silent FROM backfill.realm WHERE realm_id = $1"
+
+# Whatever is fenced has looked at the table of realms within its transaction; a refresh of tokens has not.
+END_SESSIONS = """
+SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+WHERE application_name = $1 AND datname = current_database() AND pg_has_role(usesysid, 'USAGE')
+    AND pid <> pg_backend_pid() AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'backfill.realm'::regclass)
+"""
 
 RENEW = """
 UPDATE backfill.realm SET lease_until = clock_timestamp() + $4 * interval '1 second'
@@ -41,18 +60,28 @@ class Leases:
         self._database = database
         self._owner = str(owner)
         self._lease_s = lease_s
+        self._blocked_most = f"{min(lease_s, BLOCKED_MOST_S) * 1000:.0f}ms"
 
     async def acquire(self, realm_id: RealmId) -> Lease:
         """Take the realm at once if it is free, its lease has run out, or its owner is a dead process of this machine.
 
-        Waits for a page that the former owner is committing. Raises RealmBusyError while a live process holds
-        it, and UsageError if the realm is not registered.
+        Waits for what the former owner is committing, but no longer than one lease more: then the former owner's
+        transactions are ended at the server. One that is paused, or whose network is cut, would hold its row until
+        it wakes, and in the middle of a COPY no timeout of Postgres's ends it. Afterwards nothing of the former owner
+        is in our way: taking changes the epoch, which waits for every transaction that was fenced by the last one.
+        Raises RealmBusyError while a live process holds it, and UsageError if the realm is not registered.
         """
         dead_owner: str | None = None
         dead_epoch: int | None = None
         for _ in range(TAKE_TRIES):
             async with self._database.control() as connection:
-                epoch = await connection.fetchval(ACQUIRE, realm_id, self._owner, self._lease_s, dead_owner, dead_epoch)
+                try:
+                    epoch = await connection.fetchval(
+                        ACQUIRE, realm_id, self._owner, self._lease_s, dead_owner, dead_epoch, self._blocked_most
+                    )
+                except asyncpg.LockNotAvailableError:
+                    await _end_sessions(connection, realm_id)
+                    continue
                 if epoch is not None:
                     return Lease(realm_id=realm_id, epoch=epoch, owner=self._owner)
                 holder = await connection.fetchrow(HOLDER, realm_id)
@@ -86,6 +115,16 @@ def lease_lost(lease: Lease) -> LeaseLostError:
 
 def unknown_realm(realm_id: RealmId) -> UsageError:
     return UsageError(f"realm {realm_id} is not registered", action="import it first: backfill realms import FILE")
+
+
+async def _end_sessions(connection: Connection, realm_id: RealmId) -> None:
+    """End the transactions of the realm's owner, if its lease is over: what it did not commit by now is read again."""
+    holder = await connection.fetchrow(HOLDER, realm_id)
+    if holder is None or holder["owner"] is None:
+        return
+    owner = Owner.parse(holder["owner"])
+    if owner is not None and (holder["silent"] or owner.is_surely_dead()):
+        await connection.execute(END_SESSIONS, owner.session_name)
 
 
 def _is_surely_dead(owner: str) -> bool:

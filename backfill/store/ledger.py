@@ -12,7 +12,7 @@ from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, 
 from backfill.model import Lease, RealmId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs

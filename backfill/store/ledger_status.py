@@ -73,16 +73,15 @@ REALMS = "SELECT DISTINCT realm_id FROM backfill.load_row WHERE load_id = ANY ($
 
 STATES = "SELECT state, count(*) AS rows FROM backfill.load_row WHERE load_id = ANY ($1::bigint[]) GROUP BY state"
 
-# What was not sent yet is not to be sent any more.
+# What was not sent yet is not to be sent any more: no retry sends it, and importing it once more does.
 CANCEL = """
-UPDATE backfill.load_row SET
-    state = 'rejected', fault_code = 'cancelled', fault_message = 'its load was undone before it was sent',
-    fault_action = 'Nothing.', settled_at = clock_timestamp()
+UPDATE backfill.load_row SET state = 'undone', settled_at = clock_timestamp()
 WHERE load_id = $1 AND state = 'waiting'
 """
 
 DONE = """
-SELECT row_id, realm_id, entity, operation, source_key, object_id, before, settled_at FROM backfill.load_row AS done
+SELECT row_id, realm_id, entity, operation, source_key, payload, object_id, before, settled_at
+FROM backfill.load_row AS done
 WHERE load_id = $1 AND state IN ('applied', 'adopted')
     AND NOT EXISTS (SELECT FROM backfill.load_row AS other WHERE other.undoes = done.row_id)
 ORDER BY settled_at DESC, row_id DESC
@@ -97,6 +96,7 @@ class DoneRow(msgspec.Struct, frozen=True):
     entity: str
     operation: str
     source_key: str
+    payload: bytes
     object_id: str
     before: bytes | None
     settled_at: datetime
@@ -167,8 +167,8 @@ class LedgerStatus:
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
             async for row in connection.cursor(DONE, load_id, prefetch=500, timeout=None):
                 fields = dict(row)
-                before = fields.pop("before")
-                yield DoneRow(**fields, before=None if before is None else bytes(before))
+                before, payload = fields.pop("before"), bytes(fields.pop("payload"))
+                yield DoneRow(**fields, payload=payload, before=None if before is None else bytes(before))
 
     async def _rows(self, statement: str, *values: object) -> Sequence[Mapping[str, Any]]:
         async with self._database.control() as connection:

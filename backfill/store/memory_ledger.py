@@ -124,6 +124,17 @@ class MemoryLedger:
         self._kept.loads += bool(added or replaced)
         return Imported(added, replaced, len(rows) - added - replaced, tuple(sorted(loads)))
 
+    async def retry(self, load_id: LoadId | None) -> int:
+        """As `store.ledger_status.LedgerStatus.retry`."""
+        await anyio.lowlevel.checkpoint()
+        rejected = [
+            row for row in self._kept.rows.values() if row.state is RowState.REJECTED and load_id in {None, row.load_id}
+        ]
+        for row in rejected:
+            row.state, row.outcome = RowState.WAITING, None
+            row.generation += 1
+        return len(rejected)
+
     @staticmethod
     def _gives_way(held: KeptRow, new: NewRow) -> bool:
         if held.state is RowState.UNDONE:

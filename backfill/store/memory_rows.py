@@ -13,7 +13,8 @@ import msgspec
 import orjson
 
 from backfill.model import Record, Refusal
-from backfill.store.landing import EXPIRING_LINKS, ID_LIMIT
+from backfill.store.landing import ID_LIMIT
+from backfill.store.landing_statements import EXPIRING_LINKS
 
 _ZERO = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """The escape of the zero character; after an even number of backslashes it is one, after an odd it is text."""

@@ -97,6 +97,10 @@ class MemoryStore:
         """The process is gone for certain, and can be seen to be: whoever comes next need not wait for its lease."""
         self._ended.add(owner)
 
+    def register(self, realm_id: RealmId) -> None:
+        """A realm is imported. One that is registered stays as it is."""
+        self._realms.setdefault(realm_id, _Realm())
+
     def reconnect(self, realm_id: RealmId) -> None:
         """A parked realm is given new tokens, and is work again."""
         self._realms[realm_id].parked = None
@@ -124,6 +128,9 @@ class MemoryStore:
     def scan_now(self, run_id: RunId, realm_id: RealmId) -> Scan:
         """As `scan`, at once."""
         return self._scans.get((run_id, realm_id), Scan(started_at=None, census={}, slices=[], finished=False))
+
+    def is_registered(self, realm_id: RealmId) -> bool:
+        return realm_id in self._realms
 
     def epoch(self, realm_id: RealmId) -> int:
         """Of the lease that was given last."""
@@ -316,6 +323,11 @@ class MemoryStore:
             and (created_from is None or (row.created_at is not None and row.created_at >= created_from))
             and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
         ]
+
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        await anyio.lowlevel.checkpoint()
+        rows = self._realms[realm_id].rows.get(entity, {})
+        return {id_ for id_ in ids if id_ in rows and rows[id_].deleted_at is not None}
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()

@@ -49,7 +49,7 @@ class MemoryTokenVault:
             raise TokenError(
                 f"realm {realm_id} has no tokens",
                 realm_id=realm_id,
-                action="connect the company again: backfill auth login, or import a fresh refresh token",
+                action="connect the company again, and import its new refresh token: backfill realms import FILE",
             )
         return row
 

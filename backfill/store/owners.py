@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ START_TIME_FIELD = 19
 """`starttime` is field 22 of /proc/PID/stat; counted here from behind the command name, which may hold spaces."""
 ZOMBIE_START_TIME = -1
 """Equal to no process's."""
+DIGEST_CHARS = 16
+"""64 bits: no two of any number of processes that ever meet in one database share it by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class Owner:
 
     def __str__(self) -> str:
         return f"{self.host}/{self.boot}:{self.pid}:{self.start_time}"
+
+    @property
+    def session_name(self) -> str:
+        """What its sessions are called in pg_stat_activity. A digest, since a name has 63 bytes there."""
+        return f"backfill {hashlib.sha256(str(self).encode()).hexdigest()[:DIGEST_CHARS]}"
 
     @classmethod
     def current(cls) -> Owner:

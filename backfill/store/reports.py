@@ -11,7 +11,7 @@ from isal import igzip
 from backfill.model import Lease, RealmId, RunId
 from backfill.report_model import Figures, HeldReport, Period, ReportDocument, ReportPart, ReportRow
 from backfill.store.database import Database
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs

@@ -88,10 +88,6 @@ WHERE run_id = $1 AND owner = $2
 RETURNING true
 """
 
-UNFINISHED = """
-SELECT realm_id FROM backfill.realm_run WHERE run_id = $1 AND state IN ('pending', 'running') ORDER BY realm_id
-"""
-
 
 class Started(msgspec.Struct, frozen=True):
     """The run to work on, and whether an earlier process had begun it."""
@@ -146,11 +142,6 @@ class Runs:
         async with self._database.control() as connection:
             encoded = msgspec.json.encode(summary)
             return await connection.fetchval(FINISH, run_id, self._owner, status, encoded) is True
-
-    async def unfinished_realms(self, run_id: RunId) -> Sequence[RealmId]:
-        """The realms that are neither done nor parked."""
-        async with self._database.control() as connection:
-            return [RealmId(row["realm_id"]) for row in await connection.fetch(UNFINISHED, run_id)]
 
     async def _abandoned(self, connection: Connection, kind: str, scope: bytes) -> RunId | None:
         for row in await connection.fetch(CANDIDATES, kind, scope, self._silence_s):

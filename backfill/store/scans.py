@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from backfill.model import Held, Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
@@ -117,6 +117,10 @@ LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
     AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
+"""
+
+MARKED_IDS = """
+SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
 """
 
 CREATED_UP_TO = """
@@ -257,6 +261,12 @@ class Scans:
         async with self._database.control() as connection:
             rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
         return [row["id"] for row in rows]
+
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the Ids whose rows are marked deleted."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(MARKED_IDS.format(table=table_of(entity)), realm_id, list(ids))
+        return {row["id"] for row in rows}
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each."""

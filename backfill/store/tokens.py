@@ -30,8 +30,11 @@ REFRESHES_AT_ONCE = 4
 """Each holds a connection while Intuit answers; the rest of the pool stays free for leases."""
 LOCK_TIMEOUT_S = 120.0
 """Longer than a refresh with its retries takes; then its holder is stuck."""
-HOLD_TIMEOUT_S = 300
-"""How long the server lets a refresh wait for Intuit before it takes the row lock back from a lost machine."""
+HOLD_TIMEOUT_S = 60
+"""How long the server lets a refresh wait for Intuit before it takes the row lock back from a lost machine.
+
+Twice what an exchange may take, and half of what another waits for the lock: that one must still be there.
+"""
 STORE_TRIES = 6
 """A new refresh token is worth some patience: with the waits below, these bridge a restart of the database."""
 FIRST_RETRY_WAIT_S = 0.2
@@ -209,7 +212,7 @@ def _decrypted(keyring: Keyring, realm_id: RealmId, row: Row) -> Tokens:
         raise TokenError(
             f"realm {realm_id} has no tokens",
             realm_id=realm_id,
-            action="connect the company again: backfill auth login, or import a fresh refresh token",
+            action="connect the company again, and import its new refresh token: backfill realms import FILE",
         )
     values = dict(row)
     for name in SECRET_COLUMNS:

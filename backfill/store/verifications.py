@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
-from backfill.store.landing import FENCE
+from backfill.store.landing_statements import FENCE
 from backfill.store.leases import lease_lost
 from backfill.store.reports import encoded, storable
 from backfill.verdict_model import Verdict

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.show_resync import CASES, Case, show
@@ -9,19 +11,20 @@ from benchmarks.show_resync import CASES, Case, show
 pytestmark = pytest.mark.virtual
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES[:3], ids=lambda case: case.name)
 async def test_equal_and_cheaper_than_to_read_it_again(case: Case) -> None:
-    shown = await show(case, realms=2, rows_min=2500, rows_max=3500)
+    busy = min(case.busy_per_hour, 60)  # 4,320 in all: more than an answer of changes holds
+    shown = await show(replace(case, realms=2, rows_min=2500, rows_max=3500, busy_per_hour=busy))
     assert shown.breaches == 0
     assert shown.changed > case.changes
     assert shown.deleted > 0
-    if not case.busy_hours:  # of one company in two, whose full answers are asked for in halves first
+    if not busy:  # of one company in two, whose full answers are asked for in halves first
         assert shown.calls < shown.calls_whole
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_fifty_companies(case: Case) -> None:
-    shown = await show(case, realms=50, rows_min=100, rows_max=1500)
+async def test_the_whole_case(case: Case) -> None:
+    shown = await show(case)
     assert shown.breaches == 0
     assert shown.calls < shown.calls_whole

@@ -93,7 +93,7 @@ def connected(
     """A user with the three companies registered."""
     name = name_of(dsn)
     asyncio.run(postgres_server.execute(f"DROP DATABASE {name}"))
-    asyncio.run(postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE {connected_template}"))
+    asyncio.run(postgres_server.clone(connected_template, name))
     return user.having(**intuit.variables, ENCRYPTION_KEY=key)
 
 

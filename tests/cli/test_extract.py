@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill.cli.extract import exit_code, parse_moment
+from backfill.cli.extract import parse_moment
 from backfill.cli.extraction import Extraction
 from backfill.cli.output import Exit
 from backfill.cli.tally import Tally
@@ -233,7 +233,7 @@ TROUBLE = Trouble(REALM, "Customer", "unproven", "does not add up", "Run it agai
     ],
 )
 def test_exit_codes_of_a_run_that_ended(fleet: FleetResult, quarantined: int, expected: Exit) -> None:
-    assert exit_code(extraction(fleet, quarantined=quarantined)) is expected
+    assert extraction(fleet, quarantined=quarantined).exit_code is expected
 
 
 def test_a_result_in_words_names_the_first_of_many() -> None:

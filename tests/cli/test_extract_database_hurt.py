@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S
 from tests.cli.test_extract_resumed import extract, fleet, same_as_the_companies
+from tests.cli.test_extract_survives import LEASE_S
 from tests.gate import gated
 from tests.own_postgres import FAST, IMMEDIATE, OwnPostgres, own_postgres, way_to
 from tests.postgres import PostgresServer
-from tests.processes import Backfill, Outcome, ended
+from tests.processes import PATIENCE_S, Backfill, Outcome, ended
 
 LARGE_PAGES = "[extract]\npage_rows = 200\nreaders_per_realm = 2\n"
 """Pages that are landed by COPY."""
@@ -89,8 +92,7 @@ def test_its_way_to_the_database_is_cut_in_the_middle_of_a_page(
     """By bytes: half of what a COPY has sent arrives, and nobody says goodbye."""
     with fleet(user, tmp_path) as (connected, intuit), way_to(server) as (way, port):
         (connected.home / "small.toml").write_text(LARGE_PAGES)
-        database = dsn.partition("?")[0].rpartition("/")[2]
-        cut_off = connected.having(DATABASE_URL=f"postgresql://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
+        cut_off = connected.having(DATABASE_URL=by_port(dsn, port))
         for _ in range(cuts):
             way.cut_copies, before = 1, way.cut
             hurt = cut_off.run(*extract(connected))
@@ -102,6 +104,32 @@ def test_its_way_to_the_database_is_cut_in_the_middle_of_a_page(
         last = cut_off.run(*extract(connected))
         assert last.code == 0, last.stderr
         same_as_the_companies(dsn, intuit)
+
+
+def test_stopped_in_the_middle_of_a_page_it_does_not_block_who_takes_over(
+    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres
+) -> None:
+    """As a machine that is paused while it holds its realm's row and the server waits for the rest of its rows."""
+    with fleet(user, tmp_path) as (connected, intuit), way_to(server) as (way, port):
+        (connected.home / "small.toml").write_text(f"{LARGE_PAGES}[postgres]\nlease_s = {LEASE_S}\n")
+        way.hold_copies = 1
+        with connected.having(DATABASE_URL=by_port(dsn, port)).started(*extract(connected)) as process:
+            assert way.held.wait(PATIENCE_S), "a page was held, or all this proves nothing"
+            process.send_signal(signal.SIGSTOP)
+            other = connected.run(*extract(connected), timeout_s=CONTROL_COMMAND_TIMEOUT_S)
+            assert other.code == 0, other.stderr
+            process.send_signal(signal.SIGCONT)
+            woken = ended(process)
+        assert woken.code != 0, "it says that it did not finish"
+        assert "Traceback" not in woken.stderr
+        assert "took over" in woken.stderr + woken.stdout
+        same_as_the_companies(dsn, intuit)
+
+
+def by_port(dsn: str, port: int) -> str:
+    """The same database by a way that begins there."""
+    database = dsn.partition("?")[0].rpartition("/")[2]
+    return f"postgresql://postgres@127.0.0.1:{port}/{database}?sslmode=disable"
 
 
 def test_the_database_says_that_its_disk_is_full(user: Backfill, tmp_path: Path, dsn: str) -> None:

@@ -28,7 +28,7 @@ SMALL_PAGES = "[extract]\npage_rows = 25\nreaders_per_realm = 2\n"
 
 LATENCY_S = 0.02
 
-OURS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'backfill'"
+OURS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'backfill %'"
 
 PAGE = re.compile(
     r"SELECT \* FROM (?P<entity>\w+) WHERE (?:MetaData\.CreateTime >= '(?P<low>[^']+)' AND )?"

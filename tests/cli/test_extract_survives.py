@@ -22,7 +22,7 @@ LEASE_S = 1.0
 
 CUT = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'backfill'
+WHERE datname = current_database() AND application_name LIKE 'backfill %'
 """
 
 

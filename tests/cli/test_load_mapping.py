@@ -52,6 +52,12 @@ def test_a_cell_that_is_not_what_it_should_be_names_its_line() -> None:
     assert (bad.line, bad.fault) == (3, "column adjusts is no flag: 'perhaps'")
     (number,) = records("day,place,adjusts,debit,credit\n1,,,NaN,1\n")
     assert number.fault == "column debit is no number: 'NaN'"
+    keyed = CsvMapping(entity="Customer", source_key="{number:count}", payload={})
+    assert [each.fault for each in records("number\n1\none\none\n2\n", keyed)] == [
+        "",
+        "column number is no count: 'one'",
+        "",
+    ]
 
 
 def test_a_column_that_is_not_there_is_named() -> None:

@@ -29,6 +29,10 @@ def test_the_embedded_database(embedded_user: Backfill) -> None:
     ("url", "expected"),
     [
         (
+            "postgresql://ann@db1:6432,[::1]/books",
+            {"PGHOST": "db1,::1", "PGPORT": "6432,", "PGUSER": "ann", "PGDATABASE": "books"},
+        ),
+        (
             "postgresql://an%40n:p%2Fw@db.example.com:6432/books?sslmode=verify-full&sslrootcert=/ca.pem",
             {
                 "PGHOST": "db.example.com",

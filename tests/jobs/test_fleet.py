@@ -255,6 +255,21 @@ class TestLeases:
         assert result.stopped == ["4"]
         assert anyio.current_time() <= 5
 
+    async def test_a_connection_that_its_successor_ended_is_a_lost_lease_and_no_lost_database(self) -> None:
+        fleet = Fleet(realms_at_once=1, lease_renewal_s=1000)
+        other = fleet.store.seen_by("another process")
+
+        async def paused(lease: Lease) -> RealmOutcome:
+            if lease.realm_id == "0":
+                await anyio.sleep(100)
+                await other.acquire(REALMS[0])
+                raise UnavailableError("the connection was ended")
+            return RealmOutcome(proven=True)
+
+        result = await fleet.work(paused, REALMS[:2])
+        assert [trouble.code for trouble in result.troubles] == ["LeaseLostError"]
+        assert (result.unproven, result.proven) == (["0"], ["1"]), "one realm's trouble is its own"
+
     async def test_it_is_given_back_also_when_the_run_is_cancelled(self) -> None:
         fleet = Fleet()
         with anyio.move_on_after(2):

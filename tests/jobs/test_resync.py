@@ -114,6 +114,21 @@ async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
     assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
 
 
+async def test_a_live_object_that_was_never_held_is_asked_for_as_well() -> None:
+    """Made during the outage and flagged as deleted: a mark on what was never seen would hide it."""
+    world = World(seed=6, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    like = decode(company.table("Invoice").all()[0].doc) | {"LinkedTxn": []}
+    made = company.create("Invoice", like)
+    company.delete("Invoice", company.create("Invoice", like).id)
+    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    await resynced(world, BEGIN)
+    assert world.store.rows(world.realm, "Invoice")[made.id].deleted_at is None
+    assert f"'{made.id}'" in "".join(asked for asked in world.statements() if "Id IN" in asked)
+
+
 async def test_room_for_one_answer_is_room_enough() -> None:
     """Who waits for room gives back the answer that it holds first, or would wait for ever."""
     world = World(seed=6, rows_min=1500, rows_max=1600, memory_bytes=1)

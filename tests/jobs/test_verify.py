@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import anyio
 import pytest
+from msgspec import structs
 
 from backfill.jobs.equality import about, compared
+from backfill.jobs.rates import RATES_OF_THE_DAY
 from backfill.jobs.verified import verified_realm
 from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
@@ -70,7 +72,7 @@ async def test_what_was_extracted_is_equal() -> None:
     await world.extract()
     verdicts = await verified(world, run=2)
     assert differing(verdicts) == set()
-    assert {entity for entity, one in verdicts.items() if one.equal is None} == {"ExchangeRate", "TrialBalance"}
+    assert {entity for entity, one in verdicts.items() if one.equal is None} == {"TrialBalance"}
     assert sum(one.compared for one in verdicts.values()) > world.company_of().rows * 0.9
 
 
@@ -83,6 +85,36 @@ async def test_each_break_is_named_and_repaired() -> None:
     assert differing(await verified(world, run=3, repair=True)) == set()
     assert differing(await verified(world, run=4)) == set()
     assert rows(world, "Bill")["99999999"].deleted_at is not None
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("needs_a_day", [False, True])
+async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
+    """Without a COUNT and without Ids; where Intuit wants a day to be named, those of that day."""
+    world = World(seed=2)
+    company, day = world.company_of(), BEGIN.date().isoformat()
+    for row in company.table("CompanyCurrency").all():
+        rate = {"SourceCurrencyCode": decode(row.doc)["Code"], "AsOfDate": day, "Rate": Decimal("1.10")}
+        company.create("ExchangeRate", rate)
+    await world.extract()
+    held = rows(world, "ExchangeRate")
+    if needs_a_day:
+        proven, run = world.store._realms[world.realm].proofs["ExchangeRate"]
+        world.store._realms[world.realm].proofs["ExchangeRate"] = structs.replace(proven, method=RATES_OF_THE_DAY), run
+    dropped, altered = [id_ for id_ in held if id_.endswith(day)][:2]
+    code = altered.partition(":")[0]
+    held[altered] = replace(held[altered], doc=held[altered].doc.replace(b'"Rate":', b'"Rate":1'))
+    held[f"{code}:1998-01-31"] = held[f"DEM:{day}"] = held[altered]  # older than what is given; of no currency of it
+    del held[dropped]
+    named = {
+        ("ExchangeRate", dropped, DifferenceKind.MISSING),
+        ("ExchangeRate", altered, DifferenceKind.ALTERED),
+    }
+    found = await verified(world, run=2)
+    assert differing(found) == named
+    assert found["ExchangeRate"].compared == (2 if needs_a_day else len(held) - 2)
+    assert "are kept that QuickBooks does not give any more" in found["ExchangeRate"].note
+    assert differing(await verified(world, run=3, repair=True)) == set()
 
 
 @pytest.mark.virtual

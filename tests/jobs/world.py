@@ -23,6 +23,7 @@ from backfill.jobs.costs import Costs
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_realms
 from backfill.jobs.questions import Questions
+from backfill.jobs.rates import RATES_OF_THE_DAY
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork, Room
 from backfill.model import Lease, Proof, RealmId, RunId, Scan
@@ -325,7 +326,7 @@ def differences(world: World, realm_id: RealmId, entity: str) -> list[str]:
     if proof.watermark is None:
         return []
     there = expected(world, realm_id, entity, proof.watermark)
-    if proof.method == "rates of the day":
+    if proof.method == RATES_OF_THE_DAY:
         there = {id_: doc for id_, doc in there.items() if id_ in landed}
     aside = there.keys() & set(world.settings.poisoned.get((realm_id, entity), ()))
     if world.since is not None:

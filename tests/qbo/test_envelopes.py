@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfill.qbo.envelopes import Fault, faults_of, holds_fault, parse, redacted, retry_after_s
+from backfill.qbo.envelopes import _SECRETS, Fault, faults_of, holds_fault, parse, redacted, retry_after_s
 
 THROTTLE_XML = b"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <IntuitResponse time="2017-07-30T22:45:22.933-07:00" xmlns="http://schema.intuit.com/finance/v3">
@@ -137,6 +137,18 @@ def test_a_body_of_megabytes_is_not_parsed() -> None:
 )
 def test_law_7_nothing_that_looks_like_a_token_gets_through(text: str, kept: str) -> None:
     assert redacted(text) == kept
+
+
+PIECES = (
+    *("token", "ToKen", "to\u212aen", ": ", '"', "\\", "eyJqcdefghijkl", "EYJ", "AB11", "ab01EXAMPLEEXAMPLEEXAMPLE"),
+    *("x", " ", "\n", "\u00e9", '"client_secret":"s"', '"id_token" : "s', '"ThumbnailTempDownloadUri":"u"'),
+)
+"""Of what is secret, and of what only looks so."""
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_law_7_looking_for_what_tells_a_secret_first_lets_none_through(text: str) -> None:
+    assert redacted(text) == _SECRETS.sub(lambda found: f"{found[1] or found[2] or ''}***", text)
 
 
 def test_law_7_a_token_quoted_by_a_fault_is_gone_from_all_its_fields() -> None:

@@ -80,9 +80,25 @@ def test_the_cap_cuts_deleted_stubs_first_and_says_nothing(cdc, small_company) -
     assert bills == {}
 
 
-@pytest.mark.parametrize("entity", ["JournalCode", "TimeActivity", "TaxAgency", "TaxCode", "TaxRate", "Custmoer"])
-def test_entities_it_does_not_carry_are_refused(cdc, entity: str) -> None:
+LEFT_OUT = ["ExchangeRate", "TaxCode", "TaxRate", "TimeActivity"]
+
+
+@pytest.mark.parametrize("entity", LEFT_OUT)
+def test_what_it_leaves_out_has_never_changed(cdc, small_company, entity: str) -> None:
+    small_company.create(entity, {"Name": "new", "SourceCurrencyCode": "XAU", "AsOfDate": "2026-11-20"})
     status, body = cdc(f"Customer,{entity}", "2026-11-10T00:00:00Z")
+    assert (status, elements(body)[1]) == (200, {})
+    carried = elements(cdc(entity, "2026-11-10T00:00:00Z", cdc_also=(entity,))[1])
+    assert list(carried[0]) == [entity, "startPosition", "maxResults"], "unless it is carried after all"
+
+
+@pytest.mark.parametrize(
+    ("entity", "left_out"),
+    [(name, "silent") for name in ("JournalCode", "TaxAgency", "RecurringTransaction", "Custmoer")]
+    + [(name, "refused") for name in LEFT_OUT],
+)
+def test_entities_it_does_not_carry_are_refused(cdc, entity: str, left_out: str) -> None:
+    status, body = cdc(f"Customer,{entity}", "2026-11-10T00:00:00Z", cdc_left_out=left_out)
     assert (status, body["Fault"]["Error"][0]["code"]) == (400, "2000")
     assert entity in body["Fault"]["Error"][0]["Detail"]
 

@@ -98,6 +98,22 @@ def test_an_object_is_read_by_what_its_properties_are() -> None:
     assert str(found["Line"][0]["Amount"]) == "10.00", "with its scale"
 
 
+def test_an_object_within_another_is_read_as_what_it_is() -> None:
+    found = written(
+        "/recurringtransaction",
+        ROOT.format("RecurringTransaction", "")
+        + "<Invoice><CustomerRef>26</CustomerRef><Line><Amount>100</Amount></Line><RecurringInfo><Active>true</Active>"
+        "</RecurringInfo></Invoice></RecurringTransaction>",
+    )
+    assert found == {
+        "Invoice": {
+            "CustomerRef": {"value": "26"},
+            "Line": [{"Amount": 100}],
+            "RecurringInfo": {"Active": True},
+        }
+    }
+
+
 def test_a_batch_is_read_item_by_item() -> None:
     found = written(
         "/batch",

@@ -35,7 +35,7 @@ async def main():
         print(await connection.fetchval("SELECT count(*) FROM kept"), flush=True)
         await connection.close()
 
-anyio.run(main, backend_options={"use_uvloop": True})  # as the program does
+anyio.run(main, backend_options={"use_uvloop": True})  # as a program may that embeds us; it leaves pipes open
 """
 
 

@@ -12,7 +12,7 @@ import pytest
 from backfill.errors import Disposition, UnavailableError
 from backfill.store import database as database_module
 from backfill.store.database import SEND_BUFFER_BYTES, Database, database_name, open_database
-from backfill.store.landing import land_statement
+from backfill.store.landing_statements import land_statement
 from backfill.store.postgres_errors import translated
 from backfill.store.scans import LIVE_IDS
 from tests.postgres import PostgresServer
@@ -116,7 +116,7 @@ async def test_the_pools_recover_after_the_server_drops_every_connection(
 ) -> None:
     await work.store.land(work.lease, work.run_id, "Invoice", [live("1", 1)])
     await postgres_server.execute(
-        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'backfill'"
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name LIKE 'backfill %'"
     )
     await work.store.land(work.lease, work.run_id, "Invoice", [live("2", 1)])
     await work.store.renew(work.lease)

@@ -9,7 +9,7 @@ import pytest
 from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Landed, Lease, Record, Refusal, Slice
 from backfill.store.database import Database
-from backfill.store.landing import land_statement
+from backfill.store.landing_statements import land_statement
 from tests.store.scene import EVER, NOW, OTHER_REALM, REALM, Work, at, deleted, live, rows_of
 
 UNCHANGED = Landed(landed=0, unchanged=1, deleted=0, quarantined=0)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from msgspec import structs
 
-from backfill.errors import LeaseLostError, RealmBusyError, UsageError
-from backfill.model import RealmId
-from backfill.store.database import Database
+from backfill.errors import LeaseLostError, RealmBusyError, UnavailableError, UsageError
+from backfill.model import Lease, RealmId, RunId, Secret
+from backfill.store.bulk import COLUMNS, encoded
+from backfill.store.database import ABANDONED_TRANSACTION_S, Database, open_database
+from backfill.store.encryption import Keyring
+from backfill.store.landing import FENCE
 from backfill.store.leases import Leases
 from backfill.store.owners import Owner
 from backfill.store.realms import Realms
-from tests.store.scene import REALM
+from backfill.store.tokens import TokenVault
+from tests.postgres import SMALL_POOLS
+from tests.store.scene import NOW, REALM, live, rows_of
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
 
 ELSEWHERE = Owner("another-machine", "boot", 1, 1)
 
@@ -144,3 +156,123 @@ async def test_of_many_at_once_one_gets_it(database: Database) -> None:
 async def test_an_unknown_realm_is_a_mistake_of_the_user(database: Database) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         await leases(database).acquire(RealmId("nowhere"))
+
+
+PAGE = [live(str(number), 1) for number in range(300)]
+
+
+@pytest.fixture
+async def paused(database_dsn: str) -> AsyncIterator[Database]:
+    """The sessions of a process of another machine, which are to be found in the middle of something."""
+    async with open_database(database_dsn, owner=ELSEWHERE, sizes=SMALL_POOLS) as opened:
+        yield opened
+
+
+async def taken_over(database: Database) -> Lease:
+    """The realm, taken from a silent owner by one who has short leases. Waiting for ever is a failure."""
+    await pass_time(database, 1000)
+    with anyio.move_on_after(ABANDONED_TRANSACTION_S / 2):
+        return await leases(database, lease_s=0.3).acquire(REALM)
+    pytest.fail("it is blocked, and for as long as the server lets it")
+
+
+@asynccontextmanager
+async def fenced(database: Database, lease: Lease) -> AsyncIterator[Connection]:
+    """A page's transaction, begun as all are: it holds the realm's row."""
+    async with database.landing() as connection, connection.transaction():
+        assert await connection.fetchrow(FENCE, REALM, lease.epoch, lease.owner) is not None
+        yield connection
+
+
+async def test_an_owner_that_is_paused_within_a_transaction_does_not_block_the_next(
+    database: Database, paused: Database
+) -> None:
+    """Its machine does not answer any more."""
+    former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
+
+    async def between_two_statements() -> None:
+        async with fenced(paused, former) as connection:
+            assert (await taken_over(database)).epoch == former.epoch + 1
+            await connection.execute("SELECT 1")
+
+    with pytest.raises(UnavailableError):
+        await between_two_statements()
+    with pytest.raises(LeaseLostError):  # its other sessions are there, and by them it learns why
+        await leases(paused, ELSEWHERE).renew(former)
+
+
+async def test_an_owner_that_is_paused_within_a_copy_does_not_block_the_next(
+    database: Database, paused: Database
+) -> None:
+    """There its session counts as active: it waits for the client, and no timeout of the server's ends that."""
+    former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
+
+    async def a_page_in_two_halves() -> AsyncIterator[bytes]:
+        pieces = [piece async for piece in encoded(REALM, RunId(1), NOW, PAGE)]
+        yield b"".join(pieces[:2])
+        assert (await taken_over(database)).epoch == former.epoch + 1
+        yield b"".join(pieces[2:])
+
+    async def copied() -> None:
+        into: dict[str, Any] = {"schema_name": "qbo", "columns": COLUMNS, "format": "binary"}
+        async with fenced(paused, former) as connection:
+            await connection.copy_to_table("invoice", source=a_page_in_two_halves(), **into)
+
+    with pytest.raises(UnavailableError):
+        await copied()
+    assert await rows_of(database) == {}, "nothing of its page is there, nor in the way of the next owner's"
+
+
+async def test_a_page_that_is_only_slow_is_waited_for(database: Database, paused: Database) -> None:
+    former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
+    taken: list[Lease] = []
+
+    async def take() -> None:
+        await pass_time(database, 1000)
+        taken.append(await leases(database, lease_s=30).acquire(REALM))
+
+    async with anyio.create_task_group() as group, fenced(paused, former) as connection:
+        group.start_soon(take)
+        assert await until_one_waits_for_a_lock(database)
+        await connection.execute("UPDATE backfill.realm SET name = 'committed' WHERE realm_id = $1", REALM)
+        assert not taken
+    async with database.control() as connection:
+        assert await connection.fetchval("SELECT name FROM backfill.realm WHERE realm_id = $1", REALM) == "committed"
+    assert taken
+
+
+async def until_one_waits_for_a_lock(database: Database) -> bool:
+    async with database.control() as connection:
+        for _ in range(1000):
+            if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                return True
+            await anyio.sleep(0.01)
+    return False
+
+
+async def test_a_refresh_of_tokens_is_let_alone(database: Database, paused: Database, keyring: Keyring) -> None:
+    """Whatever becomes of the realm: only who asked Intuit has the new value."""
+    await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
+    async with TokenVault(paused, keyring).locked(REALM) as held:
+        async with paused.landing() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute("SELECT FROM backfill.realm WHERE realm_id = $1 FOR KEY SHARE", REALM)
+            await taken_over(database)
+        async with database.control() as connection:
+            assert await connection.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE relation = 'backfill.token'::regclass"
+            )
+        await held.store(structs.replace(held.current, refresh_token=Secret("refreshed")))
+    assert (await TokenVault(database, keyring).read(REALM)).refresh_token == Secret("refreshed")
+
+
+async def test_whoever_else_holds_the_row_is_let_alone_and_waited_for(database: Database, paused: Database) -> None:
+    """A person's psql, say. The realm is busy, and can be looked at again."""
+    await leases(database, ELSEWHERE, lease_s=500).acquire(REALM)
+    async with paused.control() as connection, connection.transaction():
+        await connection.execute("SET LOCAL application_name = 'psql'")
+        await connection.execute("SELECT FROM backfill.realm WHERE realm_id = $1 FOR KEY SHARE", REALM)
+        with pytest.raises(RealmBusyError):
+            await taken_over(database)
+        assert await connection.fetchval("SELECT 1") == 1

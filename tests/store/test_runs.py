@@ -8,12 +8,13 @@ import sys
 import anyio
 import pytest
 
-from backfill.model import RealmId, Secret
+from backfill.model import RealmId, RunId, Secret
 from backfill.store.database import Database
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs, RunStatus, Started
+from backfill.store.status import Status
 from backfill.store.tokens import TokenVault
 from tests.store.scene import NOW, OTHER_REALM, REALM
 
@@ -37,17 +38,22 @@ def runs(database: Database, owner: Owner | None = None, *, silence_s: float = 3
     return Runs(database, owner=owner or Owner.current(), silence_s=silence_s)
 
 
+async def unfinished(database: Database, run_id: RunId) -> list[RealmId]:
+    """The realms that are neither done nor parked."""
+    return [part.realm_id for part in await Status(database).progress(run_id) if part.state in {"pending", "running"}]
+
+
 async def test_a_run_begins_with_all_its_realms_pending(database: Database) -> None:
     started = await runs(database).start("extract", SCOPE, [OTHER_REALM, REALM])
     assert not started.resumed
-    assert await runs(database).unfinished_realms(started.run_id) == [REALM, OTHER_REALM]
+    assert await unfinished(database, started.run_id) == [REALM, OTHER_REALM]
 
 
 async def test_the_run_of_a_dead_process_is_taken_over_at_once(database: Database) -> None:
     first = await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
     again = await runs(database).start("extract", dict(reversed(SCOPE.items())), [REALM, OTHER_REALM])
     assert again == Started(first.run_id, resumed=True)
-    assert await runs(database).unfinished_realms(first.run_id) == [REALM, OTHER_REALM], "new realms are added"
+    assert await unfinished(database, first.run_id) == [REALM, OTHER_REALM], "new realms are added"
 
 
 async def test_the_run_of_a_live_process_is_left_to_it(database: Database) -> None:
@@ -121,10 +127,10 @@ async def test_what_is_done_stays_done_and_what_was_parked_is_tried_after_a_new_
     await store.finish_scan(lease, first.run_id, [])
     for realm_id in (OTHER_REALM, RealmId("3")):
         await store.park(realm_id, first.run_id, code="c", message="m", action="a")
-    assert await runs(database).unfinished_realms(first.run_id) == []
+    assert await unfinished(database, first.run_id) == []
     await realms.import_grants([RealmGrant(OTHER_REALM, Secret("new"))], vault, granted_at=NOW)
     await runs(database).start("extract", SCOPE, [REALM, OTHER_REALM, RealmId("3")])
-    assert await runs(database).unfinished_realms(first.run_id) == [OTHER_REALM]
+    assert await unfinished(database, first.run_id) == [OTHER_REALM]
 
 
 async def test_newcomers_are_those_it_does_not_have_and_those_it_parked_that_are_connected_again(
@@ -139,7 +145,7 @@ async def test_newcomers_are_those_it_does_not_have_and_those_it_parked_that_are
     assert await runs(database).newcomers(run_id) == {}
     await realms.import_grants([RealmGrant(OTHER_REALM, Secret("new"), weight=3)], vault, granted_at=NOW)
     assert await runs(database).newcomers(run_id) == {OTHER_REALM: 3.0}
-    assert set(await runs(database).unfinished_realms(run_id)) == {REALM, OTHER_REALM}
+    assert set(await unfinished(database, run_id)) == {REALM, OTHER_REALM}
 
 
 async def test_of_two_commands_at_once_one_takes_it_over(database: Database) -> None:

@@ -20,7 +20,7 @@ EXECUTING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchma
 
 REVIEWED = {
     "jobs/load/realm_load.py: taken": "no database's: rows that are prepared",
-    "store/landing.py: KNOWN.format(table=table_of(self.entity))": "a table's name: `table_of` knows entities only",
+    "store/landing.py: ask_statement(self.entity)": "a table's name: `table_of` knows entities only",
     "store/landing.py: land_statement(self.entity)": "the same, and members that a constant names",
     "store/ledger.py: statement": "a constant of the file, and a table's name",
     "store/ledger_import.py: statement": "constants of the file",
@@ -28,6 +28,7 @@ REVIEWED = {
     "store/migrate.py: migration.sql": "a file of the package",
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/scans.py: CREATED_UP_TO.format(table=table_of(entity))": "a table's name",
+    "store/scans.py: MARKED_IDS.format(table=table_of(entity))": "a table's name",
     "store/scans.py: LIVE_IDS.format(table=table_of(entity))": "a table's name",
     "store/scans.py: statement": "a table's name, and bounds that are parameters",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",

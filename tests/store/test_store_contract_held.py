@@ -58,6 +58,10 @@ class TestHeld:
         assert sorted(await subject.store.live_ids(REALM, "Invoice", **bounds)) == ids
         assert await subject.store.live_ids(OTHER_REALM, "Invoice") == []
 
+    async def test_ids_of_rows_that_are_marked(self, subject: Subject) -> None:
+        assert set(await subject.store.marked_ids(REALM, "Invoice", {"0", "gone", "never"})) == {"gone"}
+        assert set(await subject.store.marked_ids(OTHER_REALM, "Invoice", {"gone"})) == set()
+
     @pytest.mark.parametrize(
         ("parts", "cuts"),
         [

@@ -28,6 +28,7 @@ from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
+from tests.swarm.postgres_ledger import UsersPostgresLedger
 
 RUNS = 3
 """A world's own, its rivals' and the one that reads again."""
@@ -46,6 +47,7 @@ class PostgresGround:
         self.metered = MeteredCounts(database)
         self.answers = 0
         """Reports that are held."""
+        self.ledger = UsersPostgresLedger(database)
 
     async def register(self) -> None:
         stage = self._stage
@@ -74,6 +76,7 @@ class PostgresGround:
 
     async def mirror(self) -> None:
         await self._look_at_reports()
+        await self.ledger.mirror(self._stage.ledger)
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
 

@@ -8,7 +8,7 @@ first of them and loses none.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,17 +21,26 @@ from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
 from backfill.jobs import changes, prove, report_reading, reports, whole_answer
+from backfill.jobs.load import looking, realm_load
+from backfill.jobs.load.doubts import Doubts
+from backfill.jobs.load.sending import Answer
+from backfill.jobs.load.undo import Reversal
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.ports import Store
 from backfill.jobs.work import RealmWork
+from backfill.load_model import Outcome, RowState, Seal
 from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, RunId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
 from backfill.qbo import report_answers, report_rows
 from backfill.qbo.catalogue import Entity
+from backfill.qbo.operations import Operation
 from backfill.qbo.token_keeper import TokenKeeper
 from backfill.rehearsal.faults.bad_reports import BadReports
+from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.pause import Pause
+from backfill.rehearsal.jobs import load as load_job
 from backfill.rehearsal.oracles import ORACLES
 from backfill.rehearsal.rehearsal import rehearse
 from backfill.rehearsal.world import ROOMY_BYTES, World, draw_world
@@ -46,7 +55,7 @@ class Bug:
 
     oracle: str
     plant: Callable[[pytest.MonkeyPatch], None]
-    where: Callable[[World], bool] = lambda _world: True
+    where: Callable[[World], bool] = lambda world: world.job.name == "extract"
 
 
 def permits_come_back_at_the_answer(patch: pytest.MonkeyPatch) -> None:
@@ -192,6 +201,77 @@ def has_bad_reports(world: World) -> bool:
     return reads_reports(world) and any(isinstance(fault, BadReports) for fault in world.faults)
 
 
+def a_doubt_is_looked_into_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Though the server may still be at work on it."""
+    doubt = Doubts._doubt
+
+    def hasty(self: Doubts, seal: Seal, reason: str, **more: Any) -> None:
+        doubt(self, seal, reason, **{**more, "now": True})
+
+    patch.setattr(Doubts, "_doubt", hasty)
+
+
+def nothing_is_ever_found_again(patch: pytest.MonkeyPatch) -> None:
+    """What is in doubt is sent once more, whatever is there."""
+    patch.setattr(looking, "is_ours", lambda *_arguments, **_named: False)
+
+
+def a_lost_answer_is_a_refusal(patch: pytest.MonkeyPatch) -> None:
+    """The row is given back as though nothing had been done."""
+
+    async def lost(self: Doubts, seal: Seal, reason: str, **_more: Any) -> None:
+        await self._rows.commit([Outcome(item.row_id, RowState.WAITING) for item in seal.items])
+
+    patch.setattr(Doubts, "lost", lost)
+
+
+def answers_are_taken_by_position(patch: pytest.MonkeyPatch) -> None:
+    """Not by bId: the second item's is the first's."""
+    sending = realm_load.send
+
+    async def by_position(work: LoadWork, seal: Seal) -> Mapping[str, Answer]:
+        answered = await sending(work, seal)
+        return dict(zip([item.b_id for item in seal.items], answered.values(), strict=False))
+
+    patch.setattr(realm_load, "send", by_position)
+
+
+def a_seal_left_behind_is_sent_anew(patch: pytest.MonkeyPatch) -> None:
+    """After a crash its rows simply wait again."""
+
+    async def forgotten(self: Doubts) -> None:
+        left = await self._work.ledger.unsettled(self._work.realm_id)
+        rows = [Outcome(item.row_id, RowState.WAITING) for seal in left for item in seal.items]
+        await self._work.ledger.settle(self._work.lease, rows)
+
+    patch.setattr(Doubts, "take_over", forgotten)
+
+
+def undoing_forgets_what_was_changed(patch: pytest.MonkeyPatch) -> None:
+    """Only what was made is taken away."""
+    reversal = load_job.reversal_of
+
+    def of_what_was_made(
+        row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any
+    ) -> Reversal:
+        found = reversal(row_id, realm_id, entity, what, *rest, **more)
+        return found if what is Operation.CREATE else structs.replace(found, row=None)
+
+    patch.setattr(load_job, "reversal_of", of_what_was_made)
+
+
+def loads(world: World) -> bool:
+    return world.job.name == "load"
+
+
+def loads_and_dies(world: World) -> bool:
+    return loads(world) and any(isinstance(fault, Crash) for fault in world.faults)
+
+
+def loads_and_undoes(world: World) -> bool:
+    return loads(world) and world.again_after_s > 0
+
+
 def extracts(world: World) -> bool:
     return world.job.name == "extract"
 
@@ -203,7 +283,7 @@ def has_little_room(world: World) -> bool:
 
 def is_overtaken(world: World) -> bool:
     """A process is stopped, and another takes its realms meanwhile."""
-    return any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
+    return extracts(world) and any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
 
 
 WORLDS = 80
@@ -227,6 +307,12 @@ BUGS = (
     Bug("whole reports", what_does_not_add_up_is_not_said, has_bad_reports),
     Bug("equal books", a_period_is_not_planned, reads_reports),
     Bug("equal books", an_amount_loses_its_sign, reads_reports),
+    Bug("exactly once", a_doubt_is_looked_into_at_once, loads),
+    Bug("exactly once", nothing_is_ever_found_again, loads),
+    Bug("exactly once", a_lost_answer_is_a_refusal, loads),
+    Bug("exactly once", answers_are_taken_by_position, loads),
+    Bug("exactly once", a_seal_left_behind_is_sent_anew, loads_and_dies),
+    Bug("taken back", undoing_forgets_what_was_changed, loads_and_undoes),
 )
 
 

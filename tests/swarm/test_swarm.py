@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from backfill.cli.rehearsal_words import in_words
+from backfill.cli.rehearsal_words import in_words, not_told
 from backfill.rehearsal.faults import FAULTS
+from backfill.rehearsal.network import fault_codes
 from backfill.rehearsal.swarm import Tally, rehearse_seed, rehearse_seeds
 from backfill.rehearsal.world import draw_world
 
@@ -19,6 +20,7 @@ LONG_SEEDS = range(SEEDS, 20_000)
 
 DIGESTS = """
 import json
+from backfill.rehearsal.network import fault_codes
 from backfill.rehearsal.swarm import rehearse_seed
 print(json.dumps([rehearse_seed(seed).digest for seed in range(12)]))
 """
@@ -37,6 +39,20 @@ def test_a_thousand_worlds() -> None:
     names = {kind.name for kind in FAULTS} - {"bad answers", "bad reports", "refusals", "spent quota", "token trouble"}
     rare = {name for name in names if name not in tally.faults or tally.faults[name].worlds < SEEDS / 50}
     assert not rare, f"they hardly ever strike: {rare}"
+    assert not not_told(tally), "each row of the table of Intuit's faults is told in some world, and survived"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Fault":{"Error":[{"Message":"m","code":"006140"},{"code":"610"}],"type":"ValidationFault"}}',
+        b'{"fault":{"error":[{"code":"6140"}],"type":"Fault"}, "error" : {"code" : "610"}}',
+        b'<IntuitResponse><Fault type="SystemFault"><Error code="6140"/><Error code="610"/></Fault></IntuitResponse>',
+    ],
+)
+def test_the_codes_of_an_answer_are_counted_in_every_form(body: bytes) -> None:
+    assert set(fault_codes(body)) == {"6140", "610"}
+    assert set(fault_codes(b'{"QueryResponse":{"TaxCode":[{"Code":"12"}]}}')) == set()
 
 
 @pytest.mark.long

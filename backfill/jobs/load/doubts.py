@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from backfill import events
+from backfill.errors import RequestError
 from backfill.jobs.load.looking import Seen, Sight, look
 from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.versions import Versions
@@ -123,7 +124,12 @@ class Doubts:
             self._again.append(seal)
             self._rows.tell()
             return []
-        return outcomes + [self._absent(item, doubt.said.get(item.row_id)) for item in absent]
+        return outcomes + [
+            _unreadable(item, seen.faults[item.row_id])
+            if seen.sights[item.row_id] is Sight.UNREADABLE
+            else self._absent(item, doubt.said.get(item.row_id))
+            for item in absent
+        ]
 
     def _absent(self, item: SealItem, said: Outcome | None) -> Outcome:
         """The row did not take effect; that is certain, unless what it would be found by was not kept."""
@@ -146,6 +152,19 @@ class Doubts:
                 action="See Intuit's status page, then load retry.",
             )
         return Outcome(item.row_id, RowState.WAITING, doubtful=True)
+
+
+def _unreadable(item: SealItem, fault: RequestError) -> Outcome:
+    """It may be there, and nobody can say so but a person."""
+    return Outcome(
+        item.row_id,
+        RowState.REJECTED,
+        code="unknown",
+        message=f"no good answer came, and what may be it in the company cannot be read: {fault.message}",
+        action="Look for it in the company; if it is not there, load retry.",
+        intuit_tid=fault.intuit_tid,
+        doubtful=True,
+    )
 
 
 def _is_worth_another(item: SealItem, said: Outcome) -> bool:

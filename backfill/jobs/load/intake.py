@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from backfill.errors import UsageError
-from backfill.jobs.load.references import MARK, needs_of, parsed, substituted, text_of
+from backfill.jobs.load.references import MARK, needs_of, substituted, text_of
 from backfill.jobs.load.stamps import STAMP_CHARS, needs_stamp
 from backfill.load_model import Need, NewRow
 from backfill.model import RealmId
@@ -167,8 +167,3 @@ def _size_faults(table: Writing, what: Operation, payload: Mapping[str, Any], ra
             )
         )
     return faults
-
-
-def needs_of_row(needs: tuple[str, ...]) -> tuple[Need, ...]:
-    """The needs of a row of the ledger."""
-    return tuple(map(parsed, needs))

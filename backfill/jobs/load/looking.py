@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any
 
+from backfill.errors import RequestError
 from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of
+from backfill.jobs.load.reading import Read, read_created_since, read_values
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.versions import document, read_objects
 from backfill.jobs.load.work import LoadWork
@@ -20,8 +23,9 @@ from backfill.load_model import Outcome, RowState, Seal, SealItem
 from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE, Entity
-from backfill.qbo.operations import WRITINGS, Operation
-from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.qbo.operations import WRITINGS, Operation, Writing
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 MARGIN = timedelta(minutes=10)
 """Before its sending: for the clocks of Intuit's machines, and ours against them."""
@@ -38,6 +42,8 @@ class Sight(Enum):
     """It did not take effect, and may be sent again as it is."""
     OVERTAKEN = "overtaken"
     """It did not take effect, and its object has changed since: as it is it cannot."""
+    UNREADABLE = "unreadable"
+    """What may be it is there, and QuickBooks cannot read it."""
 
 
 @dataclass(slots=True)
@@ -46,6 +52,8 @@ class Seen:
 
     sights: dict[int, Sight] = field(default_factory=dict)
     adopted: dict[int, Outcome] = field(default_factory=dict)
+    faults: dict[int, RequestError] = field(default_factory=dict)
+    """Of what is unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,16 @@ def _wanted(work: LoadWork, seal: Seal) -> Iterable[_Wanted]:
 
 async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted], seen: Seen) -> None:
     table = WRITINGS[entity.name]
-    found: dict[str, Record] = {}
     by_stamp = [each for each in wanted if each.item.stamp]
-    if by_stamp:
-        found |= await _created_since(work, entity, min(each.since for each in by_stamp))
+    stamped = await _created_since(work, entity, min(each.since for each in by_stamp)) if by_stamp else Read()
     by_name = [each for each in wanted if not each.item.stamp]
-    if by_name:
-        names = list(dict.fromkeys(str(each.sent.get(table.natural_key) or "") for each in by_name))
-        found |= await _named(work, entity, table.natural_key, names, min(each.since for each in by_name))
+    names = list(dict.fromkeys(_name(table, each) for each in by_name))
+    named = await _named(work, entity, table.natural_key, names, min((each.since for each in by_name), default=_NEVER))
+    found = stamped.records | named.records
     owned = set(await work.ledger.owned(work.realm_id, entity.name, list(found)))
     documents = sorted(
         ((record, document(record)) for id_, record in found.items() if id_ not in owned),
-        key=lambda pair: (pair[0].created_at or datetime.max.replace(tzinfo=UTC), pair[0].id),
+        key=lambda pair: (pair[0].created_at or _NEVER, pair[0].id),
     )
     index = _Index(table.stamp_field, table.natural_key, documents)
     for each in wanted:
@@ -105,7 +111,13 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
             if record.id not in owned and is_ours(table, each.sent, held, stamp=each.item.stamp)
             and (record.created_at is None or record.created_at >= each.since.replace(microsecond=0))
         ]  # fmt: skip
-        seen.sights[each.item.row_id] = Sight.THERE if matches else Sight.ABSENT
+        # What was created since and cannot be read may have any stamp.
+        fault = named.unread.get(_name(table, each))
+        if each.item.stamp:
+            fault = next(iter(stamped.unread.values()), None)
+        seen.sights[each.item.row_id] = Sight.THERE if matches else Sight.UNREADABLE if fault else Sight.ABSENT
+        if fault is not None:
+            seen.faults[each.item.row_id] = fault
         if matches:
             owned.add(matches[0].id)
             seen.adopted[each.item.row_id] = _adopted(each.item, matches[0], matches[1:])
@@ -130,32 +142,32 @@ class _Index:
         return self._named.get(name_of(wanted.sent.get(self._key)), ())
 
 
-async def _named(
-    work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime
-) -> dict[str, Record]:
+def _name(table: Writing, wanted: _Wanted) -> str:
+    return str(wanted.sent.get(table.natural_key) or "")
+
+
+async def _named(work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime) -> Read:
     """Objects created since, by name or number: few answers, however much else is created meanwhile."""
-    found: dict[str, Record] = {}
+    found = Read()
+    statement = partial(query.by_values, entity, attribute, created_from=since)
     for start in range(0, len(names), _NAMES_MAX):
-        part = names[start : start + _NAMES_MAX]
-        page = await work.ask.page(entity, query.by_values(entity, attribute, part, created_from=since))
-        found |= {record.id: record for record in page.records}
-        if page.received >= PAGE_ROWS_MAX:  # of some numbers there are many: all that was created tells
-            return await _created_since(work, entity, since)
+        read = await read_values(work.ask, entity, names[start : start + _NAMES_MAX], statement)
+        if read.full:  # of some numbers there are many: all that was created tells
+            every = await _created_since(work, entity, since)
+            for fault in list(every.unread.values())[:1]:
+                every.unread = dict.fromkeys(names, fault)
+            return every
+        found.records |= read.records
+        found.unread |= read.unread
     return found
 
 
-async def _created_since(work: LoadWork, entity: Entity, since: datetime) -> dict[str, Record]:
-    """Everything created since, page by page from the last one's CreateTime, so that nothing is passed over."""
-    found: dict[str, Record] = {}
-    cursor, position = since.replace(microsecond=0), 1
-    while True:
-        page = await work.ask.page(entity, query.page(entity, created_from=cursor, start_position=position))
-        found |= {record.id: record for record in page.records}
-        if page.received < PAGE_ROWS_MAX:
-            return found
-        last = max((record.created_at for record in page.records if record.created_at), default=cursor)
-        position = 1 if last > cursor else position + page.received
-        cursor = max(cursor, last)
+async def _created_since(work: LoadWork, entity: Entity, since: datetime) -> Read:
+    now = (await work.ledger.now()).astimezone(UTC) + timedelta(seconds=work.clock_offset_s)
+    read = await read_created_since(work.ask, entity, since, now + MARGIN)
+    for id_ in await work.ledger.owned(work.realm_id, entity.name, list(read.unread)):
+        del read.unread[id_]  # another row made it, whatever it holds
+    return read
 
 
 def _adopted(item: SealItem, record: Record, others: Sequence[Record]) -> Outcome:
@@ -182,6 +194,10 @@ async def _look_for_changes(work: LoadWork, wanted: Sequence[_Wanted], seen: See
     there = await read_objects(work.ask, groups)
     for each in wanted:
         record = there.get((each.item.entity, each.item.object_id))
+        if isinstance(record, RequestError):
+            seen.sights[each.item.row_id] = Sight.UNREADABLE
+            seen.faults[each.item.row_id] = record
+            continue
         sight = _sight(each, record)
         seen.sights[each.item.row_id] = sight
         if sight is Sight.THERE:

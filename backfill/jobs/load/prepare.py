@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backfill import events
+from backfill.errors import RequestError
 from backfill.jobs.load.books import Books
 from backfill.jobs.load.references import parsed, substituted
 from backfill.jobs.load.resolver import Resolved, Resolver
@@ -76,8 +77,13 @@ class Preparer:
                     done.outcomes.append(prepared)
         return done
 
-    def _one(self, row: LoadRow, body: dict[str, Any], key: Object | None, now: Record | None) -> Prepared | Outcome:
+    def _one(
+        self, row: LoadRow, body: dict[str, Any], key: Object | None, now: Record | RequestError | None
+    ) -> Prepared | Outcome:
         operation = Operation(row.operation)
+        if isinstance(now, RequestError):
+            words = f"QuickBooks cannot read the {row.entity} that it is to change: {now.message}"
+            return rejected(row, now.code or "none", words, now.action)
         held = None if now is None else document(now)
         if self._books.is_closed(body, held):
             rule = FAULTS["6210"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from math import inf
 
 import anyio
 
@@ -64,6 +65,9 @@ class RealmLoad:
         self._busy = 0
         """Seals that are being sent."""
         self._failure: BackfillError | None = None
+        self._first_step = ExitStack()
+        """Open until one seal was sent, or one look was made: so long the turn is not broken off."""
+        self._has_stepped = False
         options = work.options
         permits = options.single_window if options.mode is Mode.FASTEST else options.request_permits
         self._single_ring = PermitRing(permits, options.window_s)
@@ -71,7 +75,9 @@ class RealmLoad:
     async def run(self) -> None:
         """Bring every row of the loads to its end. Raises the first `BackfillError` that ended it before; what is
         under way then is brought to its answer first."""
-        with self._work.turn.breakable():
+        with self._work.turn.breakable(), self._first_step:
+            # A turn that is over before it began, as after a long wait for the first answer, still comes one step on.
+            self._first_step.enter_context(self._work.turn.whole())
             await self._doubts.take_over()
             async with anyio.create_task_group() as group:
                 for lane, senders in _SENDERS[self._work.options.mode].items():
@@ -135,13 +141,31 @@ class RealmLoad:
                     return seal
                 if self.rows.changed is not changed or self._is_over():
                     continue
+                self._rest()
             with anyio.move_on_after(_LOOK_S):
                 await changed.wait()
 
     def _check_stop(self) -> None:
         if self._work.stopping():
             raise StoppedError("The run was asked to stop.", action="Run the same command again to go on from here.")
-        self._work.turn.check()
+        if self._has_stepped:
+            self._work.turn.check()
+
+    def _step(self) -> None:
+        """Something was done that need not be done again: from now on the turn may end."""
+        self._has_stepped = True
+        self._first_step.close()
+
+    def _rest(self) -> None:
+        """Where only the time is waited for after which nothing in doubt can happen any more, another may have the
+        place meanwhile. Raises `StoppedError` if one wants it."""
+        next_at = self._doubts.next_at()
+        idle = not (self._busy or self._prepared or self.rows.pool.ready())
+        if idle and anyio.current_time() < next_at < inf:
+            turn = self._work.turn
+            turn.rest_until = max(turn.rest_until, next_at)
+            self._step()
+            turn.check()
 
     async def _again(self, lane: Lane) -> Seal | None:
         seal = self._doubts.to_send_again(lane)
@@ -193,9 +217,9 @@ class RealmLoad:
         return self.rows.pool.take(limit, size_bytes_max=self._work.bytes_max, suits=suits)
 
     def _is_stuck(self) -> bool:
-        """Rows are held, nothing is under way, and none is ready."""
-        idle = not (self._busy or self._doubts or self._prepared)
-        return idle and self.rows.exhausted and len(self.rows.pool) > 0 and not self.rows.pool.ready()
+        """Rows are held, none is under way or about to end, and none is ready."""
+        pool = self.rows.pool
+        return self.rows.exhausted and len(pool) > 0 and not pool.out and not pool.ready()
 
     async def _unstuck(self, limit: int, *, singly: bool) -> list[LoadRow]:
         """Rows that need one another against the order of time go all the same; in a circle they cannot."""
@@ -247,6 +271,7 @@ class RealmLoad:
             await self._settled(seal, answered)
         finally:
             self._busy -= 1
+            self._step()
             self.rows.tell()
 
     async def _smaller(self, seal: Seal, cause: RequestError) -> None:
@@ -334,6 +359,7 @@ class RealmLoad:
                 changed = self.rows.changed
                 if self._failure is None and self._doubts.next_at() <= anyio.current_time():
                     await self._doubts.look_into()
+                    self._step()
                 else:
                     with anyio.CancelScope(deadline=self._look_again_at()):
                         await changed.wait()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import orjson
 
 from backfill.jobs.load.matching import name_of
+from backfill.jobs.load.reading import read_values
 from backfill.jobs.load.references import text_of
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import DONE_STATES, Need, RowState
@@ -89,21 +91,28 @@ class Resolver:
         for (entity, attribute), group in groups.items():
             for start in range(0, len(group), _ASKED_MAX):
                 part = group[start : start + _ASKED_MAX]
-                _choose(await self._ask(entity, attribute, part), found)
+                _choose(await self._ask(entity, attribute, part, found), found)
         for need in needs:
             if not _is_decided(need, found):
                 found.refused[need] = f"realm {self._work.realm_id} has no active {said(need)}"
 
-    async def _ask(self, entity: str, attribute: str, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
+    async def _ask(
+        self, entity: str, attribute: str, needs: Sequence[Need], found: Resolved
+    ) -> Mapping[Need, Sequence[str]]:
+        """What fits, by need. A name whose object QuickBooks cannot read is refused."""
         table = CATALOGUE[entity]
         by_name = {name_of(need.value): need for need in needs}
-        page = await self._work.ask.page(table, query.by_values(table, attribute, [need.value for need in needs]))
+        statement = partial(query.by_values, table, attribute)
+        read = await read_values(self._work.ask, table, [need.value for need in needs], statement)
+        for need in needs:
+            if need.value in read.unread:
+                found.refused[need] = f"QuickBooks cannot read {said(need)}: {read.unread[need.value].message}"
         matches: dict[Need, list[str]] = {}
-        for record in page.records:
+        for record in read.records.values():
             doc = orjson.loads(bytes(record.doc))
-            need = by_name.get(name_of(doc.get(attribute)))
-            if need is not None and doc.get("Active", True):
-                matches.setdefault(need, []).append(record.id)
+            fitting = by_name.get(name_of(doc.get(attribute)))
+            if fitting is not None and doc.get("Active", True):
+                matches.setdefault(fitting, []).append(record.id)
         return matches
 
 

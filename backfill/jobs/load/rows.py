@@ -128,6 +128,7 @@ class Rows:
             return []
         needs = self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
         self.pool.over(row.row_id)
+        self._work.tries.pop(row.row_id, None)
         if self._just_ended is not None:
             self._just_ended.add(row.row_id)
         if outcome.state in DONE_STATES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -36,30 +36,53 @@ def reversal_of(
     object_id: str,
     before: bytes | None,
     *,
+    sent: bytes,
     line: int,
     made: Collection[tuple[str, str, str]],
 ) -> Reversal:
-    """`made` are the objects (realm, entity, Id) that go altogether: their changes need not be taken back."""
+    """`sent` is what the row asked for. `made` are the objects (realm, entity, Id) that go altogether: their changes
+    need not be taken back.
+    """
     table = WRITINGS[entity]
     if operation is not Operation.CREATE and (realm_id, entity, object_id) in made:
         return Reversal(None, f"nothing for {operation.value} of {entity} {object_id}: the object itself goes")
     if operation is Operation.CREATE:
-        if not table.allows(Operation.DELETE):
-            return Reversal(None, f"{entity} {object_id} stays", "QuickBooks has no way to take it away")
-        words = f"{'make inactive' if table.is_list else 'delete'} {entity} {object_id}"
-        caveat = "its name stays in the list of inactive ones" if table.is_list else ""
-        return Reversal(_row(row_id, realm_id, entity, Operation.DELETE, {"Id": object_id}, line), words, caveat)
+        return _of_what_was_made(row_id, realm_id, entity, object_id, line)
     if before is None:
         return Reversal(None, f"{entity} {object_id} stays", "it is not known what it was before")
     held = {key: value for key, value in decode(before).items() if key not in _HEAD}
     if operation is Operation.DELETE and not table.is_list:
         row = _row(row_id, realm_id, entity, Operation.CREATE, _without_line_ids(held), line)
         return Reversal(row, f"create {entity} {object_id} again", "under another Id, and without its links")
+    parts = _parts_of(held, decode(sent)) if operation is Operation.UPDATE else None
+    if parts is not None:
+        row = _row(row_id, realm_id, entity, Operation.UPDATE, {**parts, "Id": object_id}, line)
+        return Reversal(row, f"make {', '.join(parts)} of {entity} {object_id} what it was")
     caveat = "a void cannot be taken back: it is made what it was" if operation is Operation.VOID else ""
     if operation is Operation.VOID:
         held = _without_line_ids(held)
     row = _row(row_id, realm_id, entity, Operation.FULL_UPDATE, {**held, "Id": object_id}, line)
     return Reversal(row, f"make {entity} {object_id} what it was", caveat)
+
+
+def _of_what_was_made(row_id: int, realm_id: RealmId, entity: str, object_id: str, line: int) -> Reversal:
+    table = WRITINGS[entity]
+    if not table.allows(Operation.DELETE):
+        return Reversal(None, f"{entity} {object_id} stays", "QuickBooks has no way to take it away")
+    words = f"{'make inactive' if table.is_list else 'delete'} {entity} {object_id}"
+    caveat = "its name stays in the list of inactive ones" if table.is_list else ""
+    return Reversal(_row(row_id, realm_id, entity, Operation.DELETE, {"Id": object_id}, line), words, caveat)
+
+
+def _parts_of(held: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a sparse update changed, as it was: what others changed since stays, and what was not touched cannot refuse.
+
+    None if something was new that no empty text takes away again.
+    """
+    keys = [key for key in sent if key not in _HEAD]
+    if any(key not in held and not isinstance(sent[key], str) for key in keys):
+        return None
+    return {key: held.get(key, "") for key in keys}
 
 
 def _without_line_ids(held: dict[str, Any]) -> dict[str, Any]:

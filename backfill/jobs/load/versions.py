@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import structs
 
+from backfill.errors import RequestError
+from backfill.jobs.load.reading import read_values
 from backfill.jobs.questions import Questions
 from backfill.model import Record
 from backfill.qbo import query
@@ -40,28 +43,31 @@ class Versions:
     def forget(self, entity: str, object_id: str) -> None:
         self._kept.pop((entity, object_id), None)
 
-    async def of(self, objects: Iterable[Object]) -> Mapping[Object, Record]:
-        """The objects that are there, remembered or read. A deleted one is missing."""
+    async def of(self, objects: Iterable[Object]) -> Mapping[Object, Record | RequestError]:
+        """The objects that are there, remembered or read. A deleted one is missing; one that QuickBooks cannot read
+        has its fault."""
         wanted = list(dict.fromkeys(objects))
         unknown: dict[str, list[str]] = {}
         for entity, object_id in wanted:
             if (entity, object_id) not in self._kept:
                 unknown.setdefault(entity, []).append(object_id)
         read = await read_objects(self._ask, unknown)
-        known = {key: self._kept[key] for key in wanted if key in self._kept}
+        known: dict[Object, Record | RequestError] = {key: self._kept[key] for key in wanted if key in self._kept}
         for (entity, _), record in read.items():
-            self.know(entity, record)
+            if isinstance(record, Record):
+                self.know(entity, record)
         return known | read
 
 
-async def read_objects(ask: Questions, wanted: Mapping[str, Sequence[str]]) -> dict[Object, Record]:
-    """Objects by entity and Ids, as they are now."""
-    found: dict[Object, Record] = {}
+async def read_objects(ask: Questions, wanted: Mapping[str, Sequence[str]]) -> dict[Object, Record | RequestError]:
+    """Objects by entity and Ids, as they are now; the fault of those that QuickBooks cannot read."""
+    found: dict[Object, Record | RequestError] = {}
     for entity, ids in wanted.items():
         table = CATALOGUE[entity]
         for start in range(0, len(ids), _ASKED_MAX):
-            page = await ask.page(table, query.by_ids(table, ids[start : start + _ASKED_MAX]))
-            found |= {(entity, record.id): record for record in page.records}
+            read = await read_values(ask, table, ids[start : start + _ASKED_MAX], partial(query.by_ids, table))
+            found |= {(entity, record.id): record for record in read.records.values()}
+            found |= {(entity, id_): fault for id_, fault in read.unread.items()}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from random import Random
@@ -15,13 +15,15 @@ from backfill.jobs.report_plan import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease, RealmId
+from backfill.model import Lease, RealmId, RunId
+from backfill.pacing.retried import READING, RetryPolicy
 from backfill.qbo.reports import REPORTS, Basis
-from backfill.rehearsal.jobs.extract import CALL_S
+from backfill.rehearsal.jobs.extract import CALL_S, CHANGES_BETWEEN
 from backfill.rehearsal.jobs.job import RehearsedJob
 from backfill.simulator.settings import ReportSettings, SimulatorSettings
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.ground import Ground
     from backfill.rehearsal.process import Process
     from backfill.rehearsal.stage import Stage
 
@@ -36,6 +38,8 @@ class Reports(RehearsedJob):
     """`backfill reports` of some of them; the general ledger always."""
 
     name: ClassVar[str] = "reports"
+    policy: ClassVar[RetryPolicy] = READING
+    lands: ClassVar[bool] = True
 
     def options(self, seed: int) -> ReportOptions:
         """What is read in the world of a seed."""
@@ -63,11 +67,31 @@ class Reports(RehearsedJob):
         )
         return replace(settings, reports=reports)
 
-    def expected(self, stage: Stage, realm_id: RealmId) -> Sequence[str]:  # noqa: ARG002  # every country has these
+    async def begin(self, stage: Stage, ground: Ground) -> None:
+        """Nothing was there."""
+
+    async def healed(self, stage: Stage, ground: Ground) -> None:
+        """The same command is given again, and nothing else."""
+
+    def is_done(self, stage: Stage, run_id: RunId, realm_id: RealmId) -> bool:
+        return stage.store.scan_now(run_id, realm_id).finished
+
+    def missing(self, stage: Stage, realm_id: RealmId) -> Iterable[str]:
+        """A proof that holds for every report, on every basis."""
         options = self.options(stage.world.seed)
         names = [report.name for report in options.reports]
         based = [f"{name} {basis.value}" for name in names if name in BASED for basis in options.bases]
-        return [*based, *(name for name in names if name not in BASED)]
+        proofs = stage.store.proofs(realm_id)
+        missing = [name for name in (*based, *(name for name in names if name not in BASED)) if name not in proofs]
+        if missing:
+            yield f"no word on {', '.join(missing)}"
+        for entity, proof in proofs.items():
+            if not proof.proven:
+                yield f"{entity} is unproven in a healed world: {proof.reason}"
+
+    async def again(self, stage: Stage, ground: Ground) -> None:  # noqa: ARG002  # the signature is all jobs'
+        for realm_id in stage.realm_ids:
+            stage.simulator.people(realm_id).act(CHANGES_BETWEEN)
 
     def realm_job(self, process: Process) -> RealmJob:
         """As the command puts it together."""

@@ -8,11 +8,13 @@ from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindDa
 from backfill.rehearsal.oracles.complete import Complete
 from backfill.rehearsal.oracles.equal_books import EqualBooks
 from backfill.rehearsal.oracles.equal_state import EqualState
+from backfill.rehearsal.oracles.exactly_once import ExactlyOnce
 from backfill.rehearsal.oracles.memory_bounded import MemoryBounded
 from backfill.rehearsal.oracles.never_back import NeverBack
 from backfill.rehearsal.oracles.one_owner import OneOwner
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.oracles.own_trouble import OwnTrouble
+from backfill.rehearsal.oracles.taken_back import TakenBack
 from backfill.rehearsal.oracles.tokens_kept import TokensKept
 from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.oracles.within_limits import WithinLimits
@@ -29,4 +31,6 @@ ORACLES: Sequence[Oracle] = (
     OneOwner(),
     WholeReports(),
     EqualBooks(),
+    ExactlyOnce(),
+    TakenBack(),
 )

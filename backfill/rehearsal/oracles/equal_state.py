@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from backfill.jobs.rates import RATES_OF_THE_DAY
 from backfill.model import Proof, RealmId
 from backfill.rehearsal.oracles.oracle import Oracle, Proving
 from backfill.rehearsal.stage import Stage
@@ -47,7 +48,7 @@ def _of_entity(stage: Stage, realm_id: RealmId, proof: Proof, stood: Mapping[str
     landed = stage.store.live_documents(realm_id, entity)
     for refusal in stage.store.refusals(realm_id, entity):
         landed.pop(refusal.id, None)
-    if proof.method == "rates of the day":  # those of other days are neither asked for nor thrown away
+    if proof.method == RATES_OF_THE_DAY:  # those of other days are neither asked for nor thrown away
         there = {id_: doc for id_, doc in there.items() if id_ in landed}
     poisoned = stage.world.settings.poisoned.get((realm_id, entity), frozenset())
     aside = there.keys() & poisoned

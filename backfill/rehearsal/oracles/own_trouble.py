@@ -28,4 +28,6 @@ class OwnTrouble(Oracle):
     def over(self, stage: Stage) -> Iterable[str]:
         for realm_id in stage.realm_ids:
             if realm_id in stage.troubled and stage.store.parked(realm_id) is None:
-                yield f"{realm_id} cannot be read, and is not parked"
+                left = next(iter(stage.world.job.missing(stage, realm_id)), None)
+                if left is not None:
+                    yield f"{realm_id} cannot be worked on and is not parked: {left}"

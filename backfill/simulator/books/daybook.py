@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from backfill.simulator.books.entries import Booked, Party
+from backfill.simulator.books.entries import Booked
 from backfill.simulator.books.ordered import Ordered, Posted
 from backfill.simulator.books.stock import Stock
 
@@ -90,13 +89,6 @@ class Daybook:
         """Account to cents, debit positive, at the end of day `as_of` (empty: of all). They add up to 0."""
         self._settle_stock()
         return self._ordered.balances(as_of=as_of)
-
-    def party_balances(self, account: str, *, as_of: str = "") -> dict[Party, int]:
-        """Party to cents of home currency, debit positive, on one account at the end of day `as_of`."""
-        sums: dict[Party, int] = defaultdict(int)
-        for posted in self.postings(end=as_of, account=account):
-            sums[posted.posting.party] += posted.posting.cents
-        return {party: cents for party, cents in sums.items() if cents}
 
     def _settle_stock(self) -> None:
         for item in sorted(self._restocked & self._stocks.keys()):

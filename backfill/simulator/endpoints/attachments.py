@@ -24,6 +24,8 @@ from backfill.simulator.endpoints.refusals import (
 from backfill.simulator.endpoints.specimen import specimen_of
 from backfill.simulator.envelopes import Answer, fault_object
 from backfill.simulator.faults import OBJECT_NOT_FOUND, FaultedError, required
+from backfill.simulator.writing.completion import completed
+from backfill.simulator.writing.desk import Desk
 from backfill.simulator.xml_form import object_of
 
 TEXT = "text/plain;charset=UTF-8"
@@ -111,7 +113,7 @@ def _pairs(parts: list[Part]) -> list[_Pair]:
 def _attached(pair: _Pair, acting: Acting) -> bytes:
     """One file's part of the answer."""
     try:
-        doc = _document(pair, acting.company)
+        doc = completed(Desk(acting.company, "Attachable", ""), _document(pair, acting.company))
         assert pair.content is not None, "a pair without content makes no document"
         row = acting.company.create("Attachable", doc)
         # The address has the Id in it; that is no change of the user's, and moves no SyncToken.

@@ -22,6 +22,7 @@ CHANGEABLE = frozenset(
         "cdc_object_cap",
         "cdc_max_age_days",
         "cdc_also",
+        "cdc_left_out",
         "batch_items",
         "batch_void",
         "request_id_life_s",

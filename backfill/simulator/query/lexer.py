@@ -21,7 +21,7 @@ class Kind(Enum):
 
 
 _CLAUSES = {"select", "count", "from", "where", "order", "orderby", "by", "asc", "desc", "startposition", "maxresults"}
-KEYWORDS = frozenset(_CLAUSES | {"and", "or", "in", "like", "true", "false", "current_date", "iterator"})
+KEYWORDS = frozenset(_CLAUSES | {"and", "or", "in", "like", "true", "false", "null", "current_date", "iterator"})
 NAMED_KEYWORDS = frozenset({"and", "or"})
 """Keywords that the service prints as a named token, `<AND>`; the others it prints in quotes."""
 

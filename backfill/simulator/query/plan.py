@@ -9,6 +9,7 @@ from typing import Literal
 
 from backfill.simulator.catalogue import TRAITS, EntityTraits
 from backfill.simulator.faults import (
+    UNCOUNTED,
     Fault,
     FaultedError,
     unknown_entity,
@@ -93,8 +94,11 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
         raise FaultedError(unknown_entity(statement.entity))
     if not traits.queryable:
         raise FaultedError(unqueryable_entity(traits.name))
+    if statement.count and traits.name in settings.uncounted:
+        raise FaultedError(UNCOUNTED)
     conditions = [(resolved(traits.name, condition.path), condition) for condition in statement.where]
-    _check_required(traits, [path for path, _ in conditions])
+    if settings.bare_rates == "refused":
+        _check_required(traits, [path for path, _ in conditions])
     return Plan(
         traits=traits,
         count=statement.count,

@@ -137,7 +137,7 @@ def asked(params: Mapping[str, str], *, today: date, first_month: int, macro: st
         dates=dict(_other_dates(given, today, first_month)),
         amount=_amount(given),
         sort_by=given.get("sort_by", ""),
-        group_by=plain(given.get("group_by", "")),
+        group_by=plain(given.get("group_by") or given.get("groupby", "")),
         aging_days=_count(given, "aging_period", AGING_PERIOD_DAYS),
         aging_periods=min(_MOST_PERIODS, _count(given, "num_periods", AGING_PERIODS)),
         past_due=_count(given, "past_due", 0) if "past_due" in given else None,

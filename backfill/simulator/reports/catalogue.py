@@ -76,6 +76,7 @@ _ROWS = (
     _flow("CashFlow", cash_flow),
     _as_of("TrialBalance", trial_balance),
     _detail("GeneralLedger", general_ledger.general_ledger),
+    _detail("TransactionDetailByAccount", general_ledger.transaction_detail_by_account),
     _detail("JournalReport", journal.journal_report),
     _detail("TransactionList", transactions.transaction_list),
     _detail("TransactionListByCustomer", transactions.transaction_list_by_customer),

@@ -63,7 +63,9 @@ _BY_WORDS: Mapping[str, Test[Ids]] = {
     "account_type": lambda sight, posted, wanted: _kind(posted.posting.account, sight) in wanted,
     "source_account_type": lambda sight, posted, wanted: _kind(sight.first_account(posted), sight) in wanted,
     "transaction_type": lambda sight, posted, wanted: (
-        plain(posted.entity) in wanted or plain(sight.paper(posted).kind) in wanted
+        plain(posted.entity) in wanted
+        or plain(sight.paper(posted).kind) in wanted
+        or ("post" in wanted and bool(posted.posting.account))
     ),
 }
 

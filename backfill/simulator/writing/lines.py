@@ -43,7 +43,7 @@ def _typed(line: Doc) -> Doc:
     kind = line.get("DetailType") or next((name for name in line if name.endswith("LineDetail")), None)
     if kind is None:
         if "LinkedTxn" not in line and "Amount" in line:
-            raise FaultedError(required("DetailType"))
+            raise FaultedError(required("Line.DetailType"))  # recorded
         return line
     kind = "DescriptionOnly" if kind == "DescriptionLineDetail" else str(kind)
     detail = line.get(_DETAIL_OF.get(kind, kind))

@@ -19,7 +19,8 @@ BEFORE = (
 
 
 def reversed_(entity: str, operation: Operation, *, before: bytes | None = None, **more: Any) -> Reversal:
-    return reversal_of(3, RealmId("42"), entity, operation, "9", before, line=1, made=more.get("made", ()))
+    sent, made = more.get("sent", b'{"Line":[],"Active":true}'), more.get("made", ())
+    return reversal_of(3, RealmId("42"), entity, operation, "9", before, sent=sent, line=1, made=made)
 
 
 def payload(found: Reversal) -> Any:
@@ -43,6 +44,14 @@ def test_what_was_changed_is_made_what_it_was() -> None:
     assert found.row.operation == "full_update"
     assert b'"Balance":1.50' in found.row.payload
     assert payload(found) == {"Id": "9", "Notes": "old", "Balance": 1.5, "Line": [{"Id": "1", "Amount": 2}]}
+
+
+def test_of_a_sparse_update_only_its_own_parts_are_made_what_they_were() -> None:
+    """What other people changed since stays."""
+    found = reversed_("Customer", Operation.UPDATE, before=BEFORE, sent=b'{"Id":"9","Notes":"new","Title":"Dr."}')
+    assert found.row is not None
+    assert (found.row.operation, payload(found)) == ("update", {"Id": "9", "Notes": "old", "Title": ""})
+    assert found.words == "make Notes, Title of Customer 9 what it was"
 
 
 def test_what_was_deleted_is_made_again_and_what_was_made_inactive_is_made_active() -> None:
@@ -90,7 +99,7 @@ async def test_deleted_and_voided_invoices_are_there_again_with_their_lines() ->
     reversals = [
         reversal_of(
             row.row_id, row.new.realm_id, row.new.entity, Operation(row.new.operation), row.object_id or "",
-            row.before, line=number, made=(),
+            row.before, sent=row.new.payload, line=number, made=(),
         )
         for number, row in enumerate(reversed(world.ledger.kept_rows()), start=1)
     ]  # fmt: skip

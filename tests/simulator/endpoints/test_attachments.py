@@ -58,7 +58,7 @@ async def test_an_upload_is_an_attachable_whose_content_can_be_read_back(client)
         "a.pdf", "application/pdf", len(PDF), "n"
     )  # fmt: skip
     assert made["FileAccessUri"] == f"/v3/company/{client.realm_id}/download/{object_id}"
-    assert made["AttachableRef"] == linked("Invoice", invoice)
+    assert made["AttachableRef"] == [{"IncludeOnSend": False, **linked("Invoice", invoice)[0]}], "as recorded"
     assert (await client.open(made["TempDownloadUri"])).body == PDF
     assert await download(client, object_id) == PDF
     read = await client.json("GET", f"/attachable/{object_id}")
@@ -124,7 +124,7 @@ async def test_metadata_may_be_xml(client) -> None:
     parts = [part("file_metadata_0", metadata.encode()), part("file_content_0", b"x"), part("file_metadata_1", b"<a>")]
     found, broken = await upload(client, *parts, part("file_content_1", b"x"))
     assert found["Attachable"]["FileName"] == "a.txt"
-    assert found["Attachable"]["AttachableRef"] == linked("Invoice", invoice)
+    assert found["Attachable"]["AttachableRef"] == [{"IncludeOnSend": False, **linked("Invoice", invoice)[0]}]
     assert broken["Fault"]["Error"][0]["code"] == "6040"
 
 

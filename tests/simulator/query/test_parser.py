@@ -81,6 +81,10 @@ UNPARSED = [
         "select * from a where b = 'it''s'",
         f'Encountered " <STRING> "\'s\' "" at line 1, column 31.\nWas expecting one of:\n{AFTER}',
     ),
+    (
+        "SELECT * FROM NULL",  # recorded by a public client
+        'Encountered " "null" "NULL "" at line 1, column 15.\nWas expecting:\n    <IDENTIFIER> ...\n    ',
+    ),
     ("select * a", 'Encountered " <IDENTIFIER> "a "" at line 1, column 10.\nWas expecting:\n    "from" ...\n    '),
     (
         "select * from order",

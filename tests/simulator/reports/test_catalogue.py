@@ -8,7 +8,8 @@ from backfill.simulator.reports.catalogue import REPORTS
 
 NAMES = tuple(
     """
-ProfitAndLoss ProfitAndLossDetail BalanceSheet CashFlow TrialBalance GeneralLedger JournalReport TransactionList
+ProfitAndLoss ProfitAndLossDetail BalanceSheet CashFlow TrialBalance GeneralLedger TransactionDetailByAccount
+JournalReport TransactionList
 TransactionListByCustomer TransactionListByVendor TransactionListWithSplits AccountList AgedReceivables
 AgedReceivableDetail AgedPayables AgedPayableDetail CustomerBalance CustomerBalanceDetail CustomerIncome CustomerSales
 VendorBalance VendorBalanceDetail VendorExpenses ItemSales DepartmentSales ClassSales InventoryValuationSummary

@@ -146,3 +146,23 @@ def test_the_french_ledger_has_debit_and_credit(desk_of) -> None:
     report = desk.ask("GeneralLedgerFR", **JANUARY)
     assert [row[-3:] for row in report.values()] == [["30.00", "", "30.00"], ["", "30.00", "30.00"]]
     assert desk_of().code("GeneralLedgerFR") == "5020"
+
+
+def test_transactions_by_account_are_those_of_the_span_alone(desk) -> None:
+    desk.journal("2025-06-01", (desk.bank, 100), (desk.income, -100))
+    desk.journal("2026-01-05", (desk.bank, 30), (desk.income, -30))
+    report = desk.ask("TransactionDetailByAccount", **JANUARY)
+    assert [[row[0], *row[-2:]] for row in rows(section(report, desk.bank))] == [["2026-01-05", "30.00", "30.00"]]
+    assert [row[-1] for row in rows(section(report, desk.income))] == ["30.00"], "nothing was there before"
+    flat = desk.ask("TransactionDetailByAccount", groupby="none", columns="account_name,subt_nat_amount", **JANUARY)
+    assert [[cell["value"] for cell in row["ColData"]] for row in flat.rows] == [
+        ["Checking", "30.00"],
+        ["Services", "30.00"],
+    ]
+
+
+def test_all_that_posts_is_a_type_of_transaction_too(desk) -> None:
+    desk.journal("2026-01-05", (desk.bank, 30), (desk.income, -30))
+    whole = desk.ask("TransactionDetailByAccount", **JANUARY)
+    assert desk.ask("TransactionDetailByAccount", transaction_type="post", **JANUARY).rows == whole.rows
+    assert not desk.ask("TransactionDetailByAccount", transaction_type="Invoice", **JANUARY).rows

@@ -29,6 +29,10 @@ LETTERS: Mapping[str, str] = {
     "pdf": "P", "send": "P", "cdc": "X",
 }  # fmt: skip
 """The operation to the letter that allows it."""
+UNCOUNTED = ("CustomerType", "ExchangeRate")
+"""They can be queried, and not counted: not in the reference; so a public client's tests found the sandbox."""
+LEFT_OUT = ("ExchangeRate", "TaxCode", "TaxRate", "TimeActivity")
+"""Not carried by change data capture, says the reference; the sandbox answered a public client's tests all the same."""
 CREATABLE = [name for name, letters in ENTITIES.items() if "C" in letters]
 UPDATABLE = [name for name in CREATABLE if "U" in ENTITIES[name] and name != "ExchangeRate"]
 DELETABLE = [name for name in CREATABLE if "D" in ENTITIES[name]]
@@ -93,11 +97,22 @@ def asked(operation: str, entity: str, doc: Mapping[str, Any]) -> Asked:
             raise AssertionError(operation)
 
 
+def has(entity: str, operation: str) -> bool:
+    """Whether the entity has the operation."""
+    match operation:
+        case "count" if entity in UNCOUNTED:
+            return False
+        case "cdc" if entity in LEFT_OUT:
+            return True
+        case _:
+            return LETTERS[operation] in ENTITIES[entity]
+
+
 def operations() -> Iterator[tuple[str, str, bool]]:
     """Every entity with every operation, and whether it has it."""
-    for entity, letters in ENTITIES.items():
-        for operation, letter in LETTERS.items():
-            yield entity, operation, letter in letters
+    for entity in ENTITIES:
+        for operation in LETTERS:
+            yield entity, operation, has(entity, operation)
 
 
 def prepared(counter: Any, entity: str) -> dict[str, Any]:

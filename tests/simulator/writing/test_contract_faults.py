@@ -214,7 +214,7 @@ CHANGES = [
     ({"entities": "{entity}", "changedSince": "soon"}, "2070"),
     ({"entities": "{entity}", "changedSince": "2026-10-01T00:00:00Z"}, "500"),
     ({"entities": "{entity},Nothing", "changedSince": "2026-11-01"}, "2000"),
-    ({"entities": "{entity},TaxRate", "changedSince": "2026-11-01"}, "2000"),
+    ({"entities": "{entity},TaxAgency", "changedSince": "2026-11-01"}, "2000"),
 ]
 
 

@@ -78,6 +78,12 @@ def test_price_and_quantity_of_nothing_leave_the_amount(counter) -> None:
     assert counter.post("invoice", counter.sample("Invoice") | {"Line": [line]})["TotalAmt"] == 100
 
 
+def test_a_line_says_of_which_kind_it_is(counter) -> None:
+    body = counter.sample("SalesReceipt") | {"Line": [{"Amount": 7}]}
+    error = counter.fault("salesreceipt", body)
+    assert (error["code"], error["element"]) == ("2020", "Line.DetailType"), "recorded by a public client"
+
+
 def test_a_line_without_an_amount_is_priced_by_its_item(counter) -> None:
     item = counter.post("item", counter.sample("Item") | {"UnitPrice": 12.5})
     line = {"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": {"value": item["Id"]}, "Qty": 2}}
@@ -118,13 +124,24 @@ def test_a_bundle_is_opened_into_its_items(counter) -> None:
 
 @pytest.mark.parametrize("sparse", [{}, {"sparse": False}])
 def test_a_full_update_clears_what_it_leaves_out_and_replaces_lines(counter, sparse: dict[str, bool]) -> None:
-    made = counter.post("invoice", counter.sample("Invoice") | {"PrivateNote": "secret", "TxnDate": "2026-11-01"})
+    made = counter.post("invoice", counter.sample("Invoice") | {"PrivateNote": "secret"})
     body = {"Id": made["Id"], "SyncToken": "0", "CustomerRef": made["CustomerRef"], "Line": [counter.sales_line(7)]}
     whole = counter.post("invoice", body | sparse)
     assert "PrivateNote" not in whole
-    assert (whole["DocNumber"], whole["TxnDate"]) == (made["DocNumber"], "2026-11-01"), "recorded: these stay"
+    assert whole["DocNumber"] == made["DocNumber"], "recorded: it stays"
     assert (whole["Line"][0]["Id"], whole["TotalAmt"], whole["Balance"]) == ("2", 7, 7)
     assert whole["MetaData"]["CreateTime"] == made["MetaData"]["CreateTime"]
+
+
+def test_a_full_update_without_a_day_is_of_today_and_keeps_its_number(counter) -> None:
+    """Recorded twice, of the same sales receipt."""
+    body = counter.sample("SalesReceipt") | {"TxnDate": "2026-10-01"}
+    made = counter.post("salesreceipt", body)
+    whole = {"Id": made["Id"], "SyncToken": "0", "Line": made["Line"]}
+    sparse = counter.post("salesreceipt", whole | {"sparse": True})
+    assert sparse["TxnDate"] == "2026-10-01"
+    full = counter.post("salesreceipt", whole | {"SyncToken": sparse["SyncToken"]})
+    assert (full["TxnDate"], full["DocNumber"]) == ("2026-11-20", made["DocNumber"])
 
 
 def test_a_sparse_update_replaces_an_array_as_a_whole(counter) -> None:

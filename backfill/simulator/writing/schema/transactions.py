@@ -19,7 +19,7 @@ AttachableRef: list AttachableRef
 
 _TRANSACTION = """
 DocNumber: +text 21
-TxnDate: +date
+TxnDate: date
 DepartmentRef: ref Department
 CurrencyRef: +ref CompanyCurrency
 ExchangeRate: +number

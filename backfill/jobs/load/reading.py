@@ -1,0 +1,121 @@
+"""Objects read where one of them may be a row that QuickBooks itself cannot read, which fails every answer it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backfill.errors import FaultError, RequestError
+from backfill.jobs.pages import is_broken_row, is_too_much
+from backfill.jobs.questions import Questions
+from backfill.model import Record
+from backfill.qbo import query
+from backfill.qbo.catalogue import Entity
+from backfill.qbo.query import PAGE_ROWS_MAX
+
+_SECOND = timedelta(seconds=1)
+_IN_ONE_SECOND_MAX = 1_000
+"""Rows of one second that are asked for one by one: twice what a company's limits let anybody write in a minute."""
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read of what was asked for."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    """Id to object."""
+    unread: dict[str, RequestError] = field(default_factory=dict)
+    """What holds a row that cannot be read, to its fault: an Id or a name that was asked for, or the Id, if it can be
+    had, of a row that was created in the time asked for."""
+    full: bool = False
+    """Some answer was as long as an answer can be: there may be more."""
+
+
+async def read_values(
+    ask: Questions, entity: Entity, values: Sequence[str], statement: Callable[[Sequence[str]], str]
+) -> Read:
+    """The objects that `statement` selects for some Ids or names, at most a page's worth; halved where an answer fails.
+
+    Raises `RequestError` for what is not about one of them.
+    """
+    read = Read()
+    left = [list(values)] if values else []
+    suspect = False
+    while left:
+        part = left.pop()
+        try:
+            # A passing trouble was waited out the first time: what stays after that is one of the rows.
+            page = await ask.page(entity, statement(part), hasty=suspect and len(part) > 1)
+        except RequestError as error:
+            if not is_too_much(error) or (len(part) == 1 and not is_broken_row(error)):
+                raise
+            suspect = True
+            if len(part) == 1:
+                read.unread[part[0]] = error
+            else:
+                left += [part[len(part) // 2 :], part[: len(part) // 2]]
+        else:
+            read.records |= {record.id: record for record in page.records}
+            read.full = read.full or page.received >= PAGE_ROWS_MAX
+    return read
+
+
+async def read_created_since(ask: Questions, entity: Entity, since: datetime, until: datetime) -> Read:
+    """Everything created between two moments, page by page from the last one's CreateTime, so that none is passed over.
+
+    Where an answer fails the time is halved, down to the second, and that is read row by row.
+    Raises `RequestError` for what is not about one of the rows.
+    """
+    read = Read()
+    left = [(since.replace(microsecond=0), until)]
+    while left:
+        low, high = left.pop()
+        try:
+            page = await ask.page(entity, query.page(entity, created_from=low, created_to=high))
+        except RequestError as error:
+            if not is_too_much(error):
+                raise
+            middle = low + (high - low) / 2
+            if high - low > _SECOND:
+                middle = middle.replace(microsecond=0)
+                left += [(middle + _SECOND, high), (low, middle)]
+            else:
+                await _one_by_one(ask, entity, low, high, read)
+        else:
+            read.records |= {record.id: record for record in page.records}
+            last = max((record.created_at for record in page.records if record.created_at), default=low)
+            if page.received >= PAGE_ROWS_MAX:
+                if last > low:
+                    left.append((last, high))
+                else:
+                    await _one_by_one(ask, entity, low, low, read)
+                    left.append((low + _SECOND, high))
+    return read
+
+
+async def _one_by_one(ask: Questions, entity: Entity, low: datetime, high: datetime, read: Read) -> None:
+    """The rows of a second or two. What cannot be read is known by its Id, if a projection leaves its broken part out,
+    else by its place; and where there are more than can be asked for, the rest is unread."""
+    for position in range(1, _IN_ONE_SECOND_MAX + 1):
+        statement = query.page(entity, created_from=low, created_to=high, start_position=position, max_results=1)
+        place = f"{entity.name} {position} of {low.isoformat()}"
+        try:
+            page = await ask.page(entity, statement)
+        except RequestError as error:
+            if not is_broken_row(error):
+                raise
+            read.unread[await _id_at(ask, entity, low, high, position) or place] = error
+            continue
+        if not page.records:
+            return
+        read.records |= {record.id: record for record in page.records}
+
+
+async def _id_at(ask: Questions, entity: Entity, low: datetime, high: datetime, position: int) -> str:
+    statement = query.ids_only(entity, created_from=low, created_to=high, start_position=position, max_results=1)
+    try:
+        page = await ask.page(entity, statement, hasty=True)
+    except FaultError:
+        return ""
+    return page.records[0].id if page.records else ""

@@ -1,0 +1,64 @@
+"""Intuit says any of its documented faults, of a call or of an item in a batch, whether it fits or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar, Literal, Self
+
+from backfill.rehearsal.faults.bad_network import API
+from backfill.rehearsal.faults.fault import Fault
+from backfill.simulator.documented import DOCUMENTED
+from backfill.simulator.injection.batches import ItemFault
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.refusals import ApiFault
+
+OF_A_ROW = "4002"
+"""Said of no row in particular it would be believed, and the row set aside: `poisoned rows` say it."""
+
+OF_AN_ENTITY = frozenset({"500", "2000", "5030"})
+"""Whoever hears one for an entity believes that the company has none of it. So they are said where that is so."""
+
+EMPTY = ("JournalCode", "TaxPayment")
+"""Only companies in France, or none that we simulate, have any. Each is asked for once or twice: so half are struck."""
+
+CODES = tuple(sorted(DOCUMENTED.keys() - {OF_A_ROW}))
+
+CODES_AT_ONCE = 10
+"""In a thousand worlds each code is drawn twenty times, and told in half of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultCodes(Fault):
+    """Some codes, each in a share of the answers, at random."""
+
+    name: ClassVar[str] = "fault codes"
+    chance: ClassVar[float] = 0.25
+    refuses: ClassVar[bool] = True
+    parks: ClassVar[bool] = True
+    """Of some the realm's owner has to see to something: who may connect, what is paid for, which data there are."""
+    share: float
+    codes: tuple[str, ...]
+    within: Literal["call", "good answer", "item"]
+
+    @classmethod
+    def drawn(cls, rng: Random, *, realms: int) -> Self:  # noqa: ARG003  # the signature is all faults'
+        return cls(
+            share=rng.choice((0.02, 0.05)),
+            codes=tuple(rng.sample(CODES, k=CODES_AT_ONCE)),
+            within=rng.choice(("call", "good answer", "item")),
+        )
+
+    def injections(self) -> Sequence[Injection]:
+        return [
+            Injection(self._mishap(code), lanes=API, probability=0.5 if code in OF_AN_ENTITY else self.share)
+            for code in self.codes
+        ]
+
+    def _mishap(self, code: str) -> ApiFault | ItemFault:
+        if code in OF_AN_ENTITY:
+            return ItemFault(code=code, share=1.0, item_entities=EMPTY)
+        if self.within == "item":
+            return ItemFault(code=code)
+        return ApiFault(code=code, status=200 if self.within == "good answer" else None)

@@ -1,0 +1,148 @@
+"""The statements of landing: a page's rows, its checkpoint, and the fence that both stand behind, in one round trip.
+
+The first five parameters of each are realm, epoch, owner, run and entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from backfill.store.entity_tables import table_of
+
+EXPIRING_LINKS: Mapping[str, tuple[str, ...]] = {"Attachable": ("TempDownloadUri", "ThumbnailTempDownloadUri")}
+"""Members that let whoever has them read the file for some minutes: worthless later, dangerous until then."""
+
+# Pages of one realm wait neither for one another nor for a renewal. A hand-over waits for them: it raises the epoch,
+# which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
+FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
+
+# `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite.
+STANDS = """
+CASE
+    WHEN excluded.deleted_at IS NOT NULL AND held.deleted_at IS NOT NULL
+        THEN excluded.deleted_at > held.deleted_at
+    WHEN excluded.deleted_at IS NOT NULL
+        THEN held.updated_at IS NULL OR held.updated_at <= excluded.deleted_at
+    WHEN held.deleted_at IS NOT NULL
+        THEN coalesce(excluded.updated_at > held.deleted_at, held.updated_at IS NULL)
+    WHEN excluded.updated_at IS NULL
+        THEN excluded.doc IS DISTINCT FROM held.doc
+    WHEN held.updated_at IS NULL
+        THEN true
+    WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
+        THEN coalesce(excluded.updated_at >= $12::timestamptz, false) AND excluded.doc IS DISTINCT FROM held.doc
+    ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
+END
+"""
+
+# One round trip: the fence, the rows, what they clear, the checkpoint. Without a row in `fence` nothing is written.
+# A deletion leaves version and document as they were last known, and knows its own time.
+LAND = """
+WITH fence AS MATERIALIZED ({fence}),
+landed AS (
+    INSERT INTO {table} AS held (realm_id, id, sync_token, created_at, updated_at, deleted_at, doc, run_id, landed_at)
+    SELECT
+        $1, page.id, page.sync_token, page.created_at, page.updated_at,
+        CASE WHEN page.deleted THEN coalesce(page.updated_at, clock_timestamp()) END,
+        {doc}, $4, clock_timestamp()
+    FROM fence, unnest($6::text[], $7::bigint[], $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::jsonb[])
+        AS page (id, sync_token, created_at, updated_at, deleted, doc)
+    ON CONFLICT (realm_id, id) DO UPDATE SET
+        sync_token = CASE WHEN excluded.deleted_at IS NULL THEN excluded.sync_token ELSE held.sync_token END,
+        created_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.created_at ELSE held.created_at END,
+        updated_at = CASE WHEN excluded.deleted_at IS NULL THEN excluded.updated_at ELSE held.updated_at END,
+        doc = CASE WHEN excluded.deleted_at IS NULL THEN excluded.doc ELSE held.doc END,
+        deleted_at = excluded.deleted_at,
+        run_id = excluded.run_id,
+        landed_at = excluded.landed_at
+    WHERE {stands}
+    RETURNING held.deleted_at IS NOT NULL AS deleted
+),
+cleared AS (
+    DELETE FROM backfill.quarantine USING fence
+    WHERE realm_id = $1 AND entity = $5 AND key IN (SELECT 'id:' || landing.id FROM unnest($6::text[]) AS landing (id))
+),
+checkpoint AS (
+    UPDATE backfill.slice SET cursor = $14::timestamptz, rows_read = $15::bigint, done = $16::boolean
+    FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $13::integer
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM fence) AS fenced,
+    (SELECT count(*) FROM landed WHERE NOT deleted) AS landed,
+    (SELECT count(*) FROM landed WHERE deleted) AS deleted,
+    (SELECT count(*) FROM checkpoint) AS checkpoints
+"""
+
+# The same fence and checkpoint where the rows come otherwise, or there are none. Quarantine is empty as a rule; where
+# the entity has any, `LAND` is what clears it.
+FENCED_CHECKPOINT = f"""
+WITH fence AS MATERIALIZED ({FENCE}),
+checkpoint AS (
+    UPDATE backfill.slice SET cursor = $7::timestamptz, rows_read = $8::bigint, done = $9::boolean
+    FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $6::integer
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM fence) AS fenced,
+    (SELECT count(*) FROM checkpoint) AS checkpoints,
+    EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5) AS quarantine,
+    clock_timestamp() AS landed_at
+"""  # noqa: S608  # a statement of ours
+
+# Which rows may stand against what is held; where none may, the checkpoint moves, and that was all: one round trip. In
+# doubt a row may: without times on both sides, and while the entity has rows in quarantine, since a row must be landed
+# to leave it. OFFSET 0 keeps the planner from reading a whole company for one page of it.
+ASK = """
+WITH fence AS MATERIALIZED ({fence}),
+open AS MATERIALIZED (
+    SELECT page.number
+    FROM unnest($6::text[], $7::bigint[], $8::timestamptz[]) WITH ORDINALITY
+        AS page (id, sync_token, updated_at, number)
+    LEFT JOIN LATERAL (
+        SELECT updated_at, coalesce(sync_token, -1) AS sync_token FROM {table}
+        WHERE realm_id = $1 AND id = page.id OFFSET 0
+    ) AS held ON true
+    WHERE NOT coalesce(CASE
+        WHEN (page.updated_at, page.sync_token) = (held.updated_at, held.sync_token)
+            THEN $9::timestamptz IS NULL OR page.updated_at < $9::timestamptz
+        ELSE (page.updated_at, page.sync_token) < (held.updated_at, held.sync_token)
+    END, false)
+        OR EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5)
+),
+checkpoint AS (
+    UPDATE backfill.slice SET cursor = $11::timestamptz, rows_read = $12::bigint, done = $13::boolean
+    FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND entity = $5 AND number = $10::integer AND NOT EXISTS (SELECT FROM open)
+    RETURNING 1
+)
+SELECT
+    (SELECT count(*) FROM fence) AS fenced,
+    (SELECT count(*) FROM checkpoint) AS checkpoints,
+    ARRAY(SELECT number FROM open ORDER BY number) AS open
+"""
+
+SET_ASIDE = """
+INSERT INTO backfill.quarantine (realm_id, entity, id, run_id, code, message, raw, refused_at)
+SELECT $1, $2, refusal.id, $3, refusal.code, refusal.message, refusal.raw, clock_timestamp()
+FROM unnest($4::text[], $5::text[], $6::text[], $7::bytea[]) AS refusal (id, code, message, raw)
+ON CONFLICT (realm_id, entity, key) DO UPDATE SET
+    run_id = excluded.run_id, code = excluded.code, message = excluded.message, raw = excluded.raw,
+    refused_at = excluded.refused_at
+"""
+
+
+@cache
+def land_statement(entity: str) -> str:
+    """The statement that lands a page of `entity`."""
+    doc = "page.doc" + "".join(f" - '{member}'" for member in EXPIRING_LINKS.get(entity, ()))
+    return LAND.format(fence=FENCE, table=table_of(entity), doc=doc, stands=STANDS)
+
+
+@cache
+def ask_statement(entity: str) -> str:
+    """The statement that asks which rows of a page of `entity` are not known."""
+    return ASK.format(fence=FENCE, table=table_of(entity))
