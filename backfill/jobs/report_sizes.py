@@ -36,6 +36,8 @@ class Size:
     """What one answer holds: less than is documented, if an answer was cut earlier."""
     days_max: int | None = None
     """The longest period that did not fail for its length, whatever its cells; None: none did."""
+    largest: int = 0
+    """Cells of the largest answer that came whole: a cut at fewer was bad luck, and no cap."""
     whole: int = 0
     """Answers that came whole since one did not, or since more was dared."""
     whole_before_more: int = _WHOLE_BEFORE_MORE
@@ -61,7 +63,8 @@ class Size:
         self.cells_a_day = max((cells - fixed_cells) / days, self.cells_a_day / 2)
         self.fixed_cells = fixed_cells
         self.bytes_a_day = body_bytes / days
-        self.cells_max = max(self.cells_max, min(cells, CELLS_MAX))
+        self.largest = max(self.largest, min(cells, CELLS_MAX))
+        self.cells_max = max(self.cells_max, self.largest)
         self.whole += 1
         if self.whole >= self.whole_before_more and (self.cells_max < CELLS_MAX or self.days_max is not None):
             self.whole, self.dared = 0, True
@@ -76,7 +79,7 @@ class Size:
     def was_cut(self, days: int, *, cells: int) -> None:
         """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
         self._failed()
-        self.cells_max = max(1, min(self.cells_max, cells))
+        self.cells_max = max(1, self.largest, min(self.cells_max, cells))
         self.cells_a_day = self._room_cells / max(1, days // 2)
 
     def took_too_long(self, days: int) -> None:
