@@ -48,7 +48,7 @@ class Reports(RehearsedJob):
         return ReportOptions(
             reports=tuple(report for name, report in REPORTS.items() if name in names),
             bases=(Basis.ACCRUAL,) if rng.random() < 0.7 else tuple(Basis),
-            first=SINCE if rng.random() < 0.6 else None,
+            first=SINCE if rng.random() < 0.9 else None,
             period_months=rng.choice((6, 6, 12)),
             newest_first=rng.random() < 0.3,
             readers=rng.choice((1, 4)),
