@@ -41,6 +41,12 @@ class PostgresServer:
         await self.clone(template, name)
         return self.dsn_of(name)
 
+    async def copied(self, dsn: str) -> str:
+        """Make a copy of a database that nobody is connected to, and return its DSN."""
+        name = f"test_{next(self._numbers)}"
+        await self.clone(_name(dsn), name)
+        return self.dsn_of(name)
+
     async def clone(self, template: str, name: str) -> None:
         """Make a database like `template`, to which nobody may be connected.
 
@@ -49,8 +55,7 @@ class PostgresServer:
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
     async def drop(self, dsn: str) -> None:
-        name = dsn.rpartition("?")[0].rpartition("/")[2]
-        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await self.execute(f"DROP DATABASE {_name(dsn)} WITH (FORCE)")
 
     async def execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.dsn)
@@ -58,6 +63,10 @@ class PostgresServer:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _name(dsn: str) -> str:
+    return dsn.rpartition("?")[0].rpartition("/")[2]
 
 
 async def make_template(server: PostgresServer) -> None:

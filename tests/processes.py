@@ -195,6 +195,10 @@ class Intuit:
         """JSON of entity to Id to object, as all stood at the instant `at` (ISO 8601)."""
         return self._asked("state", realm=realm_id, at=at)
 
+    def ledger(self, realm_id: str) -> list[dict[str, Any]]:
+        """The company's postings in order: day, transaction, account, cents in debit."""
+        return json.loads(self._asked("ledger", realm=realm_id))
+
     def log(self, realm_id: str) -> list[dict[str, Any]]:
         """What it was asked, in order."""
         log = json.loads(self._asked("log", realm=realm_id))

@@ -5,7 +5,7 @@ One batch call tells it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,6 +31,9 @@ DATED = (
 _ACCOUNTS_IN_BATCH = 900
 """A batch's answers hold 1000 objects together; the rest is for one of each entity."""
 
+_UNREADABLE_MAX = 3
+"""Accounts that fail every page they are on. Of more it is not the rows' fault; each costs some twenty calls."""
+
 _MONTHS = (
     "", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
@@ -49,6 +52,8 @@ class Account:
     """Asset, Liability, Equity, Revenue or Expense; empty where it is not said."""
     retained: bool
     """Retained earnings: QuickBooks moves each year's income there without a transaction."""
+    parent_id: str = ""
+    """The account that it is below; empty: none."""
 
     @property
     def is_debit(self) -> bool:
@@ -73,8 +78,22 @@ class CompanyFacts:
     first_date: date
     """Nothing in the books is dated before."""
     accounts: Mapping[str, Account]
+    accounts_whole: bool = True
+    """No account is left out for not being readable."""
     multicurrency: bool = False
     """Transactions may be in other currencies than the company's own."""
+
+
+def families(accounts: Mapping[str, Account], ids: Iterable[str]) -> Sequence[tuple[str, ...]]:
+    """`ids` by the outermost account that each is below, in order."""
+    found: dict[str, list[str]] = {}
+    for id_ in sorted(ids):
+        outermost, above = id_, {id_}
+        while (parent := accounts[outermost].parent_id) in accounts and parent not in above:
+            outermost = parent
+            above.add(parent)
+        found.setdefault(outermost, []).append(id_)
+    return [tuple(family) for family in found.values()]
 
 
 class _CompanyInfo(msgspec.Struct):
@@ -100,14 +119,19 @@ class _Dated(msgspec.Struct):
     TxnDate: str = ""
 
 
+class _Ref(msgspec.Struct):
+    value: str = ""
+
+
 class _Account(msgspec.Struct):
     Id: str
+    ParentRef: _Ref = msgspec.field(default_factory=_Ref)
     Classification: str = ""
     AccountSubType: str = ""
 
 
 async def company_facts(work: RealmWork) -> CompanyFacts:
-    """Ask for the facts. Raises `RequestError` for what concerns the whole realm, or if the accounts are refused."""
+    """Ask for the facts. Raises `RequestError` for what concerns the whole realm, or if all accounts are refused."""
     company, preferences = CATALOGUE["CompanyInfo"], CATALOGUE["Preferences"]
     statements = [
         query.page(company, order_by=None, max_results=2),
@@ -126,6 +150,7 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
         dates = [_date(dated.TxnDate) for item in answers.items[3:] for dated in _objects(item, _Dated)]
         if any(isinstance(item, RequestError) for item in answers.items[3:]):
             dates.append(_date(info.CompanyStartDate))  # of who would not say its first one
+        accounts, unreadable = await _accounts(work, answers.items[2])
         return CompanyFacts(
             server_time=answers.first_time,
             country=info.Country,
@@ -133,29 +158,48 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
             or _month(info.FiscalYearStartMonth)
             or 1,
             first_date=min((day for day in dates if day is not None), default=today),
-            accounts=await _accounts(work, answers.items[2]),
+            accounts=accounts,
+            accounts_whole=not unreadable,
             multicurrency=prefs.CurrencyPrefs.MultiCurrencyEnabled,
         )
 
 
-async def _accounts(work: RealmWork, first: Page | RequestError) -> Mapping[str, Account]:
-    """All accounts. Few companies have more than a page of them."""
-    if isinstance(first, RequestError):
-        raise first
+async def _accounts(work: RealmWork, first: Page | RequestError) -> tuple[Mapping[str, Account], int]:
+    """All accounts, and how many cannot be read: a page that fails is asked for in ever smaller ones around these.
+
+    Few companies have more than a page of accounts. Raises `RequestError` where more than a few cannot be read.
+    """
     entity = CATALOGUE["Account"]
     found: dict[str, Account] = {}
-    page, start, full = first, 1, _ACCOUNTS_IN_BATCH
+    page, start, size, unreadable = first, 1, _ACCOUNTS_IN_BATCH, 0
     while True:
-        found |= {one.Id: _account(one) for one in _objects(page, _Account)}
-        if page.received < full:
-            return found
-        start += page.received
-        full = query.PAGE_ROWS_MAX
-        page = await work.ask.page(entity, query.page(entity, start_position=start))
+        if isinstance(page, Page):
+            found |= {one.Id: _account(one) for one in _objects(page, _Account)}
+            if page.received < size:
+                return found, unreadable
+            start, size = start + page.received, query.PAGE_ROWS_MAX
+        elif size > 1:
+            size //= 2
+        elif unreadable < _UNREADABLE_MAX:
+            start, size, unreadable = start + 1, query.PAGE_ROWS_MAX, unreadable + 1
+        else:
+            raise page
+        page = await _page(work, query.page(entity, start_position=start, max_results=size))
+
+
+async def _page(work: RealmWork, statement: str) -> Page | RequestError:
+    """The page, or why it cannot be read. Raises `RequestError` for what concerns the whole realm."""
+    try:
+        return await work.ask.page(CATALOGUE["Account"], statement)
+    except RequestError as error:
+        if _concerns_realm(error):
+            raise
+        return error
 
 
 def _account(shape: _Account) -> Account:
-    return Account(shape.Id, shape.Classification, retained=shape.AccountSubType == "RetainedEarnings")
+    retained = shape.AccountSubType == "RetainedEarnings"
+    return Account(shape.Id, shape.Classification, retained=retained, parent_id=shape.ParentRef.value)
 
 
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:

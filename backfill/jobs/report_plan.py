@@ -57,7 +57,8 @@ class Asked:
     def title(self) -> str:
         """What the user knows it by."""
         basis = f" {self.basis}" if self.basis else ""
-        return f"{self.report.name}{basis}{f' by {self.by}' if self.by else ''}"
+        part = " (last period)" if self.last_only else ""
+        return f"{self.report.name}{basis}{f' by {self.by}' if self.by else ''}{part}"
 
     @property
     def days_max(self) -> int | None:

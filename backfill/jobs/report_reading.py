@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from backfill import events
 from backfill.errors import (
@@ -21,7 +22,7 @@ from backfill.errors import (
     UnreadableError,
 )
 from backfill.jobs import report_periods
-from backfill.jobs.company_facts import CompanyFacts
+from backfill.jobs.company_facts import CompanyFacts, families
 from backfill.jobs.report_figures import figures
 from backfill.jobs.report_plan import Planned
 from backfill.jobs.report_ports import ReportStore
@@ -40,6 +41,9 @@ _UNANSWERED_MAX = 4
 
 _LAST_TRIES = 3
 """What cannot be made smaller may have had bad luck, twice."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,6 @@ class PeriodReader:
 
     async def _read_once_more(self, dates: Period, error: RequestError) -> None:
         for _ in range(_LAST_TRIES - 1):
-            if isinstance(error, TooLargeError):
-                break
             again = await self._tried(dates)
             if again is None:
                 return
@@ -145,9 +147,13 @@ class PeriodReader:
     def _finer(self, cut: Cut) -> Sequence[Cut]:
         """Two halves of `cut`, or nothing if it is as small as can be."""
         report = self.planned.asked.report
-        accounts = tuple(sorted(self.facts.accounts)) if cut.accounts is None and report.by_account else cut.accounts
-        if accounts is not None and len(accounts) > 1:
-            halves = _halves(accounts)
+        accounts = cut.accounts
+        if accounts is None and report.by_account and self.facts.accounts_whole:
+            accounts = tuple(sorted(self.facts.accounts))
+        # Who asks for an account is given those below it as well: a family that is torn apart would come twice.
+        together = families(self.facts.accounts, accounts or ())
+        if len(together) > 1:
+            halves = [tuple(id_ for family in half for id_ in family) for half in _halves(together)]
             short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)
             found = [replace(cut, accounts=half) for half in halves]
             return found if short else [finer for half in found for finer in self._finer(half)]
@@ -227,6 +233,6 @@ def _is_time_out(error: RequestError) -> bool:
     return isinstance(error, UnansweredError) and error.code == "timeout"
 
 
-def _halves(values: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _halves(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
     middle = len(values) // 2
     return values[:middle], values[middle:]

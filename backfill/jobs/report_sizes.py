@@ -14,6 +14,12 @@ _FILL = 0.8
 _FIRST_GUESS_BYTES = 1024 * 1024
 """Of a report that nothing is known of. One of half the cap's cells takes ten times as much."""
 
+_WHOLE_BEFORE_MORE = 8
+"""Answers in a row that came whole before more is asked for again than has failed: it may have had bad luck."""
+
+_LONGEST_DAYS = 366
+"""Planned periods are no longer, so that a bound above it is none."""
+
 _COPIES = 8
 """Measured at its peak: a ledger of 12.6 MB and 48,000 rows takes 92 MB, as bytes, as typed objects, and as rows."""
 
@@ -30,6 +36,13 @@ class Size:
     """What one answer holds: less than is documented, if an answer was cut earlier."""
     days_max: int | None = None
     """The longest period that did not fail for its length, whatever its cells; None: none did."""
+    largest: int = 0
+    """Cells of the largest answer that came whole: a cut at fewer was bad luck, and no cap."""
+    whole: int = 0
+    """Answers that came whole since one did not, or since more was dared."""
+    whole_before_more: int = _WHOLE_BEFORE_MORE
+    dared: bool = False
+    """More is asked for than has failed."""
 
     def days(self) -> int | None:
         """The most days to ask for at once; None: as many as are wanted."""
@@ -39,25 +52,39 @@ class Size:
     @property
     def _room_cells(self) -> float:
         """What of an answer is for what happens within its period."""
-        return max(1.0, self.cells_max * _FILL - self.fixed_cells)
+        return max(1.0, (self.cells_max - self.fixed_cells) * _FILL)
 
     def room_bytes(self, days: int) -> int:
         """Memory to take before so many days are asked for."""
         return int(self.bytes_a_day * days or _FIRST_GUESS_BYTES) * _COPIES
 
     def came(self, days: int, *, cells: int, fixed_cells: int, body_bytes: int) -> None:
-        """An answer came whole. The latest says most of the next: books grow."""
-        self.cells_a_day = (cells - fixed_cells) / days
+        """An answer came whole. The latest says most of the next: books grow; but a day of rest is not the end."""
+        self.cells_a_day = max((cells - fixed_cells) / days, self.cells_a_day / 2)
         self.fixed_cells = fixed_cells
         self.bytes_a_day = body_bytes / days
+        self.largest = max(self.largest, min(cells, CELLS_MAX))
+        self.cells_max = max(self.cells_max, self.largest)
+        self.whole += 1
+        if self.whole >= self.whole_before_more and (self.cells_max < CELLS_MAX or self.days_max is not None):
+            self.whole, self.dared = 0, True
+            self.cells_max = min(2 * self.cells_max, CELLS_MAX)
+            self.days_max = 2 * days if days < _LONGEST_DAYS else None
+
+    def _failed(self) -> None:
+        """Who dares and fails waits twice as long with the next try: a bound that is real costs few calls."""
+        self.whole_before_more *= 2 if self.dared else 1
+        self.whole, self.dared = 0, False
 
     def was_cut(self, days: int, *, cells: int) -> None:
         """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
-        self.cells_max = max(1, min(self.cells_max, cells))
+        self._failed()
+        self.cells_max = max(1, self.largest, min(self.cells_max, cells))
         self.cells_a_day = self._room_cells / max(1, days // 2)
 
     def took_too_long(self, days: int) -> None:
         """The server gave up, or sent nothing of use: cells do not tell how much it can do."""
+        self._failed()
         self.days_max = max(1, days // 2)
 
 

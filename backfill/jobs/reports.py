@@ -167,7 +167,7 @@ class _Job:
             if not gaps:
                 break
             await self.read(gaps)
-        proofs = [self._proof(reading, some) for reading, some in found if not reading.asked.last_only or some]
+        proofs = [self._proof(reading, some) for reading, some in found]
         country = self._facts.country
         proofs += [_not_there(report, country) for report in self._options.reports if not report.offered_in(country)]
         return proofs

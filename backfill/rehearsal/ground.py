@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Inbox, Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.load_model import Imported, LoadId, NewRow
 from backfill.pacing.ledger import MemoryPermitLedger, PermitLedger
@@ -15,6 +16,7 @@ from backfill.qbo.token_keeper import Vault
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.witnessed import witnessed
 from backfill.rehearsal.witnessed_outage import witnessed_inbox, witnessed_verdicts
+from backfill.rehearsal.witnessed_reports import witnessed_reports
 from backfill.store.memory_verifications import MemoryVerifications
 from backfill.webhooks.intake import Events
 
@@ -65,6 +67,10 @@ class Ground(Protocol):
         """What `verify` looks at, likewise."""
         ...
 
+    def reports(self, owner: str) -> ReportStore:
+        """The reports, likewise."""
+        ...
+
     async def mirror(self) -> None:
         """Bring the stage's store to what is held here."""
         ...
@@ -88,6 +94,9 @@ class MemoryGround:
 
     def verifications(self, owner: str) -> VerificationStore:
         return witnessed_verdicts(self._stage, MemoryVerifications(self._stage.store.seen_by(owner)))
+
+    def reports(self, owner: str) -> ReportStore:
+        return witnessed_reports(self._stage, self._stage.reports.seen_by(self._stage.store.seen_by(owner)))
 
     async def mirror(self) -> None:
         """It is the stage's store."""

@@ -43,7 +43,7 @@ class Network:
         self._pages.asked(request)
 
         async def served() -> Response:
-            return await self._api.send(request, deadline=_FOREVER)
+            return await self._stage.served.watched(request, lambda: self._api.send(request, deadline=_FOREVER))
 
         response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)
         told = set(fault_codes(response.body))

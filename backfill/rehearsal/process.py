@@ -11,6 +11,7 @@ from backfill.errors import BackfillError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
 from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
@@ -40,6 +41,7 @@ class Process:
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
         self.inbox = behind(ground.inbox(self.owner), self.life)
         self.verifications = behind(ground.verifications(self.owner), self.life)
+        self.reports: ReportStore = behind(ground.reports(self.owner), self.life)
         self.ledger: Ledger = behind(ground.ledger, self.life)
         world = stage.world
         network = Network(stage, self.life, self.pages)

@@ -18,12 +18,14 @@ from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.load_plan import LoadPlan
 from backfill.rehearsal.refreshes import Refreshes
+from backfill.rehearsal.served_reports import ServedReports
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.store.memory_inbox import MemoryInbox
 from backfill.store.memory_ledger import MemoryLedger
+from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault
 from backfill.webhooks.intake import Intake
@@ -74,6 +76,8 @@ class Stage:
         self.inbox = MemoryInbox(self.store, now=now)
         self.receivers: dict[Life, Intake] = {}
         """Of webhooks, by the life of the process that listens."""
+        self.reports = MemoryReports(self.store)
+        self.served = ServedReports(world.settings, fleet)
         self.ledger = MemoryLedger(self.store, now=now)
         self.load = LoadPlan()
         self.vault = MemoryTokenVault({realm_id: self._consent(realm_id) for realm_id in self.realm_ids})

@@ -11,6 +11,8 @@ import msgspec
 from aiohttp import web
 
 from backfill.errors import UsageError
+from backfill.simulator.books.daybook import START
+from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.core import Simulator
 from backfill.simulator.injection.notation import counted, described, read_table
 from backfill.simulator.webhooks.emitter import counted as webhooks_counted
@@ -21,9 +23,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_control(app: web.Application, simulator: Simulator) -> None:
-    """Serve `/control/state`, `/log`, `/summary`, `/act`, `/revoke`, `/injections`, `/mishaps`, `/webhooks`."""
+    """Serve `/control/state`, `/ledger`, `/log`, `/summary`, `/act`, `/revoke`, `/injections`, `/mishaps` and more."""
     control = _Control(simulator)
     app.router.add_get("/control/state", control.state)
+    app.router.add_get("/control/ledger", control.ledger)
     app.router.add_get("/control/log", control.log)
     app.router.add_get("/control/summary", control.summary)
     app.router.add_post("/control/act", control.act)
@@ -59,6 +62,21 @@ class _Control:
             for entity, docs in company.state_at(instant).items()
         ]
         return web.Response(body=b"{%b}" % b",".join(tables), content_type=JSON)
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """`?realm=`: every posting in order: day, transaction (none: the stock of an item), account, cents in debit."""
+        company = self._simulator.fleet.company(self._realm(request))
+        return _json(
+            [
+                {
+                    "day": one.day,
+                    "transaction": None if one.entity == START else one.id,
+                    "account": one.posting.account,
+                    "cents": one.posting.cents,
+                }
+                for one in ledger_of(company).daybook().postings()
+            ]
+        )
 
     async def log(self, request: web.Request) -> web.Response:
         """`?realm=`: the requests in the order of acting, and how many older ones were dropped."""

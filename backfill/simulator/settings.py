@@ -99,7 +99,7 @@ class ReportSettings:
         require(
             "the simulator",
             (
-                ("reports.cells is at least 1,000", self.cells >= 1_000),
+                ("reports.cells is at least 100", self.cells >= 100),
                 ("the times of reports are at least 0", min(times) >= 0 and max(times) < inf),
                 ("reports.deadline_s is above 0", 0 < self.deadline_s < inf),
                 ("reports.shape is old or modern", self.shape in {"old", "modern"}),

@@ -28,6 +28,12 @@ class MemoryReports:
         self._store = store
         self._landed: dict[RealmId, list[LandedReport]] = {}
 
+    def seen_by(self, store: MemoryStore) -> MemoryReports:
+        """The same reports as another process sees them, whose store is `store`."""
+        other = MemoryReports(store)
+        other._landed = self._landed
+        return other
+
     def landed(self, realm_id: RealmId) -> Sequence[LandedReport]:
         """What a test or a plan looks at: in order of report, parameters, dates and number."""
         return sorted(self._landed.get(realm_id, []), key=lambda one: _order(one.held.part))

@@ -5,4 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.postgres import postgres_server
+
+__all__ = ["postgres_server"]
+
 sys.path.append(str(Path(__file__).resolve().parents[2]))

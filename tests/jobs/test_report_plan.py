@@ -30,8 +30,10 @@ def test_each_basis_and_each_kind_of_columns_is_a_report_of_its_own() -> None:
 def test_what_must_tie_brings_the_last_balance_sheet_unless_it_is_asked_for() -> None:
     asked = what_to_ask(asking("GeneralLedger", "ProfitAndLoss"), FACTS)
     assert [(one.title, one.last_only) for one in asked] == [
-        ("GeneralLedger accrual", False), ("ProfitAndLoss accrual", False), ("BalanceSheet accrual", True),
-    ]  # fmt: skip
+        ("GeneralLedger accrual", False),
+        ("ProfitAndLoss accrual", False),
+        ("BalanceSheet accrual (last period)", True),
+    ]
     assert [str(one.dates) for one in plan(asked[-1], asking("GeneralLedger"), FACTS, TODAY)] == [
         "2026-07-01..2026-11-20"
     ]

@@ -57,9 +57,9 @@ async def test_what_took_too_long_is_asked_for_in_half_the_time() -> None:
     world = ReportWorld(company)
     assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
     assert postings(world.landed("GeneralLedger")) == posted(company)
-    assert {one.held.part.dates.days for one in world.landed("ProfitAndLoss")} <= set(range(25, 51))
+    assert {one.held.part.dates.days for one in world.landed("ProfitAndLoss")} <= set(range(20, 51))
     refused = [call for call in world.calls if days_of(call) > 50 and call["report"] == "ProfitAndLoss"]
-    assert len(refused) == 2, "six months and three, once"
+    assert 2 <= len(refused) <= 6, "six months and three, once; and once again by each of four readers, who dare more"
 
 
 def days_of(call: dict[str, str]) -> int:
@@ -75,7 +75,7 @@ async def test_the_next_run_knows_what_was_needed() -> None:
     again = [call for call in world.calls[before:] if call["report"] == "GeneralLedger"]
     held = [one for one in world.landed("GeneralLedger") if one.held.run_id == 2]
     assert len(held) > 15
-    assert len(again) <= len(held) + 1, "no search for the size"
+    assert len(again) <= len(held) + 2, "no search for the size; whether the bound still holds is tried now and then"
 
 
 @pytest.mark.parametrize("seed", range(8))

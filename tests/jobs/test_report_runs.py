@@ -312,3 +312,37 @@ async def test_never_more_reports_in_a_minute_than_the_cap() -> None:
     assert len(sent) > 90
     windows = [sum(moment <= other < moment + 60 for other in sent) for moment in sent]
     assert 50 <= max(windows) <= 60
+
+
+# What the rehearsal of reports found.
+
+
+async def test_a_report_that_cannot_be_divided_and_was_cut_by_chance_is_asked_for_again() -> None:
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+    cut: list[Request] = []
+
+    def once(request: Request) -> Response | None:
+        if request.path != "/reports/BalanceSheet" or dict(request.params)["end_date"] != "2026-11-20" or cut:
+            return None
+        cut.append(request)
+        row = {"Header": {"ColData": [{"value": "ASSETS"}, {"value": ""}]}, "Rows": {}, "type": "Section"}
+        return answered({"Header": {}, "Columns": {"Column": []}, "Rows": {"Row": [row]}})
+
+    company.before = once
+    assert (await world.read(asking("BalanceSheet"))).troubles == []
+    assert len(cut) == 1
+
+
+async def test_the_proof_of_what_others_are_held_against_is_made_good_by_the_next_run() -> None:
+    """It has a name of its own: neither does it stay unproven, nor does it speak for all periods of that report."""
+    company = LedgerCompany(history(*FOUR_YEARS))
+    tampered("BalanceSheet", "2026-11-20", lambda body: more(body["Rows"]["Row"][0]["Summary"]["ColData"][1]), company)
+    world = ReportWorld(company)
+    assert (await world.read(asking("BalanceSheet", "GeneralLedger", last=date(2026, 6, 30)))).troubles == []
+    await world.read(asking("GeneralLedger"), run=2)
+    assert not world.proof("BalanceSheet accrual (last period)").proven
+    assert world.proof("BalanceSheet accrual").proven, "of another run, up to another day"
+    company.before = lambda request: None
+    assert (await world.read(asking("GeneralLedger"), run=3)).troubles == []
+    assert world.proof("BalanceSheet accrual (last period)").proven

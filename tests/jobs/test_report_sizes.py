@@ -32,7 +32,7 @@ def test_an_answer_is_filled_to_four_fifths() -> None:
 def test_what_every_answer_has_is_not_of_the_days() -> None:
     size = Size()
     size.came(1, cells=161_000, fixed_cells=160_000, body_bytes=1)
-    assert size.days() == 160, "two would be what the cells of one day alone tell"
+    assert size.days() == 192, "two would be what the cells of one day alone tell"
 
 
 def test_what_was_cut_is_halved_and_the_cap_is_what_came() -> None:
@@ -63,3 +63,30 @@ def test_the_next_run_asks_for_what_worked() -> None:
     dense = remembered([held(0, 90, cells=300_000), held(90, 91, cells=310_000)])
     assert dense.days() in {94, 95}
     assert remembered([held(0, 1, cells=9, cut="account=1")]) == Size()
+
+
+def test_an_answer_that_was_bad_by_chance_does_not_make_all_later_ones_small() -> None:
+    """Else one broken body in ten years would double the calls of all of them, and a few make each day a call."""
+    size = Size()
+    size.took_too_long(181)
+    size.was_cut(90, cells=80)
+    asked = []
+    for _ in range(40):
+        days = min(size.days() or 181, 181)
+        asked.append(days)
+        size.came(days, cells=300 + 2 * days, fixed_cells=300, body_bytes=days)
+    assert max(asked[:3]) <= 45
+    assert asked.index(181) <= 24
+    assert set(asked[24:]) == {181}
+
+
+def test_a_bound_that_is_real_is_tried_ever_more_seldom() -> None:
+    size = Size()
+    failed = 0
+    for _ in range(400):
+        if size.days() is None or size.days() > 10:
+            size.took_too_long(20)
+            failed += 1
+        else:
+            size.came(10, cells=10, fixed_cells=0, body_bytes=1)
+    assert 4 <= failed <= 8, "at first, and after 8, 16, 32, ... that came"

@@ -6,20 +6,23 @@ The simulator makes its reports from its own books, by code that shares nothing 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 
 import pytest
 
+from backfill.entities import ENTITIES
 from backfill.jobs.fleet import FleetResult
 from backfill.qbo.reports import REPORTS, SUMMARIES, Basis
 from backfill.report_model import ReportRow, RowType
+from backfill.simulator.company import Company
+from backfill.simulator.documents import decode
 from backfill.simulator.settings import ReportSettings
 from backfill.wire import Request, Response
 from tests.jobs.report_books import Books, posted, said
 from tests.jobs.report_world import asking
-from tests.jobs.world import Tap
+from tests.jobs.world import BEGIN, Tap
 
 pytestmark = pytest.mark.virtual
 
@@ -49,12 +52,29 @@ async def test_every_report_of_any_company_is_whole_and_proven(shape: str) -> No
     """Companies of four kinds: with many currencies, with one, in France, in Britain."""
     books = Books(SHAPES[shape], realms=4)
     whole(books, await books.read(asking(*REPORTS, bases=tuple(Basis))))
-    proofs = [books.world.store.proofs(realm_id) for realm_id in books.world.realm_ids]
-    assert {len(proof) for proof in proofs} == {50, 52}, "France has six of its own, and not what Australia has"
-    for proof in proofs:
-        assert {one.counted for one in proof.values()} <= {0, 1, 21, 22}, (
-            "one set up its stock a period before its first sale"
+    proofs = {realm_id: books.world.store.proofs(realm_id) for realm_id in books.world.realm_ids}
+    assert {len(proof) for proof in proofs.values()} == {50, 52}, (
+        "France has six of its own, and not what Australia has"
+    )
+    for realm_id, proof in proofs.items():
+        since_the_first = half_years(books.world.company_of(realm_id))
+        assert since_the_first > 20
+        assert {one.counted for one in proof.values()} == {0, 1, since_the_first}, (
+            "some have no period, or no such report"
         )
+
+
+def half_years(company: Company) -> int:
+    """Halves of fiscal years from the first thing in the books to the day of the worlds."""
+    documents = [decode(row.doc) for entity in ENTITIES for row in company.table(entity).all()]
+    days = [doc["TxnDate"] for doc in documents if "TxnDate" in doc] + [line[0] for line in posted(company)]
+    month = next(doc["FiscalYearStartMonth"] for doc in documents if "FiscalYearStartMonth" in doc)
+    fiscal_month = datetime.strptime(month, "%B").month  # noqa: DTZ007  # a month's name has no zone
+
+    def number(day: str) -> int:
+        return (12 * int(day[:4]) + int(day[5:7]) - fiscal_month) // 6
+
+    return number(BEGIN.date().isoformat()) - number(min(days)) + 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -110,6 +130,16 @@ async def test_a_company_of_many_postings_under_a_small_cap(cells: int) -> None:
     whole(books, await books.read(asking("GeneralLedger", "TransactionList", trailing_periods=21), run=2))
     again = [asked for asked in books.world.statements() if "GeneralLedger" in asked][before:]
     assert len(again) <= 1.35 * len(held), "what was needed is known by now"
+
+
+async def test_days_cut_by_accounts_have_no_posting_twice() -> None:
+    """Who asks for an account is given those below it as well: families of accounts are never torn apart."""
+    books = Books(ReportSettings(cells=400), rows=300, seed=8)
+    assert said(await books.read(asking("GeneralLedger", first=date(2026, 10, 1)))) == []
+    held = books.landed(books.world.realm, "GeneralLedger")
+    assert sum("account=" in one.held.part.cut for one in held) > 10
+    own = [line for line in posted(books.world.company_of(books.world.realm)) if line[0] >= "2026-10-01"]
+    assert books.ledger(books.world.realm) == own
 
 
 async def test_a_service_that_is_slow_and_spoils_answers() -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
+from isal import igzip
 from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.jobs.ports import Store
+from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.model import Landed, Proof, RealmId, Refusal, RunId, Scan, Told, WaitingEvent
 from backfill.pacing.ledger import HeldPermits
 from backfill.rehearsal.ground import EventStore
+from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.served_reports import count_lines
 from backfill.rehearsal.stage import Stage
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
@@ -62,6 +66,8 @@ class PostgresGround:
         self.vault = TokenVault(database, Keyring([os.urandom(32)]))
         self.permits = PostgresPermitLedger(database, HeldPermits)
         self.metered = MeteredCounts(database)
+        self.answers = 0
+        """Reports that are held."""
         self.ledger = UsersPostgresLedger(database)
 
     async def register(self) -> None:
@@ -81,16 +87,22 @@ class PostgresGround:
 
     def store(self, owner: str, pages: PagesInHand) -> Store:
         """Each process is on a machine of its own: nobody can see that another is dead."""
-        store = PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
-        return cast("Store", _Telling(store, pages))
+        return cast("Store", _Telling(self._seen_by(owner), pages))
 
     def inbox(self, owner: str) -> EventStore:  # a table is the same for all
         return Inbox(self._database)
 
     def verifications(self, owner: str) -> VerificationStore:
+        return self._seen_by(owner)
+
+    def reports(self, owner: str) -> ReportStore:
+        return self._seen_by(owner)
+
+    def _seen_by(self, owner: str) -> PostgresStore:
         return PostgresStore(self._database, owner=Owner(owner, "boot", 1, 1), lease_s=self._lease_s)
 
     async def mirror(self) -> None:
+        await self._look_at_reports()
         await self.ledger.mirror(self._stage.ledger)
         for realm_id in self._stage.realm_ids:
             await self._mirror_realm(realm_id)
@@ -104,6 +116,20 @@ class PostgresGround:
             told = Told(*list(row.values())[:6])
             waiting = WaitingEvent(row["event_id"], told.entity, told.object_id, told.operation, row["occurred_at"])
             self._stage.inbox._events[told.key] = KeptEvent(told, waiting, row["received_at"], row["outcome"])
+
+    async def _look_at_reports(self) -> None:
+        """No report has landed half, whenever a process was killed: each has the rows that its own body has."""
+        async with self._database.control() as connection:
+            held = await connection.fetch(
+                "SELECT report, date_end, body,"
+                " (SELECT count(*) FROM qbo.report_row WHERE report_id = report.report_id) AS rows FROM qbo.report"
+            )
+        self.answers = len(held)
+        half = [row for row in held if row["rows"] != count_lines(igzip.decompress(row["body"]))]
+        self._stage.broken(
+            WholeReports.name,
+            (f"{row['report']} of {row['date_end']} has {row['rows']} rows, and its body others" for row in half),
+        )
 
     async def _mirror_realm(self, realm_id: RealmId) -> None:
         memory = self._stage.store._realms[realm_id]

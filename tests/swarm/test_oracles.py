@@ -20,7 +20,7 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
-from backfill.jobs import changes, equality, prove, told, verify, whole_answer
+from backfill.jobs import changes, equality, prove, report_reading, reports, told, verify, whole_answer
 from backfill.jobs.equality import Comparison
 from backfill.jobs.load import looking, realm_load
 from backfill.jobs.load.doubts import Doubts
@@ -35,10 +35,12 @@ from backfill.model import Checkpoint, Landed, Lease, RealmId, Record, RunId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.permits import PermitRing
+from backfill.qbo import report_answers, report_rows
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.operations import Operation
 from backfill.qbo.signatures import Verifier
 from backfill.qbo.token_keeper import TokenKeeper
+from backfill.rehearsal.faults.bad_reports import BadReports
 from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.late_commits import LateCommits
@@ -218,6 +220,42 @@ def is_forged_for(world: World) -> bool:
     return does("webhooks")(world) and world.settings.webhooks.forged > 0 and world.changes_most > 0
 
 
+def a_cut_answer_is_taken_for_whole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(report_answers, "_why_cut", lambda *_arguments: "")
+
+
+def a_report_loses_its_last_row(patch: pytest.MonkeyPatch) -> None:
+    rows = report_answers.Flattener.rows
+    patch.setattr(report_answers.Flattener, "rows", lambda self, shape: rows(self, shape)[:-1])
+
+
+def what_does_not_add_up_is_not_said(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(report_reading, "wrong_sums", lambda _document: [])
+
+
+def a_period_is_not_planned(patch: pytest.MonkeyPatch) -> None:
+    plan = reports.plan
+    patch.setattr(reports, "plan", lambda *arguments: [*plan(*arguments)[:1], *plan(*arguments)[2:]])
+
+
+def an_amount_loses_its_sign(patch: pytest.MonkeyPatch) -> None:
+    """As where a service writes a negative number in a way that is not known."""
+    value = report_rows._value
+
+    def unsigned(text: str, *, number: bool) -> object:
+        return value(text.removeprefix("-"), number=number)
+
+    patch.setattr(report_rows, "_value", unsigned)
+
+
+def reads_reports(world: World) -> bool:
+    return world.job.name == "reports"
+
+
+def has_bad_reports(world: World) -> bool:
+    return reads_reports(world) and any(isinstance(fault, BadReports) for fault in world.faults)
+
+
 def a_doubt_is_looked_into_at_once(patch: pytest.MonkeyPatch) -> None:
     """Though the server may still be at work on it."""
     doubt = Doubts._doubt
@@ -321,10 +359,10 @@ WORLDS = 80
 BUGS = (
     Bug("within limits", permits_come_back_at_the_answer),
     Bug("within limits", permits_do_not_survive_a_crash),
-    Bug("equal state", a_round_of_change_data_capture_is_not_landed),
-    Bug("never back", a_page_is_landed_once_more_after_the_next),
-    Bug("checkpoint behind data", the_checkpoint_is_committed_before_its_page),
-    Bug("complete", nobody_looks_for_what_was_deleted),
+    Bug("equal state", a_round_of_change_data_capture_is_not_landed, extracts),
+    Bug("never back", a_page_is_landed_once_more_after_the_next, extracts),
+    Bug("checkpoint behind data", the_checkpoint_is_committed_before_its_page, extracts),
+    Bug("complete", nobody_looks_for_what_was_deleted, extracts),
     Bug("own trouble", a_lost_answer_parks_its_realm),
     Bug("memory bounded", pages_are_asked_for_without_room, has_room_for_one_page),
     Bug("tokens kept", a_refresh_takes_no_lock, is_overtaken),
@@ -338,6 +376,11 @@ BUGS = (
     Bug("told once", events_are_settled_unread, does("webhooks")),
     Bug("told once", any_signature_will_do, is_forged_for),
     Bug("ends", room_given_back_wakes_nobody, has_room_for_one_page),
+    Bug("whole reports", a_cut_answer_is_taken_for_whole, has_bad_reports),
+    Bug("whole reports", a_report_loses_its_last_row, reads_reports),
+    Bug("whole reports", what_does_not_add_up_is_not_said, has_bad_reports),
+    Bug("equal books", a_period_is_not_planned, reads_reports),
+    Bug("equal books", an_amount_loses_its_sign, reads_reports),
     Bug("exactly once", a_doubt_is_looked_into_at_once, does_things_twice),
     Bug("exactly once", nothing_is_ever_found_again, does_things_twice),
     Bug("exactly once", a_lost_answer_is_a_refusal, loses_answers),

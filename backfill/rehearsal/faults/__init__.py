@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backfill.rehearsal.faults.bad_answers import BadAnswers
 from backfill.rehearsal.faults.bad_network import BadNetwork
+from backfill.rehearsal.faults.bad_reports import BadReports
 from backfill.rehearsal.faults.clock_jumps import ClockJumps
 from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.editors import Editors
@@ -41,6 +42,7 @@ FAULTS: Sequence[type[Fault]] = (
     Revoked,
     Lapsed,
     PoisonedRows,
+    BadReports,
     FlaggedDeletes,
     LateCommits,
     RequestIds,

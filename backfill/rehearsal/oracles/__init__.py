@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindData
 from backfill.rehearsal.oracles.complete import Complete
 from backfill.rehearsal.oracles.confirmed_deletes import ConfirmedDeletes
+from backfill.rehearsal.oracles.equal_books import EqualBooks
 from backfill.rehearsal.oracles.equal_state import EqualState
 from backfill.rehearsal.oracles.exactly_once import ExactlyOnce
 from backfill.rehearsal.oracles.memory_bounded import MemoryBounded
@@ -18,6 +19,7 @@ from backfill.rehearsal.oracles.own_trouble import OwnTrouble
 from backfill.rehearsal.oracles.taken_back import TakenBack
 from backfill.rehearsal.oracles.tokens_kept import TokensKept
 from backfill.rehearsal.oracles.told_once import ToldOnce
+from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.oracles.within_limits import WithinLimits
 
 ORACLES: Sequence[Oracle] = (
@@ -33,6 +35,8 @@ ORACLES: Sequence[Oracle] = (
     ConfirmedDeletes(),
     NamedExactly(),
     ToldOnce(),
+    WholeReports(),
+    EqualBooks(),
     ExactlyOnce(),
     TakenBack(),
 )

@@ -38,7 +38,7 @@ def differences(stage: Stage, realm_id: RealmId, proofs: Sequence[Proof]) -> Ite
     company = stage.simulator.fleet.company(realm_id)
     stood: dict[object, Mapping[str, Mapping[str, bytes]]] = {}
     for proof in proofs:
-        if not proof.proven or proof.watermark is None:
+        if not proof.proven or proof.watermark is None or proof.entity not in TRAITS:
             continue
         if proof.watermark not in stood:
             stood[proof.watermark] = company.state_at(proof.watermark)

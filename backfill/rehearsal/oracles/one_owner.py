@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from backfill.model import Lease
-from backfill.rehearsal.oracles.oracle import Commit, Oracle, Proving
+from backfill.rehearsal.oracles.oracle import Commit, Oracle, Proving, ReportCommit
 from backfill.rehearsal.stage import Stage
 
 
@@ -18,6 +18,9 @@ class OneOwner(Oracle):
 
     def landed(self, stage: Stage, commit: Commit) -> Iterable[str]:
         return _stale(stage, commit.lease, commit.entity)
+
+    def report_landed(self, stage: Stage, commit: ReportCommit) -> Iterable[str]:
+        return _stale(stage, commit.lease, commit.part.report)
 
     def proved(self, stage: Stage, proving: Proving) -> Iterable[str]:
         return _stale(stage, proving.lease, "proofs")

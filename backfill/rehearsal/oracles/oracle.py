@@ -10,6 +10,7 @@ from backfill.jobs.fleet import FleetResult
 from backfill.model import Checkpoint, Lease, Proof, Record, RunId, WaitingEvent
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
+from backfill.report_model import ReportDocument, ReportPart
 from backfill.store.memory_rows import Row
 from backfill.verdict_model import Verdict
 
@@ -25,6 +26,16 @@ class Commit:
     checkpoint: Checkpoint | None
     before: Mapping[str, Row]
     """What was held of these records, by Id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCommit:
+    """One answer to a report, at the very moment at which it took the place of what was held of its dates."""
+
+    lease: Lease
+    run_id: RunId
+    part: ReportPart
+    document: ReportDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +87,10 @@ class Oracle:
 
     def landed(self, _stage: Stage, _commit: Commit) -> Iterable[str]:
         """After each landing."""
+        return ()
+
+    def report_landed(self, _stage: Stage, _commit: ReportCommit) -> Iterable[str]:
+        """After each answer to a report that was landed."""
         return ()
 
     def proved(self, _stage: Stage, _proving: Proving) -> Iterable[str]:

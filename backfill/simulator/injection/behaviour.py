@@ -34,6 +34,7 @@ CHANGEABLE = frozenset(
         "retry_after",
         "throttle_body",
         "poison_code",
+        "reports",
     }
 )
 """Settings that are looked at anew in every call, those of a refusal by the throttle among them."""

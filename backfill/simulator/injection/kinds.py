@@ -11,6 +11,7 @@ from backfill.simulator.injection.bodies import InvalidBody, TruncatedBody
 from backfill.simulator.injection.mishap import Mishap
 from backfill.simulator.injection.network import CutReply, Delay, LostReply, LostRequest, SlowReply
 from backfill.simulator.injection.refusals import ApiFault, BareText, ErrorPage, GatewayTimeout, NoBody, TooManyRequests
+from backfill.simulator.injection.reports import CutReport, WrongAmount
 from backfill.simulator.injection.rows import (
     FlaggedDeleted,
     MissingAttributes,
@@ -25,7 +26,7 @@ from backfill.simulator.injection.traffic import OtherTraffic
 _KINDS: tuple[type[Mishap], ...] = (
     LostRequest, LostReply, CutReply, SlowReply, Delay,
     ApiFault, TooManyRequests, GatewayTimeout, ErrorPage, BareText, NoBody,
-    TruncatedBody, InvalidBody,
+    TruncatedBody, InvalidBody, CutReport, WrongAmount,
     ItemFault, MissingItems, ItemsWithoutBid,
     PoisonedRow, FlaggedDeleted, MissingAttributes, UnknownAttribute, Unordered,
     BodyTooLarge, AddressTooLong, ListTooLong, AnswerTooLarge,

@@ -35,11 +35,11 @@ def read_line(text: str) -> Injection:
         key, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"the injection {text!r} has {part!r} where setting=value belongs", action=_EXAMPLE)
-        outer, dot, inner = key.partition(".")
-        if dot:  # a setting that is a table: settings.limit_plus_one=true
-            table.setdefault(outer, {})[inner] = value
-        else:
-            table[key] = value
+        *outer, inner = key.split(".")
+        within = table
+        for name_of_table in outer:  # settings.limit_plus_one=true, settings.reports.cells=5000
+            within = within.setdefault(name_of_table, {})
+        within[inner] = value
     return read_table(table)
 
 

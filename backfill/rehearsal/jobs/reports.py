@@ -1,0 +1,102 @@
+"""Companies' reports are read and held against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from random import Random
+from typing import TYPE_CHECKING, ClassVar
+
+from backfill.jobs.extract import outcome_of
+from backfill.jobs.fleet import RealmJob, RealmOutcome
+from backfill.jobs.report_plan import ReportOptions
+from backfill.jobs.reports import report_realm
+from backfill.jobs.work import RealmWork
+from backfill.model import RealmId, RunId, Scan
+from backfill.pacing.retried import READING, RetryPolicy
+from backfill.qbo.reports import REPORTS, Basis
+from backfill.rehearsal.jobs.at_work import realm_job
+from backfill.rehearsal.jobs.extract import CHANGES_BETWEEN
+from backfill.rehearsal.jobs.job import RehearsedJob
+from backfill.simulator.settings import ReportSettings, SimulatorSettings
+
+if TYPE_CHECKING:  # a process holds its world, and the world its job
+    from backfill.rehearsal.ground import Ground
+    from backfill.rehearsal.process import Process
+    from backfill.rehearsal.stage import Stage
+
+BASED = ("GeneralLedger", "ProfitAndLoss", "BalanceSheet", "TrialBalance", "ProfitAndLossDetail", "CustomerIncome")
+UNBASED = ("CashFlow", "JournalReport", "TransactionList", "AccountList", "AgedReceivables", "AgedPayableDetail")
+
+SINCE = date(2025, 2, 1)
+"""Of worlds that read from a day of their own: not two years, and not from a period's beginning."""
+
+
+class Reports(RehearsedJob):
+    """`backfill reports` of some of them; the general ledger always."""
+
+    name: ClassVar[str] = "reports"
+    policy: ClassVar[RetryPolicy] = READING
+    lands: ClassVar[bool] = True
+
+    def options(self, seed: int) -> ReportOptions:
+        """What is read in the world of a seed."""
+        rng = Random(f"reports of world {seed}")
+        names = {"GeneralLedger", *rng.sample((*BASED, *UNBASED), k=rng.randint(1, 2))}
+        return ReportOptions(
+            reports=tuple(report for name, report in REPORTS.items() if name in names),
+            bases=(Basis.ACCRUAL,) if rng.random() < 0.7 else tuple(Basis),
+            first=SINCE if rng.random() < 0.9 else None,
+            period_months=rng.choice((6, 6, 12)),
+            newest_first=rng.random() < 0.3,
+            readers=rng.choice((1, 4)),
+        )
+
+    def settings(self, seed: int, settings: SimulatorSettings) -> SimulatorSettings:
+        rng = Random(f"service of reports of world {seed}")
+        reports = ReportSettings(
+            cells=rng.choice((400_000, 400_000, 900, 500)),  # a half year's ledger has 250 to 550
+            shape=rng.choice(("old", "modern")),
+            lists=rng.choice(("wrapped", "bare")),
+            lone_subaccount=rng.choice(("recorded", "own")),
+            base_s=rng.choice((0.0, 2.0)),
+            cell_s=rng.choice((0.0, 0.0, 0.03)),
+            deadline_s=20.0,  # what 600 of the slower cells take: no world is to last for days
+        )
+        return replace(settings, reports=reports)
+
+    async def begin(self, stage: Stage, ground: Ground) -> None:
+        """Nothing was there."""
+
+    async def healed(self, stage: Stage, ground: Ground) -> None:
+        """The same command is given again, and nothing else."""
+
+    def is_done(self, stage: Stage, run_id: RunId, realm_id: RealmId) -> bool:
+        return stage.store.scan_now(run_id, realm_id).finished
+
+    def missing(self, stage: Stage, realm_id: RealmId) -> Iterable[str]:
+        """A proof that holds for every report, on every basis."""
+        options = self.options(stage.world.seed)
+        names = [report.name for report in options.reports]
+        based = [f"{name} {basis.value}" for name in names if name in BASED for basis in options.bases]
+        proofs = stage.store.proofs(realm_id)
+        missing = [name for name in (*based, *(name for name in names if name not in BASED)) if name not in proofs]
+        if missing:
+            yield f"no word on {', '.join(missing)}"
+        for entity, proof in proofs.items():
+            if not proof.proven:
+                yield f"{entity} is unproven in a healed world: {proof.reason}"
+
+    async def again(self, stage: Stage, ground: Ground) -> None:  # noqa: ARG002  # the signature is all jobs'
+        for realm_id in stage.realm_ids:
+            stage.simulator.people(realm_id).act(CHANGES_BETWEEN)
+
+    def realm_job(self, process: Process) -> RealmJob:
+        """As the command puts it together."""
+        options = self.options(process.stage.world.seed)
+
+        async def task(work: RealmWork, scan: Scan) -> RealmOutcome:
+            return outcome_of(work.realm_id, await report_realm(work, process.reports, options, scan))
+
+        return realm_job(process, task)
