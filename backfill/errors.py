@@ -166,10 +166,10 @@ class TooLargeError(RequestError):
 
     disposition = Disposition.SHRINK
 
-    def __init__(self, message: str, *, cells: int, **details: Unpack[RequestDetails]) -> None:
+    def __init__(self, message: str, *, cells_max: int | None, **details: Unpack[RequestDetails]) -> None:
         super().__init__(message, **details)
-        self.cells = cells
-        """Rows times columns of what came: about as many as are given."""
+        self.cells_max = cells_max
+        """Rows times columns that are given, as what came shows; None: nothing says that it was cut for its size."""
 
 
 class FaultError(RequestError):

@@ -108,10 +108,10 @@ class PeriodReader:
         except RequestError as error:
             if not is_too_much(error):
                 raise
-            if isinstance(error, TooLargeError):
-                self.size.was_cut(dates.days, cells=error.cells)
+            if isinstance(error, TooLargeError) and error.cells_max is not None:
+                self.size.was_cut(dates.days, cells=error.cells_max)
             else:
-                self.size.took_too_long(dates.days)
+                self.size.failed(dates.days)
             return error
         return None
 

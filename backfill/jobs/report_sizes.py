@@ -37,12 +37,14 @@ class Size:
     days_max: int | None = None
     """The longest period that did not fail for its length, whatever its cells; None: none did."""
     largest: int = 0
-    """Cells of the largest answer that came whole: a cut at fewer was bad luck, and no cap."""
+    """Cells of the answers that came whole, until one was cut at fewer."""
+    longest_days: int = 0
+    """Of the answers that came whole, until one of no more days did not."""
     whole: int = 0
-    """Answers that came whole since one did not, or since more was dared."""
+    """Answers that came whole since a bound was learned, or since more was dared."""
     whole_before_more: int = _WHOLE_BEFORE_MORE
-    dared: bool = False
-    """More is asked for than has failed."""
+    dared_from: tuple[int, int] | None = None
+    """The bounds on cells and days that there were before more was asked for; None: no more is."""
 
     def days(self) -> int | None:
         """The most days to ask for at once; None: as many as are wanted."""
@@ -63,29 +65,49 @@ class Size:
         self.cells_a_day = max((cells - fixed_cells) / days, self.cells_a_day / 2)
         self.fixed_cells = fixed_cells
         self.bytes_a_day = body_bytes / days
+        if self.dared_from is not None and (cells > self.dared_from[0] or days > self.dared_from[1]):
+            self.dared_from, self.whole_before_more = None, _WHOLE_BEFORE_MORE  # what had failed was bad luck
+        self.longest_days = max(self.longest_days, days)
         self.largest = max(self.largest, min(cells, CELLS_MAX))
         self.cells_max = max(self.cells_max, self.largest)
         self.whole += 1
         if self.whole >= self.whole_before_more and (self.cells_max < CELLS_MAX or self.days_max is not None):
-            self.whole, self.dared = 0, True
-            self.cells_max = min(2 * self.cells_max, CELLS_MAX)
-            self.days_max = 2 * days if days < _LONGEST_DAYS else None
+            self._dare()
 
-    def _failed(self) -> None:
+    def _dare(self) -> None:
+        """Ask for twice as much as a bound allows."""
+        longest = self.days_max or _LONGEST_DAYS
+        self.whole, self.dared_from = 0, (self.cells_max, longest)
+        self.cells_max = min(2 * self.cells_max, CELLS_MAX)
+        self.days_max = 2 * longest if 2 * longest <= _LONGEST_DAYS else None
+
+    def _learned(self) -> None:
         """Who dares and fails waits twice as long with the next try: a bound that is real costs few calls."""
-        self.whole_before_more *= 2 if self.dared else 1
-        self.whole, self.dared = 0, False
+        self.whole_before_more *= 2 if self.dared_from is not None else 1
+        self.whole, self.dared_from = 0, None
 
     def was_cut(self, days: int, *, cells: int) -> None:
-        """An answer was cut after so many cells: the next is asked for half the days, whatever was thought."""
-        self._failed()
-        self.cells_max = max(1, self.largest, min(self.cells_max, cells))
+        """Intuit cut an answer after so many cells: the next is asked for half the days, whatever was thought.
+
+        Where more cells came before it may be bad luck: then no cap is learned until the next such cut.
+        """
+        if cells < self.largest:
+            self.largest = cells
+            return
+        self._learned()
+        self.cells_max = max(1, min(self.cells_max, cells))
         self.cells_a_day = self._room_cells / max(1, days // 2)
 
-    def took_too_long(self, days: int) -> None:
-        """The server gave up, or sent nothing of use: cells do not tell how much it can do."""
-        self._failed()
-        self.days_max = max(1, days // 2)
+    def failed(self, days: int) -> None:
+        """The server gave up, or sent nothing of use: cells do not tell how much it can do.
+
+        Where as many days came before it may be bad luck: then no bound is learned until the next such failure.
+        """
+        if days <= self.longest_days:
+            self.longest_days = days // 2
+        else:
+            self._learned()
+            self.days_max = max(1, days // 2)
 
 
 def remembered(held: Iterable[HeldReport]) -> Size:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -50,9 +51,9 @@ def decode_report(report: ReportKind, response: Response, *, request: Request) -
     rows = rows_of(shape.Rows)
     flat = Flattener(report, found).rows(rows)
     cells = len(flat) * len(found)
-    why = _why_cut(report, shape, response, cells)
-    if why:
-        raise _too_large(why, cells, response, request)
+    cut = _cut(report, shape, response, cells)
+    if cut is not None:
+        raise _too_large(cut, response, request)
     header = shape.Header
     return ReportDocument(
         header=msgspec.json.encode(shape.Header),
@@ -67,14 +68,24 @@ def decode_report(report: ReportKind, response: Response, *, request: Request) -
     )
 
 
-def _why_cut(report: ReportKind, shape: Report, response: Response, cells: int) -> str:
-    """What shows that the answer is not all of the report; empty if nothing does."""
+class _Cut(NamedTuple):
+    """What shows that an answer is not all of the report."""
+
+    why: str
+    cells_max: int | None
+    """The cap that it shows."""
+
+
+def _cut(report: ReportKind, shape: Report, response: Response, cells: int) -> _Cut | None:
+    """How the answer was cut; None if nothing shows that it was. Without the notice a body may just have been lost."""
     if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
-        return "Intuit says that it has more data than it displays"
+        return _Cut("Intuit says that it has more data than it displays", cells)
     open_section = _without_total(rows_of(shape.Rows)) if report.totalled else None
     if open_section is not None:
-        return f"its section {open_section!r} has no total"
-    return f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}" if cells > _SUSPECT_CELLS else ""
+        return _Cut(f"its section {open_section!r} has no total", None)
+    if cells > _SUSPECT_CELLS:
+        return _Cut(f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}", cells)
+    return None
 
 
 def _shape(response: Response, request: Request) -> Report:
@@ -128,16 +139,16 @@ def _sections(rows: Sequence[Row]) -> Iterator[Row]:
     return (row for row in rows if row.Header is not None or row.Rows is not None or row.Summary is not None)
 
 
-def _too_large(why: str, cells: int, response: Response, request: Request) -> TooLargeError:
+def _too_large(cut: _Cut, response: Response, request: Request) -> TooLargeError:
     asked = asked_of(request)
     return TooLargeError(
-        f"Intuit's answer to {asked} for realm {request.realm_id} was cut: {why}.",
+        f"Intuit's answer to {asked} for realm {request.realm_id} was cut: {cut.why}.",
         realm_id=request.realm_id,
         asked=asked,
         action="Nothing to do: it is asked for in smaller parts.",
         status=response.status,
         code="too_large",
-        cells=cells,
+        cells_max=cut.cells_max,
         intuit_tid=response.intuit_tid,
     )
 

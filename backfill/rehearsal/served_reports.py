@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,8 @@ class ServedReports:
     """Makes each report that is answered once more, uncut, if the books stood still while it was."""
 
     def __init__(self, settings: SimulatorSettings, fleet: Fleet) -> None:
-        uncut = replace(settings.reports, cells=10**9, base_s=0.0, cell_s=0.0)
+        # The lists are as they are cheapest to make: what is held against them is the numbers.
+        uncut = replace(settings.reports, cells=10**9, base_s=0.0, cell_s=0.0, lists="wrapped")
         self._api = Api(replace(settings, reports=uncut), fleet)
         self._fleet = fleet
         self._truths: dict[tuple[RealmId, bytes], Truth] = {}
@@ -73,8 +74,7 @@ class ServedReports:
 def amounts(body: bytes) -> Iterator[Line]:
     """The rows of a report's JSON that say a number other than zero."""
     for cells in _lines(msgspec.json.decode(body), data_only=True):
-        numbers = [value for cell in cells if _AMOUNT.fullmatch(value := str(cell.get("value"))) and float(value)]
-        if numbers:
+        if numbers := _numbers(cells):
             yield (*numbers, *(str(cell["id"]) for cell in cells if cell.get("id")))
 
 
@@ -86,12 +86,23 @@ def count_lines(body: bytes) -> int:
 def _lines(node: dict[str, Any], *, data_only: bool) -> Iterator[list[dict[str, Any]]]:
     rows = node.get("Rows") or []
     for row in rows.get("Row") or [] if isinstance(rows, dict) else rows:
-        for name in ("ColData",) if data_only else ("Header", "ColData"):
-            if name in row:
-                yield _cells(row[name])
+        if "ColData" in row:
+            yield _cells(row["ColData"])
+        if "Header" in row:
+            head = _cells(row["Header"])
+            if _numbers(head[1:]):  # what a parent has of its own, beside its children's
+                yield head
+            if not data_only:
+                yield head
         yield from _lines(row, data_only=data_only)
         if "Summary" in row and not data_only:
             yield _cells(row["Summary"])
+
+
+def _numbers(cells: Iterable[dict[str, Any]]) -> list[str]:
+    """The cells that say a number other than zero."""
+    values = [str(cell.get("value")) for cell in cells]
+    return [value for value in values if _AMOUNT.fullmatch(value) and float(value)]
 
 
 def _cells(line: Any) -> list[dict[str, Any]]:

@@ -47,11 +47,43 @@ def test_what_was_cut_is_halved_and_the_cap_is_what_came() -> None:
 
 def test_what_took_too_long_is_halved_whatever_its_cells() -> None:
     size = Size()
-    size.took_too_long(181)
+    size.failed(181)
     size.came(90, cells=10, fixed_cells=0, body_bytes=1)
     assert size.days() == 90
-    size.took_too_long(1)
+    size.failed(1)
+    size.failed(1)
     assert size.days() == 1
+
+
+def test_one_failure_where_as_much_came_before_bounds_nothing() -> None:
+    size = Size()
+    size.came(181, cells=600, fixed_cells=300, body_bytes=1)
+    size.failed(181)
+    size.was_cut(181, cells=80)
+    assert size.days() is None or size.days() >= 181
+    size.failed(181)
+    assert size.days() == 90, "the second in a row is no bad luck"
+    size.was_cut(90, cells=80)
+    assert size.days() == 45
+
+
+def test_what_comes_after_all_is_no_longer_feared() -> None:
+    """Else each of many chances would double what must come before the next try, until there is none."""
+    size = Size()
+    for _ in range(20):
+        size.days_max = 20  # as if it had failed at forty
+        for _ in range(8):
+            size.came(20, cells=20, fixed_cells=0, body_bytes=1)
+        assert size.days() == 40
+        size.came(40, cells=40, fixed_cells=0, body_bytes=1)
+        size.failed(60)
+
+
+def test_a_short_period_that_came_is_no_bound_on_the_next() -> None:
+    size = Size(cells_max=300)
+    for _ in range(8):
+        size.came(1, cells=1, fixed_cells=0, body_bytes=1)
+    assert size.days_max is None
 
 
 def test_the_next_run_asks_for_what_worked() -> None:
@@ -68,7 +100,7 @@ def test_the_next_run_asks_for_what_worked() -> None:
 def test_an_answer_that_was_bad_by_chance_does_not_make_all_later_ones_small() -> None:
     """Else one broken body in ten years would double the calls of all of them, and a few make each day a call."""
     size = Size()
-    size.took_too_long(181)
+    size.failed(181)
     size.was_cut(90, cells=80)
     asked = []
     for _ in range(40):
@@ -85,7 +117,7 @@ def test_a_bound_that_is_real_is_tried_ever_more_seldom() -> None:
     failed = 0
     for _ in range(400):
         if size.days() is None or size.days() > 10:
-            size.took_too_long(20)
+            size.failed(20)
             failed += 1
         else:
             size.came(10, cells=10, fixed_cells=0, body_bytes=1)

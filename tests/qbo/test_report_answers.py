@@ -218,7 +218,7 @@ class TestCut:
             decoded("ProfitAndLoss", profit_and_loss(INCOME, {**cells(CUT), "type": "Data"}, NET))
         assert caught.value.disposition is Disposition.SHRINK
         assert "2026-01-01 2026-06-30" in str(caught.value)
-        assert caught.value.cells == 18
+        assert caught.value.cells_max == 18
 
     @pytest.mark.parametrize("words", [CUT.upper(), f" {CUT}", "unable to display more data"])
     def test_however_it_is_written(self, words: str) -> None:
@@ -230,8 +230,9 @@ class TestCut:
 
     def test_a_section_without_its_total_was_cut(self) -> None:
         broken = {key: value for key, value in INCOME.items() if key != "Summary"}
-        with pytest.raises(TooLargeError, match="'Income' has no total"):
+        with pytest.raises(TooLargeError, match="'Income' has no total") as caught:
             decoded("ProfitAndLoss", profit_and_loss(broken))
+        assert caught.value.cells_max is None, "no word says that it was for its size"
 
     def test_a_list_has_no_totals_to_miss(self) -> None:
         body = {

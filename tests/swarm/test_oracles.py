@@ -221,7 +221,7 @@ def is_forged_for(world: World) -> bool:
 
 
 def a_cut_answer_is_taken_for_whole(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(report_answers, "_why_cut", lambda *_arguments: "")
+    patch.setattr(report_answers, "_cut", lambda *_arguments: None)
 
 
 def a_report_loses_its_last_row(patch: pytest.MonkeyPatch) -> None:
