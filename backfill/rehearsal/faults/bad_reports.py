@@ -46,7 +46,7 @@ class BadReports(Fault):
     @classmethod
     def drawn(cls, rng: Random, *, realms: int) -> Self:  # noqa: ARG003  # the signature is all faults'
         # Of a service that spoils every third answer nothing larger than a day's would ever be dared again.
-        return cls(share=rng.choice((0.01, 0.03)), mishaps=tuple(rng.sample(MISHAPS, k=rng.randint(1, 3))))
+        return cls(share=rng.choice((0.03, 0.1)), mishaps=tuple(rng.sample(MISHAPS, k=rng.randint(1, 3))))
 
     def injections(self) -> Sequence[Injection]:
         return [
