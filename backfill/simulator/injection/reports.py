@@ -101,7 +101,9 @@ def _amounts(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for number, kind in enumerate(types)
         if number and (kind == "Money" or kind.startswith(("subt_", "debt")))
     ]
-    return _in_column(_rows(report), money[0]) if money else iter(())
+    # Of an amount in two currencies only the company's own can be summed up: an account may have others'.
+    summed = [number for number in money if "home" in types[number]] or money
+    return _in_column(_rows(report), summed[0]) if summed else iter(())
 
 
 def _in_column(rows: _Rows, number: int) -> Iterator[dict[str, Any]]:
