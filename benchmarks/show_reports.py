@@ -1,6 +1,6 @@
 """Ten years of every report of ten companies, by the real command, held in Postgres against the companies' own books.
 
-    python -m benchmarks.show_reports [--realms 9] [--rows 400] [--daily-rows 6000] [--daily-cells 1300]
+    python -m benchmarks.show_reports [--realms 9] [--rows 300] [--daily-rows 1500] [--daily-cells 650]
 
 Two simulators and `backfill reports` in processes of their own, on an embedded Postgres, at sixty times Intuit's pace.
 Nine companies are under Intuit's own cap of cells. The ledger of the tenth needs a call for each day or two of ten
@@ -43,9 +43,9 @@ class Figures:
     """How many companies of how many objects, and what is read of them."""
 
     realms: int = 9
-    rows: int = 400
-    daily_rows: int = 6_000
-    daily_cells: int = 1_300
+    rows: int = 300
+    daily_rows: int = 1_500
+    daily_cells: int = 650
     """The cap on the tenth company's ledger."""
     reports: str = ""
     """Names with commas; empty: all."""

@@ -22,6 +22,9 @@ from backfill.simulator.reports.catalogue import REPORTS
 DIFFERENCES_SHOWN = 20
 DAY = timedelta(days=1)
 
+UNDOCUMENTED = frozenset({"TransactionDetailByAccount"})
+"""Reports that Intuit's reference does not have are not read. All that is in this one is in the general ledger."""
+
 LEDGER = """
 SELECT cells ->> 'tx_date', transaction_id, account_id, (cells ->> 'subt_nat_amount')::numeric
 FROM qbo.report JOIN qbo.report_row USING (report_id)
@@ -119,7 +122,7 @@ async def _compare_proofs(
     (info,) = state["CompanyInfo"].values()
     offered = {name for name, one in REPORTS.items() if not one.countries or info["Country"] in one.countries}
     held = {row["report"] for row in await connection.fetch(HELD, realm_id)}
-    for name in sorted(offered & set(wanted.names or offered) - held):
+    for name in sorted(offered & set(wanted.names or offered) - held - UNDOCUMENTED):
         found.differs(f"{realm_id} {name}: nothing is there")
 
 

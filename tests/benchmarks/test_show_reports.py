@@ -19,8 +19,12 @@ FIRST = "2026-06-01"
 NAMES = "GeneralLedger,ProfitAndLoss,BalanceSheet,JournalReport,AgedReceivables"
 
 
+@pytest.mark.long
 def test_reports_in_postgres_are_the_companies_own(tmp_path: Path, dsn: str) -> None:
-    """Two companies by half years and one by days, with the real command. (Two simulators and four commands.)"""
+    """Two companies by half years and one by days, with the real command.
+
+    (Two simulators, four commands: 20 s. The test below reads one company by half years.)
+    """
     figures = Figures(realms=2, rows=150, daily_rows=900, daily_cells=600, reports=NAMES, first=FIRST)
     shown = show(tmp_path, dsn, figures)
     for one in shown.values():
