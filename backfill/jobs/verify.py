@@ -146,7 +146,7 @@ class _Verifier:
             else:
                 proofs = await self.landed.proofs(self.work.realm_id)
                 found.rates = asked_as(entity, codes_of(answer), proofs)
-        aside = await self.landed.aside(self.work.realm_id)
+        aside = await self.work.store.aside(self.work.realm_id)
         for entity, found in self.found.items():
             held = await self.work.store.held(self.work.realm_id, entity.name)
             found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())

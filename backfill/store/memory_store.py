@@ -328,6 +328,14 @@ class MemoryStore:
         rows = self._realms[realm_id].rows.get(entity, {})
         return {id_ for id_ in ids if id_ in rows and rows[id_].deleted_at is not None}
 
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        await anyio.lowlevel.checkpoint()
+        named: dict[str, set[str]] = {}
+        for (entity, _), (refusal, _) in self._realms[realm_id].quarantine.items():
+            if refusal.id:
+                named.setdefault(entity, set()).add(refusal.id)
+        return named
+
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()
         rows = self._realms[realm_id].rows.get(entity, {}).values()
