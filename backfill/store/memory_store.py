@@ -214,8 +214,9 @@ class MemoryStore:
         realm = self._fenced(lease)
         assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
         realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs}
-        scan = self.scan_now(run_id, lease.realm_id)
-        self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=all(proof.proven for proof in proofs))
+        if all(proof.proven for proof in proofs):
+            scan = self.scan_now(run_id, lease.realm_id)
+            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         await anyio.lowlevel.checkpoint()
