@@ -256,4 +256,5 @@ class _Walk:
         if not self.reconcile and (named or self.key.name != CREATED.name):
             return 0
         held = await self.work.store.live_ids(self.work.realm_id, self.entity.name, created_from=low, created_to=high)
-        return await mark_vanished(self.work, self.entity, [id_ for id_ in held if id_ not in present])
+        missing = [id_ for id_ in held if id_ not in present]
+        return (await mark_vanished(self.work, self.entity, missing)).set_aside
