@@ -88,8 +88,9 @@ class Cared:
         tally, fleet = self.tally, self.fleet
         swept = f"{len(fleet.proven)} realms swept, {self.fresh} of {self.realms_total} were proven within the day"
         rows = f"{tally.landed:,} rows landed, {tally.deleted:,} marked deleted"
+        tokens = f"{len(self.refreshed)} token{'' if len(self.refreshed) == 1 else 's'} kept alive"
         lines = [
-            f"Care, run {self.run_id}: {swept}; {len(self.refreshed)} tokens kept alive.",
+            f"Care, run {self.run_id}: {swept}; {tokens}.",
             f"  {rows}; {sum(tally.requests.values()):,} requests in {self.wall_s:.1f} s.",
         ]
         ending = [Trouble(RealmId(end.realm_id), "", "token", end.message, end.action) for end in self.ending]
@@ -121,7 +122,7 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         await kept.alive([realm_id for realm_id in idle if realm_id in active])
         sweep = _Sweep(settings, run, ByteBudget(settings.extract.memory_mb * 1024 * 1024))
         swept = [realm_id for realm_id in stale if realm_id not in kept.parked]
-        fleet = await run.work(swept, sweep.turn)
+        fleet = await run.work(swept, sweep.turn) if swept else FleetResult()
         fleet.parked += kept.parked
         fleet.troubles[:0] = kept.troubles
         for realm in realms:
@@ -158,7 +159,7 @@ class _Kept:
         """Refresh each; a company whose token is refused is parked. Raises `RequestError` for what stops everything."""
         if not realm_ids:
             return
-        say(f"Keeping {len(realm_ids)} tokens alive that were not used for {IDLE.days} days.")
+        say(f"Tokens that were not used for {IDLE.days} days and are kept alive now: {len(realm_ids)}.")
         async with open_tokens(self._settings, self._database, self._run.vault, self._run.observe) as keeper:
             await share(
                 realm_ids, lambda realm_id: self._refresh(keeper, realm_id), readers=_AT_ONCE, name="keep-alive"

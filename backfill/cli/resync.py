@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
     from backfill.qbo.catalogue import Entity
     from backfill.store.postgres_store import PostgresStore
 
-_REALMS_SHOWN = 50
-"""Realms whose jobs are printed; the JSON has all of them."""
+_GROUPS_SHOWN = 20
+"""Of realms alike; the JSON has every realm."""
+
+_REALMS_NAMED = 5
+"""Of a group."""
+
+_COLUMNS = 120
+"""Of a line: it may go to a file, where nobody can say how wide that is."""
 
 
 def resync(
@@ -150,17 +157,33 @@ def plan_as_json(planned: Plans) -> Mapping[str, object]:
 
 
 def plan_in_words(planned: Plans) -> str:
-    """The same for a person, the first realms only."""
+    """The same for a person: realms of which the same is asked together, the largest such groups only."""
     calls, metered = _sums(planned)
     lines = [f"{len(planned):,} realms: at least {calls:,} calls, {metered:,} of them metered; nothing was asked yet."]
-    for realm_id, prices in list(planned.items())[:_REALMS_SHOWN]:
-        lines.append(f"realm {realm_id}: {sum(price.calls for price in prices):,} calls")
-        lines += [f"  {price.way.value:<10} {price.calls:>6,}  {', '.join(price.entities)}" for price in prices]
-    if len(planned) > _REALMS_SHOWN:
-        lines.append(f"and {len(planned) - _REALMS_SHOWN:,} more: --json has them all.")
+    alike: dict[tuple[Price, ...], list[RealmId]] = {}
+    for realm_id, prices in planned.items():
+        alike.setdefault(tuple(prices), []).append(realm_id)
+    groups = sorted(alike.items(), key=lambda group: -len(group[1]))
+    for prices, realm_ids in groups[:_GROUPS_SHOWN]:
+        lines.append(f"{_realms_in_words(realm_ids)}: {sum(price.calls for price in prices):,} calls")
+        lines += map(_price_in_words, prices)
+    hidden = sum(len(realm_ids) for _, realm_ids in groups[_GROUPS_SHOWN:])
+    lines += [f"and {hidden:,} more realms: --json has them all."] if hidden else []
     return "\n".join(
         [*lines, "More where more changed than before, and for each entity of which objects were deleted."]
     )
+
+
+def _realms_in_words(realm_ids: Sequence[RealmId]) -> str:
+    if len(realm_ids) == 1:
+        return f"realm {realm_ids[0]}"
+    more = f" and {len(realm_ids) - _REALMS_NAMED:,} more" if len(realm_ids) > _REALMS_NAMED else ""
+    return f"{len(realm_ids):,} realms ({', '.join(realm_ids[:_REALMS_NAMED])}{more}), each"
+
+
+def _price_in_words(price: Price) -> str:
+    begin = f"  {price.way.value:<10} {price.calls:>6,}  "
+    return textwrap.fill(", ".join(price.entities), _COLUMNS, initial_indent=begin, subsequent_indent=" " * len(begin))
 
 
 def _sums(planned: Plans) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.config import Settings
+    from backfill.model import RunId
     from backfill.qbo.expiries import Expiry
     from backfill.store.metered import MeteredRow
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
@@ -33,7 +34,7 @@ def status(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the last runs and the companies of the newest; with --realm, one company's proofs and rows set aside."""
+    """Show the last runs and the companies of the newest that had any; with --realm, its proofs and rows set aside."""
 
     async def work(settings: Settings) -> Exit:
         from msgspec import to_builtins
@@ -55,7 +56,8 @@ def status(
                 words = _realm_words(chosen.realm_id, proofs, quarantine)
             else:
                 runs = await stored.runs(limit=RUNS_SHOWN)
-                progress = await stored.progress(runs[0].run_id) if runs else []
+                newest = next((run.run_id for run in runs if run.realms), None)
+                progress = [] if newest is None else await stored.progress(newest)
                 months = await MeteredCounts(database).months(limit=MONTHS_SHOWN)
                 ends = [expiry(TokenDates(**row), now()) for row in await Realms(database).token_dates()]
                 ending = sorted((end for end in ends if end.message), key=lambda end: (end.urgency, end.realm_id))
@@ -65,7 +67,9 @@ def status(
                     "metered": months,
                     "tokens_ending": ending,
                 }
-                words = itertools.chain(_run_words(runs, progress), _metered_words(months, settings), _ending(ending))
+                words = itertools.chain(
+                    _run_words(runs, newest, progress), _metered_words(months, settings), _ending(ending)
+                )
         output.show(to_builtins(shown), "\n".join(words), as_json=as_json)
         return Exit.DONE
 
@@ -83,7 +87,7 @@ def _run_fields(run: RunRow) -> dict[str, object]:
     }
 
 
-def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Iterator[str]:
+def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[RealmProgress]) -> Iterator[str]:
     if not runs:
         yield "Nothing was run yet. Begin: backfill extract"
         return
@@ -91,11 +95,13 @@ def _run_words(runs: Sequence[RunRow], progress: Sequence[RealmProgress]) -> Ite
     for run in runs:
         yield (
             f"  {run.run_id:>5}  {run.kind:<8}  {run.status:<10}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
-            f"  {run.realms_done} of {run.realms} realms done"
+            + (f"  {run.realms_done} of {run.realms} realms done" if run.realms else "")
             + (f", {run.realms_parked} parked" if run.realms_parked else "")
         )
+    if newest is None:
+        return
     yield ""
-    yield f"Realms of run {runs[0].run_id}:"
+    yield f"Realms of run {newest}:"
     for part in progress[:REALMS_SHOWN]:
         rows = f"{part.rows_held:,} rows" if part.rows_held else f"{part.rows_read:,} of {part.counted:,} rows read"
         proven = f"{part.entities_proven} entities proven" if part.entities_proven else ""

@@ -71,10 +71,11 @@ class WebhookService:
         )
         refused = f"{received.forged:,} forged, {received.oversized:,} too large, {received.failed:,} to be sent again"
         rows = f"{tally.landed:,} rows landed, {tally.unchanged:,} unchanged, {tally.deleted:,} marked deleted"
+        waiting = f"{self.inbox.waiting:,} events wait for the next start"
         lines = [
             f"{taken}; {refused}.",
             f"  {rows}, with {sum(tally.requests.values()):,} requests.",
-            f"  {self.inbox.waiting:,} events wait; {self.inbox.unread:,} parts of deliveries could not be understood.",
+            f"  {waiting}; {self.inbox.unread:,} parts of deliveries could not be understood.",
         ]
         if self.unknown_realms:
             lines.append(f"  Events wait for realms that are not registered: {', '.join(self.unknown_realms[:5])}")

@@ -34,20 +34,35 @@ class CaughtUp:
     watermarks: dict[str, datetime] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     saturated: list[Entity] = field(default_factory=list)
+    ahead: set[Entity] = field(default_factory=set)
+    """Of which the last round landed rows that were read after their answer's `time`: more than it vouches for."""
 
 
 async def catch_up(
     work: RealmWork, entities: Sequence[Entity], since: datetime, *, rounds: int = ROUNDS_MAX
 ) -> CaughtUp:
-    """Land what changed in `entities` since `since` (a server `time`), in at most so many rounds."""
+    """Land what changed in `entities` since `since` (a server `time`), in at most so many rounds.
+
+    And one more of those that are ahead of their watermark. What is so again is not for CDC, but for a count and a
+    sweep in one answer.
+    """
     state = CaughtUp()
     waiting = list(entities)
-    for _ in range(rounds):
+    for number in range(1, rounds + 2):
         news, since = await _round(work, waiting, since - OVERLAP, state)
         waiting = [entity for entity in waiting if entity not in state.saturated]
+        if number >= rounds:
+            waiting = [entity for entity in waiting if entity in state.ahead]
         if not news or not waiting:
-            break
+            return state
+    for entity in waiting:
+        _give_up(state, entity)
     return state
+
+
+def _give_up(state: CaughtUp, entity: Entity) -> None:
+    state.saturated.append(entity)
+    state.watermarks.pop(entity.name, None)
 
 
 async def _round(
@@ -55,6 +70,7 @@ async def _round(
 ) -> tuple[bool, datetime]:
     """One look at all entities. Returns whether anything was new, and the earliest `time` of its answers."""
     news = False
+    state.ahead = set()
     earliest: datetime | None = None
     asked = [list(entities)] if entities else []
     while asked:
@@ -64,8 +80,7 @@ async def _round(
             answer = await _whole_answer(work, group, since)
             if answer is None:
                 if len(group) == 1:
-                    state.saturated.append(group[0])
-                    state.watermarks.pop(group[0].name, None)
+                    _give_up(state, group[0])
                 else:
                     asked += [group[: len(group) // 2], group[len(group) // 2 :]]
                 continue
@@ -82,7 +97,7 @@ async def _round(
                 state.watermarks[entity.name] = answer.server_time
             earliest = min(earliest or answer.server_time, answer.server_time)
         # Once the answer's room is given back: these take their own, and nobody may wait for room while having some.
-        await mark_vanished_together(work, doubted)
+        state.ahead.update(await mark_vanished_together(work, doubted))
     return news, earliest or since + OVERLAP
 
 

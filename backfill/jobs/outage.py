@@ -71,7 +71,7 @@ class Price:
     """The least that a job costs: calls sent, where several entities may share one, and what Intuit bills."""
 
     way: Way
-    entities: Sequence[str]
+    entities: tuple[str, ...]
     calls: int
     metered: int
 
@@ -184,4 +184,4 @@ def prices(jobs: Sequence[Job], costs: Costs) -> Sequence[Price]:
 
 
 def _price(way: Way, jobs: Sequence[Job], calls: int, metered: int) -> Price:
-    return Price(way, [job.entity.name for job in jobs], calls, metered)
+    return Price(way, tuple(job.entity.name for job in jobs), calls, metered)

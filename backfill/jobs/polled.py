@@ -20,7 +20,7 @@ from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import ROWS_PER_SLICE
-from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, Slice
 from backfill.qbo import query
@@ -127,6 +127,7 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
         key = BY_PLACE if counted <= ROWS_PER_SLICE else CREATED
         for part in await differing_parts(work, entity, counted):
             await read_slice(work, entity, part, key, reconcile=True, first=False)
+        await ask_for_set_aside(work, entity)
     else:
         await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
 

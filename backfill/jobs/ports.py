@@ -112,6 +112,10 @@ class Store(Protocol):
         """Those of the Ids whose rows are marked deleted."""
         ...
 
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        """Entity to the Ids that are in quarantine, as far as these could be read."""
+        ...
+
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each.
 

@@ -17,7 +17,7 @@ from backfill.jobs.changes import ROUNDS_MAX, CaughtUp, catch_up
 from backfill.jobs.keys import CREATED
 from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
-from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, Slice
 from backfill.qbo import query
@@ -82,6 +82,7 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
     if scope_since is None:
         everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
         await read_slice(work, entity, everything, CREATED, reconcile=True, first=False)
+        await ask_for_set_aside(work, entity)
     else:
         await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
 

@@ -17,7 +17,7 @@ from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.keys import CREATED, UPDATED, Key
 from backfill.jobs.pages import PageRead, PageSize, read_page
 from backfill.jobs.slices import ONE_SECOND, next_second
-from backfill.jobs.vanished import mark_vanished
+from backfill.jobs.vanished import count_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Checkpoint, Record, Refusal, Slice
 from backfill.qbo.catalogue import Entity
@@ -182,6 +182,8 @@ class _Walk:
                     unread = unread[: max(0, counted - len(met))]
                 self.rows += len(met)
                 named = await self._mark_missing(met, low, high, named=not unread)
+                if unread and self.key.name == CREATED.name:
+                    named += await count_set_aside(self.work, self.entity, met, low, high)
                 return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]
         raise UnprovenError(
             f"{self.entity.name} of realm {self.work.realm_id}: {len(met)} different objects were met in "
@@ -254,4 +256,5 @@ class _Walk:
         if not self.reconcile and (named or self.key.name != CREATED.name):
             return 0
         held = await self.work.store.live_ids(self.work.realm_id, self.entity.name, created_from=low, created_to=high)
-        return await mark_vanished(self.work, self.entity, [id_ for id_ in held if id_ not in present])
+        missing = [id_ for id_ in held if id_ not in present]
+        return (await mark_vanished(self.work, self.entity, missing)).set_aside

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -24,13 +25,22 @@ _IDS_TOGETHER_MAX = 30
 """Ids of one entity asked for beside others: thirty times as many are fewer than the objects that an answer holds."""
 
 
-async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What asking by Id brought that was not held so before."""
+
+    landed: int
+    """Live rows."""
+    set_aside: int
+
+
+async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> Asked:
     """Ask for each of the `missing` Ids; land those that exist, mark deleted those that do not.
 
     The mark's time is the server's own `time` of the answer that did not have the row. What exists and
-    cannot be read is set aside under its Id; returns how many did.
+    cannot be read is set aside under its Id.
     """
-    set_aside = 0
+    landed = set_aside = 0
     suspect = False  # a list failed after all retries: parts of it are asked for once, a single Id with patience
     waiting = list(_chunks(missing))
     while waiting:
@@ -49,39 +59,69 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
                 await work.land(entity, (), refusals=[refusal])
                 set_aside += 1
             else:
-                await _settle(work, entity, ids, page)
+                landed += await _settle(work, entity, ids, page)
                 del page  # with its room
-    return set_aside
+    return Asked(landed, set_aside)
 
 
-async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Sequence[str]]) -> None:
-    """As `mark_vanished`, for several entities: few Ids of each are asked for in one batch."""
+async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Sequence[str]]) -> Collection[Entity]:
+    """As `mark_vanished`, for several entities: few Ids of each are asked for in one batch.
+
+    Returns those of which live rows were landed.
+    """
+    brought: set[Entity] = set()
     few = [entity for entity, ids in missing.items() if 0 < len(ids) <= _IDS_TOGETHER_MAX][:BATCH_ITEMS_MAX]
     alone = {entity for entity, ids in missing.items() if ids}
     if len(few) > 1:
         async with work.room_for(few[0], sum(len(missing[entity]) for entity in few)):
             answers = await work.ask.many([_asking_for(entity, missing[entity]) for entity in few])
             # How a cut shows is not documented, and what was cut is not gone.
-            brought = sum(answer.received for answer in answers.items if isinstance(answer, Page))
+            received = sum(answer.received for answer in answers.items if isinstance(answer, Page))
             for entity, answer in zip(few, answers.items, strict=True):
-                if isinstance(answer, Page) and brought < PAGE_ROWS_MAX:
-                    await _settle(work, entity, missing[entity], answer)
+                if isinstance(answer, Page) and received < PAGE_ROWS_MAX:
+                    if await _settle(work, entity, missing[entity], answer):
+                        brought.add(entity)
                     alone.remove(entity)
     for entity, ids in missing.items():
-        if entity in alone:
-            await mark_vanished(work, entity, ids)
+        if entity in alone and (await mark_vanished(work, entity, ids)).landed:
+            brought.add(entity)
+    return brought
 
 
-async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> None:
-    """Land what the answer brought of `ids`, and mark deleted what it did not."""
+async def ask_for_set_aside(work: RealmWork, entity: Entity) -> None:
+    """Ask again for what is in quarantine under its Id: by now it may be whole, or gone."""
+    aside = await work.store.aside(work.realm_id)
+    await mark_vanished(work, entity, aside.get(entity.name, ()))
+
+
+async def count_set_aside(
+    work: RealmWork, entity: Entity, met: Collection[str], created_from: datetime | None, created_to: datetime | None
+) -> int:
+    """How many rows created between the bounds are in quarantine under their Ids, and neither `met` nor held live.
+
+    Who reads by Id, as webhooks have it done, knows the name of a row that a walk cannot read and cannot name.
+    """
+    aside = (await work.store.aside(work.realm_id)).get(entity.name)
+    if not aside:
+        return 0
+    live = await work.store.live_ids(work.realm_id, entity.name, created_from=created_from, created_to=created_to)
+    counted = 0
+    for ids in _chunks(sorted(set(aside).difference(met, live))):
+        statement = query.count(entity, ids=ids, created_from=created_from, created_to=created_to)
+        counted += await work.ask.count(statement)
+    return counted
+
+
+async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> int:
+    """Land what the answer brought of `ids`, and mark deleted what it did not. Returns how many live rows were news."""
     if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
-        return  # an answer of all rows that is cut says nothing of those it does not have
+        return 0  # an answer of all rows that is cut says nothing of those it does not have
     present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
     gone = [deleted_stub(id_, page.server_time) for id_ in ids if id_ not in present]
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
     found = [record for record in page.records if record.id in ids]
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
-    await work.land(entity, [*found, *gone], refusals=refusals, latest=True)
+    return (await work.land(entity, [*found, *gone], refusals=refusals, latest=True)).landed
 
 
 def _asking_for(entity: Entity, ids: Sequence[str]) -> str:

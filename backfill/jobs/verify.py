@@ -146,7 +146,7 @@ class _Verifier:
             else:
                 proofs = await self.landed.proofs(self.work.realm_id)
                 found.rates = asked_as(entity, codes_of(answer), proofs)
-        aside = await self.landed.aside(self.work.realm_id)
+        aside = await self.work.store.aside(self.work.realm_id)
         for entity, found in self.found.items():
             held = await self.work.store.held(self.work.realm_id, entity.name)
             found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())
@@ -218,9 +218,8 @@ class _Verifier:
         for entity, found in self.found.items():
             if self.options.deep or entity.reading is not Reading.SCAN or found.unknown or found.counted is None:
                 continue
-            ids = sorted(
-                set(await self.work.store.live_ids(self.work.realm_id, entity.name)) - found.differences.keys()
-            )
+            held = set(await self.work.store.live_ids(self.work.realm_id, entity.name))
+            ids = sorted(held.difference(found.differences, found.aside))
             if ids:
                 asked.append((found, rng.sample(ids, min(self.options.sample, IDS_PER_STATEMENT, len(ids)))))
         for start in range(0, len(asked), query.BATCH_ITEMS_MAX):
@@ -238,13 +237,14 @@ class _Verifier:
             await self._look_up_together([(found, ids[start : start + IDS_PER_STATEMENT])])
 
     async def _look_up_together(self, asked: Sequence[tuple[_Found, Sequence[str]]]) -> None:
+        refused: list[tuple[_Found, Sequence[str], RequestError]] = []
         async with self.work.room_for(asked[0][0].entity, sum(len(ids) for _, ids in asked)):
             answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
             for (found, ids), answer in zip(asked, answers.items, strict=True):
                 if isinstance(answer, RequestError):
                     if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
                         raise answer
-                    found.note = found.note or f"some could not be read: {answer.message}"
+                    refused.append((found, ids, answer))
                     continue
                 await self._compare(found, answer.records)
                 present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
@@ -252,6 +252,22 @@ class _Verifier:
                 documents = await self.landed.documents(self.work.realm_id, found.entity.name, gone)
                 for id_, document in documents.items():
                     _note_missing_side(found, id_, document)
+        for found, ids, fault in refused:
+            if is_too_much(fault) and len(ids) > 1:  # one row spoils it for the others
+                middle = len(ids) // 2
+                await self._look_up_together([(found, ids[:middle]), (found, ids[middle:])])
+            else:
+                await self._left_unread(found, ids, fault)
+
+    async def _left_unread(self, found: _Found, ids: Sequence[str], fault: RequestError) -> None:
+        """What the walk saw and is not held is missing all the same; of what is held, nobody can say what it is."""
+        found.note = found.note or f"some could not be read: {fault.message}"
+        documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+        for id_ in ids:
+            if id_ in documents:
+                found.unknown = True
+            elif found.there is not None and id_ in found.there:
+                _note_missing_side(found, id_, None)
 
     async def _compare(self, found: _Found, records: Sequence[Record]) -> None:
         """Compare what the company sent with what is landed of it."""

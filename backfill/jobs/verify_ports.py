@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from backfill.model import Lease, Proof, RealmId, RunId
@@ -14,10 +14,6 @@ class VerificationStore(Protocol):
 
     async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
         """The latest word on the completeness of each entity and report of a realm."""
-        ...
-
-    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
-        """Entity to the Ids that are in quarantine, as far as these could be read."""
         ...
 
     async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:

@@ -68,7 +68,8 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
         whole = since is None or one.entity.reading is not Reading.SCAN
         if (whole and held[one.entity].live) or held[one.entity].live + held[one.entity].quarantined != one.received:
             live = await work.store.live_ids(work.realm_id, one.entity.name)
-            missing[one.entity] = [id_ for id_ in live if id_ not in one.ids]
+            aside = (await work.store.aside(work.realm_id)).get(one.entity.name, ())
+            missing[one.entity] = sorted({*live, *aside}.difference(one.ids))
     await mark_vanished_together(work, missing)
     for one in answers:
         if missing.get(one.entity):

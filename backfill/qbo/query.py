@@ -48,14 +48,19 @@ def instant(value: datetime) -> str:
 def count(
     entity: Entity,
     *,
+    ids: Sequence[str] = (),
     created_from: datetime | None = None,
     created_before: datetime | None = None,
     created_to: datetime | None = None,
     updated_since: datetime | None = None,
     updated_to: datetime | None = None,
 ) -> str:
-    """How many objects, inactive ones included. `created_before` excludes its instant, `created_to` includes it."""
+    """How many objects, inactive ones included; of `ids` alone, if there are any.
+
+    `created_before` excludes its instant, `created_to` includes it.
+    """
     terms = [
+        *_ids(ids),
         *_terms(CREATE_TIME, (">=", created_from), ("<", created_before), ("<=", created_to)),
         *_terms(LAST_UPDATED_TIME, (">=", updated_since), ("<=", updated_to)),
     ]
@@ -95,8 +100,7 @@ def updated_since(
 def by_ids(entity: Entity, ids: Sequence[str]) -> str:
     """The objects with these Ids, inactive ones included; at most a page of them. Ids compare by `=` and `IN` only."""
     assert 0 < len(ids) <= PAGE_ROWS_MAX, "a statement asks for at least one Id and at most a page"
-    terms = [f"Id IN ({', '.join(quote(id_) for id_ in ids)})"]
-    return _select("*", entity, terms, None, 1, PAGE_ROWS_MAX)
+    return _select("*", entity, _ids(ids), None, 1, PAGE_ROWS_MAX)
 
 
 def by_values(entity: Entity, attribute: str, values: Sequence[str], *, created_from: datetime | None = None) -> str:
@@ -140,6 +144,10 @@ def rates(
     if as_of is not None:
         terms.append(f"AsOfDate = {quote(as_of.isoformat())}")
     return _select("*", entity, terms, None, start_position, max_results)
+
+
+def _ids(ids: Sequence[str]) -> list[str]:
+    return [f"Id IN ({', '.join(quote(id_) for id_ in ids)})"] if ids else []
 
 
 def _terms(attribute: str, *bounds: tuple[str, datetime | None]) -> list[str]:

@@ -214,8 +214,9 @@ class MemoryStore:
         realm = self._fenced(lease)
         assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
         realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs}
-        scan = self.scan_now(run_id, lease.realm_id)
-        self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=all(proof.proven for proof in proofs))
+        if all(proof.proven for proof in proofs):
+            scan = self.scan_now(run_id, lease.realm_id)
+            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         await anyio.lowlevel.checkpoint()
@@ -327,6 +328,14 @@ class MemoryStore:
         await anyio.lowlevel.checkpoint()
         rows = self._realms[realm_id].rows.get(entity, {})
         return {id_ for id_ in ids if id_ in rows and rows[id_].deleted_at is not None}
+
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        await anyio.lowlevel.checkpoint()
+        named: dict[str, set[str]] = {}
+        for (entity, _), (refusal, _) in self._realms[realm_id].quarantine.items():
+            if refusal.id:
+                named.setdefault(entity, set()).add(refusal.id)
+        return named
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()

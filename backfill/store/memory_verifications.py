@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import anyio.lowlevel
 
-from backfill.entities import ENTITIES
 from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.store.memory_store import MemoryStore
 from backfill.verdict_model import Verdict
@@ -26,11 +25,6 @@ class MemoryVerifications:
     async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
         await anyio.lowlevel.checkpoint()
         return [proof for _, proof in sorted(self._store.proofs(realm_id).items())]
-
-    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
-        await anyio.lowlevel.checkpoint()
-        named = {entity: {one.id for one in self._store.refusals(realm_id, entity) if one.id} for entity in ENTITIES}
-        return {entity: ids for entity, ids in named.items() if ids}
 
     async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
         await anyio.lowlevel.checkpoint()

@@ -28,6 +28,7 @@ class PostgresStore:
         self.held = scans.held
         self.live_ids = scans.live_ids
         self.marked_ids = scans.marked_ids
+        self.aside = scans.aside
         self.created_up_to = scans.created_up_to
         self.proven_at = scans.proven_at
         self.proofs = scans.proofs
@@ -36,7 +37,6 @@ class PostgresStore:
         self.land = Landing(database).land
 
         verifications = Verifications(database)
-        self.aside = verifications.aside
         self.documents = verifications.documents
         self.documents_after = verifications.documents_after
         self.forget_marks = verifications.forget_marks

@@ -114,6 +114,10 @@ WHERE realm_id = $1 AND deleted_at IS NULL
     AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
 """
 
+ASIDE = """
+SELECT entity, array_agg(id) AS ids FROM backfill.quarantine WHERE realm_id = $1 AND id <> '' GROUP BY entity
+"""
+
 MARKED_IDS = """
 SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
 """
@@ -262,6 +266,11 @@ class Scans:
         async with self._database.control() as connection:
             rows = await connection.fetch(MARKED_IDS.format(table=table_of(entity)), realm_id, list(ids))
         return {row["id"] for row in rows}
+
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        """Entity to the Ids that are in quarantine, as far as these could be read."""
+        async with self._database.control() as connection:
+            return {row["entity"]: set(row["ids"]) for row in await connection.fetch(ASIDE, realm_id)}
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
@@ -10,10 +10,6 @@ from backfill.store.entity_tables import table_of
 from backfill.store.leases import require
 from backfill.store.reports import encoded, storable
 from backfill.verdict_model import Verdict
-
-ASIDE = """
-SELECT entity, array_agg(id) AS ids FROM backfill.quarantine WHERE realm_id = $1 AND id <> '' GROUP BY entity
-"""
 
 DOCUMENTS = """
 SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
@@ -53,11 +49,6 @@ class Verifications:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
-        """Entity to the Ids that are in quarantine, as far as these could be read."""
-        async with self._database.control() as connection:
-            return {row["entity"]: set(row["ids"]) for row in await connection.fetch(ASIDE, realm_id)}
 
     async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The documents of those of the Ids that are held live."""

@@ -50,6 +50,10 @@ def test_what_is_due_is_done_and_what_must_be_done_is_said(
         nothing = user.run("care", "--json")
         assert nothing.code == 0, nothing.stderr
         assert nothing.json()["requests"]["total"] == 0, "all is proven within the day"
+        assert "realms done" not in nothing.stderr, "of none there is no progress"
+        words = user.run("status").stdout
+        assert "Realms of run 1:" in words, "the newest run that had any"
+        assert "0 of 0" not in words
 
         for realm_id in (stale_one, fresh, ancient):
             intuit.act(realm_id, 60)

@@ -13,12 +13,20 @@ import pytest
 
 from backfill.events import RealmParked, Retrying
 from backfill.jobs import scan
-from backfill.model import RunId
+from backfill.model import Refusal, RunId
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request, Response
 from tests.jobs.world import RUN, Tap, World, breaches, fault
 
 pytestmark = pytest.mark.virtual
+
+
+async def set_aside(world: World, entity: str, *ids: str) -> None:
+    """What an earlier command left in quarantine."""
+    lease = await world.store.acquire(world.realm)
+    refusals = [Refusal(id_, "10000", "it cannot be read", b"") for id_ in ids]
+    await world.store.land(lease, RunId(9), entity, (), refusals=refusals)
+    await world.store.release(lease)
 
 
 class TestRowsThatCannotBeRead:
@@ -40,6 +48,18 @@ class TestRowsThatCannotBeRead:
         proof = world.store.proofs(world.realm)["Invoice"]
         assert (proof.proven, proof.quarantined, proof.landed_live) == (True, 4, len(ids) - 4)
         assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("Invoice", "quarantined")]
+
+    @pytest.mark.parametrize("entity", ["Invoice", "TaxCode"])
+    async def test_one_that_was_set_aside_by_its_id_before_counts_once(self, entity: str) -> None:
+        """Webhooks name what they read. A scan meets the same row, without a name, and another."""
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("10000", poisoned, page_rows=7)
+        ids = world.sow(entity, 40, second=lambda number: 90_000 + number)
+        poisoned[world.realm, entity] = [ids[5], ids[30]]
+        await set_aside(world, entity, ids[5], "999999")  # and one that is gone by now
+        await world.extract()
+        assert breaches(world) == []
+        assert world.store.proofs(world.realm)[entity].quarantined == 2
 
     async def test_what_may_pass_is_waited_for_once_and_not_at_every_half(self) -> None:
         """10000 is also said of passing troubles. Six attempts for the page, six for the row, one for each between."""

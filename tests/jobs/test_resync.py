@@ -18,6 +18,7 @@ from backfill.simulator.changes import deactivated
 from backfill.simulator.documents import decode
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.rows import FlaggedDeleted
+from backfill.wire import Request
 from tests.jobs.world import BEGIN, Tap, World, breaches, now
 
 pytestmark = pytest.mark.virtual
@@ -112,6 +113,26 @@ async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
     world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
     await resynced(world, BEGIN)
     assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
+
+
+@pytest.mark.parametrize("edits", [1, 2, 3, 4, 40])
+async def test_what_is_read_by_its_id_is_not_ahead_of_the_watermark(edits: int) -> None:
+    """Somebody edits an object just when it is asked for, once the changes were told: they do not vouch for that."""
+    world = World(seed=6, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    invoice = company.table("Invoice").all()[0]
+    notes = iter([f"edit {number}" for number in range(edits)])
+
+    def edited(_request: Request, statement: str) -> None:
+        if "FROM Invoice WHERE Id IN" in statement and (note := next(notes, None)) is not None:
+            company.replace("Invoice", invoice.id, decode(invoice.doc) | {"PrivateNote": note})
+
+    company.replace("Invoice", invoice.id, decode(invoice.doc) | {"PrivateNote": "flagged"})
+    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    world.wrap = lambda inner: Tap(inner, before=edited)
+    await resynced(world, BEGIN)
 
 
 async def test_a_live_object_that_was_never_held_is_asked_for_as_well() -> None:

@@ -14,10 +14,13 @@ from msgspec import structs
 from backfill.jobs.equality import about, compared
 from backfill.jobs.rates import RATES_OF_THE_DAY
 from backfill.jobs.verified import verified_realm
-from backfill.jobs.verify import VerifyOptions
+from backfill.jobs.verify import IDS_PER_STATEMENT, VerifyOptions
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
 from backfill.simulator.documents import decode
+from backfill.simulator.injection.batches import ItemFault
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.rows import PoisonedRow
 from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_rows import Row
 from backfill.store.memory_verifications import MemoryVerifications
@@ -148,6 +151,33 @@ async def test_a_row_that_the_server_cannot_read_keeps_only_its_kind_from_being_
     assert differing(verdicts) == named
     assert verdicts["Invoice"].equal is None
     assert "could not be read" in verdicts["Invoice"].note
+
+
+@pytest.mark.virtual
+async def test_what_cannot_be_asked_for_by_its_id_is_not_called_equal() -> None:
+    """What the company shows and we have not is missing; of what we have and cannot look at, nobody can say."""
+    world = World(seed=2)
+    await world.extract()
+    named = {one for one in broken(world) if one[2] is not DifferenceKind.EXTRA}
+    unread = ItemFault(code="10000", item_entities=("Bill", "Customer", "Vendor"), share=1.0)
+    world.simulator.injections.add(Injection(unread, lanes=("batch",), containing="Id IN"))
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == named
+    assert verdicts["Bill"].equal is None
+    assert "could not be read" in verdicts["Bill"].note
+
+
+@pytest.mark.virtual
+async def test_one_row_that_cannot_be_read_keeps_no_other_from_the_sample() -> None:
+    world = World(seed=2)
+    await world.extract()
+    customers = rows(world, "Customer")
+    unread = PoisonedRow(ids=(next(iter(customers)),), share=0.0)
+    world.simulator.injections.add(Injection(unread, lanes=("batch",), entities=("Customer",), containing="Customer"))
+    customer = (await verified(world, run=2, deep=False))["Customer"]
+    assert customer.equal is None
+    assert "could not be read" in customer.note
+    assert customer.compared == min(len(customers), IDS_PER_STATEMENT) - 1
 
 
 @pytest.mark.virtual

@@ -147,6 +147,15 @@ class TestScans:
         assert not (await subject.store.scan(subject.other_run, REALM)).finished
         assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": UNPROVEN}
 
+    async def test_a_run_that_plans_no_scan_is_finished_too(self, subject: Subject, lease: Lease) -> None:
+        """As one of webhooks or of verify; and what is found wanting later takes nothing back."""
+        await subject.store.finish_scan(lease, subject.run_id, [UNPROVEN])
+        assert not (await subject.store.scan(subject.run_id, REALM)).finished
+        for proofs in ([], [UNPROVEN]):
+            await subject.store.finish_scan(lease, subject.run_id, proofs)
+            assert await subject.store.scan(subject.run_id, REALM) == Scan(None, {}, [], finished=True)
+        assert not (await subject.store.scan(subject.run_id, OTHER_REALM)).finished
+
     async def test_what_was_proven_last_and_as_of_when(self, subject: Subject, lease: Lease) -> None:
         assert await subject.store.proven_at(REALM) == {}
         await subject.begin(lease)

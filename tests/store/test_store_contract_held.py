@@ -96,6 +96,12 @@ class TestQuarantined:
         )
         assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=2)
 
+    async def test_what_has_a_name_is_known_by_it(self, subject: Subject, lease: Lease) -> None:
+        await subject.land(lease, refusals=[Refusal("7", "4002", "m", b""), *self.nameless("1")])
+        await subject.land(lease, entity="Bill", refusals=[Refusal("8", "4002", "m", b"")])
+        assert await subject.store.aside(REALM) == {"Invoice": {"7"}, "Bill": {"8"}}
+        assert await subject.store.aside(OTHER_REALM) == {}
+
     async def test_every_nameless_row_that_one_run_met_counts(self, subject: Subject, lease: Lease) -> None:
         await subject.land(lease, refusals=self.nameless("1", "2"))
         await subject.store.land(lease, subject.other_run, "Invoice", [], refusals=self.nameless("2", "3", "4"))

@@ -9,7 +9,7 @@ import pytest
 
 from backfill.errors import LeaseLostError
 from backfill.jobs.verify_ports import VerificationStore
-from backfill.model import Lease, Refusal
+from backfill.model import Lease
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_verifications import MemoryVerifications
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
@@ -52,14 +52,6 @@ async def test_documents_by_id_and_in_order(looked: Looked) -> None:
     assert list(await looked.at.documents_after(REALM, "Invoice", "", 3)) == ["10", "9", "B"]
     assert list(await looked.at.documents_after(REALM, "Invoice", "B", 3)) == ["a"]
     assert await looked.at.documents_after(OTHER_REALM, "Invoice", "", 3) == {}
-
-
-async def test_what_is_set_aside_is_known_by_its_id(looked: Looked) -> None:
-    refused = [Refusal("7", "4002", "m", b""), Refusal("", "10000", "m", b"its place")]
-    await looked.subject.land(looked.lease, refusals=refused)
-    await looked.subject.land(looked.lease, entity="Bill", refusals=[Refusal("8", "4002", "m", b"")])
-    assert await looked.at.aside(REALM) == {"Invoice": {"7"}, "Bill": {"8"}}
-    assert await looked.at.aside(OTHER_REALM) == {}
 
 
 async def test_a_mark_that_is_forgotten_does_not_outlive_the_object(looked: Looked) -> None:
