@@ -70,6 +70,8 @@ class Effects:
     """(entity, Id) to how often people changed it; once if it cannot be read."""
     before: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """(entity, Id) to what it was before the first change."""
+    ended: set[tuple[str, str]] = field(default_factory=set)
+    """(entity, Id) of what people made inactive: QuickBooks takes nothing new that refers to it."""
 
     def object_of(self, key: str) -> tuple[str, str] | None:
         """The object that the row of that key made."""
@@ -138,6 +140,8 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
+            is_active = after is not None and json.loads(after).get("Active", True)
+            (effects.ended.discard if is_active else effects.ended.add)((entity, id_))
             continue
         if not counted:
             continue

@@ -26,10 +26,11 @@ class TakenBack(Oracle):
         for effects in all_effects(stage):
             if effects.realm_id not in stage.troubled:
                 company = stage.simulator.fleet.company(effects.realm_id)
-                yield from _left(effects, company)
+                yield from left_of(effects, company)
 
 
-def _left(effects: Effects, company: Company) -> Iterator[str]:
+def left_of(effects: Effects, company: Company) -> Iterator[str]:
+    """What is not as it was in one company."""
     for row in effects.rows:
         for id_ in effects.found.get(row.identity, ()):
             # What people have a hand in, or what hangs on it, may refuse to go: the dead letter says so.
@@ -46,8 +47,31 @@ def _left(effects: Effects, company: Company) -> Iterator[str]:
                     yield from (f"{words}: {said}" for said in _differences(before, doc or {}))
                 case "delete":
                     before = json.loads(effects.before[row.entity, id_])
-                    if not any(_is_like(json.loads(other.doc), before) for other in company.table(row.entity).all()):
+                    is_there = any(_is_like(json.loads(other.doc), before) for other in company.table(row.entity).all())
+                    if not is_there and not _refers_to_what_ended(before, effects):
                         yield f"{words}: there is nothing like {before}"
+
+
+def _references(value: object) -> Iterator[tuple[str, str]]:
+    """Property and Id of all that a document refers to: `SalesTermRef`, `3`."""
+    if isinstance(value, Mapping):
+        for property_, part in value.items():
+            if property_.endswith("Ref") and isinstance(part, Mapping):
+                yield property_, str(part.get("value"))
+            else:
+                yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)
+
+
+def _refers_to_what_ended(document: Mapping[str, object], effects: Effects) -> bool:
+    """Whether people made inactive what it needs, so that QuickBooks refuses it. A `SalesTermRef` is of a Term."""
+    return any(
+        property_.endswith(f"{entity}Ref") and id_ == ended
+        for property_, id_ in _references(document)
+        for entity, ended in effects.ended
+    )
 
 
 def _content(doc: Mapping[str, object]) -> Mapping[str, object]:
