@@ -12,13 +12,21 @@ from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.load.work import Mode
 from backfill.load_model import LoadRow, RowState
 from backfill.simulator.injection.injection import Injection
-from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.network import Delay, LostReply
 from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_ledger import MemoryLedger
-from tests.jobs.load.test_load import customer, invoice
+from tests.jobs.load.test_load import customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
 
 pytestmark = pytest.mark.virtual
+
+
+def account(key: str, **more: Any) -> dict[str, Any]:
+    return {"entity": "Account", "source_key": key, "payload": {"Name": key, "AccountType": "Expense", **more}}
+
+
+def below(key: str, above: str) -> dict[str, Any]:
+    return account(key, ParentRef={"$ref": f"Account/{above}"}, SubAccount=True)
 
 
 async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,19 +43,15 @@ async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeyp
     # The first page and what it needs are as much as may be held: the next is fetched once the first row is out.
     world = LoadWorld(mode=Mode.BATCH, options={"held_rows_max": 301}, settings=SimulatorSettings(latency_s=2.0))
     taken = world.objects("Account")[0]["Name"]
-    refused = {"entity": "Account", "source_key": "a", "payload": {"Name": taken, "AccountType": "Expense"}}
-
-    def below(key: str, above: str) -> dict[str, Any]:
-        parent = {"ParentRef": {"$ref": f"Account/{above}"}, "SubAccount": True}
-        return {"entity": "Account", "source_key": key, "payload": {"Name": key, "AccountType": "Expense", **parent}}
-
-    await world.add(refused, *(below(f"leaf {number}", "branch") for number in range(299)), below("branch", "a"))
+    await world.add(
+        account("a", Name=taken), *(below(f"leaf {number}", "branch") for number in range(299)), below("branch", "a")
+    )
     await world.load()
     assert world.states() == {"rejected": 301}
 
 
-async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
+def slow_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each outcome takes a while to be written down."""
     settle = MemoryLedger.settle
 
     async def slow(self: MemoryLedger, *what: Any) -> None:
@@ -55,6 +59,11 @@ async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monk
         await settle(self, *what)
 
     monkeypatch.setattr(MemoryLedger, "settle", slow)
+
+
+async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
+    slow_settling(monkeypatch)
     world = LoadWorld()
     world.remember("Customer", "Invoice")
     item = world.ref("Item", Type="Service")
@@ -63,6 +72,34 @@ async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monk
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1, "applied": 1}
+
+
+async def test_rows_that_end_with_the_one_they_need_are_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their own end is still being written down when nothing else is under way."""
+    slow_settling(monkeypatch)
+    world = LoadWorld()
+    await world.add(
+        account("a", Name=world.objects("Account")[0]["Name"]), below("branch", "a"), below("leaf", "branch")
+    )
+    await world.load()
+    assert fault_codes(world) == {"a": "6240", "branch": "reference", "leaf": "reference"}
+
+
+async def test_a_row_ends_once_of_whatever_it_needs_two_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one's end is written down while the row is, too."""
+    slow_settling(monkeypatch)
+    world = LoadWorld(mode=Mode.FREE)
+    account_ref, taken = world.ref("Account", AccountType="Income"), world.objects("Customer")[0]["DisplayName"]
+    name = world.objects("Item")[0]["Name"]
+    item = {"Name": name, "Type": "Service", "IncomeAccountRef": account_ref}
+    await world.add(
+        customer(0, DisplayName=taken),
+        {"entity": "Item", "source_key": "item", "payload": item},
+        invoice(0, "c0", {"$ref": "Item/item"}),
+    )
+    world.simulator.injections.add(Injection(Delay(before_s=2.0), entities=("Item",), lanes=("write",)))
+    await world.load()
+    assert fault_codes(world) == {"c0": "6240", "item": "6240", "i0": "reference"}
 
 
 class TestTurns:
