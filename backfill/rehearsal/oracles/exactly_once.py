@@ -16,6 +16,9 @@ from backfill.rehearsal.oracles.oracle import Ending, Oracle
 from backfill.rehearsal.stage import Stage
 from backfill.store.memory_ledger import KeptRow
 
+Reference = tuple[str, str]
+"""Property and Id: (`SalesTermRef`, `3`)."""
+
 _SAYS_IT_IS_DONE = DONE_STATES | {RowState.UNDONE}
 
 
@@ -72,6 +75,8 @@ class Effects:
     """(entity, Id) to what it was before the first change."""
     ended: set[tuple[str, str]] = field(default_factory=set)
     """(entity, Id) of what people made inactive: QuickBooks takes nothing new that refers to it."""
+    used: set[Reference] = field(default_factory=set)
+    """What people's documents refer to."""
 
     def object_of(self, key: str) -> tuple[str, str] | None:
         """The object that the row of that key made."""
@@ -140,7 +145,9 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
-            is_active = after is not None and json.loads(after).get("Active", True)
+            now = {} if after is None else json.loads(after)
+            effects.used.update(references_in(now))
+            is_active = after is not None and now.get("Active", True)
             (effects.ended.discard if is_active else effects.ended.add)((entity, id_))
             continue
         if not counted:
@@ -159,6 +166,24 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
             made = {effects.object_of(key): void for key, void in voids.items()}
             _add(effects, made.get((entity, id_)), id_)
     return effects
+
+
+def references_in(value: object) -> Iterator[Reference]:
+    """All that a document refers to."""
+    if isinstance(value, Mapping):
+        for property_, part in value.items():
+            if property_.endswith("Ref") and isinstance(part, Mapping):
+                yield property_, str(part.get("value"))
+            else:
+                yield from references_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from references_in(part)
+
+
+def is_to(reference: Reference, entity: str, id_: str) -> bool:
+    """A `SalesTermRef` is to a Term."""
+    return reference[0].endswith(f"{entity}Ref") and reference[1] == id_
 
 
 def _add(effects: Effects, row: AskedRow | None, id_: str) -> None:

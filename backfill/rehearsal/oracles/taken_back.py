@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from backfill.rehearsal.oracles.exactly_once import Effects, all_effects
+from backfill.rehearsal.oracles.exactly_once import Effects, all_effects, is_to, references_in
 from backfill.rehearsal.oracles.oracle import Oracle
 from backfill.rehearsal.stage import Stage
 from backfill.simulator.company import Company
@@ -40,7 +40,7 @@ def left_of(effects: Effects, company: Company) -> Iterator[str]:
             held = company.table(row.entity).get(id_)
             doc = None if held is None else json.loads(held.doc)
             match row.operation:
-                case "create" if doc is not None and doc.get("Active", True):
+                case "create" if doc is not None and doc.get("Active", True) and not _is_used(row.entity, id_, effects):
                     yield f"{words}: it is still there"
                 case "update" if row.object_id:
                     before = json.loads(effects.before[row.entity, id_])
@@ -52,26 +52,14 @@ def left_of(effects: Effects, company: Company) -> Iterator[str]:
                         yield f"{words}: there is nothing like {before}"
 
 
-def _references(value: object) -> Iterator[tuple[str, str]]:
-    """Property and Id of all that a document refers to: `SalesTermRef`, `3`."""
-    if isinstance(value, Mapping):
-        for property_, part in value.items():
-            if property_.endswith("Ref") and isinstance(part, Mapping):
-                yield property_, str(part.get("value"))
-            else:
-                yield from _references(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _references(part)
-
-
 def _refers_to_what_ended(document: Mapping[str, object], effects: Effects) -> bool:
-    """Whether people made inactive what it needs, so that QuickBooks refuses it. A `SalesTermRef` is of a Term."""
-    return any(
-        property_.endswith(f"{entity}Ref") and id_ == ended
-        for property_, id_ in _references(document)
-        for entity, ended in effects.ended
-    )
+    """People made inactive what it needs: QuickBooks refuses it."""
+    return any(is_to(reference, *ended) for reference in references_in(document) for ended in effects.ended)
+
+
+def _is_used(entity: str, id_: str, effects: Effects) -> bool:
+    """Something of people's refers to it, which may keep it from going: hours to be billed, an open invoice."""
+    return any(is_to(reference, entity, id_) for reference in effects.used)
 
 
 def _content(doc: Mapping[str, object]) -> Mapping[str, object]:
