@@ -73,8 +73,6 @@ class Effects:
     """(entity, Id) to how often people changed it; once if it cannot be read."""
     before: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """(entity, Id) to what it was before the first change."""
-    ended: set[tuple[str, str]] = field(default_factory=set)
-    """(entity, Id) of what people made inactive: QuickBooks takes nothing new that refers to it."""
     used: set[Reference] = field(default_factory=set)
     """What people's documents refer to."""
 
@@ -145,10 +143,7 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
-            now = {} if after is None else json.loads(after)
-            effects.used.update(references_in(now))
-            is_active = after is not None and now.get("Active", True)
-            (effects.ended.discard if is_active else effects.ended.add)((entity, id_))
+            effects.used.update(references_in({} if after is None else json.loads(after)))
             continue
         if not counted:
             continue
@@ -181,9 +176,9 @@ def references_in(value: object) -> Iterator[Reference]:
             yield from references_in(part)
 
 
-def is_to(reference: Reference, entity: str, id_: str) -> bool:
+def is_to(reference: Reference, entity: str) -> bool:
     """A `SalesTermRef` is to a Term."""
-    return reference[0].endswith(f"{entity}Ref") and reference[1] == id_
+    return reference[0].endswith(f"{entity}Ref")
 
 
 def _add(effects: Effects, row: AskedRow | None, id_: str) -> None:

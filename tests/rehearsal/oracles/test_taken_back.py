@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,8 @@ from backfill.rehearsal.oracles.taken_back import left_of
 from backfill.simulator.company import Company
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.journal import Changed
+from backfill.simulator.writing.desk import headless
 
-BILL = {
-    "Id": "9999",
-    "DocNumber": "none like it",
-    "SalesTermRef": {"value": "3"},
-    "Line": [{"ItemRef": {"value": "7"}}],
-}
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -30,32 +26,25 @@ def a_company() -> Company:
     return fleet.company(fleet.realm_ids[0])
 
 
+def asked(entity: str, operation: str, key: str, **more: Any) -> AskedRow:
+    return AskedRow(realm_id=RealmId("1"), entity=entity, operation=operation, key=key, payload={}, **more)
+
+
 def change(entity: str, id_: str, before: object, after: object, *, by_people: bool) -> SeenChange:
     raw = [None if doc is None else json.dumps(doc).encode() for doc in (before, after)]
     return SeenChange(Changed(NOW, entity, id_, raw[0], raw[1], counted=True), by_people)
 
 
-@pytest.mark.parametrize(
-    ("people", "is_demanded"),
-    [
-        ([], True),
-        ([("Term", "3", False)], False),
-        ([("Item", "7", False)], False),
-        ([("Term", "3", False), ("Term", "3", True)], True),
-        ([("Term", "4", False), ("Item", "3", False)], True),
-    ],
-)
-def test_what_was_deleted_is_there_again_unless_people_ended_what_it_needs(
-    people: list[tuple[str, str, bool]], is_demanded: bool
-) -> None:
-    """QuickBooks takes nothing new that refers to what is inactive (fault 610)."""
+def test_what_was_deleted_is_there_again_unless_it_needs_what_is_inactive() -> None:
+    """QuickBooks takes nothing new that refers to it (fault 610)."""
     company = a_company()
-    row = AskedRow(
-        realm_id=RealmId(company.realm_id), entity="Bill", operation="delete", key="k", payload={}, object_id="9999"
-    )
-    seen = [change("Bill", "9999", BILL, None, by_people=False)]
-    seen += [change(entity, id_, {}, {"Active": active}, by_people=True) for entity, id_, active in people]
-    assert bool(list(left_of(effects_of(row.realm_id, [row], seen), company))) == is_demanded
+    term = next(row for row in company.table("Term").by_created() if row.active)
+    bill = {"Id": "9999", "DocNumber": "none like it", "SalesTermRef": {"value": term.id}}
+    row = asked("Bill", "delete", "k", object_id="9999")
+    effects = effects_of(row.realm_id, [row], [change("Bill", "9999", bill, None, by_people=False)])
+    assert list(left_of(effects, company))
+    company.replace("Term", term.id, {**headless(json.loads(term.doc)), "Active": False})
+    assert not list(left_of(effects, company))
 
 
 @pytest.mark.parametrize(("used", "is_demanded"), [("CustomerRef", False), ("VendorRef", True)])
@@ -63,11 +52,25 @@ def test_what_was_made_is_gone_unless_something_of_peoples_keeps_it(used: str, i
     """Hours that are to be billed to a customer, say (fault 6280)."""
     company = a_company()
     customer = json.loads(next(row for row in company.table("Customer").by_created() if row.active).doc)
-    row = AskedRow(
-        realm_id=RealmId(company.realm_id), entity="Customer", operation="create", key="k", payload={}, mark="#row 1#"
-    )
+    row = asked("Customer", "create", "k", mark="#row 1#")
     seen = [
         change("Customer", customer["Id"], None, {"Notes": "#row 1#"}, by_people=False),
         change("TimeActivity", "1", None, {used: {"value": customer["Id"]}}, by_people=True),
     ]
     assert bool(list(left_of(effects_of(row.realm_id, [row], seen), company))) == is_demanded
+
+
+@pytest.mark.parametrize("is_deposited", [False, True])
+def test_what_people_have_deposited_keeps_its_invoice_too(is_deposited: bool) -> None:
+    company = a_company()
+    invoice, payment = (company.table(entity).by_created()[0].id for entity in ("Invoice", "Payment"))
+    rows = [
+        asked("Invoice", "create", "i", mark="#row 1#"),
+        asked("Payment", "create", "p", mark="#row 2#", names=("i",)),
+    ]
+    seen = [
+        change("Invoice", invoice, None, {"PrivateNote": "#row 1#"}, by_people=False),
+        change("Payment", payment, None, {"PrivateNote": "#row 2#"}, by_people=False),
+        change("Payment", payment, {}, {}, by_people=is_deposited),
+    ]
+    assert len(list(left_of(effects_of(RealmId("1"), rows, seen), company))) == (0 if is_deposited else 2)
