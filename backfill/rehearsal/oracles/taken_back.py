@@ -78,8 +78,9 @@ def _is_kept(row: AskedRow, id_: str, effects: Effects) -> bool:
 
 
 def _content(doc: Mapping[str, object]) -> Mapping[str, object]:
-    """An empty text and none are one to QuickBooks; balances move with what other people do."""
-    aside = _HEAD | {"Balance", "BalanceWithJobs", "LinkedTxn", "HomeBalance"}
+    """An empty text and none are one to QuickBooks; balances, and names that begin with a parent's, move with what
+    other people do."""
+    aside = _HEAD | {"Balance", "BalanceWithJobs", "LinkedTxn", "HomeBalance", "FullyQualifiedName"}
     return {key: value for key, value in doc.items() if key not in aside and value not in ("", [])}
 
 
