@@ -152,7 +152,7 @@ class RealmLoad:
         """Where only the time is waited for after which nothing in doubt can happen any more, another may have the
         place meanwhile. Raises `StoppedError` if one wants it."""
         next_at = self._doubts.next_at()
-        idle = not (self._busy or self._packer or self.rows.pool.ready())
+        idle = not (self._busy or self._packer or self._doubts.sends_again or self.rows.pool.ready())
         if idle and anyio.current_time() < next_at < inf:
             turn = self._work.turn
             turn.rest_until = max(turn.rest_until, next_at)
@@ -200,7 +200,8 @@ class RealmLoad:
                 changed = self.rows.changed
                 if self._failure is None and self._doubts.next_at() <= anyio.current_time():
                     await self._doubts.look_into()
-                    self._step()
+                    if not self._doubts.sends_again:  # until that is sent, the look would have to be made anew
+                        self._step()
                 else:
                     with anyio.CancelScope(deadline=self._look_again_at()):
                         await changed.wait()

@@ -9,7 +9,9 @@ import anyio
 import pytest
 
 from backfill.jobs.fleet import FleetOptions
+from backfill.jobs.load.doubts import TRIES_MAX
 from backfill.jobs.load.work import Mode
+from backfill.jobs.turns import Places, Turn
 from backfill.load_model import LoadRow, RowState
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import Delay, LostReply
@@ -120,6 +122,28 @@ class TestTurns:
         result = await world.load()
         assert world.states() == {"adopted": 1, "applied": 400}
         assert result.proven == [second, first]
+
+    async def test_what_was_looked_for_in_vain_is_sent_again_in_the_same_turn(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or each turn would look for it anew, as long as others wait, and at last take it for hopeless."""
+        begin = Places.begin
+
+        def over_already(self: Places, now: float) -> Turn | None:
+            turn = begin(self, now)
+            if turn is not None:
+                turn.end()
+            return turn
+
+        monkeypatch.setattr(Places, "begin", over_already)
+        world = LoadWorld(mode=Mode.FREE)
+        await world.add(customer(0))
+        lost = LostReply(after_commit=False)
+        world.simulator.injections.add(Injection(lost, lanes=("write",), times=TRIES_MAX - 1))
+        with anyio.fail_after(3_600):
+            await world.load()
+        assert fault_codes(world) == {}
+        assert world.states() == {"applied": 1}
 
     async def test_a_turn_that_is_over_before_it_began_comes_one_step_on(self) -> None:
         """The first answer takes longer than a turn, every time."""
