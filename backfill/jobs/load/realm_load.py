@@ -156,7 +156,6 @@ class RealmLoad:
         if idle and anyio.current_time() < next_at < inf:
             turn = self._work.turn
             turn.rest_until = max(turn.rest_until, next_at)
-            self._step()
             turn.check()
 
     async def _again(self, lane: Lane) -> Seal | None:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from backfill.events import RealmStarted
 from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.load.doubts import TRIES_MAX
 from backfill.jobs.load.work import Mode
@@ -122,6 +123,8 @@ class TestTurns:
         result = await world.load()
         assert world.states() == {"adopted": 1, "applied": 400}
         assert result.proven == [second, first]
+        turns = [event for event in world.events if isinstance(event, RealmStarted) and event.realm_id == first]
+        assert len(turns) <= 3, "it wants none before there is something to do"
 
     async def test_what_was_looked_for_in_vain_is_sent_again_in_the_same_turn(
         self, monkeypatch: pytest.MonkeyPatch
