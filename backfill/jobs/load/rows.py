@@ -139,6 +139,10 @@ class Rows:
                 self.pool.satisfy(need)
             return []
         self.rejected += outcome.state is RowState.REJECTED
+        if outcome.state is RowState.REJECTED:
+            for need in needs:
+                if need.attribute:  # the company may have one of that name all the same: it is asked before sending
+                    self.pool.satisfy(need)
         reason = "was rejected" if outcome.state is RowState.REJECTED else "is left to another run"
         return [
             rejected(waiting, "reference", f"{text_of(need)}, which it needs, {reason}", _CORRECT)

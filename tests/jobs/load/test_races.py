@@ -88,6 +88,21 @@ async def test_rows_that_end_with_the_one_they_need_are_not_stuck(monkeypatch: p
     assert fault_codes(world) == {"a": "6240", "branch": "reference", "leaf": "reference"}
 
 
+async def test_what_is_needed_by_name_is_looked_for_where_the_row_that_would_make_it_is_refused() -> None:
+    """It is refused because the company has it already."""
+    world = LoadWorld()
+    item, taken = world.ref("Item", Type="Service"), world.objects("Customer")[0]["DisplayName"]
+    await world.add(
+        customer(0, DisplayName=taken),
+        invoice(0, "", item, CustomerRef={"$ref": "Customer", "DisplayName": taken}),
+        customer(1, DisplayName="a:b"),
+        invoice(1, "", item, CustomerRef={"$ref": "Customer", "DisplayName": "a:b"}),
+    )
+    await world.load()
+    assert fault_codes(world).keys() == {"c0", "c1", "i1"}
+    assert fault_codes(world)["i1"] == "reference"
+
+
 async def test_a_row_ends_once_of_whatever_it_needs_two_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one's end is written down while the row is, too."""
     slow_settling(monkeypatch)
