@@ -102,6 +102,8 @@ class LoadRow(msgspec.Struct, frozen=True):
     """Attempts that are known to be over; part of the requestid."""
     doubtful: bool
     """An earlier attempt's outcome was unknown: "exists already" may then mean that it was ours."""
+    takes_back: bool
+    """It is part of an undo."""
 
 
 class Holder(msgspec.Struct, frozen=True):

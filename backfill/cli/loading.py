@@ -77,8 +77,10 @@ class Loading:
             found = self.imported
             lines.append(f"Imported {found.added:,} rows, {found.replaced:,} replaced, {found.known:,} were there.")
         named = ", ".join(map(str, self.loads)) or "none"
+        adopted = rows.get("adopted", 0)
+        found_again = f" ({adopted:,} of them found after a lost answer)" if adopted else ""
         lines.append(
-            f"Load {named}: {done:,} rows written ({rows.get('adopted', 0):,} of them found after a lost answer), "
+            f"Load {named}: {done:,} {'row' if done == 1 else 'rows'} written{found_again}, "
             f"{rows.get('rejected', 0):,} rejected in {self.wall_s:.1f} s; "
             f"{sum(self.tally.requests.values()):,} requests, {self.tally.throttled} throttled."
         )

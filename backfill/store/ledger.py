@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
 
 _LIGHT = """
 row_id, load_id, entity, operation, source_key, needs, object_key, rank,
-octet_length(payload::text) AS size_bytes, generation, doubtful
+octet_length(payload::text) AS size_bytes, generation, doubtful, undoes IS NOT NULL AS takes_back
 """
 
 WAITING = f"""

@@ -52,7 +52,7 @@ class KeptRow:
         new = self.new
         return LoadRow(
             self.row_id, self.load_id, new.entity, new.operation, new.source_key, new.needs, new.object_key, new.rank,
-            len(new.payload), self.generation, self.doubtful,
+            len(new.payload), self.generation, self.doubtful, new.undoes is not None,
         )  # fmt: skip
 
     def holder(self) -> Holder:

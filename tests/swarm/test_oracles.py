@@ -323,6 +323,19 @@ def undoing_forgets_what_was_changed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(load_job, "reversal_of", of_what_was_made)
 
 
+def undoing_makes_nothing_again(patch: pytest.MonkeyPatch) -> None:
+    """What was deleted stays so."""
+    reversal = load_job.reversal_of
+
+    def of_what_is_there(
+        row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any
+    ) -> Reversal:
+        found = reversal(row_id, realm_id, entity, what, *rest, **more)
+        return structs.replace(found, row=None) if what is Operation.DELETE else found
+
+    patch.setattr(load_job, "reversal_of", of_what_is_there)
+
+
 def loads(world: World) -> bool:
     return world.job.name == "load"
 
@@ -395,6 +408,7 @@ BUGS = (
     Bug("exactly once", answers_are_taken_by_position, loads),
     Bug("exactly once", a_seal_left_behind_is_sent_anew, loads_and_dies),
     Bug("taken back", undoing_forgets_what_was_changed, loads_and_undoes),
+    Bug("taken back", undoing_makes_nothing_again, loads_and_undoes),
 )
 
 

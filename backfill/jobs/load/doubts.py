@@ -50,6 +50,11 @@ class Doubts:
         """Seals in doubt, and seals to be sent again."""
         return len(self._open) + len(self._again)
 
+    @property
+    def sends_again(self) -> bool:
+        """Something was looked for in vain, and is to be sent once more."""
+        return bool(self._again)
+
     def next_at(self) -> float:
         """Loop time at which the next one can be looked into; infinite if there is none."""
         return min((doubt.due_at for doubt in self._open.values()), default=float("inf"))
@@ -78,6 +83,8 @@ class Doubts:
     async def lost(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
         """A seal, or some of its rows, has no good answer. `now`: what it says of itself can be looked into at once."""
         (left,) = await self._work.ledger.lose(self._work.lease, [seal.seal_id], taken_over=False)
+        for item in left.items:
+            self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + 1
         self._doubt(left, reason, said=said, now=now)
 
     def _doubt(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
@@ -109,8 +116,6 @@ class Doubts:
         outcomes = [seen.adopted[item.row_id] for item in seal.items if item.row_id in seen.adopted]
         for item in seal.items:
             self._versions.forget(item.entity, item.object_id)
-        for item in absent:
-            self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + 1
         same_again = (
             seal.whole
             and self._work.numbers_kept
@@ -118,7 +123,7 @@ class Doubts:
             and not doubt.said
             and seal.lane in self.lanes
             and all(seen.sights[item.row_id] is Sight.ABSENT for item in absent)
-            and all(self._work.tries[item.row_id] < TRIES_MAX for item in absent)
+            and all(self._work.tries.get(item.row_id, 0) < TRIES_MAX for item in absent)
         )
         if same_again:
             self._again.append(seal)
@@ -143,7 +148,7 @@ class Doubts:
             )
         if said is not None and not _is_worth_another(item, said):
             return said
-        if self._work.tries[item.row_id] >= TRIES_MAX:
+        if self._work.tries.get(item.row_id, 0) >= TRIES_MAX:
             return Outcome(
                 item.row_id,
                 RowState.REJECTED,

@@ -31,6 +31,6 @@ def outcome_of(work: LoadWork, counts: Mapping[str, int]) -> RealmOutcome:
     troubles = []
     if rejected:
         words = f"{rejected:,} row{' was' if rejected == 1 else 's were'} rejected"
-        action = "See them with their faults: backfill load export-rejected"
+        action = "See them with their faults: backfill load export-rejected FILE"
         troubles.append(Trouble(work.realm_id, "", "rejected", words, action))
     return RealmOutcome(proven=not rejected, troubles=troubles)

@@ -15,7 +15,7 @@ from backfill.qbo.writes import item_size
 
 
 class Pool:
-    """Rows from their fetching to their end. `out` are those that were taken and are not over."""
+    """Rows from their fetching to their end. `out` are those that were taken, or are about to end, and are not over."""
 
     def __init__(self) -> None:
         self.out: dict[int, LoadRow] = {}
@@ -35,6 +35,10 @@ class Pool:
 
     def __contains__(self, row_id: int) -> bool:
         return row_id in self._held or row_id in self.out
+
+    def holds(self, row_id: int) -> bool:
+        """Whether the row is here, and neither under way nor about to end."""
+        return row_id in self._held
 
     def add(self, row: LoadRow, missing: Iterable[Need]) -> None:
         """Hold a row until all that it needs is there."""
@@ -83,11 +87,13 @@ class Pool:
         return taken
 
     def take_this(self, row_id: int) -> None:
-        """A row that is under way already."""
-        row = self._held.pop(row_id)
-        self._missing.pop(row_id)
+        """A row that is under way already, or about to end: nobody else takes it, or ends it with what it needs."""
+        if row_id in self.out:
+            return
+        row = self.out[row_id] = self._held.pop(row_id)
+        for need in self._missing.pop(row_id):
+            self._wanted_by[need].discard(row_id)
         self._ready.get(row.rank, {}).pop(row_id, None)
-        self.out[row_id] = row
 
     def row(self, row_id: int) -> LoadRow:
         """A row that is held or out."""
@@ -103,10 +109,8 @@ class Pool:
 
     def over(self, row_id: int) -> None:
         """A row's end, whatever it was."""
-        row = self.out.pop(row_id, None) or self._held.pop(row_id)
-        self._ready.get(row.rank, {}).pop(row_id, None)
-        for need in self._missing.pop(row_id, ()):
-            self._wanted_by[need].discard(row_id)
+        self.take_this(row_id)
+        row = self.out.pop(row_id)
         self._ranks[row.rank] -= 1
         if not self._ranks[row.rank]:
             del self._ranks[row.rank]

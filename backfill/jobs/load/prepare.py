@@ -160,8 +160,8 @@ def _object(row: LoadRow, body: dict[str, Any], found: Resolved) -> Object | Non
 
 
 def _vanished(row: LoadRow, operation: Operation, key: Object) -> Outcome:
-    """There is no such object. If an earlier attempt to delete it is in doubt, that was it."""
-    if operation is Operation.DELETE and row.doubtful:
+    """There is no such object. If an earlier attempt to delete it is in doubt, it was that; an undo wants no more."""
+    if operation is Operation.DELETE and (row.doubtful or row.takes_back):
         return Outcome(row.row_id, RowState.ADOPTED, key[1])
     rule = FAULTS["610"]
     return rejected(row, rule.code, f"there is no {key[0]} with Id {key[1]}", rule.action)

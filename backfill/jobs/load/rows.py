@@ -95,7 +95,7 @@ class Rows:
                 if reason:
                     refused.append(rejected(row, "reference", reason, _CORRECT))
             rows = [row for row in makers.values() if row.load_id in self._work.options.loads]
-        await self.commit(refused)
+        await self.commit(outcome for outcome in refused if self.pool.holds(outcome.row_id))
 
     def _refuse_other_loads(self, found: Resolved, makers: Mapping[int, LoadRow]) -> None:
         """What a row of another load is to make is not waited for: this run does not send it."""
@@ -111,12 +111,14 @@ class Rows:
         while settling:
             # A row may be refused for several reasons at once.
             settling = list({outcome.row_id: outcome for outcome in settling}.values())
+            for outcome in settling:
+                self.pool.take_this(outcome.row_id)  # while its end is stored, it is neither stuck nor ended by another
             await self._work.ledger.settle(self._work.lease, settling)
             self._say(settling)
             cascade: list[Outcome] = []
             for outcome in settling:
                 cascade += self._ended(outcome)
-            settling = [outcome for outcome in cascade if outcome.row_id in self.pool]
+            settling = cascade
         self.tell()
 
     def _ended(self, outcome: Outcome) -> list[Outcome]:
@@ -137,6 +139,10 @@ class Rows:
                 self.pool.satisfy(need)
             return []
         self.rejected += outcome.state is RowState.REJECTED
+        if outcome.state is RowState.REJECTED:
+            for need in needs:
+                if need.attribute:  # the company may have one of that name all the same: it is asked before sending
+                    self.pool.satisfy(need)
         reason = "was rejected" if outcome.state is RowState.REJECTED else "is left to another run"
         return [
             rejected(waiting, "reference", f"{text_of(need)}, which it needs, {reason}", _CORRECT)

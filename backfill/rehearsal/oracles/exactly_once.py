@@ -16,6 +16,9 @@ from backfill.rehearsal.oracles.oracle import Ending, Oracle
 from backfill.rehearsal.stage import Stage
 from backfill.store.memory_ledger import KeptRow
 
+Reference = tuple[str, str]
+"""Property and Id: (`SalesTermRef`, `3`)."""
+
 _SAYS_IT_IS_DONE = DONE_STATES | {RowState.UNDONE}
 
 
@@ -70,6 +73,8 @@ class Effects:
     """(entity, Id) to how often people changed it; once if it cannot be read."""
     before: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """(entity, Id) to what it was before the first change."""
+    used: set[Reference] = field(default_factory=set)
+    """What people's documents refer to."""
 
     def object_of(self, key: str) -> tuple[str, str] | None:
         """The object that the row of that key made."""
@@ -138,6 +143,7 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
+            effects.used.update(references_in({} if after is None else json.loads(after)))
             continue
         if not counted:
             continue
@@ -155,6 +161,24 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
             made = {effects.object_of(key): void for key, void in voids.items()}
             _add(effects, made.get((entity, id_)), id_)
     return effects
+
+
+def references_in(value: object) -> Iterator[Reference]:
+    """All that a document refers to."""
+    if isinstance(value, Mapping):
+        for property_, part in value.items():
+            if property_.endswith("Ref") and isinstance(part, Mapping):
+                yield property_, str(part.get("value"))
+            else:
+                yield from references_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from references_in(part)
+
+
+def is_to(reference: Reference, entity: str) -> bool:
+    """A `SalesTermRef` is to a Term."""
+    return reference[0].endswith(f"{entity}Ref")
 
 
 def _add(effects: Effects, row: AskedRow | None, id_: str) -> None:

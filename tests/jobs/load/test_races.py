@@ -8,17 +8,28 @@ from typing import Any
 import anyio
 import pytest
 
+from backfill.events import RealmStarted
 from backfill.jobs.fleet import FleetOptions
+from backfill.jobs.load.doubts import TRIES_MAX
 from backfill.jobs.load.work import Mode
+from backfill.jobs.turns import Places, Turn
 from backfill.load_model import LoadRow, RowState
 from backfill.simulator.injection.injection import Injection
-from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.network import Delay, LostReply
 from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_ledger import MemoryLedger
-from tests.jobs.load.test_load import customer, invoice
+from tests.jobs.load.test_load import customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
 
 pytestmark = pytest.mark.virtual
+
+
+def account(key: str, **more: Any) -> dict[str, Any]:
+    return {"entity": "Account", "source_key": key, "payload": {"Name": key, "AccountType": "Expense", **more}}
+
+
+def below(key: str, above: str) -> dict[str, Any]:
+    return account(key, ParentRef={"$ref": f"Account/{above}"}, SubAccount=True)
 
 
 async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,19 +46,15 @@ async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeyp
     # The first page and what it needs are as much as may be held: the next is fetched once the first row is out.
     world = LoadWorld(mode=Mode.BATCH, options={"held_rows_max": 301}, settings=SimulatorSettings(latency_s=2.0))
     taken = world.objects("Account")[0]["Name"]
-    refused = {"entity": "Account", "source_key": "a", "payload": {"Name": taken, "AccountType": "Expense"}}
-
-    def below(key: str, above: str) -> dict[str, Any]:
-        parent = {"ParentRef": {"$ref": f"Account/{above}"}, "SubAccount": True}
-        return {"entity": "Account", "source_key": key, "payload": {"Name": key, "AccountType": "Expense", **parent}}
-
-    await world.add(refused, *(below(f"leaf {number}", "branch") for number in range(299)), below("branch", "a"))
+    await world.add(
+        account("a", Name=taken), *(below(f"leaf {number}", "branch") for number in range(299)), below("branch", "a")
+    )
     await world.load()
     assert world.states() == {"rejected": 301}
 
 
-async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
+def slow_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each outcome takes a while to be written down."""
     settle = MemoryLedger.settle
 
     async def slow(self: MemoryLedger, *what: Any) -> None:
@@ -55,6 +62,11 @@ async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monk
         await settle(self, *what)
 
     monkeypatch.setattr(MemoryLedger, "settle", slow)
+
+
+async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer is found after a lost answer. While that is written down nothing is under way, and none stuck."""
+    slow_settling(monkeypatch)
     world = LoadWorld()
     world.remember("Customer", "Invoice")
     item = world.ref("Item", Type="Service")
@@ -63,6 +75,49 @@ async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monk
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1, "applied": 1}
+
+
+async def test_rows_that_end_with_the_one_they_need_are_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their own end is still being written down when nothing else is under way."""
+    slow_settling(monkeypatch)
+    world = LoadWorld()
+    await world.add(
+        account("a", Name=world.objects("Account")[0]["Name"]), below("branch", "a"), below("leaf", "branch")
+    )
+    await world.load()
+    assert fault_codes(world) == {"a": "6240", "branch": "reference", "leaf": "reference"}
+
+
+async def test_what_is_needed_by_name_is_looked_for_where_the_row_that_would_make_it_is_refused() -> None:
+    """It is refused because the company has it already."""
+    world = LoadWorld()
+    item, taken = world.ref("Item", Type="Service"), world.objects("Customer")[0]["DisplayName"]
+    await world.add(
+        customer(0, DisplayName=taken),
+        invoice(0, "", item, CustomerRef={"$ref": "Customer", "DisplayName": taken}),
+        customer(1, DisplayName="a:b"),
+        invoice(1, "", item, CustomerRef={"$ref": "Customer", "DisplayName": "a:b"}),
+    )
+    await world.load()
+    assert fault_codes(world).keys() == {"c0", "c1", "i1"}
+    assert fault_codes(world)["i1"] == "reference"
+
+
+async def test_a_row_ends_once_of_whatever_it_needs_two_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one's end is written down while the row is, too."""
+    slow_settling(monkeypatch)
+    world = LoadWorld(mode=Mode.FREE)
+    account_ref, taken = world.ref("Account", AccountType="Income"), world.objects("Customer")[0]["DisplayName"]
+    name = world.objects("Item")[0]["Name"]
+    item = {"Name": name, "Type": "Service", "IncomeAccountRef": account_ref}
+    await world.add(
+        customer(0, DisplayName=taken),
+        {"entity": "Item", "source_key": "item", "payload": item},
+        invoice(0, "c0", {"$ref": "Item/item"}),
+    )
+    world.simulator.injections.add(Injection(Delay(before_s=2.0), entities=("Item",), lanes=("write",)))
+    await world.load()
+    assert fault_codes(world) == {"c0": "6240", "item": "6240", "i0": "reference"}
 
 
 class TestTurns:
@@ -83,6 +138,30 @@ class TestTurns:
         result = await world.load()
         assert world.states() == {"adopted": 1, "applied": 400}
         assert result.proven == [second, first]
+        turns = [event for event in world.events if isinstance(event, RealmStarted) and event.realm_id == first]
+        assert len(turns) <= 3, "it wants none before there is something to do"
+
+    async def test_what_was_looked_for_in_vain_is_sent_again_in_the_same_turn(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or each turn would look for it anew, as long as others wait, and at last take it for hopeless."""
+        begin = Places.begin
+
+        def over_already(self: Places, now: float) -> Turn | None:
+            turn = begin(self, now)
+            if turn is not None:
+                turn.end()
+            return turn
+
+        monkeypatch.setattr(Places, "begin", over_already)
+        world = LoadWorld(mode=Mode.FREE)
+        await world.add(customer(0))
+        lost = LostReply(after_commit=False)
+        world.simulator.injections.add(Injection(lost, lanes=("write",), times=TRIES_MAX - 1))
+        with anyio.fail_after(3_600):
+            await world.load()
+        assert fault_codes(world) == {}
+        assert world.states() == {"applied": 1}
 
     async def test_a_turn_that_is_over_before_it_began_comes_one_step_on(self) -> None:
         """The first answer takes longer than a turn, every time."""

@@ -10,6 +10,7 @@ import pytest
 from backfill.jobs.load.undo import Reversal, reversal_of
 from backfill.model import RealmId
 from backfill.qbo.operations import Operation
+from tests.jobs.load.test_load import fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
 
 BEFORE = (
@@ -76,6 +77,31 @@ def test_what_cannot_be_taken_back_says_so() -> None:
     assert "void" in reversed_("Invoice", Operation.VOID, before=BEFORE).caveat
 
 
+async def to_be_undone(world: LoadWorld) -> None:
+    """Import what takes back all that took effect, the newest first."""
+    reversals = [
+        reversal_of(
+            row.row_id, row.new.realm_id, row.new.entity, Operation(row.new.operation), row.object_id or "",
+            row.before, sent=row.new.payload, line=number, made=(),
+        )
+        for number, row in enumerate(reversed(world.ledger.kept_rows()), start=1)
+    ]  # fmt: skip
+    world.loads += (await world.ledger.add([found.row for found in reversals if found.row is not None])).loads
+
+
+@pytest.mark.virtual
+async def test_what_people_deleted_since_is_taken_back_already() -> None:
+    world = LoadWorld()
+    await world.add(invoice(0, "", world.ref("Item", Type="Service"), CustomerRef=world.ref("Customer")))
+    await world.load()
+    (made,) = [row.object_id for row in world.kept(source_key="i0")]
+    world.company().delete("Invoice", str(made))
+    await to_be_undone(world)
+    await world.load()
+    assert fault_codes(world) == {}
+    assert world.states() == {"undone": 1, "adopted": 1}
+
+
 @pytest.mark.virtual
 async def test_deleted_and_voided_invoices_are_there_again_with_their_lines() -> None:
     world = LoadWorld()
@@ -96,14 +122,7 @@ async def test_deleted_and_voided_invoices_are_there_again_with_their_lines() ->
     there = {doc["Id"]: doc for doc in world.objects("Invoice")}
     assert gone["Id"] not in there
     assert (there[voided["Id"]]["TotalAmt"], there[changed["Id"]]["PrivateNote"]) == (0, "ours")
-    reversals = [
-        reversal_of(
-            row.row_id, row.new.realm_id, row.new.entity, Operation(row.new.operation), row.object_id or "",
-            row.before, sent=row.new.payload, line=number, made=(),
-        )
-        for number, row in enumerate(reversed(world.ledger.kept_rows()), start=1)
-    ]  # fmt: skip
-    world.loads += (await world.ledger.add([found.row for found in reversals if found.row is not None])).loads
+    await to_be_undone(world)
     await world.load()
     assert world.states() == {"undone": 3, "applied": 3}, [row.outcome for row in world.ledger.kept_rows()]
     after = world.objects("Invoice")

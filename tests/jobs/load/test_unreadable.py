@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
 from backfill.jobs.load.work import Mode
@@ -36,6 +37,11 @@ def lost(world: LoadWorld) -> None:
     world.simulator.injections.add(Injection(LostReply(), lanes=("write", "batch"), times=1))
 
 
+def change(id_: str) -> dict[str, Any]:
+    payload = {"Id": id_, "Notes": "x"}
+    return {"entity": "Customer", "operation": "update", "source_key": f"u{id_}", "payload": payload}
+
+
 async def test_in_the_look_by_name_only_the_one_of_that_name_is_left_to_a_person() -> None:
     world = Poisoned(mode=Mode.BATCH)
     world.poison("Customer", world.next_id("Customer", 3))
@@ -63,16 +69,24 @@ async def test_in_the_look_by_stamp_what_is_found_is_adopted_and_the_rest_left_t
     assert set(fault_codes(world).values()) == {"unknown"}
 
 
+async def test_in_the_look_for_changes_one_that_cannot_be_read_any_more_is_left_to_a_person() -> None:
+    world = Poisoned(mode=Mode.BATCH)
+    ids = [doc["Id"] for doc in world.objects("Customer")[:3]]
+    lost(world)
+    await world.add(*(change(id_) for id_ in ids))
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.load)
+        await anyio.sleep(20)
+        world.poison("Customer", ids[1])
+    assert world.states() == {"adopted": 2, "rejected": 1}
+    assert fault_codes(world) == {f"u{ids[1]}": "unknown"}
+
+
 async def test_a_change_of_what_cannot_be_read_is_refused_alone() -> None:
     world = Poisoned()
     ids = [doc["Id"] for doc in world.objects("Customer")[:5]]
     world.poison("Customer", ids[2])
-    await world.add(
-        *(
-            {"entity": "Customer", "operation": "update", "source_key": f"u{id_}", "payload": {"Id": id_, "Notes": "x"}}
-            for id_ in ids
-        )
-    )
+    await world.add(*(change(id_) for id_ in ids))
     await world.load()
     assert world.states() == {"applied": 4, "rejected": 1}
     assert fault_codes(world) == {f"u{ids[2]}": "4002"}
