@@ -58,7 +58,7 @@ PEERS: Mapping[str, Peer] = {
         title="competent script",
         program="script.py",
         needs=("aiohttp", "asyncpg", "orjson", "uvloop"),
-        install="pip install .",
+        install=EXTRA,
         faster=3.5,
         keeps="documents",
     ),

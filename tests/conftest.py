@@ -7,10 +7,14 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 
+import hypothesis
 import pytest
 
 from backfill.cli.command import GC_THRESHOLD
 from backfill.pacing.virtual_clock import VirtualClockLoop
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine's pace is no property of the code
+hypothesis.settings.load_profile("unhurried")
 
 VIRTUAL_TEST_WALL_LIMIT_S = 60.0
 """Real time a virtual test may take: its only way to hang is to go round without end. `long` tests get ten times."""

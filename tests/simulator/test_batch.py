@@ -38,7 +38,7 @@ def test_every_item_has_its_own_outcome(post) -> None:
             {"bId": "c", "operation": "create", "Vendor": {"DisplayName": "New"}},
             {"bId": "d", "operation": "query", "Query": "SELECT * FROM Bill"},
             {"bId": "e", "CDCQuery": {"Entities": "Bill", "ChangedSince": "2026-11-01T00:00:00Z"}},
-            {"bId": "f", "CDCQuery": {"Entities": "TaxCode", "ChangedSince": "2026-11-01T00:00:00Z"}},
+            {"bId": "f", "CDCQuery": {"Entities": "TaxPayment", "ChangedSince": "2026-11-01T00:00:00Z"}},
             query("g", "SELECT * FROM Estimate"),
             {"bId": "h", "CDCQuery": "Bill"},
         ]

@@ -270,10 +270,13 @@ async def test_every_row_of_every_answer_is_the_state_at_its_time_while_people_w
             start += len(rows)
             if not rows:
                 break
+        if name in simulator.settings.uncounted:
+            continue
         counted = await simulator.exchange(
             call(simulator, realm_id=realm_id, path="/query", query=f"SELECT COUNT(*) FROM {name} {both}")
         )
-        assert json.loads(counted.body)["QueryResponse"] == {"totalCount": len(company.table(name))}
+        expected = {} if name == "CompanyInfo" else {"totalCount": len(company.table(name))}  # it has no number
+        assert json.loads(counted.body)["QueryResponse"] == expected
     assert shown >= 400
 
 

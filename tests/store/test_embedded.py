@@ -164,7 +164,11 @@ async def test_a_server_that_lost_its_supervisor_while_it_answered_is_not_used(
 
 async def test_a_leftover_that_does_not_stop_is_stopped_hard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its checkpoint takes too long, say. Postgres recovers at the next start."""
-    deaf = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print('deaf', flush=True); input()"
+    deaf = (
+        "import signal as s; s.signal(s.SIGINT, s.SIG_IGN);"
+        " s.signal(s.SIGQUIT, s.SIG_DFL);"  # a shell's background has it ignored
+        " print('deaf', flush=True); input()"
+    )
     monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.1)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with running([sys.executable, "-c", deaf], cwd=tmp_path, **pipes) as leftover:
