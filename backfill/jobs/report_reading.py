@@ -7,7 +7,8 @@ joined: each answer is kept whole, as the part that it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -72,6 +73,8 @@ class PeriodReader:
     planned: Planned
     size: Size
     facts: CompanyFacts
+    step: Callable[[], AbstractContextManager[None]]
+    """Around each answer and its landing: raises `StoppedError` instead if the realm is to give way before it."""
 
     async def read(self, dates: Period) -> None:
         """Read and land `dates`, oldest first. Raises `UnprovenError` if a part of them cannot be read at all."""
@@ -89,7 +92,8 @@ class PeriodReader:
             elif self.planned.asked.divisible and part.days > 1:
                 most = part.days // 2
             else:
-                await self._read_in_cuts(part, error)
+                with self.work.turn.whole():  # what is read in cuts counts only with all of them
+                    await self._read_in_cuts(part, error)
                 rest = report_periods.after(rest, part)
 
     def _next(self, rest: Period, most: int | None) -> Period:
@@ -169,18 +173,18 @@ class PeriodReader:
         """Ask once, and land what comes with its checkpoint, which it is itself."""
         work, asked = self.work, self.planned.asked
         work.check_stop()
-        work.turn.check()
-        async with work.room.take(self.size.room_bytes(dates.days)):
-            document = await self._answer(dates, cut.narrow(asked.parameters))
-            part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)
-            await self.reports.land_report(
-                work.lease,
-                work.run_id,
-                part,
-                document,
-                figures=figures(asked.report, document),
-                faults=wrong_sums(document),
-            )
+        with self.step():
+            async with work.room.take(self.size.room_bytes(dates.days)):
+                document = await self._answer(dates, cut.narrow(asked.parameters))
+                part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)
+                await self.reports.land_report(
+                    work.lease,
+                    work.run_id,
+                    part,
+                    document,
+                    figures=figures(asked.report, document),
+                    faults=wrong_sums(document),
+                )
         if cut == Cut():
             fixed = sum(row.type is not RowType.DATA for row in document.rows) * len(document.columns)
             self.size.came(dates.days, cells=document.cells, fixed_cells=fixed, body_bytes=len(document.body))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from backfill.errors import Disposition, FaultError, UnprovenError
@@ -69,7 +70,8 @@ async def read_reports(
     job = _Job(work, reports, options, facts, readings)
     with work.turn.breakable():
         await job.read(job.missing(held))
-        return await job.prove()
+    # What is read again for a proof is little, and a turn that ended within it would begin it anew.
+    return await job.prove()
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class _Job:
         self._options = options
         self._facts = facts
         self._readings = readings
+        self._landed = False
 
     def missing(self, held: dict[tuple[str, str], list[HeldReport]]) -> list[_Gap]:
         """What is not held yet; and the last periods, or all of dates that were asked for by name, once in a run."""
@@ -148,6 +151,7 @@ class _Job:
             planned=gap.planned,
             size=reading.size,
             facts=self._facts,
+            step=self._step,
         )
         try:
             await reader.read(gap.dates)
@@ -157,6 +161,17 @@ class _Job:
             if error.disposition in _REALM_DISPOSITIONS:
                 raise
             reading.refused = error
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """One answer and its landing. The first is done to its end, or turns that are over by then came to none."""
+        if self._landed:
+            self._work.turn.check()
+            yield
+        else:
+            with self._work.turn.whole():
+                yield
+            self._landed = True
 
     async def prove(self) -> list[Proof]:
         """What is to be said of each report, once what does not agree was read again."""

@@ -63,6 +63,7 @@ class ReportWorld:
     company: LedgerCompany
     memory_bytes: int = 256 * 1024 * 1024
     events: list[events.Event] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = MemoryStore([REALM], now=self._now)
@@ -90,6 +91,7 @@ class ReportWorld:
         """One run of reports."""
 
         async def job(lease: Lease, turn: Turn) -> RealmOutcome:
+            self.turns.append(turn)
             scan = await self.store.scan(RunId(run), REALM)
             room = RealmRoom(ByteBudget(self.memory_bytes), REALM, weight=1.0, patience=turn.patience)
             paced = Paced(Checked(self.company), self._budget, patience=turn.patience, resting=nullcontext)

@@ -57,6 +57,19 @@ async def test_another_day_takes_the_place_of_the_open_period() -> None:
     assert len(world.reports.landed(REALM)) == held + 2
 
 
+async def test_turns_that_are_over_at_once_come_to_an_end_all_the_same() -> None:
+    """Each begins with what the company says of itself: one that gave way before it landed anything came to nothing."""
+    world = ReportWorld(LedgerCompany(history(*FOUR_YEARS)))
+
+    def give_way(_request: Request) -> None:
+        assert len(world.turns) < 100, "it goes round for ever"
+        world.turns[-1].end()
+
+    world.company.before = give_way
+    assert (await world.read(asking(*BOOKS))).troubles == []
+    assert 5 < len(world.turns) <= len(world.reports.landed(REALM)) + 1
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 async def test_newest_first(newest_first: bool) -> None:
     world = ReportWorld(LedgerCompany(history(*FOUR_YEARS)))
