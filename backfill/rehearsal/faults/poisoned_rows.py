@@ -47,7 +47,7 @@ class PoisonedRows(Fault):
         rows = stage.simulator.fleet.company(realm_id).table(entity).by_created()
         if stage.world.settings.limit_plus_one:
             # What stands between two of them, or first before one, could not be told from them: it is said unproven.
-            # People delete rows, too: what is second now may be the first then. Those of the later half stay behind some.
+            # People delete rows, too, and what is second now may be the first then: those of the later half are not.
             rows, count = rows[max(2, len(rows) // 2) :], 1
         ids = frozenset(row.id for row in stage.rng.sample(list(rows), k=min(count, len(rows))))
         poisoned = stage.world.settings.poisoned
