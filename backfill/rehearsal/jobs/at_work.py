@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backfill.jobs.fleet import RealmJob, RealmOutcome
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease, Scan
+from backfill.model import Lease, RealmId, Scan
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.process import Process
+    from backfill.rehearsal.stage import Stage
 
 CALL_S = 3600.0
 """Bound on one question with all its waits, as the command has it."""
@@ -43,3 +44,14 @@ def realm_job(process: Process, task: Callable[[RealmWork, Scan], Awaitable[Real
             return await task(work, scan)
 
     return realm
+
+
+def unproven(stage: Stage, realm_id: RealmId, names: Iterable[str]) -> Iterator[str]:
+    """What of `names` nothing is said of, and what is said not to be proven, once the world is healed."""
+    proofs = stage.store.proofs(realm_id)
+    missing = [name for name in names if name not in proofs]
+    if missing:
+        yield f"no word on {', '.join(missing)}"
+    for name, proof in proofs.items():
+        if not proof.proven:
+            yield f"{name} is unproven in a healed world: {proof.reason}"

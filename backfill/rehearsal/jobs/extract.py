@@ -12,7 +12,7 @@ from backfill.jobs.work import RealmWork
 from backfill.model import RealmId, RunId, Scan
 from backfill.pacing.retried import READING, RetryPolicy
 from backfill.qbo.catalogue import CATALOGUE
-from backfill.rehearsal.jobs.at_work import realm_job
+from backfill.rehearsal.jobs.at_work import realm_job, unproven
 from backfill.rehearsal.jobs.job import RehearsedJob
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
@@ -52,13 +52,7 @@ class Extract(RehearsedJob):
 
     def missing(self, stage: Stage, realm_id: RealmId) -> Iterable[str]:
         """A proof that holds for every entity."""
-        proofs = stage.store.proofs(realm_id)
-        missing = [entity for entity in ENTITIES if entity not in proofs]
-        if missing:
-            yield f"no word on {', '.join(missing)}"
-        for entity, proof in proofs.items():
-            if not proof.proven:
-                yield f"{entity} is unproven in a healed world: {proof.reason}"
+        return unproven(stage, realm_id, ENTITIES)
 
     async def again(self, stage: Stage, ground: Ground) -> None:  # noqa: ARG002  # the signature is all jobs'
         for realm_id in stage.realm_ids:

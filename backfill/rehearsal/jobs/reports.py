@@ -16,7 +16,7 @@ from backfill.jobs.work import RealmWork
 from backfill.model import RealmId, RunId, Scan
 from backfill.pacing.retried import READING, RetryPolicy
 from backfill.qbo.reports import REPORTS, Basis
-from backfill.rehearsal.jobs.at_work import realm_job
+from backfill.rehearsal.jobs.at_work import realm_job, unproven
 from backfill.rehearsal.jobs.extract import CHANGES_BETWEEN
 from backfill.rehearsal.jobs.job import RehearsedJob
 from backfill.simulator.settings import ReportSettings, SimulatorSettings
@@ -81,13 +81,7 @@ class Reports(RehearsedJob):
         options = self.options(stage.world.seed)
         names = [report.name for report in options.reports]
         based = [f"{name} {basis.value}" for name in names if name in BASED for basis in options.bases]
-        proofs = stage.store.proofs(realm_id)
-        missing = [name for name in (*based, *(name for name in names if name not in BASED)) if name not in proofs]
-        if missing:
-            yield f"no word on {', '.join(missing)}"
-        for entity, proof in proofs.items():
-            if not proof.proven:
-                yield f"{entity} is unproven in a healed world: {proof.reason}"
+        return unproven(stage, realm_id, (*based, *(name for name in names if name not in BASED)))
 
     async def again(self, stage: Stage, ground: Ground) -> None:  # noqa: ARG002  # the signature is all jobs'
         for realm_id in stage.realm_ids:
