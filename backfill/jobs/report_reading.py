@@ -8,7 +8,7 @@ joined: each answer is kept whole, as the part that it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -173,7 +173,7 @@ class PeriodReader:
         """Ask once, and land what comes with its checkpoint, which it is itself."""
         work, asked = self.work, self.planned.asked
         work.check_stop()
-        with self.step():
+        with self.step() if cut == Cut() else nullcontext():  # what is cut is read to its end
             async with work.room.take(self.size.room_bytes(dates.days)):
                 document = await self._answer(dates, cut.narrow(asked.parameters))
                 part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)

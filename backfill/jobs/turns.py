@@ -49,7 +49,7 @@ class Turn:
 
     def check(self) -> None:
         """Raises `StoppedError` if the turn is over and the realm can be gone on with from here."""
-        if self.over and self._breakable and not self._whole:
+        if self.over and self._breakable:
             raise StoppedError("The realm's turn is over.", action="Nothing: its next turn goes on from here.")
 
     @contextmanager
