@@ -102,9 +102,10 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         cdc_object_cap=cdc_objects,
         batch_shuffled=rng.random() < 0.5,
     )
+    job = JOBS[Random(f"job of world {seed}").choice(list(JOBS))]
     world = World(
         seed=seed,
-        job=JOBS[Random(f"job of world {seed}").choice(list(JOBS))],
+        job=job,
         realms=realms,
         rows_max=round(exp(rng.uniform(log(91), log(160)))),
         page_rows=rng.choice((5, 12, 1000)),  # larger ones hold any entity of a company so small
@@ -119,7 +120,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         changes_most=0 if rng.random() < 0.2 else round(exp(rng.uniform(0, log(80)))),
         turn_s=rng.choice((1.0, 30.0)),
         again_after_s=rng.choice((3_600.0, 40 * 86_400.0)) if rng.random() < 0.12 else 0.0,
-        faults=_drawn_faults(seed, realms, only),
+        faults=_drawn_faults(seed, job, realms, only),
     )
     for fault in world.faults:
         world = replace(world, settings=fault.settings(world.settings))
@@ -142,12 +143,14 @@ def _tight_limits(rng: Random) -> Limits:
     )
 
 
-def _drawn_faults(seed: int, realms: int, only: frozenset[str] | None) -> tuple[Fault, ...]:
+def _drawn_faults(seed: int, job: RehearsedJob, realms: int, only: frozenset[str] | None) -> tuple[Fault, ...]:
     """Each kind by a generator of its own, so that a new one changes no other's part in a seed."""
     drawn = []
     for kind in FAULTS:
         rng = Random(f"{kind.name} in world {seed}")
-        if rng.random() < kind.chance and (only is None or kind.name in only):
+        if rng.random() >= kind.chance or (only is not None and kind.name not in only):
+            continue
+        if not kind.jobs or job.name in kind.jobs:
             drawn.append(kind.drawn(rng, realms=realms))
     return tuple(drawn)
 

@@ -26,6 +26,8 @@ class Fault(ABC):
     name: ClassVar[str]
     chance: ClassVar[float]
     """Share of the worlds that have it."""
+    jobs: ClassVar[frozenset[str]] = frozenset()
+    """The jobs whose worlds may have it; all, if none is named."""
     refuses: ClassVar[bool] = False
     """Whether Intuit may say for it that there were too many requests, though we kept to the limits."""
     bunches: ClassVar[bool] = False

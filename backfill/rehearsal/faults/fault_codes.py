@@ -30,16 +30,15 @@ CODES = tuple(sorted(DOCUMENTED.keys() - {OF_A_ROW}))
 CODES_AT_ONCE = 10
 """In a thousand worlds each code is drawn twenty times, and told in some of them."""
 
-JOB = "extract"
-"""Which reads again whatever was refused. What a load is refused with stays so until a person has looked at it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultCodes(Fault):
     """Some codes, each in a share of the answers, at random."""
 
     name: ClassVar[str] = "fault codes"
-    chance: ClassVar[float] = 0.25
+    chance: ClassVar[float] = 0.8
+    jobs: ClassVar[frozenset[str]] = frozenset({"extract"})
+    """Which reads again whatever was refused. What a load is refused with stays so until a person has looked at it."""
     refuses: ClassVar[bool] = True
     parks: ClassVar[bool] = True
     """Of some the realm's owner has to see to something: who may connect, what is paid for, which data there are."""
@@ -56,10 +55,9 @@ class FaultCodes(Fault):
         )
 
     def open(self, stage: Stage) -> None:
-        if stage.world.job.name == JOB:
-            for code in self.codes:
-                share = 0.5 if code in OF_AN_ENTITY else self.share
-                stage.simulator.injections.add(Injection(self._mishap(code), lanes=API, probability=share))
+        for code in self.codes:
+            share = 0.5 if code in OF_AN_ENTITY else self.share
+            stage.simulator.injections.add(Injection(self._mishap(code), lanes=API, probability=share))
 
     def _mishap(self, code: str) -> ApiFault | ItemFault:
         if code in OF_AN_ENTITY:
