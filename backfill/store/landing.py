@@ -31,7 +31,7 @@ from backfill.store.landing_statements import (
     EXPIRING_LINKS,
     FENCED_CHECKPOINT,
     SET_ASIDE,
-    ask_statement,
+    known_statement,
     land_statement,
 )
 from backfill.store.leases import lease_lost
@@ -87,9 +87,14 @@ class Landing:
         if len(layers) == 1 and not refusals:
             try:
                 async with self._database.landing() as connection:
-                    known = expected is Expected.KNOWN
-                    rows = await page.ask(connection, layers[0], checkpoint) if known else layers[0]
-                    tally = _Tally() if known and not rows else await page.land(connection, rows, checkpoint)
+                    rows = layers[0]
+                    if expected is Expected.KNOWN:
+                        rows = await page.not_known(connection, rows)
+                    if rows:
+                        tally = await page.land(connection, rows, checkpoint)
+                    else:
+                        tally = _Tally()
+                        await page.checkpoint(connection, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 if not is_data_error(error):
@@ -172,22 +177,22 @@ class _Page:
         counts = self._fenced(row, checkpoint)
         return _Tally(live=counts["landed"], deleted=counts["deleted"])
 
-    async def ask(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> list[Record]:
-        """The rows that may stand against what is held; if there are none, the checkpoint is committed.
-
-        Versions only rise, so a row that is left out stays outdone. Raises as `land` does.
-        """
-        row = await connection.fetchrow(
-            ask_statement(self.entity),
-            *self._leased(),
-            [record.id for record in rows],
-            [-1 if record.sync_token is None else record.sync_token for record in rows],
-            [None if record.deleted else record.updated_at for record in rows],
-            self.overwrite_equal_from,
-            *_moved(checkpoint),
+    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
+        """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
+        held = await connection.fetch(
+            known_statement(self.entity), self.lease.realm_id, [record.id for record in rows], self.entity
         )
-        answer = self._fenced(row, None if row and row["open"] else checkpoint)
-        return [rows[number - 1] for number in answer["open"]]
+        versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
+        return [record for record in rows if not self._is_outdone(record, versions.get(record.id))]
+
+    def _is_outdone(self, record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
+        """Whether the held version certainly stands. Without times on both sides nothing is certain."""
+        if held is None or held[0] is None or record.updated_at is None or record.deleted:
+            return False
+        comes, stands = (record.updated_at, _token(record.sync_token)), (held[0], _token(held[1]))
+        if comes == stands:
+            return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
+        return comes < stands
 
     def can_copy(self, rows: Sequence[Record]) -> bool:
         """Whether the rows may go in as they are: new objects, and no members to leave out."""
@@ -272,6 +277,10 @@ def _moved(checkpoint: Checkpoint | None) -> tuple[object, ...]:
 
 def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:
     return Refusal(id=record.id, code=error.sqlstate or "", message=error.message or str(error), raw=bytes(record.doc))
+
+
+def _token(sync_token: int | None) -> int:
+    return -1 if sync_token is None else sync_token
 
 
 def _storable(text: str) -> str:

@@ -12,7 +12,6 @@ from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
 from backfill.store import landing
 from backfill.store.database import Database
-from backfill.store.landing_statements import ask_statement
 from tests.store.scene import EVER, NOW, REALM, Work, at, deleted, live
 
 ROWS = "SELECT id, sync_token, created_at, updated_at, deleted_at, doc::text, run_id FROM qbo.invoice ORDER BY id"
@@ -124,25 +123,6 @@ async def test_a_page_that_is_known_moves_its_checkpoint(work: Work) -> None:
     stale = dataclasses.replace(work, lease=structs.replace(work.lease, epoch=work.lease.epoch - 1))
     with pytest.raises(LeaseLostError):
         await land(stale, AGED, expected=Expected.KNOWN)
-
-
-async def test_asking_moves_no_checkpoint_while_a_row_is_not_landed(work: Work, database: Database) -> None:
-    """Or a crash between the question and the landing would leave the checkpoint ahead of the rows."""
-    await land(work, AGED, expected=Expected.ANYTHING)
-    slices = [Slice("Invoice", 0, None, None)]
-    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=slices)
-    comes = [AGED[5], live("3", 60), AGED[6]]
-    async with database.control() as connection:
-        answer = await connection.fetchrow(
-            ask_statement("Invoice"),
-            *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-            *([row.id for row in comes], [row.sync_token for row in comes], [row.updated_at for row in comes], None),
-            *(0, at(7), 50, True),
-        )
-    assert answer is not None
-    assert (answer["open"], answer["checkpoints"]) == ([2], 0)
-    (part,) = (await work.store.scan(work.run_id, REALM)).slices
-    assert (part.cursor, part.rows, part.done) == (None, 0, False)
 
 
 async def test_a_known_row_leaves_quarantine_when_it_comes(work: Work, database: Database) -> None:

@@ -34,6 +34,8 @@ from tests.store.test_metered import CAP, NOVEMBER, call
 async def main() -> None:
     async with open_database(sys.argv[1]) as database:
         metered = MeteredBudget(CAP, ledger=MeteredCounts(database), app="app", month=lambda: NOVEMBER)
+        print("ready", flush=True)
+        sys.stdin.readline()
         try:
             while True:
                 await metered.spend(call())
@@ -44,7 +46,7 @@ async def main() -> None:
 
 anyio.run(main)
 """
-"""Says a line for each call that it may send, until the cap stops it."""
+"""Says when it is ready; once told to, says a line for each call that it may send, until the cap stops it."""
 
 
 def call() -> Request:
@@ -108,6 +110,8 @@ async def test_a_month_is_its_first_day(database: Database) -> None:
 
 async def test_two_processes_together_use_up_the_cap_and_no_more(database_dsn: str, database: Database) -> None:
     children = [spender(database_dsn) for _ in range(2)]
+    for child in children:
+        go(child)
     sent = [len((await anyio.to_thread.run_sync(child.communicate))[0].splitlines()) for child in children]
     assert [child.returncode for child in children] == [0, 0]
     assert min(sent) > 0, "both had a share"
@@ -118,6 +122,7 @@ async def test_two_processes_together_use_up_the_cap_and_no_more(database_dsn: s
 async def test_a_process_that_is_killed_wastes_a_block_at_most(database_dsn: str, database: Database) -> None:
     """The next one goes on from what the dead one had reserved, so the two together stay within the cap."""
     child = spender(database_dsn)
+    go(child)
     assert child.stdout is not None
     for _ in range(BLOCK.calls + 5):
         await anyio.to_thread.run_sync(child.stdout.readline)
@@ -148,4 +153,15 @@ async def use_up(metered: MeteredBudget) -> None:
 
 
 def spender(dsn: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", SPENDER, dsn], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", SPENDER, dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def go(child: subprocess.Popen[str]) -> None:
+    assert child.stdin is not None
+    child.stdin.write("\n")
+    child.stdin.flush()

@@ -20,7 +20,7 @@ EXECUTING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchma
 
 REVIEWED = {
     "jobs/load/packer.py: taken": "no database's: rows that are prepared",
-    "store/landing.py: ask_statement(self.entity)": "a table's name: `table_of` knows entities only",
+    "store/landing.py: known_statement(self.entity)": "a table's name: `table_of` knows entities only",
     "store/landing.py: land_statement(self.entity)": "the same, and members that a constant names",
     "store/ledger.py: statement": "a constant of the file, and a table's name",
     "store/ledger_import.py: statement": "constants of the file",
