@@ -27,7 +27,7 @@ def faults(tmp_path: Path, toml: str, **environment: str) -> dict[str, str]:
     with pytest.raises(UsageError) as caught:
         load(tmp_path, toml, **environment)
     head, *lines = caught.value.message.splitlines()
-    assert head == f"The configuration {tmp_path / 'backfill.toml'} is not right:"
+    assert head == f"The configuration {tmp_path / 'backfill.toml'} has {len(lines)} fault{'s' * (len(lines) != 1)}:"
     assert caught.value.__suppress_context__, "the cause would show the values"
     return {key.strip(): said for key, _, said in (line.partition(": ") for line in lines)}
 

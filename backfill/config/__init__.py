@@ -49,7 +49,8 @@ def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ
     except ValidationError as error:
         faults = [f"  {line}" for line in _faults(error.errors(), environment)]
         source = f"The configuration {file}" if file is not None else "The configuration from the environment"
-        raise UsageError("\n".join([f"{source} is not right:", *faults])) from None
+        number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+        raise UsageError("\n".join([f"{source} has {number}:", *faults])) from None
 
 
 def _put(table: dict[str, Any], path: tuple[str, ...], value: str) -> None:

@@ -21,7 +21,7 @@ from backfill.qbo.token_keeper import KeeperOptions
 from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.network import Network
-from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.oracles.oracle import Ending
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.ports import VaultBehind, behind
@@ -120,5 +120,4 @@ class Process:
             pages=self.pages,
             memory_bytes=stage.world.memory_bytes,
         )
-        for oracle in ORACLES:
-            stage.broken(oracle.name, oracle.process_ended(stage, ending))
+        judge(stage, lambda oracle: oracle.process_ended(stage, ending))

@@ -16,7 +16,7 @@ from backfill.model import RunId
 from backfill.pacing.virtual_clock import VirtualClockError, run_virtual
 from backfill.rehearsal.ground import Ground, MemoryGround
 from backfill.rehearsal.life import Kill
-from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.process import Process
 from backfill.rehearsal.stage import RIVALS_RUN, Breach, Stage
 from backfill.rehearsal.world import World
@@ -186,8 +186,7 @@ class Rehearsal:
             await self._all_killed()
 
     def _judged(self) -> None:
-        for oracle in ORACLES:
-            self.stage.broken(oracle.name, oracle.over(self.stage))
+        judge(self.stage, lambda oracle: oracle.over(self.stage))
 
     async def _people(self) -> None:
         """Others work in the books, until they have made all their changes."""

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from backfill.jobs.ports import Store
 from backfill.model import Checkpoint, Expected, Landed, Lease, Proof, Record, Refusal, RunId
-from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.oracles.oracle import Commit, Proving
 from backfill.rehearsal.pages_in_hand import PagesInHand
 from backfill.rehearsal.stage import Stage
@@ -21,15 +21,22 @@ def witnessed(stage: Stage, store: MemoryStore, pages: PagesInHand) -> Store:
     return cast("Store", _Witnessed(stage, store, pages))
 
 
-class _Witnessed:
-    def __init__(self, stage: Stage, store: MemoryStore, pages: PagesInHand) -> None:
+class Beside:
+    """Stands before a store, and is it for all that it does not do itself."""
+
+    def __init__(self, stage: Stage, store: object) -> None:
         self._stage = stage
-        self._store = store
-        self._pages = pages
+        self._all_else = store
 
     def __getattr__(self, name: str) -> object:
-        """All else is the store's."""
-        return getattr(self._store, name)
+        return getattr(self._all_else, name)
+
+
+class _Witnessed(Beside):
+    def __init__(self, stage: Stage, store: MemoryStore, pages: PagesInHand) -> None:
+        super().__init__(stage, store)
+        self._store = store
+        self._pages = pages
 
     async def land(
         self,
@@ -61,13 +68,11 @@ class _Witnessed:
         commit = Commit(
             lease=lease, run_id=run_id, entity=entity, records=records, checkpoint=checkpoint, before=before
         )
-        for oracle in ORACLES:
-            self._stage.broken(oracle.name, oracle.landed(self._stage, commit))
+        judge(self._stage, lambda oracle: oracle.landed(self._stage, commit))
         return landed
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         await self._store.finish_scan(lease, run_id, proofs)
         self._stage.trace.add("proved", lease.realm_id, sum(proof.proven for proof in proofs), len(proofs))
         proving = Proving(lease=lease, run_id=run_id, proofs=proofs)
-        for oracle in ORACLES:
-            self._stage.broken(oracle.name, oracle.proved(self._stage, proving))
+        judge(self._stage, lambda oracle: oracle.proved(self._stage, proving))

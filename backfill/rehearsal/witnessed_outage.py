@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.model import Lease, RunId
-from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.oracles.oracle import Judging, Settling
 from backfill.rehearsal.stage import Stage
+from backfill.rehearsal.witnessed import Beside
 from backfill.store.memory_inbox import MemoryInbox
 from backfill.verdict_model import Verdict
 
@@ -27,14 +28,10 @@ def witnessed_verdicts(stage: Stage, landed: VerificationStore) -> VerificationS
     return cast("VerificationStore", _Verdicts(stage, landed))
 
 
-class _Inbox:
+class _Inbox(Beside):
     def __init__(self, stage: Stage, inbox: MemoryInbox) -> None:
-        self._stage = stage
+        super().__init__(stage, inbox)
         self._inbox = inbox
-
-    def __getattr__(self, name: str) -> object:
-        """All else is the inbox's."""
-        return getattr(self._inbox, name)
 
     async def settle(self, lease: Lease, outcomes: Mapping[int, str]) -> None:
         waited = [one.waiting for one in self._inbox.kept() if one.outcome is None]
@@ -42,22 +39,16 @@ class _Inbox:
         self._stage.trace.add("settled", lease.realm_id, sorted(outcomes.items()))
         events = [event for event in waited if event.event_id in outcomes]
         settling = Settling(lease=lease, events=events, outcomes=outcomes)
-        for oracle in ORACLES:
-            self._stage.broken(oracle.name, oracle.settled(self._stage, settling))
+        judge(self._stage, lambda oracle: oracle.settled(self._stage, settling))
 
 
-class _Verdicts:
+class _Verdicts(Beside):
     def __init__(self, stage: Stage, landed: VerificationStore) -> None:
-        self._stage = stage
+        super().__init__(stage, landed)
         self._landed = landed
-
-    def __getattr__(self, name: str) -> object:
-        """All else is the store's."""
-        return getattr(self._landed, name)
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
         await self._landed.keep_verdicts(lease, run_id, verdicts)
         self._stage.trace.add("verdicts", lease.realm_id, [(one.entity, len(one.differences)) for one in verdicts])
         judging = Judging(lease=lease, verdicts=verdicts)
-        for oracle in ORACLES:
-            self._stage.broken(oracle.name, oracle.judged(self._stage, judging))
+        judge(self._stage, lambda oracle: oracle.judged(self._stage, judging))

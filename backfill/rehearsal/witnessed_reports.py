@@ -8,9 +8,10 @@ from zlib import crc32
 
 from backfill.jobs.report_ports import ReportStore
 from backfill.model import Lease, RunId
-from backfill.rehearsal.oracles import ORACLES
+from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.oracles.oracle import ReportCommit
 from backfill.rehearsal.stage import Stage
+from backfill.rehearsal.witnessed import Beside
 from backfill.report_model import Figures, ReportDocument, ReportPart
 
 
@@ -19,14 +20,10 @@ def witnessed_reports(stage: Stage, reports: ReportStore) -> ReportStore:
     return cast("ReportStore", _Witnessed(stage, reports))
 
 
-class _Witnessed:
+class _Witnessed(Beside):
     def __init__(self, stage: Stage, reports: ReportStore) -> None:
-        self._stage = stage
+        super().__init__(stage, reports)
         self._reports = reports
-
-    def __getattr__(self, name: str) -> object:
-        """All else is the store's."""
-        return getattr(self._reports, name)
 
     async def land_report(
         self,
@@ -41,5 +38,4 @@ class _Witnessed:
         await self._reports.land_report(lease, run_id, part, document, figures=figures, faults=faults)
         self._stage.trace.add("report", lease.realm_id, part, crc32(document.body), len(faults))
         commit = ReportCommit(lease=lease, run_id=run_id, part=part, document=document)
-        for oracle in ORACLES:
-            self._stage.broken(oracle.name, oracle.report_landed(self._stage, commit))
+        judge(self._stage, lambda oracle: oracle.report_landed(self._stage, commit))

@@ -96,7 +96,7 @@ CASES: list[tuple[str, Spoil, str, int, tuple[str, ...]]] = [
     ("config is a directory", same, "realms list --config .", 2, (". cannot be read: Is a directory",)),
     ("config is garbage", NO_TOML, "realms list --config config", 2, ("config is not TOML",)),
     ("config is no TOML", config("a = \nb = 1"), "status --config config", 2, ("is not TOML", "line 1, column 5")),
-    ("config is wrong", WRONG, "status --config config", 2, ("environment", "page_rows", "entitys", "reserve")),
+    ("config is wrong", WRONG, "status --config config", 2, ("has 4 faults", "environment", "page_rows", "reserve")),
     ("realms are a directory", same, "realms import .", 2, (". cannot be read: Is a directory",)),
     ("realms are garbage", NO_TOML, "realms import config", 2, ("is not UTF-8",)),
     ("address is garbage", variables(DATABASE_URL="garbage"), "migrate", 2, ("BACKFILL_DATABASE_URL: it is not of",)),

@@ -115,7 +115,7 @@ async def test_an_error_gives_the_bytes_back() -> None:
     assert budget.held_bytes == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), tasks=st.integers(1, 30))
 def test_no_byte_is_lost_or_made_whatever_is_cancelled(seed: int, tasks: int) -> None:
     async def main() -> None:

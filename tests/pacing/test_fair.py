@@ -112,7 +112,7 @@ def test_an_empty_queue_says_so() -> None:
         FairQueue().pop()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     weights=st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([0.5, 1.0, 2.0, 4.0]), min_size=2),
     turns=st.integers(10, 300),

@@ -105,7 +105,7 @@ seeds = st.integers(0, 2**32)
 # --- one process ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, network=networks, users=users, reserve=st.sampled_from([0.0, 0.1]))
 def test_no_window_is_over_its_limit_whatever_the_network_does(
     seed: int, network: Network, users: Users, reserve: float
@@ -118,7 +118,7 @@ def test_no_window_is_over_its_limit_whatever_the_network_does(
     assert server.sent
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=seeds,
     network=networks,
@@ -163,7 +163,7 @@ def test_the_real_limits_hold_under_spikes(seed: int) -> None:
     assert server.sent > 4 * 450
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, spread_s=st.floats(0, 0.2), workers=st.integers(1, 20))
 def test_no_second_holds_more_than_ten_up_to_the_stated_spread_of_the_uplink(
     seed: int, spread_s: float, workers: int
@@ -191,7 +191,7 @@ def test_no_second_holds_more_than_ten_up_to_the_stated_spread_of_the_uplink(
 # --- crashes and restarts ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=seeds,
     network=networks,

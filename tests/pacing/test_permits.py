@@ -181,7 +181,7 @@ async def test_more_than_all_may_be_held_from_before() -> None:
     assert anyio.current_time() == pytest.approx(6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), permits=st.integers(1, 5), tasks=st.integers(1, 25))
 def test_no_permit_is_lost_or_made_whatever_is_cancelled(seed: int, permits: int, tasks: int) -> None:
     async def main() -> None:

@@ -83,7 +83,7 @@ async def test_after_a_restart_the_next_ten_are_evenly_spaced() -> None:
     assert await starts(spacer, 10) == pytest.approx([0.12 * (number + 1) for number in range(10)], abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), spread_s=st.floats(0, 3), starts_at_most=st.integers(1, 12))
 def test_no_second_sees_more_than_it_may_whatever_the_way_takes_within_the_spread(
     seed: int, spread_s: float, starts_at_most: int

@@ -12,11 +12,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses, core
-from hypothesis import settings
-
-# Time limits of single examples fail at random on a machine that has other things to do.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "recorded"
 """Answers of Intuit's sandbox, recorded by others. They are not part of this repository."""

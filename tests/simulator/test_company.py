@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.errors import UnavailableError
@@ -129,7 +129,6 @@ def test_a_full_journal_says_so_and_changes_nothing() -> None:
 CHANGES = st.lists(st.tuples(st.sampled_from(["create", "replace", "delete"]), st.integers(0, 9)), max_size=40)
 
 
-@settings(deadline=None)
 @given(CHANGES, st.booleans())
 def test_the_past_is_what_it_was(changes: list[tuple[str, int]], stands_still: bool) -> None:
     """`state_at` equals copies of the whole state taken after each change, whether or not time passes."""

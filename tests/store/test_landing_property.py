@@ -112,7 +112,7 @@ async def landed(database: Database, work: Work, history: Sequence[Sequence[tupl
     return held
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(history=pages)
 def test_what_stands_is_what_the_model_says(
     portal: BlockingPortal, database: Database, work: Work, history: list[list[tuple[str, Version]]]
@@ -121,7 +121,7 @@ def test_what_stands_is_what_the_model_says(
     assert portal.call(landed, database, work, history) == expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(history=st.lists(st.tuples(st.just("1"), versions), min_size=1, max_size=5), data=st.data())
 def test_the_order_of_arrival_decides_nothing(
     portal: BlockingPortal, database: Database, work: Work, history: list[tuple[str, Version]], data: st.DataObject

@@ -174,7 +174,7 @@ async def outcomes(pair: Pair, history: Landings) -> tuple[object, object]:
     return await outcome(pair.postgres, pair.lease, history), await outcome(memory, lease, history)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(history=landings)
 def test_any_sequence_of_landings_leaves_the_same_in_both(
     portal: BlockingPortal, pair: Pair, history: Landings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from backfill.rehearsal.oracles.checkpoint_behind_data import CheckpointBehindData
 from backfill.rehearsal.oracles.complete import Complete
@@ -22,6 +23,9 @@ from backfill.rehearsal.oracles.told_once import ToldOnce
 from backfill.rehearsal.oracles.whole_reports import WholeReports
 from backfill.rehearsal.oracles.within_limits import WithinLimits
 
+if TYPE_CHECKING:  # the stage is what they look at
+    from backfill.rehearsal.stage import Stage
+
 ORACLES: Sequence[Oracle] = (
     WithinLimits(),
     EqualState(),
@@ -40,3 +44,9 @@ ORACLES: Sequence[Oracle] = (
     ExactlyOnce(),
     TakenBack(),
 )
+
+
+def judge(stage: Stage, look: Callable[[Oracle], Iterable[str]]) -> None:
+    """Let every oracle look at one moment, and note what it finds wrong."""
+    for oracle in ORACLES:
+        stage.broken(oracle.name, look(oracle))
