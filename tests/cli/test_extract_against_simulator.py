@@ -51,7 +51,8 @@ def test_every_table_equals_the_company_at_the_watermark(
         assert [row[0] for row in query("SELECT DISTINCT proven FROM backfill.proof")] == [True]
         assert query("SELECT count(DISTINCT entity) FROM backfill.proof")[0][0] == 41
         methods = {row[0] for row in query("SELECT DISTINCT method FROM backfill.proof")}
-        assert {"changes and count", "snapshot", "listing", "no foreign currency"} <= methods
+        # What was not changed meanwhile is a sixth way, which depends on how fast people and machine are.
+        assert {"changes and count", "snapshot", "listing", "no foreign currency", "rates of all days"} <= methods
         assert query("SELECT count(*) FROM backfill.slice WHERE done")[0][0] > 10
         assert sum(intuit.act(realm_id, 0) for realm_id in intuit.realm_ids) > 20, "people were at work meanwhile"
 
