@@ -226,17 +226,18 @@ class _Page:
         return _Tally(live=len(rows))
 
     async def set_aside(self, connection: Connection, refusals: Sequence[Refusal]) -> None:
-        """Put refused rows into quarantine. The latest of several with one Id stays."""
-        latest = {(refusal.id or refusal.raw): refusal for refusal in refusals}.values()
+        """Put refused rows into quarantine. The latest of several that are filed under one key stays."""
+        filed = [_as_filed(self.entity, refusal) for refusal in refusals]
+        latest = {(refusal.id or refusal.raw): refusal for refusal in filed}.values()
         await connection.execute(
             SET_ASIDE,
             self.lease.realm_id,
             self.entity,
             self.run_id,
-            [_storable(refusal.id) if len(refusal.id) <= ID_LIMIT else "" for refusal in latest],
+            [refusal.id for refusal in latest],
             [refusal.code for refusal in latest],
-            [_storable(refusal.message)[:MESSAGE_LIMIT] for refusal in latest],
-            [_without_links(self.entity, refusal.raw) for refusal in latest],
+            [refusal.message for refusal in latest],
+            [refusal.raw for refusal in latest],
         )
 
     def landed(self, tally: _Tally, *, sent: int, refusals: int) -> Landed:
@@ -277,6 +278,19 @@ def _moved(checkpoint: Checkpoint | None) -> tuple[object, ...]:
 
 def _refusal(record: Record, error: asyncpg.PostgresError) -> Refusal:
     return Refusal(id=record.id, code=error.sqlstate or "", message=error.message or str(error), raw=bytes(record.doc))
+
+
+def _as_filed(entity: str, refusal: Refusal) -> Refusal:
+    """As quarantine has it: no Id that is none, and nothing that Postgres cannot hold or nobody may keep.
+
+    Two that differ only in that are filed under one key.
+    """
+    return Refusal(
+        id=_storable(refusal.id) if len(refusal.id) <= ID_LIMIT else "",
+        code=refusal.code,
+        message=_storable(refusal.message)[:MESSAGE_LIMIT],
+        raw=_without_links(entity, refusal.raw),
+    )
 
 
 def _token(sync_token: int | None) -> int:

@@ -260,7 +260,8 @@ class MemoryStore:
                 deleted += comes.deleted_at is not None
                 live += comes.deleted_at is None
         for refusal in refused:
-            realm.quarantine[entity, _key(refusal)] = (without_links(entity, refusal), run_id)
+            filed = without_links(entity, refusal)
+            realm.quarantine[entity, _key(filed)] = (filed, run_id)
         unchanged = len(records) + len(refusals) - len(refused) - live - deleted
         return Landed(landed=live, unchanged=unchanged, deleted=deleted, quarantined=len(refused))
 

@@ -347,6 +347,22 @@ class TestQuarantine:
             assert await subject.store.held(REALM, "Invoice") == Held(live=1, quarantined=4)
         assert await subject.store.held(OTHER_REALM, "Invoice") == Held(live=0, quarantined=0)
 
+    @pytest.mark.parametrize(
+        ("entity", "refusals"),
+        [
+            ("Invoice", [Refusal("5\0", "c", "m", b"a"), Refusal("5\N{REPLACEMENT CHARACTER}", "c", "m", b"b")]),
+            ("Attachable", [Refusal("", "c", "m", b'{"TempDownloadUri":"%d"}' % number) for number in range(2)]),
+        ],
+        ids=["by its id", "by its bytes"],
+    )
+    async def test_refusals_that_differ_in_what_is_left_out_are_one(
+        self, subject: Subject, lease: Lease, entity: str, refusals: list[Refusal]
+    ) -> None:
+        """A statement touches no row twice: the page failed, and with it its realm's entity."""
+        landed = await subject.land(lease, live("1", 1), entity=entity, refusals=refusals)
+        assert landed == Landed(landed=1, unchanged=0, deleted=0, quarantined=2)
+        assert await subject.store.held(REALM, entity) == Held(live=1, quarantined=1)
+
     async def test_the_nameless_of_an_earlier_run_are_forgotten_by_the_next(
         self, subject: Subject, lease: Lease
     ) -> None:
