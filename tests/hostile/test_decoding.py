@@ -40,9 +40,9 @@ class Sample:
     decode: Callable[..., object]
 
 
-async def samples() -> list[Sample]:
-    """Answers of every kind that extract reads, from a simulated company."""
-    fleet = Fleet(realms=1, seed=3, now=lambda: NOW, rows_min=150, rows_max=150)
+async def samples(rows: int = 150) -> list[Sample]:
+    """Answers of every kind that extract reads, from a simulated company of so many rows."""
+    fleet = Fleet(realms=1, seed=3, now=lambda: NOW, rows_min=rows, rows_max=rows)
     unlimited = SimulatorSettings(limits=ServerLimits(**dict.fromkeys(ServerLimits.__slots__)))
     simulator = Simulator(unlimited, fleet, now=lambda: NOW, seed=3)
     realm = RealmId(fleet.realm_ids[0])
