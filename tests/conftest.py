@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 import hypothesis
 import pytest
@@ -46,6 +47,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)  # as every command does
+
+
+@pytest.fixture(scope="module")
+def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+    """What the tests of a file count together, said at their end (`pytest -s`): what is claimed of them is quoted."""
+    counted: Counter[str] = Counter()
+    yield counted
+    said = "".join(f"\n{number:>11,} {what}" for what, number in counted.most_common())
+    print(f"\n{request.node.name}, in all:{said}")  # noqa: T201  # the count is the point
 
 
 def pytest_asyncio_loop_factories(

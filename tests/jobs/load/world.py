@@ -70,6 +70,8 @@ class LoadWorld:
         self.transport = self.wrap(SimulatedTransport(self.simulator))
         self.events: list[events.Event] = []
         self.loads: tuple[LoadId, ...] = ()
+        self.killed = 0
+        """Processes that were gone before they were done."""
         self._processes = 0
         self._budgets: dict[RealmId, RealmBudget] = {}
 
@@ -122,6 +124,7 @@ class LoadWorld:
             for after_s in kills_after_s:
                 with anyio.move_on_after(after_s) as life:
                     return await self._process(stopping, life)
+                self.killed += 1
                 self._budgets.clear()
             return await self._process(stopping, anyio.CancelScope())
 
