@@ -27,9 +27,25 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
+_DEPTH_MAX = 50
+"""Of sections within sections. Accounts and customers have five levels, and a report some sections about them."""
+
+_PATH_CHARS_MAX = 1_000
+"""Of a row's place. Each row has it: a short answer that named its sections at length would be gigabytes of rows."""
+
+_ID_CHARS_MAX = 200
+"""Of an Id, which all rows of a section have. Intuit's have at most 19 digits."""
+
+_NUMBER_CHARS_MAX = 28
+"""As many digits as `Decimal` adds up exactly (its context's default). No amount has more; what has is a text."""
+
 _NAME_KEYS = ("name", "cust_name", "vend_name", "emp_name", "customer", "vendor", "employee")
 _TRANSACTION_KEYS = ("txn_type", "doc_num", "tx_date")
 _ACCOUNT_KEYS = ("account_name", "account")
+
+
+class OutlandishError(ValueError):
+    """Sections are nested deeper, or named longer, than those of any report; or an Id is too long to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,15 @@ class _Place:
     subject_id: str | None = None
 
     def within(self, step: str, subject_id: str | None) -> _Place:
-        return _Place(f"{self.path}/{step}" if self.path else step, self.depth + 1, subject_id or self.subject_id)
+        if self.depth == _DEPTH_MAX:
+            raise OutlandishError(f"its sections are nested more than {_DEPTH_MAX} deep")
+        return _Place(self.path_of(step), self.depth + 1, subject_id or self.subject_id)
+
+    def path_of(self, step: str) -> str:
+        """The path of what is in this place under that name."""
+        if len(self.path) + len(step) > _PATH_CHARS_MAX:
+            raise OutlandishError(f"the names of its sections have more than {_PATH_CHARS_MAX:,} characters")
+        return f"{self.path}/{step}" if self.path else step
 
 
 class Flattener:
@@ -55,7 +79,7 @@ class Flattener:
         self._is_detail = bool(self._keys) and self._keys[0] not in _ACCOUNT_KEYS and "tx_date" in self._keys
 
     def rows(self, rows: Iterable[Row]) -> list[ReportRow]:
-        """All rows, in order, sections before what is in them and their totals behind."""
+        """All rows, in order, sections before what is in them and their totals behind. Raises `OutlandishError`."""
         return list(self._walk(rows, _Place()))
 
     def _walk(self, rows: Iterable[Row], place: _Place) -> Iterator[ReportRow]:
@@ -115,7 +139,7 @@ class Flattener:
         if opening:
             values.pop("tx_date", None)  # a title has got in there
         return ReportRow(
-            path=f"{place.path}/{first_id}".lstrip("/") if first_id else place.path,
+            path=place.path_of(first_id) if first_id else place.path,
             depth=place.depth,
             type=kind,
             group=row.group or "",
@@ -147,7 +171,7 @@ class Flattener:
 
 
 def _value(text: str, *, number: bool) -> Decimal | str:
-    if not text or not number:
+    if not text or not number or len(text) > _NUMBER_CHARS_MAX:
         return text
     if _NUMBER.fullmatch(text):
         return Decimal(text)
@@ -162,7 +186,12 @@ def _text(cell: Cell) -> str:
 
 def _id_of(cell: Cell) -> str | None:
     """An empty Id is none."""
-    return str(cell.id) if cell.id not in {None, ""} else None
+    if cell.id is None or cell.id == "":
+        return None
+    id_ = str(cell.id)
+    if len(id_) > _ID_CHARS_MAX:
+        raise OutlandishError(f"it has an Id of more than {_ID_CHARS_MAX} characters")
+    return id_
 
 
 def _first(ids: Mapping[str, str], keys: Sequence[str]) -> str | None:

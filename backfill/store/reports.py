@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ GZIP_LEVEL = 1
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _ZERO, _NO_ZERO = "\0", "\N{REPLACEMENT CHARACTER}"
 """Postgres holds no zero character in a text; the answer's own bytes are kept beside."""
+_ESCAPED_ZERO = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""In JSON, and no text that has these six characters: there the backslash itself is escaped."""
 
 
 class Reports:
@@ -156,7 +159,7 @@ def _records(report_id: int, rows: Sequence[ReportRow]) -> Iterator[tuple[object
 def encoded(value: object) -> bytes:
     """JSON as jsonb takes it: decimals as numbers with their scale, and no zero character anywhere."""
     json = _ENCODER.encode(value)
-    return json.replace(b"\\u0000", _NO_ZERO.encode()) if b"\\u0000" in json else json
+    return _ESCAPED_ZERO.sub(rb"\1" + _NO_ZERO.encode(), json) if b"\\u0000" in json else json
 
 
 def storable(text: str | None) -> str | None:

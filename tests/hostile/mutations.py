@@ -21,7 +21,8 @@ _STRING = re.compile(rb'(?<=":")((?:[^"\\]|\\.)+)(?=")')
 HOSTILE_VALUES = (
     b"null", b"[]", b"{}", b'""', b"true", b"-1", b"1e400", b"-1e-400", b"NaN", b"Infinity", b"-Infinity",
     b"9" * 5000, b"0." + b"3" * 5000, b"9223372036854775808", b"1.5", b'"\\u0000"', b'"\\ud800"', b'"\\udc00x"',
-    b'"\xff\xfe"', b'"\x00"', b'"\\x"', b'"' + b"x" * 20_000 + b'"', b"[" * 2000 + b"]" * 2000,
+    b'"' + b"9" * 140_000 + b'"', b'"\xff\xfe"', b'"\x00"', b'"\\x"', b'"' + b"x" * 20_000 + b'"',
+    b"[" * 2000 + b"]" * 2000,
     b'{"a":' * 500 + b"1" + b"}" * 500,
     b'"0000-00-00"', b'"9999-12-31T23:59:59-12:00"', b'"0001-01-01T00:00:00+14:00"', b'"2026-11-28T12:00:00"',
     b'{"value":{"value":{"value":1}}}', b'"\'; DROP TABLE qbo.invoice; --"', b"01", b"+1", b".5", b"--1", b"0x10",
@@ -97,7 +98,7 @@ def _value(body: bytes, rng: random.Random) -> bytes:
 
 def _in_string(body: bytes, rng: random.Random) -> bytes:
     """Something that JSON allows, or nearly, in the midst of a string."""
-    odd = rng.choice([rb"\u0000", rb"\ud800", rb"\udfff\ud800", b"\x00", b"\xc3", b"\x1f", rb"\q", b"\\"])
+    odd = rng.choice([rb"\u0000", rb"\\u0000", rb"\ud800", rb"\udfff\ud800", b"\x00", b"\xc3", b"\x1f", rb"\q", b"\\"])
     return _replaced(_STRING, body, rng, lambda found: found[: len(found) // 2] + odd + found[len(found) // 2 :])
 
 

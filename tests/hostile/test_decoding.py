@@ -19,14 +19,10 @@ from backfill.qbo import answers, calls
 from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
 from backfill.qbo.catalogue import CATALOGUE, Reading
 from backfill.qbo.checked import check
-from backfill.simulator.core import Simulator
-from backfill.simulator.fleet import Fleet
-from backfill.simulator.settings import ServerLimits, SimulatorSettings
-from backfill.simulator.transport import SimulatedTransport
 from backfill.wire import Request, Response
+from tests.hostile.company import Company
 from tests.hostile.mutations import MUTATIONS
 
-NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 CASES = 4_000
 CASES_LONG = 200_000
 
@@ -42,20 +38,11 @@ class Sample:
 
 async def samples(rows: int = 150) -> list[Sample]:
     """Answers of every kind that extract reads, from a simulated company of so many rows."""
-    fleet = Fleet(realms=1, seed=3, now=lambda: NOW, rows_min=rows, rows_max=rows)
-    unlimited = SimulatorSettings(limits=ServerLimits(**dict.fromkeys(ServerLimits.__slots__)))
-    simulator = Simulator(unlimited, fleet, now=lambda: NOW, seed=3)
-    realm = RealmId(fleet.realm_ids[0])
-    token = simulator.credentials(realm).access_token
-    transport = SimulatedTransport(simulator)
+    company = Company(rows)
+    realm = company.realm_id
 
     async def sample(request: Request, decode: Callable[..., object]) -> Sample:
-        headers = {**request.headers, "Authorization": f"Bearer {token}"}
-        asked = Request(**{name: getattr(request, name) for name in Request.__slots__} | {"headers": headers})
-        async with simulator.running():
-            response = await transport.send(asked, deadline=1e9)
-        assert response.status == 200, response.body
-        return Sample(request, response.body, decode)
+        return Sample(request, await company.answer(request), decode)
 
     found = []
     for entity in CATALOGUE.values():

@@ -120,6 +120,12 @@ def test_zero_and_nothing_are_the_same() -> None:
     assert rows[0] == rows[1] == rows[2]
 
 
+@pytest.mark.parametrize(("digits", "is_number"), [(28, True), (29, False), (2_000_000, False)])
+def test_a_number_is_as_long_as_is_added_up_exactly(digits: int, is_number: bool) -> None:
+    (row,) = decoded("ProfitAndLoss", profit_and_loss(cells("x", "9" * digits))).rows
+    assert isinstance(row.cells["total"], Decimal) is is_number
+
+
 def test_titles_are_never_a_key() -> None:
     """A company in French: other words everywhere, the same rows but for the labels."""
     text = json.dumps(profit_and_loss(INCOME, NET)).replace("Total Income", "Total des produits")
@@ -269,6 +275,25 @@ class TestNoReport:
     def test_is_unreadable(self, body: bytes) -> None:
         with pytest.raises(UnreadableError):
             decoded("ProfitAndLoss", body)
+
+    @pytest.mark.parametrize(
+        ("section", "why"),
+        [
+            ({"group": "x" * 1_001}, "names of its sections have more than 1,000 characters"),
+            ({"Header": cells(("Income", "9" * 201))}, "an Id of more than 200 characters"),
+        ],
+    )
+    def test_what_would_stand_in_each_row_is_short(self, section: dict[str, Any], why: str) -> None:
+        with pytest.raises(UnreadableError, match=why):
+            decoded("ProfitAndLoss", profit_and_loss(INCOME | section))
+
+    def test_sections_have_few_sections_within(self) -> None:
+        def nested(depth: int) -> dict[str, Any]:
+            return {"Rows": {"Row": [nested(depth - 1)]}, "Summary": {}} if depth else cells("Cash", "1")
+
+        assert decoded("BalanceSheet", profit_and_loss(nested(50))).rows[0].depth == 50
+        with pytest.raises(UnreadableError, match="nested more than 50 deep"):
+            decoded("BalanceSheet", profit_and_loss(nested(51)))
 
     def test_a_fault_inside_a_200_is_the_fault(self) -> None:
         body = b'{"Fault":{"Error":[{"Message":"No","Detail":"Denied","code":"5020"}],"type":"ValidationFault"}}'

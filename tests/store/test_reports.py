@@ -73,6 +73,25 @@ async def test_a_zero_character_costs_no_report(database: Database, work: Work, 
     assert (row["label"], row["n"]) == ("\N{REPLACEMENT CHARACTER}", "1")
 
 
+@pytest.mark.parametrize(
+    ("memo", "kept"),
+    [
+        (r"\u0000", r"\u0000"),
+        (r"\\u0000", r"\\u0000"),
+        ("\\\0", "\\\N{REPLACEMENT CHARACTER}"),
+        ("\0\0", "\N{REPLACEMENT CHARACTER}" * 2),
+    ],
+)
+async def test_six_characters_that_only_spell_one_are_kept(
+    database: Database, work: Work, reports: Reports, memo: str, kept: str
+) -> None:
+    row = ReportRow("", 0, RowType.DATA, "", "", None, None, None, {"memo": memo}, {})
+    whole = msgspec.structs.replace(document(), rows=[row])
+    await reports.land_report(work.lease, work.run_id, part(1, 181), whole, figures=Figures(), faults=())
+    async with database.control() as connection:
+        assert await connection.fetchval("SELECT cells ->> 'memo' FROM qbo.report_row") == kept
+
+
 async def test_what_fails_on_the_way_leaves_what_was_there(database: Database, work: Work, reports: Reports) -> None:
     await land(reports, work, rows=3)
     broken = ReportRow("", -1, RowType.DATA, "", "", None, None, None, {}, {})
