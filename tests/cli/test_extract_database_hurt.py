@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ def it_said_what_happened(hurt: Outcome) -> None:
 
 @pytest.mark.parametrize(("seed", "blows"), [(1, 2), pytest.param(2, 10, marks=pytest.mark.long)])
 def test_the_database_is_restarted_under_load(
-    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres, seed: int, blows: int
+    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres, seed: int, blows: int, tally: Counter[str]
 ) -> None:
     """In order and as in a crash, by turns. Commits of pages may be lost with a crash, their checkpoints with them."""
     rng = random.Random(seed)
@@ -79,14 +80,15 @@ def test_the_database_is_restarted_under_load(
                 gate.open()
                 hurt = ended(process)
             it_said_what_happened(hurt)
+            tally[f"restarts that ended a command with {hurt.code}"] += 1
         last = connected.run(*extract(connected))
         assert last.code == 0, last.stderr
-        same_as_the_companies(dsn, intuit)
+        tally["documents equal"] += same_as_the_companies(dsn, intuit)
 
 
 @pytest.mark.parametrize("cuts", [1, pytest.param(12, marks=pytest.mark.long)])
 def test_its_way_to_the_database_is_cut_in_the_middle_of_a_page(
-    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres, cuts: int
+    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres, cuts: int, tally: Counter[str]
 ) -> None:
     """By bytes: half of what a COPY has sent arrives, and nobody says goodbye."""
     with fleet(user, tmp_path) as (connected, intuit), way_to(server) as (way, port):
@@ -98,11 +100,12 @@ def test_its_way_to_the_database_is_cut_in_the_middle_of_a_page(
             it_said_what_happened(hurt)
             if way.cut == before:
                 break  # all is landed: nothing is left to be copied
+            tally[f"cuts that ended a command with {hurt.code}"] += 1
         assert way.cut, "a page was cut, or all this proves nothing"
         way.cut_copies = 0
         last = cut_off.run(*extract(connected))
         assert last.code == 0, last.stderr
-        same_as_the_companies(dsn, intuit)
+        tally["documents equal"] += same_as_the_companies(dsn, intuit)
 
 
 def test_stopped_in_the_middle_of_a_page_it_does_not_block_who_takes_over(

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,13 +129,18 @@ def said_until(words: str, process: subprocess.Popen[str]) -> str:
     return said
 
 
-def same_as_the_companies(dsn: str, intuit: Intuit) -> None:
+def same_as_the_companies(dsn: str, intuit: Intuit) -> int:
+    """How many documents were compared, and are equal."""
     compared = asyncio.run(compare(dsn, intuit))
     assert compared.differing == 0, "\n".join(compared.differences)
+    assert compared.documents > 1_000 * compared.realms > 0
+    return compared.documents
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 18))])
-def test_killed_at_random_moments(user: Backfill, tmp_path: Path, dsn: str, query: Query, seed: int) -> None:
+def test_killed_at_random_moments(
+    user: Backfill, tmp_path: Path, dsn: str, query: Query, seed: int, tally: Counter[str]
+) -> None:
     rng = random.Random(seed)
     with fleet(user, tmp_path) as (connected, intuit), gated(intuit) as gate:
         told: list[tuple[list[Checkpoint], dict[str, int]]] = []
@@ -156,7 +162,8 @@ def test_killed_at_random_moments(user: Backfill, tmp_path: Path, dsn: str, quer
             nothing_asked_again(intuit, checkpoints, lengths)
         middle = [checkpoint for checkpoint in told[-1][0] if checkpoint.cursor is not None]
         assert middle, "some slices were in the middle, or all this proves nothing"
-        same_as_the_companies(dsn, intuit)
+        equal = same_as_the_companies(dsn, intuit)
+        tally.update({"kills": len(told), "slices in the middle at the last": len(middle), "documents equal": equal})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])

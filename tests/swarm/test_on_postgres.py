@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import anyio
@@ -80,8 +81,8 @@ def hastened(seed: int) -> World:
     )
 
 
-async def lived(seed: int, database: Database) -> Stage:
-    """The world's whole course. Raises what the oracles saw."""
+async def lived(seed: int, database: Database, tally: Counter[str]) -> Stage:
+    """The world's whole course, counted. Raises what the oracles saw."""
     world = hastened(seed)
     grounds: list[PostgresGround] = []
 
@@ -103,12 +104,15 @@ async def lived(seed: int, database: Database) -> Stage:
         assert seen.most_in_minute <= world.limits.request_permits, realm_id
         assert seen.most_batches_in_minute <= world.limits.batch_permits, realm_id
     assert (grounds[0].answers >= 4) == (world.job.name == "reports")
+    tally.update({"worlds": 1, f"worlds of {world.job.name}": 1})
+    tally.update({"requests": stage.simulator.log.total().requests, "killed processes": stage.deaths})
+    tally.update(stage.struck)
     return stage
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_world(seed: int, database: Database) -> None:
-    stage = await lived(seed, database)
+async def test_a_world(seed: int, database: Database, tally: Counter[str]) -> None:
+    stage = await lived(seed, database, tally)
     if stage.world.job.name == "reports":
         return
     if stage.load.rows:
@@ -123,5 +127,5 @@ async def test_a_world(seed: int, database: Database) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(8, 100))
-async def test_many_worlds(seed: int, database: Database) -> None:
-    await lived(seed, database)
+async def test_many_worlds(seed: int, database: Database, tally: Counter[str]) -> None:
+    await lived(seed, database, tally)
