@@ -18,8 +18,8 @@ from backfill.errors import TooLargeError
 from backfill.qbo.envelopes import parse
 from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
 from backfill.qbo.report_columns import columns
-from backfill.qbo.report_rows import Flattener, OutlandishError
-from backfill.qbo.report_shape import DECODER, Report, Row, cells_of, columns_of, rows_of
+from backfill.qbo.report_rows import Flattener
+from backfill.qbo.report_shape import DECODER, OutlandishError, Report, Row, cells_of, columns_of, rows_of
 from backfill.qbo.reports import Report as ReportKind
 from backfill.report_model import ReportDocument
 from backfill.wire import Request, Response
@@ -47,10 +47,9 @@ def decode_report(report: ReportKind, response: Response, *, request: Request) -
     inside a 200.
     """
     shape = _shape(response, request)
-    found = columns(report, columns_of(shape.Columns))
-    rows = rows_of(shape.Rows)
     try:
-        flat = Flattener(report, found).rows(rows)
+        found = columns(report, columns_of(shape.Columns))
+        flat = Flattener(report, found).rows(rows_of(shape.Rows))
     except OutlandishError as error:
         raise unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid) from error
     cells = len(flat) * len(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 
-from backfill.qbo.report_shape import Column, columns_of, named
+from backfill.qbo.report_shape import NAME_CHARS_MAX, Column, OutlandishError, columns_of, named
 from backfill.qbo.reports import Report
 from backfill.report_model import ReportColumn
 
@@ -32,7 +32,7 @@ TOTAL = "total"
 
 
 def columns(report: Report, shape: Sequence[Column]) -> list[ReportColumn]:
-    """The columns in order. Each key is there once."""
+    """The columns in order. Each key is there once. Raises `OutlandishError`."""
     leaves = list(_leaves(shape, ""))
     shown = report.shown if len(report.shown) == len(leaves) else ()
     types = Counter((column.ColType or "").lower() for column, _ in leaves)
@@ -43,7 +43,7 @@ def columns(report: Report, shape: Sequence[Column]) -> list[ReportColumn]:
         starts, ends = _dates(column)
         if starts is not None and ends is not None:
             key = f"{starts}..{ends}"
-        key = f"{heading}/{key}" if heading else key
+        key = _within(heading, key)
         taken[key] += 1
         key = key if taken[key] == 1 else f"{key}.{taken[key]}"
         found.append(ReportColumn(key=key, type=column.ColType or "", starts=starts, ends=ends))
@@ -73,9 +73,16 @@ def _leaves(shape: Sequence[Column], heading: str) -> Iterator[tuple[Column, str
         below = columns_of(column.Columns)
         if below:
             own = named(column.MetaData, "ColKey") or f"{number}"
-            yield from _leaves(below, f"{heading}/{own}" if heading else own)
+            yield from _leaves(below, _within(heading, own))
         else:
             yield column, heading
+
+
+def _within(heading: str, key: str) -> str:
+    """The key of what stands below a heading, if it does."""
+    if len(heading) + len(key) > NAME_CHARS_MAX:
+        raise OutlandishError(f"the names of its columns have more than {NAME_CHARS_MAX:,} characters")
+    return f"{heading}/{key}" if heading else key
 
 
 def _key(column: Column, number: int, types: Counter[str], shown: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from backfill.qbo.report_columns import is_number
-from backfill.qbo.report_shape import Cell, Row, cells_of, rows_of
+from backfill.qbo.report_shape import NAME_CHARS_MAX, Cell, OutlandishError, Row, cells_of, rows_of
 from backfill.qbo.reports import Report, Subject
 from backfill.report_model import ReportColumn, ReportRow, RowType
 
@@ -30,9 +30,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DEPTH_MAX = 50
 """Of sections within sections. Accounts and customers have five levels, and a report some sections about them."""
 
-_PATH_CHARS_MAX = 1_000
-"""Of a row's place. Each row has it: a short answer that named its sections at length would be gigabytes of rows."""
-
 _ID_CHARS_MAX = 200
 """Of an Id, which all rows of a section have. Intuit's have at most 19 digits."""
 
@@ -42,10 +39,6 @@ _NUMBER_CHARS_MAX = 28
 _NAME_KEYS = ("name", "cust_name", "vend_name", "emp_name", "customer", "vendor", "employee")
 _TRANSACTION_KEYS = ("txn_type", "doc_num", "tx_date")
 _ACCOUNT_KEYS = ("account_name", "account")
-
-
-class OutlandishError(ValueError):
-    """Sections are nested deeper, or named longer, than those of any report; or an Id is too long to be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,8 @@ class _Place:
 
     def path_of(self, step: str) -> str:
         """The path of what is in this place under that name."""
-        if len(self.path) + len(step) > _PATH_CHARS_MAX:
-            raise OutlandishError(f"the names of its sections have more than {_PATH_CHARS_MAX:,} characters")
+        if len(self.path) + len(step) > NAME_CHARS_MAX:
+            raise OutlandishError(f"the names of its sections have more than {NAME_CHARS_MAX:,} characters")
         return f"{self.path}/{step}" if self.path else step
 
 

@@ -13,6 +13,14 @@ import msgspec
 
 T = TypeVar("T")
 
+NAME_CHARS_MAX = 1_000
+"""Of a section with those about it, or of a column with its headings. Each row has both: of a short answer that is long
+in this, gigabytes of rows would be made."""
+
+
+class OutlandishError(ValueError):
+    """Something is nested deeper, or named longer, than in any report."""
+
 
 class Cell(msgspec.Struct, gc=False):
     """One value, as text, with the Id of what it names."""

@@ -162,6 +162,11 @@ LARGE = {
     "sections within sections": HEAD + nested(300, ROW) + b"]}",
     "sections side by side": HEAD + filled(section(b"g", ROW)) + b"]}",
     "columns": b'{"Header":{},"Columns":[%s],"Rows":[%s]}' % (filled(b'{"ColType":"Money"}'), filled(ROW)),
+    "columns of a long name": b'{"Header":{},"Columns":[%s,%s],"Rows":[%s]}'
+    % (b'{"ColType":"Account"}', b'{"ColType":"%s"}' % (b"x" * SIZE), filled(ROW)),
+    "columns below a long heading": b'{"Header":{},"Columns":[{"MetaData":{"Name":"ColKey","Value":"%s"},'
+    % (b"x" * SIZE)
+    + b'"Columns":[%s]}],"Rows":[]}' % filled(b'{"ColType":"Money"}'),
     "digits": HEAD + b'{"ColData":[{"value":"a"},{"value":"%s"}]}]}' % (b"9" * 2_000_000),
 }
 

@@ -287,6 +287,13 @@ class TestNoReport:
         with pytest.raises(UnreadableError, match=why):
             decoded("ProfitAndLoss", profit_and_loss(INCOME | section))
 
+    @pytest.mark.parametrize(
+        "kind", [{"ColType": "x" * 1_001}, {"Columns": [column("Money")], **column("", "x" * 999)}]
+    )
+    def test_what_would_be_told_of_each_value_is_short(self, kind: dict[str, Any]) -> None:
+        with pytest.raises(UnreadableError, match="names of its columns have more than 1,000 characters"):
+            decoded("ProfitAndLoss", profit_and_loss(INCOME, columns=[kind]))
+
     def test_sections_have_few_sections_within(self) -> None:
         def nested(depth: int) -> dict[str, Any]:
             return {"Rows": {"Row": [nested(depth - 1)]}, "Summary": {}} if depth else cells("Cash", "1")
