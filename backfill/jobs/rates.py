@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Annotated
 
-import orjson
+import msgspec
 
-from backfill.errors import Disposition, FaultError, RequestError
+from backfill.errors import Disposition, FaultError, RequestError, UnprovenError
 from backfill.jobs import proofs
 from backfill.jobs.whole_answer import all_of
 from backfill.jobs.work import RealmWork
@@ -44,12 +45,19 @@ EVERY_CURRENCY = all_of(CURRENCIES, None, max_results=CURRENCIES_MAX)
 """The statement that lists them."""
 
 
+class _Currency(msgspec.Struct):
+    Code: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+_CURRENCY = msgspec.json.Decoder(_Currency)
+
+
 @dataclass(frozen=True, slots=True)
 class RatesLook:
     """What one look told: the proof, or what to do differently the next time."""
 
     codes: Sequence[str] | None = None
-    """The currencies to ask for; None: not known yet."""
+    """The currencies to ask for; None: not known yet, or not to be read."""
     as_of: date | None = None
     """The day to name, where the server refuses to answer for all days."""
     full: bool = False
@@ -58,8 +66,20 @@ class RatesLook:
 
 
 def codes_of(currencies: Page) -> Sequence[str]:
-    """The three-letter codes, sorted."""
-    return sorted(orjson.loads(bytes(record.doc))["Code"] for record in currencies.records)
+    """The three-letter codes, sorted. Raises `UnprovenError` if one cannot be read: nobody would miss its rates."""
+    if currencies.refusals:
+        raise _unknown(currencies.refusals[0].message)
+    try:
+        return sorted(_CURRENCY.decode(record.doc).Code for record in currencies.records)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _unknown(str(error)) from error
+
+
+def _unknown(why: str) -> UnprovenError:
+    return UnprovenError(
+        f"a currency of the company cannot be read ({why}), and so it is not known which rates there are",
+        action="Run the same command again; if it stays so, look at the company's currencies in QuickBooks.",
+    )
 
 
 def none_of(entity: Entity, at: datetime) -> Proof:
@@ -68,8 +88,11 @@ def none_of(entity: Entity, at: datetime) -> Proof:
 
 
 def after_currencies(entity: Entity, currencies: Page) -> RatesLook:
-    """What is known once the currencies are."""
-    codes = codes_of(currencies)
+    """What is known once the currencies are; nothing where one of them cannot be read."""
+    try:
+        codes = codes_of(currencies)
+    except UnprovenError:
+        return RatesLook()
     return RatesLook(codes, proof=None if codes else none_of(entity, currencies.server_time))
 
 
@@ -118,11 +141,17 @@ async def read_rates(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
             work.check_stop()
             async with work.room_for(entity, RATES_MAX):
                 look = await _look(work, entity, look)
-        return look.proof or await _by_pages(work, entity, look)
+        if look.proof is not None:
+            return look.proof
+        if look.codes is None:
+            raise _unknown(f"asked for {RATE_LOOKS_MAX} times")
+        return await _by_pages(work, entity, look)
     except FaultError as fault:
         if fault.disposition in _NOT_FOR_LACK_OF_A_DAY:
             raise
         return proofs.unanswered(entity, fault)
+    except UnprovenError as error:
+        return proofs.refused(entity, error.message)
 
 
 async def _look(work: RealmWork, entity: Entity, before: RatesLook) -> RatesLook:

@@ -26,6 +26,7 @@ from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Record
 from backfill.qbo import query
+from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
@@ -144,12 +145,19 @@ class _Verifier:
             elif entity.countable:
                 found.counted = answer.total_count or 0
             else:
-                proofs = await self.landed.proofs(self.work.realm_id)
-                found.rates = asked_as(entity, codes_of(answer), proofs)
+                await self._rates(found, answer)
         aside = await self.work.store.aside(self.work.realm_id)
         for entity, found in self.found.items():
             held = await self.work.store.held(self.work.realm_id, entity.name)
             found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())
+
+    async def _rates(self, found: _Found, currencies: Page) -> None:
+        try:
+            codes = codes_of(currencies)
+        except UnprovenError as error:
+            found.unknown, found.note = True, error.message
+            return
+        found.rates = asked_as(found.entity, codes, await self.landed.proofs(self.work.realm_id))
 
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""

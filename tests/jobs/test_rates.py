@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.questions import Items
 from backfill.jobs.rates import RATE_LOOKS_MAX, RATE_PASSES_MAX, RATES_MAX, RatesLook, read_rates
-from backfill.model import Landed, Proof, Record
+from backfill.model import Landed, Proof, Record, Refusal
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.query import PAGE_ROWS_MAX
@@ -36,6 +37,9 @@ class Server:
         """Ids that the database does not take."""
         self.shift = 0
         self.apart = False
+        self.currency: Callable[[str], bytes] = lambda code: b'{"Code":"%b"}' % code.encode()
+        self.unread: Sequence[Refusal] = ()
+        """Currencies that the reader refuses."""
         self.fault: Callable[[str], RequestError | None] = lambda _statement: None
         self.after: Callable[[], None] = lambda: None
         self.between: Callable[[], None] = lambda: None
@@ -68,10 +72,9 @@ class Server:
         if fault is not None:
             return fault
         if "CompanyCurrency" in statement:
-            rows = [Record(code, 0, None, None, b'{"Code":"%b"}' % code.encode()) for code in self.codes]
-        else:
-            rows = [self._rate(number) for number in range(min(self.rates, RATES_MAX))]
-        return self._page(rows, seconds)
+            rows = [Record(code, 0, None, None, self.currency(code)) for code in self.codes]
+            return structs.replace(self._page(rows, seconds), refusals=self.unread)
+        return self._page([self._rate(number) for number in range(min(self.rates, RATES_MAX))], seconds)
 
     def _rate(self, number: int) -> Record:
         return Record(f"EUR:{number}", None, None, None, b"{}")
@@ -138,6 +141,39 @@ async def test_without_a_currency_there_are_no_rates() -> None:
     server = Server([])
     proof = await server.read()
     assert (proof.proven, proof.method, proof.counted) == (True, "no foreign currency", 0)
+
+
+@pytest.mark.parametrize(
+    "currency", [b"{}", b'{"Code":null}', b'{"Code":7}', b'{"Code":""}', b'{"Code":"\xff"}', b'{"Code":"\\ud800"}']
+)
+async def test_a_currency_that_cannot_be_read_leaves_the_rates_unproven(currency: bytes) -> None:
+    """Or the run ended with it, and every other realm's."""
+    server = Server(["EUR", "GBP"])
+    server.currency = lambda code: currency if code == "GBP" else b'{"Code":"EUR"}'
+    for look in (RatesLook(), RatesLook(["EUR", "GBP"])):
+        proof = await server.read(look)
+        assert (proof.proven, "a currency of the company cannot be read" in proof.reason) == (False, True)
+    assert len(server.looks) == 2 * RATE_LOOKS_MAX
+
+
+async def test_a_currency_that_is_not_even_a_row_is_not_taken_for_none() -> None:
+    server = Server([])
+    server.unread = [Refusal("1", "unreadable_row", "it has no Id", b"{}")]
+    assert not (await server.read()).proven
+
+
+async def test_a_currency_that_can_be_read_after_all_is_asked_for() -> None:
+    server = Server(["EUR"])
+    good = server.currency
+    server.currency = lambda code: good(code) if len(server.looks) > 1 else b"{}"
+    assert (await server.read()).proven
+
+
+async def test_currencies_spoiled_while_pages_are_read_leave_the_rates_unproven() -> None:
+    server = Server(["EUR"], rates=5_000)
+    server.between = lambda: setattr(server, "currency", lambda _code: b"{}")
+    proof = await server.read(RatesLook(["EUR"]))
+    assert (proof.proven, "cannot be read" in proof.reason) == (False, True)
 
 
 async def test_a_server_that_wants_a_day_is_told_one() -> None:

@@ -93,6 +93,20 @@ async def test_each_break_is_named_and_repaired() -> None:
 
 
 @pytest.mark.virtual
+async def test_of_which_currencies_the_rates_are_may_be_unknown() -> None:
+    world = World(seed=2)
+    await world.extract()
+    company = world.company_of()
+    for row in company.table("CompanyCurrency").all():
+        own = {key: value for key, value in decode(row.doc).items() if key not in {"Id", "SyncToken", "MetaData"}}
+        company.replace("CompanyCurrency", row.id, own | {"Code": None})
+    await anyio.sleep(60)  # past the second of the last change
+    found = await verified(world, run=2)
+    assert "a currency of the company cannot be read" in found["ExchangeRate"].note
+    assert found["Invoice"].note == ""
+
+
+@pytest.mark.virtual
 @pytest.mark.parametrize("needs_a_day", [False, True])
 async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
     """Without a COUNT and without Ids; where Intuit wants a day to be named, those of that day."""
