@@ -55,29 +55,29 @@ class Questions:
     ) -> None:
         self._transport = transport
         self._hasty = hasty or transport
-        self._realm_id = realm_id
+        self.realm_id = realm_id
         self._call_s = call_s
 
     async def page(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
         """The rows that `statement` selects. Raises `RequestError`."""
-        return await self._rows(entity, calls.query(self._realm_id, statement), hasty=hasty)
+        return await self._rows(entity, calls.query(self.realm_id, statement), hasty=hasty)
 
     async def listing(self, entity: Entity) -> Page:
         """All rows of an entity that has a path instead of a query. Raises `RequestError`."""
-        return await self._rows(entity, calls.listing(self._realm_id, entity.path))
+        return await self._rows(entity, calls.listing(self.realm_id, entity.path))
 
     async def object(self, entity: Entity, id_: str) -> Page:
         """One object by its Id, as a page of one row. Raises `RequestError`."""
-        return await self._rows(entity, calls.by_id(self._realm_id, entity, id_))
+        return await self._rows(entity, calls.by_id(self.realm_id, entity, id_))
 
     async def count(self, statement: str) -> int:
         """The number that a COUNT statement answers. Raises `RequestError`."""
-        request = calls.query(self._realm_id, statement)
+        request = calls.query(self.realm_id, statement)
         return await self._ask(request, lambda response: answers.decode_count(response, request=request))
 
     async def cdc(self, entities: Sequence[Entity], since: datetime) -> CdcAnswer:
         """What changed since a moment, at most 1000 objects. Raises `RequestError`."""
-        request = calls.cdc(self._realm_id, entities, since)
+        request = calls.cdc(self.realm_id, entities, since)
         return await self._ask(request, lambda response: answers.decode_cdc(response, request=request))
 
     async def many(self, statements: Sequence[str]) -> Items:
@@ -97,8 +97,8 @@ class Questions:
         missing = [statements[number] for number in waiting if number not in found]
         if missing:
             raise UnreadableError(
-                f"Batch answers of realm {self._realm_id} left items out, {_ITEM_ATTEMPTS} times.",
-                realm_id=self._realm_id,
+                f"Batch answers of realm {self.realm_id} left items out, {_ITEM_ATTEMPTS} times.",
+                realm_id=self.realm_id,
                 asked=missing[0],
             )
         return Items([found[number] for number in range(len(statements))], min(times), max(times))
@@ -107,12 +107,12 @@ class Questions:
         self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False
     ) -> ReportDocument:
         """One report of one period. Raises `RequestError`: with SHRINK for what is more than one answer holds."""
-        request = report_calls.call(self._realm_id, report, dates, parameters)
+        request = report_calls.call(self.realm_id, report, dates, parameters)
         way = self._hasty if hasty else self._transport
         return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
 
     async def _batch(self, statements: dict[str, str]) -> BatchAnswer:
-        request = calls.batch(self._realm_id, statements)
+        request = calls.batch(self.realm_id, statements)
         return await self._ask(request, lambda response: answers.decode_batch(response, request=request))
 
     async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False) -> Page:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from backfill.errors import UnreadableError
 from backfill.jobs.questions import Questions
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
-from backfill.qbo.payloads import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,35 @@ class Books:
         return bool(self.closed_to) and any(day and day <= self.closed_to for day in days)
 
 
+class _Accounting(msgspec.Struct):
+    BookCloseDate: str | None = None
+
+
+class _SalesForms(msgspec.Struct):
+    CustomTxnNumbers: bool | None = None
+
+
+class _Preferences(msgspec.Struct):
+    AccountingInfoPrefs: _Accounting | None = None
+    SalesFormsPrefs: _SalesForms | None = None
+
+
+_PREFERENCES = msgspec.json.Decoder(_Preferences)
+
+
 async def read_books(ask: Questions) -> Books:
-    """One question. A company without preferences has nothing closed."""
+    """One question. A company without preferences has nothing closed. Raises `UnreadableError`."""
     table = CATALOGUE["Preferences"]
     page = await ask.page(table, query.page(table, order_by=None))
-    found = decode(bytes(page.records[0].doc)) if page.records else {}
-    closed = str(found.get("AccountingInfoPrefs", {}).get("BookCloseDate") or "")
-    custom = bool(found.get("SalesFormsPrefs", {}).get("CustomTxnNumbers"))
+    try:
+        found = _PREFERENCES.decode(page.records[0].doc) if page.records else _Preferences()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnreadableError(
+            f"The Preferences of realm {ask.realm_id} cannot be read: {error}.",
+            realm_id=ask.realm_id,
+            action="Run the same command again; if it stays so, look at the company's settings in QuickBooks.",
+            code="unreadable",
+        ) from error
+    closed = (found.AccountingInfoPrefs or _Accounting()).BookCloseDate or ""
+    custom = bool((found.SalesFormsPrefs or _SalesForms()).CustomTxnNumbers)
     return Books(closed_to=closed[:10], custom_numbers=custom, server_time=page.server_time)

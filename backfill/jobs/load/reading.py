@@ -1,4 +1,5 @@
-"""Objects read where one of them may be a row that QuickBooks itself cannot read, which fails every answer it is in."""
+"""Objects read where one of them may be a row that QuickBooks itself cannot read, which fails every answer it is in; or
+one whose text we cannot read, which is treated alike: what stands in it may be what we look for."""
 
 from __future__ import annotations
 
@@ -6,12 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backfill.errors import FaultError, RequestError
+import msgspec
+
+from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
 from backfill.jobs.pages import is_broken_row, is_too_much
 from backfill.jobs.questions import Questions
 from backfill.model import Record
 from backfill.qbo import query
+from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity
+from backfill.qbo.payloads import decode
 from backfill.qbo.query import PAGE_ROWS_MAX
 
 _SECOND = timedelta(seconds=1)
@@ -32,6 +37,30 @@ class Read:
     """Some answer was as long as an answer can be: there may be more."""
 
 
+def is_readable(record: Record) -> bool:
+    """Whether all of its text can be read. Of an answer only the headers are known to be what they should be."""
+    try:
+        decode(bytes(record.doc))
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
+async def _page(ask: Questions, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+    """An answer all of whose objects can be read. Raises as for one that QuickBooks cannot read where one cannot."""
+    page = await ask.page(entity, statement, hasty=hasty)
+    broken = [one.id for one in page.refusals] + [one.id for one in page.records if not is_readable(one)]
+    if broken:
+        raise UnreadableError(
+            f"{entity.name} {broken[0] or 'without an Id'} of realm {ask.realm_id} came as a text that cannot be read.",
+            realm_id=ask.realm_id,
+            action="Look at it in QuickBooks, and write its texts anew.",
+            disposition=Disposition.SHRINK,
+            code="unreadable",
+        )
+    return page
+
+
 async def read_values(
     ask: Questions, entity: Entity, values: Sequence[str], statement: Callable[[Sequence[str]], str]
 ) -> Read:
@@ -46,7 +75,7 @@ async def read_values(
         part = left.pop()
         try:
             # A passing trouble was waited out the first time: what stays after that is one of the rows.
-            page = await ask.page(entity, statement(part), hasty=suspect and len(part) > 1)
+            page = await _page(ask, entity, statement(part), hasty=suspect and len(part) > 1)
         except RequestError as error:
             if not is_too_much(error) or (len(part) == 1 and not is_broken_row(error)):
                 raise
@@ -72,7 +101,7 @@ async def read_created_since(ask: Questions, entity: Entity, since: datetime, un
     while left:
         low, high = left.pop()
         try:
-            page = await ask.page(entity, query.page(entity, created_from=low, created_to=high))
+            page = await _page(ask, entity, query.page(entity, created_from=low, created_to=high))
         except RequestError as error:
             if not is_too_much(error):
                 raise
@@ -101,7 +130,7 @@ async def _one_by_one(ask: Questions, entity: Entity, low: datetime, high: datet
         statement = query.page(entity, created_from=low, created_to=high, start_position=position, max_results=1)
         place = f"{entity.name} {position} of {low.isoformat()}"
         try:
-            page = await ask.page(entity, statement)
+            page = await _page(ask, entity, statement)
         except RequestError as error:
             if not is_broken_row(error):
                 raise

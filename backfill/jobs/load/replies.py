@@ -9,6 +9,7 @@ import anyio
 from backfill.errors import RequestError
 from backfill.jobs.load.books import Books
 from backfill.jobs.load.doubts import STALE_TRIES_MAX, TRIES_MAX, Doubts
+from backfill.jobs.load.reading import is_readable
 from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.sending import Answer, Verdict, judge
@@ -71,7 +72,8 @@ class Replies:
         for item in seal.items:
             answer = answered.get(item.b_id)
             number = sent[item.b_id].get("DocNumber")
-            if item.entity in SALES_FORMS and item.operation == Operation.CREATE and isinstance(answer, Written):
+            is_form = item.entity in SALES_FORMS and item.operation == Operation.CREATE
+            if is_form and isinstance(answer, Written) and is_readable(answer.record):
                 kept = document(answer.record).get("DocNumber")
                 self._work.numbers_kept = self._work.numbers_kept and (not number or number == kept)
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import orjson
-
 from backfill.jobs.load.matching import name_of
 from backfill.jobs.load.reading import read_values
 from backfill.jobs.load.references import text_of
+from backfill.jobs.load.versions import document
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import DONE_STATES, Need, RowState
 from backfill.qbo import query
@@ -109,7 +108,7 @@ class Resolver:
                 found.refused[need] = f"QuickBooks cannot read {said(need)}: {read.unread[need.value].message}"
         matches: dict[Need, list[str]] = {}
         for record in read.records.values():
-            doc = orjson.loads(bytes(record.doc))
+            doc = document(record)
             fitting = by_name.get(name_of(doc.get(attribute)))
             if fitting is not None and doc.get("Active", True):
                 matches.setdefault(fitting, []).append(record.id)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from backfill.errors import RequestError
-from backfill.jobs.load.reading import read_values
+from backfill.jobs.load.reading import is_readable, read_values
 from backfill.jobs.questions import Questions
 from backfill.model import Record
 from backfill.qbo import query
@@ -34,7 +34,10 @@ class Versions:
         self._kept: dict[Object, Record] = {}
 
     def know(self, entity: str, record: Record) -> None:
-        """The object as an answer showed it."""
+        """The object as an answer showed it; what cannot be read is asked for when it is needed."""
+        if not is_readable(record):
+            self.forget(entity, record.id)
+            return
         while len(self._kept) >= _KEPT_MAX:
             del self._kept[next(iter(self._kept))]
         # A view would keep the whole answer alive.
@@ -72,7 +75,7 @@ async def read_objects(ask: Questions, wanted: Mapping[str, Sequence[str]]) -> d
 
 
 def document(record: Record) -> dict[str, Any]:
-    """The object's content."""
+    """The content of an object that can be read."""
     found = decode(bytes(record.doc))
     assert isinstance(found, dict), "a record is of an object"
     return found

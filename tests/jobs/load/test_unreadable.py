@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -12,8 +13,10 @@ from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.settings import SimulatorSettings
+from backfill.wire import Request, Response, Transport
 from tests.jobs.load.test_load import customer, fault_codes
 from tests.jobs.load.world import LoadWorld
+from tests.jobs.world import Tap
 
 pytestmark = pytest.mark.virtual
 
@@ -109,3 +112,44 @@ async def test_a_reference_to_what_cannot_be_read_is_refused_alone() -> None:
     await world.load()
     assert world.states() == {"applied": 2, "rejected": 1}
     assert fault_codes(world) == {f"p{held[1]['Id']}": "reference"}
+
+
+class Garbled:
+    """Breaks a text of one customer wherever it is answered."""
+
+    def __init__(self, inner: Transport, name: str) -> None:
+        self._inner = inner
+        self._name = b'"DisplayName":"' + name.encode()
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        response = await self._inner.send(request, deadline=deadline)
+        return replace(response, body=response.body.replace(self._name, self._name + b"\xc3"))
+
+
+async def test_a_text_that_cannot_be_read_costs_its_own_row() -> None:
+    """Or the whole run ended with it, every other realm's too."""
+    world = LoadWorld()
+    held = [doc for doc in world.objects("Customer") if doc.get("Active", True)][:3]
+    world.transport = Garbled(world.transport, held[1]["DisplayName"])
+    await world.add(*(change(doc["Id"]) for doc in held))
+    result = await world.load()
+    assert world.states() == {"applied": 2, "rejected": 1}
+    assert fault_codes(world) == {f"u{held[1]['Id']}": "unreadable"}
+    assert result.stopped == []
+
+
+async def test_preferences_that_cannot_be_read_end_their_own_realm_only() -> None:
+    """Whether the books are closed is not guessed."""
+    world = LoadWorld(realms=2)
+    body = b'{"QueryResponse":{"Preferences":[{"Id":"1","AccountingInfoPrefs":{"BookCloseDate":7}}]},"time":"%s"}'
+    garbled = Response(status=200, body=body % world.store._now().isoformat().encode())
+    other = world.realm_ids[1]
+    world.transport = Tap(
+        world.transport,
+        before=lambda request, said: garbled if "Preferences" in said and request.realm_id == other else None,
+    )
+    await world.add(customer(1), customer(2) | {"realm_id": other})
+    result = await world.load()
+    assert world.states() == {"applied": 1, "waiting": 1}
+    assert [trouble.message for trouble in result.troubles if "Preferences" in trouble.message]
+    assert {trouble.realm_id for trouble in result.troubles} == {other}
