@@ -65,7 +65,7 @@ def about(doc: bytes) -> str:
         _text(members.get("TxnDate")),
         _text(members.get("TotalAmt")),
     ]
-    return ", ".join(part for part in parts if part)
+    return _sayable(", ".join(part for part in parts if part))
 
 
 def _unwrapped(members: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +105,8 @@ class _Number(str):
 
 
 def _exact(doc: bytes) -> dict[str, Any]:
-    parsed = json.loads(doc, parse_float=_Number, parse_int=_Number)
+    """The members. Bytes that are no text are marked: a document with such is in quarantine, or not what is landed."""
+    parsed = json.loads(doc.decode(errors="replace"), parse_float=_Number, parse_int=_Number)
     return {name: value for name, value in parsed.items() if name not in LEFT_OUT}
 
 
@@ -113,8 +114,13 @@ def _said(members: dict[str, Any], name: str) -> str:
     if name not in members:
         return "nothing"
     value = members[name]
-    text = str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+    text = _sayable(str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
+
+def _sayable(text: str) -> str:
+    """Without halves of characters, which JSON can spell and nobody can store."""
+    return text.encode(errors="replace").decode()
 
 
 def _text(value: object) -> str:

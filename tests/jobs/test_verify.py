@@ -92,6 +92,15 @@ async def test_each_break_is_named_and_repaired() -> None:
     assert rows(world, "Bill")["99999999"].deleted_at is not None
 
 
+@pytest.mark.parametrize("text", [b"\xc3", rb"\ud800"])
+def test_a_text_that_is_none_differs_and_can_be_said(text: bytes) -> None:
+    there = b'{"DisplayName":"Caf' + text + b'"}'
+    one = compared(b'{"DisplayName":"Caf"}', there, None)
+    for said in (one.detail, about(there)):
+        assert "Caf" in said
+        said.encode()
+
+
 @pytest.mark.virtual
 async def test_of_which_currencies_the_rates_are_may_be_unknown() -> None:
     world = World(seed=2)
