@@ -205,7 +205,7 @@ def _account(shape: _Account) -> Account:
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
     if isinstance(item, Page):
         for record in item.records:
-            with suppress(msgspec.MsgspecError):  # of what cannot be read nothing is known
+            with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # of what cannot be read nothing is known
                 yield msgspec.json.decode(record.doc, type=shape)
 
 

@@ -43,7 +43,7 @@ class PayloadFault(msgspec.Struct, frozen=True):
 
 
 def decode(raw: bytes) -> Any:
-    """Any JSON, numbers with their scale. Raises `msgspec.DecodeError`."""
+    """Any JSON, numbers with their scale. Raises `msgspec.DecodeError`, and `UnicodeDecodeError` if it is no text."""
     return _DECODER.decode(raw)
 
 

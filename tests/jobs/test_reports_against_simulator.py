@@ -22,7 +22,7 @@ from backfill.simulator.settings import ReportSettings
 from backfill.wire import Request, Response
 from tests.jobs.report_books import Books, posted, said
 from tests.jobs.report_world import asking
-from tests.jobs.world import BEGIN, Tap
+from tests.jobs.world import BEGIN, Garbled, Tap
 
 pytestmark = pytest.mark.virtual
 
@@ -140,6 +140,13 @@ async def test_days_cut_by_accounts_have_no_posting_twice() -> None:
     assert sum("account=" in one.held.part.cut for one in held) > 10
     own = [line for line in posted(books.world.company_of(books.world.realm)) if line[0] >= "2026-10-01"]
     assert books.ledger(books.world.realm) == own
+
+
+async def test_of_an_account_whose_text_cannot_be_read_nothing_is_known() -> None:
+    """Or the run ended with it, and every other realm's."""
+    books = Books(ReportSettings(), rows=200, wrap=lambda inner: Garbled(inner, '"Classification":"Asset'))
+    result = await books.read(asking("ProfitAndLoss"))
+    assert [*result.proven, *result.unproven] == books.world.realm_ids
 
 
 async def test_a_service_that_is_slow_and_spoils_answers() -> None:

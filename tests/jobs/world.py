@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -267,6 +267,18 @@ class Tap:
         if self._after:
             self._after(request, statement_of(request))
         return response
+
+
+class Garbled:
+    """Stands between client and simulator: wherever `text` is answered a byte that is none stands behind it."""
+
+    def __init__(self, inner: Transport, text: str) -> None:
+        self._inner = inner
+        self._text = text.encode()
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        response = await self._inner.send(request, deadline=deadline)
+        return replace(response, body=response.body.replace(self._text, self._text + b"\xc3"))
 
 
 def statement_of(request: Request) -> str:

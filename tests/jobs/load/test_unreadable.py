@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -13,10 +12,10 @@ from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.settings import SimulatorSettings
-from backfill.wire import Request, Response, Transport
+from backfill.wire import Response
 from tests.jobs.load.test_load import customer, fault_codes
 from tests.jobs.load.world import LoadWorld
-from tests.jobs.world import Tap
+from tests.jobs.world import Garbled, Tap
 
 pytestmark = pytest.mark.virtual
 
@@ -114,23 +113,11 @@ async def test_a_reference_to_what_cannot_be_read_is_refused_alone() -> None:
     assert fault_codes(world) == {f"p{held[1]['Id']}": "reference"}
 
 
-class Garbled:
-    """Breaks a text of one customer wherever it is answered."""
-
-    def __init__(self, inner: Transport, name: str) -> None:
-        self._inner = inner
-        self._name = b'"DisplayName":"' + name.encode()
-
-    async def send(self, request: Request, *, deadline: float) -> Response:
-        response = await self._inner.send(request, deadline=deadline)
-        return replace(response, body=response.body.replace(self._name, self._name + b"\xc3"))
-
-
 async def test_a_text_that_cannot_be_read_costs_its_own_row() -> None:
     """Or the whole run ended with it, every other realm's too."""
     world = LoadWorld()
     held = [doc for doc in world.objects("Customer") if doc.get("Active", True)][:3]
-    world.transport = Garbled(world.transport, held[1]["DisplayName"])
+    world.transport = Garbled(world.transport, '"DisplayName":"' + held[1]["DisplayName"])
     await world.add(*(change(doc["Id"]) for doc in held))
     result = await world.load()
     assert world.states() == {"applied": 2, "rejected": 1}
