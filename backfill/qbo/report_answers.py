@@ -156,7 +156,7 @@ def _too_large(cut: _Cut, response: Response, request: Request) -> TooLargeError
 
 
 def _instant(text: str | None) -> datetime | None:
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):  # of the first and last day, which UTC may not be able to say
         moment = datetime.fromisoformat(text or "")
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
     return None

@@ -126,6 +126,14 @@ def test_a_number_is_as_long_as_is_added_up_exactly(digits: int, is_number: bool
     assert isinstance(row.cells["total"], Decimal) is is_number
 
 
+@pytest.mark.parametrize(
+    "time", ["", "yesterday", "2026-11-20", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_time_that_is_none_is_left_out(time: str) -> None:
+    body = profit_and_loss(INCOME) | {"Header": HEADER | {"Time": time}}
+    assert decoded("ProfitAndLoss", body).server_time is None
+
+
 def test_titles_are_never_a_key() -> None:
     """A company in French: other words everywhere, the same rows but for the labels."""
     text = json.dumps(profit_and_loss(INCOME, NET)).replace("Total Income", "Total des produits")
