@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from backfill.cli.output import Exit
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
 from backfill.config import Settings
-from backfill.errors import UsageError, meant
+from backfill.errors import UnavailableError, UsageError, meant
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
@@ -169,10 +170,16 @@ async def run_realms(
 
 
 async def newcomers(run: FleetRun, come: list[RealmId]) -> AsyncIterator[RealmId]:
-    """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too."""
+    """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too.
+
+    A look may be lost, as a heartbeat may.
+    """
     while True:
         await anyio.sleep(_NEWCOMERS_POLL_S)
-        for realm_id, weight in (await run.runs.newcomers(run.run_id)).items():
+        seen: Mapping[RealmId, float] = {}
+        with suppress(UnavailableError):
+            seen = await run.runs.newcomers(run.run_id)
+        for realm_id, weight in seen.items():
             if realm_id not in run.weights:
                 run.tally.realms_total += 1
             run.weights[realm_id] = weight
