@@ -26,7 +26,7 @@ from backfill.jobs.reports import read_reports
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, Realm, RealmId, RunId, Scan
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
@@ -194,7 +194,7 @@ class _Reading:
         self._settings = settings
         self._run = run
         self._task = task
-        self._memory = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
+        self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         scan = await self._run.store.scan(self._run.run_id, lease.realm_id)
