@@ -6,7 +6,7 @@ Real HTTP, the in-process simulator, faults and every wrapper are a `Transport`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -39,6 +39,8 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     attempt: int = 1
     """How often this is sent, this time included. Not sent itself."""
+    coming: Callable[[], Awaitable[None] | None] | None = field(default=None, repr=False, compare=False)
+    """Called when a good answer begins to come, before it is read; what it returns is waited for first, if anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,8 @@ class Transport(Protocol):
     async def send(self, request: Request, *, deadline: float) -> Response:
         """Send once and return the whole answer.
 
-        `deadline` is absolute, in the event loop's time (`anyio.current_time()`), seconds.
+        `deadline` is absolute, in the event loop's time (`anyio.current_time()`), seconds; a wait for what
+        `request.coming` returned does not count.
         Raises `errors.RequestError`, chiefly `UnansweredError` when no whole answer came in time.
         """
         ...

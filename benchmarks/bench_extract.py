@@ -1,6 +1,7 @@
 """Extract end to end against a prebaked server, beside the floor: the same rows by two sessions of psql's COPY.
 
-    python -m benchmarks.bench_extract [--case one|twenty|two-hundred] [--rows 50000] [--gzip] [--apart] [--rounds 3]
+    python -m benchmarks.bench_extract [--case one|twenty|two-hundred] [--rows 50000] [--gzip] [--apart]
+        [--latency-ms 0] [--rounds 3]
 
 For each round, in turn: a first load by `backfill extract`, a re-read of what is there, the floor, and an extract of
 an entity of which there is nothing (what starting costs). The program is the real one in a process of its own, with
@@ -15,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 
 from benchmarks.floor import Floor
 from benchmarks.ground import Ground, Loaded, ground, served
@@ -30,6 +33,8 @@ NOTHING = ("Class",)
 
 Runs = dict[str, list[dict[str, float]]]
 
+Serving = Callable[[Ground, int], AbstractContextManager[Ground]]
+
 
 def main() -> None:
     """Measure one case and print it."""
@@ -38,20 +43,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="of each of the eight entities of each realm")
     parser.add_argument("--gzip", action="store_true")
     parser.add_argument("--apart", action="store_true", help="Postgres on a processor of its own")
+    parser.add_argument("--latency-ms", type=int, default=0, help="how long the server takes for each answer")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     realms, rows = CASES[given.case]
-    name = "-".join([given.case, *(word for word in ("gzip", "apart") if getattr(given, word))])
-    asyncio.run(_bench(name, realms, given.rows or rows, gzipped=given.gzip, apart=given.apart, rounds=given.rounds))
+    words = [given.case, *(word for word in ("gzip", "apart") if getattr(given, word))]
+    name = "-".join([*words, *([f"{given.latency_ms}ms"] if given.latency_ms else [])])
+    serving = partial(served, gzipped=given.gzip, latency_ms=given.latency_ms)
+    asyncio.run(_bench(name, realms, given.rows or rows, serving, apart=given.apart, rounds=given.rounds))
 
 
-async def _bench(name: str, realms: int, rows: int, *, gzipped: bool, apart: bool, rounds: int) -> None:
+async def _bench(name: str, realms: int, rows: int, serving: Serving, *, apart: bool, rounds: int) -> None:
     total = realms * rows * len(ENTITIES)
     results: Runs = {"first": [], "again": [], "floor": [], "start": []}
     async with ground() as empty:
         if apart:
             await empty.keep_apart()
-        with served(empty, rows, gzipped=gzipped) as place:
+        with serving(empty, rows) as place:
             floor = Floor(place)
             await _extract(place, realms, total)  # warm-up: pages are compressed
             await floor.make_file(realms, rows)
@@ -63,7 +71,7 @@ async def _bench(name: str, realms: int, rows: int, *, gzipped: bool, apart: boo
                 if round_ == 0:
                     await floor.check()
                 results["start"].append(_measures(await place.extract(realms, NOTHING)))
-    _report(name, realms, rows, gzipped, results)
+    _report(name, realms, rows, results)
 
 
 async def _extract(place: Ground, realms: int, landed: int, *, first: bool = True) -> dict[str, float]:
@@ -82,7 +90,7 @@ def _measures(loaded: Loaded) -> dict[str, float]:
     }
 
 
-def _report(name: str, realms: int, rows: int, gzipped: bool, results: Runs) -> None:
+def _report(name: str, realms: int, rows: int, results: Runs) -> None:
     total = realms * rows * len(ENTITIES)
     middle = {side: {name: median([run[name] for run in runs]) for name in runs[0]} for side, runs in results.items()}
     ratios = [
@@ -108,9 +116,9 @@ def _report(name: str, realms: int, rows: int, gzipped: bool, results: Runs) -> 
     }
     path = write_result(
         f"extract-{name}",
-        {"realms": realms, "rows_per_entity": rows, "gzip": gzipped, "summary": summary, "runs": results},
+        {"realms": realms, "rows_per_entity": rows, "summary": summary, "runs": results},
     )
-    print(f"{realms} realms, {len(ENTITIES)} entities of {rows:,} rows, {total:,} rows{', gzip' if gzipped else ''}")
+    print(f"{name}: {realms} realms, {len(ENTITIES)} entities of {rows:,} rows, {total:,} rows")
     for side, label in (("first", "backfill, first load"), ("floor", "floor, two COPY"), ("again", "backfill, again")):
         wall_s = middle[side]["wall_s"]
         print(f"  {label:<22} {wall_s:7.2f} s  {total / wall_s:10,.0f} rows/s")

@@ -40,14 +40,15 @@ from backfill.jobs.fleet import FleetOptions, RealmOutcome, work_realms
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, RealmId, RunId
 from backfill.pacing.budget import RealmBudget
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.limits import load_limits
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
+from backfill.pacing.realm_room import PageMemory, RealmRoom, Roomed
 from backfill.pacing.retried import READING, Retried
 from backfill.pacing.virtual_clock import VirtualClockLoop
+from backfill.simulator.transport import come
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Lane, Request, Response, Transport
 from benchmarks.measured import write_result
@@ -96,6 +97,7 @@ class World:
         await anyio.sleep(self.rng.uniform(*LATENCY_S))
         if self.refused:
             raise ThrottledError("no", realm_id=request.realm_id)
+        await come(request, OK)
         return OK
 
     async def run(self) -> None:
@@ -103,7 +105,7 @@ class World:
         ledger = MemoryPermitLedger()
         limits = replace(load_limits(), reserve=0.0)
         breaker = QuotaBreaker()
-        self.room = ByteBudget(self.room_pages * PAGE_BYTES)
+        self.room = PageMemory(self.room_pages * PAGE_BYTES)
         self.budgets = KeptBudgets(
             lambda realm_id: RealmBudget(
                 realm_id, limits, rng=self.rng, observe=self._observe, breaker=breaker, ledger=ledger
@@ -149,9 +151,8 @@ class World:
         try:
             room = RealmRoom(self.room, realm_id, weight=turn.weight, patience=turn.patience)
             async with self.budgets.of(lease) as budget:
-                way = Retried(
-                    Paced(self, budget, patience=room.patience, resting=room.resting), policy=READING, rng=self.rng
-                )
+                paced = Paced(self, budget, patience=room.patience, resting=room.resting)
+                way = Retried(Roomed(paced, room), policy=READING, rng=self.rng)
                 with turn.breakable():
                     await self._read(realm_id, turn, way, room)
         finally:

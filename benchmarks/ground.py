@@ -164,9 +164,10 @@ async def ground() -> AsyncIterator[Ground]:
 
 
 @contextmanager
-def served(place: Ground, rows: int, *, gzipped: bool = False) -> Iterator[Ground]:
+def served(place: Ground, rows: int, *, gzipped: bool = False, latency_ms: int = 0) -> Iterator[Ground]:
     """The same with a server whose companies hold `rows` rows of each of eight entities, which are in memory once."""
-    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows), *(["--gzip"] if gzipped else [])]
+    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows), "--latency-ms", str(latency_ms)]
+    command += ["--gzip"] if gzipped else []
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdout is not None
     assert server.stdin is not None

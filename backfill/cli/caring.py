@@ -24,7 +24,7 @@ from backfill.jobs.readers import share
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, RealmId, RunId
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.expiries import Expiry, TokenDates, Urgency, expiry
 from backfill.qbo.token_keeper import TokenKeeper
 from backfill.store.database import Database
@@ -120,7 +120,7 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         kept = _Kept(settings, database, run)
         idle = [row["realm_id"] for row in await stored.token_dates() if row["refreshed_at"] <= now() - IDLE]
         await kept.alive([realm_id for realm_id in idle if realm_id in active])
-        sweep = _Sweep(settings, run, ByteBudget(settings.extract.memory_mb * 1024 * 1024))
+        sweep = _Sweep(settings, run, PageMemory(settings.extract.memory_mb * 1024 * 1024))
         swept = [realm_id for realm_id in stale if realm_id not in kept.parked]
         fleet = await run.work(swept, sweep.turn) if swept else FleetResult()
         fleet.parked += kept.parked
@@ -186,7 +186,7 @@ class _Sweep:
 
     settings: Settings
     run: FleetRun
-    memory: ByteBudget
+    memory: PageMemory
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         self.run.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=False))

@@ -16,9 +16,9 @@ from backfill.events import Event, Observer
 from backfill.jobs.beside import beside
 from backfill.jobs.way import Ways
 from backfill.model import Lease, Secret
-from backfill.pacing.byte_budget import RealmRoom
 from backfill.pacing.ledger import HeldPermits
 from backfill.pacing.metering import MeteredBudget, Meters
+from backfill.pacing.realm_room import RealmRoom
 from backfill.pacing.retried import READING, Retried, RetryPolicy
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.oauth import Credentials

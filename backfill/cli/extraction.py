@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from backfill.cli.output import Exit
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
 from backfill.config import Settings
-from backfill.errors import UsageError, meant
+from backfill.errors import UnavailableError, UsageError, meant
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
@@ -25,7 +26,7 @@ from backfill.jobs.reports import read_reports
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, Realm, RealmId, RunId, Scan
-from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
@@ -169,10 +170,16 @@ async def run_realms(
 
 
 async def newcomers(run: FleetRun, come: list[RealmId]) -> AsyncIterator[RealmId]:
-    """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too."""
+    """Realms that are imported, or connected again, while the run goes on; they are added to `come`, too.
+
+    A look may be lost, as a heartbeat may.
+    """
     while True:
         await anyio.sleep(_NEWCOMERS_POLL_S)
-        for realm_id, weight in (await run.runs.newcomers(run.run_id)).items():
+        seen: Mapping[RealmId, float] = {}
+        with suppress(UnavailableError):
+            seen = await run.runs.newcomers(run.run_id)
+        for realm_id, weight in seen.items():
             if realm_id not in run.weights:
                 run.tally.realms_total += 1
             run.weights[realm_id] = weight
@@ -187,7 +194,7 @@ class _Reading:
         self._settings = settings
         self._run = run
         self._task = task
-        self._memory = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
+        self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         scan = await self._run.store.scan(self._run.run_id, lease.realm_id)

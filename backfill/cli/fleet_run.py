@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import anyio
@@ -15,6 +16,7 @@ from backfill.cli.progress import Progress
 from backfill.cli.stopping import Stopping, until_stopped
 from backfill.cli.tally import RATE_WINDOW_S, Tally
 from backfill.config import Settings
+from backfill.errors import UnavailableError
 from backfill.jobs.beside import beside
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, Trouble, work_realms
 from backfill.jobs.turns import Turn
@@ -39,6 +41,24 @@ class RunResult(Protocol):
     @property
     def exit_code(self) -> Exit: ...
     def as_json(self) -> Mapping[str, object]: ...
+
+
+class Beating(Protocol):
+    """The table of runs, as far as a heart needs it."""
+
+    async def heartbeat(self, run_id: RunId) -> bool: ...
+
+
+async def beat(runs: Beating, run_id: RunId, *, every_s: float) -> None:
+    """Say now and then that the run is alive, until it is another's.
+
+    A beat may be lost: that the database is gone, the realms find out by what they cannot do without.
+    """
+    alive = True
+    while alive:
+        await anyio.sleep(every_s)
+        with suppress(UnavailableError):
+            alive = await runs.heartbeat(run_id)
 
 
 class FleetRun:
@@ -122,14 +142,10 @@ class FleetRun:
                     joining=joining,
                 )
 
-            async def beat() -> None:
-                """Say now and then that the run is alive, until it is another's."""
-                alive = True
-                while alive:
-                    await anyio.sleep(self._options.lease_renewal_s)
-                    alive = await self.runs.heartbeat(self.run_id)
+            async def heart() -> None:
+                await beat(self.runs, self.run_id, every_s=self._options.lease_renewal_s)
 
-            async with beside(beat, name="heartbeat of the run"), progress.shown():
+            async with beside(heart, name="heartbeat of the run"), progress.shown():
                 fleet = await until_stopped(until)
         if self.meters.reached is not None:
             reached = self.meters.reached

@@ -23,7 +23,7 @@ from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import Imported, LoadId
 from backfill.model import Lease, Realm, RealmId, RunId
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
+from backfill.pacing.realm_room import PageMemory, RealmRoom
 from backfill.pacing.retried import WRITING
 from backfill.store.database import Database
 from backfill.store.ledger import PostgresLedger
@@ -225,7 +225,7 @@ class _Writing:
         self._rule = rule
         self._options = settings.load_options(loads, mode=mode, allow_duplicate_numbers=allow_duplicate_numbers)
         self._tries: dict[RealmId, dict[int, int]] = {}
-        self._room = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
+        self._room = PageMemory(settings.extract.memory_mb * 1024 * 1024)
 
     def _observe(self, event: events.Event) -> None:
         self._run.observe(event)

@@ -13,7 +13,7 @@ from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, RunId
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
+from backfill.pacing.realm_room import PageMemory, RealmRoom
 from backfill.store.postgres_store import PostgresStore
 
 
@@ -27,7 +27,7 @@ async def realm_work(
     settings: Settings,
     store: PostgresStore,
     run_id: RunId,
-    memory: ByteBudget,
+    memory: PageMemory,
     observe: events.Observer,
 ) -> AsyncIterator[RealmWork]:
     """The realm's work while its lease is held, with its way to Intuit open for the block."""

@@ -21,8 +21,8 @@ from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_re
 from backfill.jobs.told import apply_events
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, RealmId, RunId, Secret
-from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.metering import Meters
+from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.signatures import Verifier
 from backfill.store.database import Database
 from backfill.store.inbox import Inbox, InboxCounts
@@ -130,7 +130,7 @@ class _Service:
         self._run_id = run_id
         intake = Intake(verifier, self._inbox, told=self._say_unknown)
         self._receiver = Receiver(intake, body_bytes=settings.webhooks.body_kb * 1024)
-        self._memory = ByteBudget(settings.extract.memory_mb * 1024 * 1024)
+        self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
         self._fleet_options = FleetOptions(
             realms_at_once=1, lease_renewal_s=settings.postgres.lease_s / 3, wait_for_lease=False
         )

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from backfill.errors import Disposition, RequestError
 from backfill.jobs import rates
 from backfill.jobs.costs import Costs
+from backfill.jobs.offered import unanswered
 from backfill.jobs.outright import Outright, read_one_by_one, read_outright
-from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import RatesLook
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
@@ -22,7 +22,10 @@ from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What a realm holds. `not_offered`: entities its plan or country does not have. `refused`: entity to why."""
+    """What a realm holds. `not_offered`: entities its plan or country does not have. `refused`: entity to why.
+
+    What is in either was asked for twice.
+    """
 
     counts: Mapping[str, int]
     not_offered: Sequence[str]
@@ -65,34 +68,62 @@ async def take_census(
     beside = rates.statements(priced, look) if priced is not None and look.codes else []
     statements = [*beside, *(query.count(entity, updated_since=updated_since) for entity in waiting)]
     if not statements:
-        return _census(outright, outright.at or await _server_time(work), look)
+        census = _census(outright, outright.at or await _server_time(work), look)
+        return await _asked_alone(work, entities, census, outright.faults, updated_since)
     async with work.room_for(CATALOGUE["ExchangeRate"], rates.RATES_MAX if beside else 0):
         answers = await work.ask.many(statements)
         if priced is not None and beside:
             look = await _rates_beside(work, priced, look, answers.items[: len(beside)])
-    census = _with_counts(
-        _census(outright, outright.at or answers.first_time, look), waiting, answers.items[len(beside) :]
-    )
-    return await _read_uncounted(
-        work, [entity for entity in waiting if entity.name in census.refused], census, updated_since
-    )
+    census = _census(outright, outright.at or answers.first_time, look)
+    census, faults = _with_counts(census, waiting, answers.items[len(beside) :])
+    return await _asked_alone(work, entities, census, {**outright.faults, **faults}, updated_since)
 
 
-async def _read_uncounted(
-    work: RealmWork, entities: Sequence[Entity], census: Census, since: datetime | None
+async def _asked_alone(
+    work: RealmWork,
+    entities: Sequence[Entity],
+    census: Census,
+    faults: Mapping[str, RequestError],
+    since: datetime | None,
 ) -> Census:
-    """The census with what could not be counted read instead, where one answer holds it.
+    """The census with what was refused read instead, each in a call of its own, where one answer holds it.
 
-    Intuit has no COUNT of some entities that it lets be read (CustomerType answers 4002, as was reported).
+    Intuit has no COUNT of some entities that it lets be read (CustomerType answers 4002, as was reported); and what
+    it says that a company does not have must be said twice. Raises a fault that parks the realm.
     """
-    read = await read_one_by_one(work, entities, Outright(), since=since)
+    _parked(faults)
+    refused = {name: f"Intuit refused to answer for it: {fault.message}" for name, fault in faults.items()}
+    refused.update(census.refused)
+    again = [entity for entity in entities if entity.name in refused]
+    read = await read_one_by_one(work, again, Outright(), since=since)
+    _parked(read.faults)
+    not_offered: list[str] = []
+    for entity in again:
+        name = entity.name
+        if name in read.proofs:
+            del refused[name]
+        elif name in faults and name in read.faults:
+            proof = await unanswered(work, entity, [faults[name], read.faults[name]])
+            if proof.proven:
+                not_offered.append(name)
+                del refused[name]
+            else:
+                refused[name] = f"Intuit refused to answer for it: {proof.reason}"
     return replace(
         census,
         counts={**census.counts, **read.counts},
         counted_at={**census.counted_at, **_watermarks(read.proofs)},
         proofs={**census.proofs, **read.proofs},
-        refused={name: why for name, why in census.refused.items() if name not in read.proofs},
+        not_offered=not_offered,
+        refused=refused,
     )
+
+
+def _parked(faults: Mapping[str, RequestError]) -> None:
+    """Raises a fault that parks the realm."""
+    for fault in faults.values():
+        if fault.disposition is Disposition.PARK:
+            raise fault
 
 
 def _watermarks(proofs: Mapping[str, Proof]) -> Mapping[str, datetime]:
@@ -107,7 +138,7 @@ def _waiting(entities: Sequence[Entity], outright: Outright) -> Sequence[Entity]
 
 def _census(outright: Outright, taken_at: datetime, look: RatesLook) -> Census:
     """The census of what was read outright."""
-    found = Census(
+    return Census(
         counts=outright.counts,
         not_offered=[],
         refused={},
@@ -116,7 +147,6 @@ def _census(outright: Outright, taken_at: datetime, look: RatesLook) -> Census:
         proofs=outright.proofs,
         rates=look,
     )
-    return _with_faults(found, outright.faults)
 
 
 async def _rates_beside(
@@ -131,8 +161,10 @@ async def _rates_beside(
         return look
 
 
-def _with_counts(census: Census, entities: Sequence[Entity], answers: Sequence[Page | RequestError]) -> Census:
-    """The census with one answer an entity. Raises an answer that parks the realm."""
+def _with_counts(
+    census: Census, entities: Sequence[Entity], answers: Sequence[Page | RequestError]
+) -> tuple[Census, Mapping[str, RequestError]]:
+    """The census with one answer an entity, and the faults among them."""
     counts, counted_at = dict(census.counts), dict(census.counted_at)
     faults: dict[str, RequestError] = {}
     refused = dict(census.refused)
@@ -144,20 +176,7 @@ def _with_counts(census: Census, entities: Sequence[Entity], answers: Sequence[P
         else:
             counts[entity.name] = answer.total_count
             counted_at[entity.name] = answer.server_time
-    return _with_faults(replace(census, counts=counts, counted_at=counted_at, refused=refused), faults)
-
-
-def _with_faults(census: Census, faults: Mapping[str, RequestError]) -> Census:
-    """The census with what was not answered: not offered by this company, or refused. Raises one that parks it."""
-    not_offered, refused = list(census.not_offered), dict(census.refused)
-    for name, fault in faults.items():
-        if fault.disposition is Disposition.PARK:
-            raise fault
-        if is_not_offered(fault):
-            not_offered.append(name)
-        else:
-            refused[name] = f"Intuit refused to answer for it: {fault.message}"
-    return replace(census, not_offered=not_offered, refused=refused)
+    return replace(census, counts=counts, counted_at=counted_at, refused=refused), faults
 
 
 async def _server_time(work: RealmWork) -> datetime:

@@ -31,6 +31,9 @@ from backfill.model import Lease, Realm, RealmId, RunId
 _RELEASE_S = 5.0
 """Long enough for one statement; a lease that is not given back runs out by itself."""
 
+_LEASE_ASKED_S = 20.0
+"""A new connection and a statement, with time to spare on a machine that has too much to do: such are overtaken. Only
+a run that is about to end for want of its database waits for it."""
 
 _LOOK_S = 1.0
 """Whether a stop was asked for or a realm has come to rest, nobody says: one look a second, for all realms together."""
@@ -273,15 +276,25 @@ class _Fleet:
         async def renew() -> None:
             while True:
                 await anyio.sleep(self._options.lease_renewal_s)
-                await self._store.renew(lease)
+                await self._renewed(lease)
 
         async with beside(renew, name=f"lease of realm {lease.realm_id}"):
             try:
                 return await self._job(lease, turn)
             except UnavailableError:
-                with anyio.move_on_after(_RELEASE_S), suppress(UnavailableError):
-                    await self._store.renew(lease)
+                with anyio.move_on_after(_LEASE_ASKED_S), suppress(UnavailableError):
+                    await self._renewed(lease)
                 raise
+
+    async def _renewed(self, lease: Lease) -> None:
+        """Prolong the lease, asked twice if need be. Raises LeaseLostError, or what the second time was answered.
+
+        Whoever was paused wakes up with a statement half sent, or a connection half open, that is out of time by now.
+        """
+        try:
+            await self._store.renew(lease)
+        except UnavailableError:
+            await self._store.renew(lease)
 
     async def _release(self, lease: Lease) -> None:
         """Give the lease back, also while being cancelled. If the database is gone, the lease ends by itself."""

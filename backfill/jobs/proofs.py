@@ -59,13 +59,8 @@ def refused(entity: Entity, reason: str) -> Proof:
     )
 
 
-def unanswered(entity: Entity, fault: RequestError) -> Proof:
-    """What the entity's own fault says of it."""
-    return not_offered(entity, None) if is_not_offered(fault) else refused(entity, fault.message)
-
-
 def is_not_offered(fault: RequestError) -> bool:
-    """Whether the fault says that this company has no such entity at all.
+    """Whether the fault says that this company has no such entity at all. One alone proves nothing: see `offered`.
 
     4001 is also the answer to a wrong property, so the words decide: only an unknown entity is meant.
     """

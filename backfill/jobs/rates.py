@@ -13,8 +13,9 @@ from typing import Annotated
 
 import msgspec
 
-from backfill.errors import Disposition, FaultError, RequestError, UnprovenError
+from backfill.errors import Disposition, RequestError, UnprovenError
 from backfill.jobs import proofs
+from backfill.jobs.offered import answer_or_proof
 from backfill.jobs.whole_answer import all_of
 from backfill.jobs.work import RealmWork
 from backfill.model import Landed, Proof
@@ -133,25 +134,25 @@ async def looked(
 async def read_rates(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
     """The exchange rates: all that the server has, or where it wants a date, those of the day. Goes on from `look`."""
     try:
-        for _ in range(RATE_LOOKS_MAX):
-            if look.proof is not None:
-                return look.proof
-            if look.full:
-                break
-            work.check_stop()
-            async with work.room_for(entity, RATES_MAX):
-                look = await _look(work, entity, look)
-        if look.proof is not None:
-            return look.proof
-        if look.codes is None:
-            raise _unknown(f"asked for {RATE_LOOKS_MAX} times")
-        return await _by_pages(work, entity, look)
-    except FaultError as fault:
-        if fault.disposition in _NOT_FOR_LACK_OF_A_DAY:
-            raise
-        return proofs.unanswered(entity, fault)
+        return await answer_or_proof(work, entity, lambda: _all_rates(work, entity, look))
     except UnprovenError as error:
         return proofs.refused(entity, error.message)
+
+
+async def _all_rates(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
+    for _ in range(RATE_LOOKS_MAX):
+        if look.proof is not None:
+            return look.proof
+        if look.full:
+            break
+        work.check_stop()
+        async with work.room_for(entity, RATES_MAX):
+            look = await _look(work, entity, look)
+    if look.proof is not None:
+        return look.proof
+    if look.codes is None:
+        raise _unknown(f"asked for {RATE_LOOKS_MAX} times")
+    return await _by_pages(work, entity, look)
 
 
 async def _look(work: RealmWork, entity: Entity, before: RatesLook) -> RatesLook:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from backfill.errors import Disposition, FaultError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
@@ -65,7 +66,9 @@ async def read_reports(
         held[one.part.report, one.part.parameters].append(one)
     today = facts.server_time.date()
     readings = [
-        _Reading(one, plan(one, options, facts, today), remembered(held[one.report.name, one.key])) for one in asked
+        _Reading(one, plan(one, options, facts, today), remembered(parts), held=bool(parts))
+        for one in asked
+        for parts in [held[one.report.name, one.key]]
     ]
     job = _Job(work, reports, options, facts, readings)
     with work.turn.breakable():
@@ -81,6 +84,8 @@ class _Reading:
     asked: Asked
     planned: Sequence[Planned]
     size: Size
+    held: bool = False
+    """Whether some of it is: then the company has it."""
     refused: FaultError | None = None
     """Intuit does not give it: no further period is asked for."""
     faults: list[str] = field(default_factory=list)
@@ -141,10 +146,20 @@ class _Job:
         await share(gaps, self._read_gap, readers=self._options.readers, name=name)
 
     async def _read_gap(self, gap: _Gap) -> None:
-        """One gap, or the reason why it cannot be read: then the others go on."""
+        """One gap, or the reason why it cannot be read: then the others go on.
+
+        That there is no such report one answer does not prove, so it is asked for again.
+        """
+        error = await self._read_once(gap)
+        if error is not None and _is_not_there(error):
+            error = await self._read_once(gap)
+        gap.reading.refused = gap.reading.refused or error
+
+    async def _read_once(self, gap: _Gap) -> FaultError | None:
+        """What the report is refused with, if it is. Raises what concerns the realm."""
         reading = gap.reading
         if reading.refused is not None:
-            return
+            return None
         reader = PeriodReader(
             work=self._work,
             reports=self._reports,
@@ -155,12 +170,14 @@ class _Job:
         )
         try:
             await reader.read(gap.dates)
+            reading.held = True
         except UnprovenError as error:
             reading.faults.append(error.message)
         except FaultError as error:
             if error.disposition in _REALM_DISPOSITIONS:
                 raise
-            reading.refused = error
+            return error
+        return None
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -217,7 +234,7 @@ class _Job:
         """Proven if nothing speaks against it. `counted` and `landed_live` are periods."""
         asked = reading.asked
         if reading.refused is not None:
-            return _unread(asked, reading.refused)
+            return _unread(reading, reading.refused)
         reasons = [*reading.faults, *(mismatch.reason for mismatch in found)]
         lacking = {mismatch.lacks for mismatch in found if mismatch.lacks is not None}
         more = f"; and {len(reasons) - _REASONS_MAX} more" if len(reasons) > _REASONS_MAX else ""
@@ -238,11 +255,17 @@ def _not_there(report: Report, country: str) -> Proof:
     return Proof(report.name, True, f"not offered in {country}", 0, 0, 0, None)
 
 
-def _unread(asked: Asked, refusal: FaultError) -> Proof:
+def _is_not_there(refusal: FaultError) -> bool:
+    """Whether a server that was well says that the company has no such report."""
+    says_so = is_not_offered(refusal) or refusal.code in _NOT_OFFERED
+    return says_so and (refusal.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _unread(reading: _Reading, refusal: FaultError) -> Proof:
     """The proof of a report that Intuit does not give."""
-    not_offered = is_not_offered(refusal) or refusal.code in _NOT_OFFERED
+    not_offered = _is_not_there(refusal) and not reading.held
     return Proof(
-        entity=asked.title,
+        entity=reading.asked.title,
         proven=not_offered,
         method="not offered by this company" if not_offered else "refused",
         counted=0 if not_offered else None,

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
-from backfill.errors import FaultError, RequestError
+from backfill.errors import RequestError
 from backfill.jobs import proofs
 from backfill.jobs.census import Census
+from backfill.jobs.offered import answer_or_proof
 from backfill.jobs.pages import is_too_much
+from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.whole_answer import WholeAnswer, all_of, land_whole, prove_whole, read_alone
 from backfill.jobs.work import RealmWork
 from backfill.model import Held, Proof
@@ -33,19 +36,21 @@ async def read_snapshots(
     Returns proofs, and the entities that one answer cannot hold: too many rows, or one that cannot be read.
     """
     found: list[Proof] = []
-    alone: list[Entity] = []
+    alone: dict[Entity, RequestError | None] = {}
     for group in packed(entities, counts):
         work.check_stop()
         async with work.room_for(group[0], sum(counts.get(entity.name, 1) for entity in group)):
             answered, refused, outgrown = await _read_group(work, group, since)
         found += refused
-        alone += outgrown
+        alone |= outgrown
         found += await prove_whole(work, answered, since)
     too_large: list[Entity] = []
-    for entity in alone:
-        one = await read_alone(work, entity, since)
+    for entity, fault in alone.items():
+        one = await answer_or_proof(work, entity, partial(read_alone, work, entity, since), first=fault)
         if one is None:
             too_large.append(entity)
+        elif isinstance(one, Proof):
+            found.append(one)
         else:
             found += await prove_whole(work, [one], since)
     return found, too_large
@@ -53,23 +58,23 @@ async def read_snapshots(
 
 async def _read_group(
     work: RealmWork, group: Sequence[Entity], since: datetime | None
-) -> tuple[list[WholeAnswer], list[Proof], list[Entity]]:
-    """Land one answer's entities: those that are whole, those that were refused, those to be asked for alone.
+) -> tuple[list[WholeAnswer], list[Proof], dict[Entity, RequestError | None]]:
+    """Land one answer's entities: those that are whole, those that were refused, those to be asked for alone (and why).
 
     A function of its own, so that the answer's rows are gone when their room is.
     """
     answered: list[WholeAnswer] = []
     refused: list[Proof] = []
-    alone: list[Entity] = []
+    alone: dict[Entity, RequestError | None] = {}
     answers = await work.ask.many([all_of(entity, since) for entity in group])
     brought = sum(item.received for item in answers.items if isinstance(item, Page))
     for entity, item in zip(group, answers.items, strict=True):
         # A response holds 1000 objects at most, and how a cut shows is not documented: when that
         # many came together, none of them is known to be whole.
-        if isinstance(item, RequestError) and not is_too_much(item):
-            refused.append(proofs.unanswered(entity, item))
+        if isinstance(item, RequestError) and not (is_too_much(item) or is_not_offered(item)):
+            refused.append(proofs.refused(entity, item.message))
         elif isinstance(item, RequestError) or brought >= PAGE_ROWS_MAX:
-            alone.append(entity)
+            alone[entity] = item if isinstance(item, RequestError) else None
         else:
             answered.append(await land_whole(work, entity, item))
     return answered, refused, alone
@@ -77,10 +82,9 @@ async def _read_group(
 
 async def read_listing(work: RealmWork, entity: Entity) -> Proof:
     """An entity that has a path of its own and no query (TaxClassification). It has no deletes to look for."""
-    try:
-        page = await work.ask.listing(entity)
-    except FaultError as fault:
-        return proofs.unanswered(entity, fault)
+    page = await answer_or_proof(work, entity, partial(work.ask.listing, entity))
+    if isinstance(page, Proof):
+        return page
     done = await work.land(entity, page.records, refusals=page.refusals)
     # A row that is said twice is one row, and one that could be read and the store refused is not landed.
     live = len({record.id for record in page.records}) - (done.quarantined - len(page.refusals))

@@ -13,18 +13,20 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
 from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.offered import answer_or_proof
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
-from backfill.jobs.rates import CURRENCIES, EVERY_CURRENCY, codes_of
+from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, codes_of
 from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Record
+from backfill.model import Proof, Record
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
@@ -133,17 +135,18 @@ class _Verifier:
         asked = [entity for entity in self.found if entity.countable or entity.reading is Reading.RATES]
         statements = [query.count(entity) if entity.countable else EVERY_CURRENCY for entity in asked]
         answers = await self.work.ask.many(statements)
-        for entity, answer in zip(asked, answers.items, strict=True):
+        for entity, item in zip(asked, answers.items, strict=True):
             found = self.found[entity]
+            answer = await self._asked_again(entity, item)
             if isinstance(answer, RequestError):
                 if answer.disposition in REALM_DISPOSITIONS:
                     raise answer
-                if is_not_offered(answer):
-                    found.counted = 0
-                elif not entity.countable:
+                if not entity.countable:
                     found.unknown, found.note = True, f"Intuit refused to say its currencies: {answer.message}"
+            elif isinstance(answer, Proof):
+                found.counted, found.unknown, found.note = answer.counted, not answer.proven, answer.reason
             elif entity.countable:
-                found.counted = answer.total_count or 0
+                found.counted = answer.total_count or 0 if answer is item else None  # what there is, is walked
             else:
                 await self._rates(found, answer)
         aside = await self.work.store.aside(self.work.realm_id)
@@ -158,6 +161,14 @@ class _Verifier:
             found.unknown, found.note = True, error.message
             return
         found.rates = asked_as(found.entity, codes, await self.landed.proofs(self.work.realm_id))
+
+    async def _asked_again(self, entity: Entity, item: Page | RequestError) -> Page | RequestError | Proof:
+        """The answer; of what is said not to be there what a call of its own answers, or the proof that it is not."""
+        if not isinstance(item, RequestError) or not is_not_offered(item):
+            return item
+        counted = entity if entity.countable else CURRENCIES
+        ask = partial(self.work.ask.page, counted, query.page(counted, order_by=None, max_results=CURRENCIES_MAX))
+        return await answer_or_proof(self.work, entity, ask, first=item)
 
     async def walk_where_needed(self, entity: Entity) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""

@@ -11,13 +11,13 @@ from hashlib import sha256
 from backfill.events import Observer
 from backfill.model import Lease, Tokens
 from backfill.pacing.budget import RealmBudget
-from backfill.pacing.byte_budget import RealmRoom
 from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import PermitLedger
 from backfill.pacing.limits import Limits
 from backfill.pacing.metering import Meters
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
+from backfill.pacing.realm_room import RealmRoom, Roomed
 from backfill.pacing.retried import Retried, RetryPolicy
 from backfill.qbo.auth import Authorized, Prepared
 from backfill.qbo.checked import Checked
@@ -33,8 +33,8 @@ _DIGEST_CHARS = 16
 class Ways:
     """The ways of one process to all its realms, over one `api` and one token endpoint.
 
-    Each is `retried(prepared(paced(observed(checked(authorized(api))))))`. A realm's budget begins with what the last
-    process that worked on it has used up.
+    Each is `retried(roomed(prepared(paced(observed(checked(authorized(api)))))))`. A realm's budget begins with what
+    the last process that worked on it has used up.
     """
 
     def __init__(
@@ -75,7 +75,8 @@ class Ways:
             paced = Paced(
                 self._once, budget, metered=self._meters.of(app), patience=room.patience, resting=room.resting
             )
-            yield Retried(Prepared(paced, self._keeper), policy=self._policy, rng=self._rng, observe=self._observe)
+            roomed = Roomed(Prepared(paced, self._keeper), room)
+            yield Retried(roomed, policy=self._policy, rng=self._rng, observe=self._observe)
 
 
 def app_of(tokens: Tokens, credentials: Credentials | None) -> str:

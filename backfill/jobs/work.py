@@ -42,7 +42,7 @@ agreed on it; what is sent in vain for ten minutes of changes is nothing."""
 
 
 class Room(Protocol):
-    """The process's byte budget: room is taken before a page is asked for, so memory does not grow with realms."""
+    """The process's memory for pages: room is taken for each that is asked for, so it does not grow with realms."""
 
     def take(self, size_bytes: int) -> AbstractAsyncContextManager[None]: ...
 
@@ -94,7 +94,7 @@ class RealmWork:
             self.unproven[entity.name] = error.message
 
     def room_for(self, entity: Entity, rows: int) -> AbstractAsyncContextManager[None]:
-        """Room in memory for a page of that many rows, until it is landed."""
+        """Room in memory to ask for a page of that many rows, and for the page, until it is landed."""
         mean = self._bytes_per_row.get(entity.name, _BYTES_PER_ROW)
         return self.room.take(int(rows * mean) * _COPIES)
 

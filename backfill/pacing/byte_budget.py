@@ -1,4 +1,4 @@
-"""One budget of bytes for all pages in flight: memory does not grow with the work."""
+"""A budget of bytes, shared fairly: memory does not grow with the work."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
-from backfill.model import RealmId
 from backfill.pacing.fair import FairQueue
-from backfill.pacing.patience import Patience
 
 _Waiter = asyncio.Future[None]
 
 
 class ByteBudget:
-    """Bytes that may be held at once, taken before a page is asked for and given back when it has landed.
+    """Bytes that may be held at once.
 
     Who waits is served fairly by `key` (a realm) and not by reader: bytes are handed out in the proportion of the
     keys' weights, however many readers each has waiting, and among one key's own first come first served. Whoever is
@@ -110,72 +108,3 @@ class ByteBudget:
             if not line:
                 self._line.pop(key, None)
             self._next = None
-
-
-class RealmRoom:
-    """The byte budget as one realm has it for one turn: in its name, by its weight, as long as it has `patience`."""
-
-    __slots__ = ("_budget", "_realm_id", "_weight", "holds", "patience")
-
-    def __init__(self, budget: ByteBudget, realm_id: RealmId, *, weight: float, patience: Patience) -> None:
-        self._budget = budget
-        self._realm_id = realm_id
-        self._weight = weight
-        self.patience = patience
-        self.holds: dict[object, _Hold] = {}
-        """By task: the room that it took last, for the page that it asks for."""
-
-    def take(self, size_bytes: int) -> _Hold:
-        """Hold `size_bytes` for the length of the block. Raises `StoppedError` if the realm gives way meanwhile."""
-        return _Hold(self, size_bytes)
-
-    @asynccontextmanager
-    async def resting(self) -> AsyncIterator[None]:
-        """What the running task holds is the others' for the length of the block, in which its realm rests.
-
-        No page is there yet, and room that stands empty for a minute would make one realm's trouble that of all.
-        Raises `StoppedError` if the realm gives way meanwhile.
-        """
-        hold = self.holds.get(asyncio.current_task())
-        if hold is not None:
-            self.release(hold)
-        with self.patience.waiting():
-            yield
-        if hold is not None:
-            await self.acquire(hold)
-
-    async def acquire(self, hold: _Hold) -> None:
-        """Wait for the room of `hold`. Raises `StoppedError` if the realm gives way meanwhile."""
-        self.patience.check()
-        if not self._budget.acquire_nowait(hold.size_bytes, key=self._realm_id, weight=self._weight):
-            with self.patience.waiting():
-                await self._budget.acquire(hold.size_bytes, key=self._realm_id, weight=self._weight)
-        hold.held = True
-
-    def release(self, hold: _Hold) -> None:
-        """Give back the room of `hold`, if it is held."""
-        if hold.held:
-            hold.held = False
-            self._budget.release(hold.size_bytes)
-
-
-class _Hold:
-    """Room for one page. A class of its own, since a generator in its place costs as much again."""
-
-    __slots__ = ("_room", "_task", "held", "size_bytes")
-
-    def __init__(self, room: RealmRoom, size_bytes: int) -> None:
-        self._room = room
-        self._task: object = None
-        self.held = False
-        self.size_bytes = size_bytes
-
-    async def __aenter__(self) -> None:
-        await self._room.acquire(self)
-        self._task = asyncio.current_task()
-        self._room.holds[self._task] = self
-
-    async def __aexit__(self, *_raised: object) -> None:
-        if self._room.holds.get(self._task) is self:
-            del self._room.holds[self._task]
-        self._room.release(self)

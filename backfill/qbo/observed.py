@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from dataclasses import replace
+
 import anyio
 
 from backfill.errors import RequestError
@@ -10,7 +13,10 @@ from backfill.wire import Request, Response, Transport
 
 
 class Observed:
-    """Emits `RequestAnswered` after each attempt. Stands around `Checked`, whose errors know the fault's code."""
+    """Emits `RequestAnswered` after each attempt. Stands around `Checked`, whose errors know the fault's code.
+
+    An attempt takes as long as the server and the way to it do: a wait of ours before the answer is read is left out.
+    """
 
     def __init__(self, inner: Transport, observe: Observer) -> None:
         self._inner = inner
@@ -19,6 +25,15 @@ class Observed:
     async def send(self, request: Request, *, deadline: float) -> Response:
         """As `Transport.send`; raises what the inner transport raises, after telling of it."""
         started_at = anyio.current_time()
+
+        async def watched(waiting: Awaitable[None]) -> None:
+            nonlocal started_at
+            since = anyio.current_time()
+            await waiting
+            started_at += anyio.current_time() - since
+
+        if (coming := request.coming) is not None:
+            request = replace(request, coming=lambda: watched(waiting) if (waiting := coming()) is not None else None)
         try:
             response = await self._inner.send(request, deadline=deadline)
         except RequestError as error:

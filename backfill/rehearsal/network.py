@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -13,7 +14,7 @@ from backfill.errors import UnansweredError
 from backfill.model import RealmId
 from backfill.rehearsal.life import Life
 from backfill.rehearsal.pages_in_hand import PagesInHand
-from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport
+from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport, come
 from backfill.wire import Request, Response
 
 if TYPE_CHECKING:  # the stage makes processes, each of which has a network
@@ -43,9 +44,12 @@ class Network:
         self._pages.asked(request)
 
         async def served() -> Response:
-            return await self._stage.served.watched(request, lambda: self._api.send(request, deadline=_FOREVER))
+            # Whether there is room for the answer is the process's matter, and it may be dead by then.
+            sent = replace(request, coming=None)
+            return await self._stage.served.watched(sent, lambda: self._api.send(sent, deadline=_FOREVER))
 
         response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)
+        await come(request, response)
         told = set(fault_codes(response.body))
         self._stage.told |= told
         if not told:  # a fault is no page, whatever its status, and nothing of it will be landed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import accumulate, count
 
+from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.wire import Lane, Request, Response
 
 _Task = asyncio.Task[object] | None
@@ -13,8 +14,8 @@ _Task = asyncio.Task[object] | None
 class PagesInHand:
     """A page is its reader's from the question until that reader lands something or asks for the next.
 
-    Not from the answer: in virtual time a page is landed the moment it comes, and two would never meet. Room is to be
-    taken for a page before it is asked for; how large it was shows when it comes.
+    Not from the answer alone: in virtual time a page is landed the moment it comes, and two would never meet. Room for
+    its beginning is to be taken before it is asked for; how large it was shows when it comes.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,8 @@ class PagesInHand:
         task = asyncio.current_task()
         if task in self._asked_at and response.status == 200:
             self._came[task] = size = len(response.body)
-            self._changes.append((self._asked_at[task], size))
+            head_bytes = min(size, HEAD_BYTES)
+            self._changes += [(self._asked_at[task], head_bytes), (next(self._moments), size - head_bytes)]
             self.largest_bytes = max(self.largest_bytes, size)
 
     def gone(self) -> None:

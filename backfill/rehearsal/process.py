@@ -15,8 +15,8 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.model import Lease, RealmId, RunId
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.metering import MeteredBudget, Meters
+from backfill.pacing.realm_room import PageMemory, RealmRoom
 from backfill.qbo.token_keeper import KeeperOptions
 from backfill.rehearsal.ground import Ground
 from backfill.rehearsal.life import Kill, Life
@@ -62,7 +62,7 @@ class Process:
             now=stage.our_clock,
             observe=self.observe,
         )
-        self._room = ByteBudget(world.memory_bytes)
+        self._room = PageMemory(world.memory_bytes)
         self._turns: dict[RealmId, Turn] = {}
         self.result: FleetResult | None = None
         self.failure: BackfillError | None = None

@@ -29,9 +29,11 @@ class SimulatedTransport:
             _lowered(request.headers),
             request.body,
         )
-        return await _answered(
+        response = await _answered(
             self._simulator.exchange(call), deadline, request.realm_id, f"{request.method} {request.path}"
         )
+        await come(request, response)
+        return response
 
 
 class SimulatedTokenEndpoint:
@@ -43,6 +45,14 @@ class SimulatedTokenEndpoint:
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
         """As `wire.TokenEndpoint.post`. Raises `UnansweredError` at the deadline."""
         return await _answered(self._simulator.token(form, _lowered(headers)), deadline, "", "POST token endpoint")
+
+
+async def come(request: Request, response: Response) -> None:
+    """Wait for what the request's sender waits for before it reads an answer."""
+    if request.coming is not None and 200 <= response.status < 300:
+        waiting = request.coming()
+        if waiting is not None:
+            await waiting
 
 
 async def _answered(exchange: Awaitable[Answer], deadline: float, realm_id: str, what: str) -> Response:

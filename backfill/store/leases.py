@@ -71,7 +71,8 @@ class Leases:
 
         Waits for what the former owner is committing, but no longer than one lease more: then the former owner's
         transactions are ended at the server. One that is paused, or whose network is cut, would hold its row until
-        it wakes, and in the middle of a COPY no timeout of Postgres's ends it. Afterwards nothing of the former owner
+        it wakes: in the middle of a COPY, or once the driver has had a statement parsed and not yet sent what it is
+        about, the session is not idle, and no timeout of Postgres's ends it. Afterwards nothing of the former owner
         is in our way: taking changes the epoch, which waits for every transaction that was fenced by the last one.
         Raises RealmBusyError while a live process holds it, and UsageError if the realm is not registered.
         """

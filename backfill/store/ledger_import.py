@@ -13,9 +13,11 @@ import msgspec
 
 from backfill.errors import UsageError
 from backfill.load_model import Imported, ImportFault, LoadId, NewRow
-from backfill.store.database import Database
+from backfill.store.database import ABANDONED_TRANSACTION_S, Database
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    import asyncpg
+
     from backfill.store.database import Connection
 
 FAULTS_SHOWN_MAX = 100
@@ -23,6 +25,11 @@ FAULTS_SHOWN_MAX = 100
 
 _STATEMENT_TIMEOUT_S = 1800.0
 """A million rows go through seven indexes in about a minute; a slow disk may take long."""
+
+_READING_S = 3600
+"""Between two pieces of a source, which may be a slow pipe. Nobody waits for rows that are only staged."""
+
+LEFT_ALONE = "SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"
 
 _COLUMNS = (
     "line", "realm_id", "entity", "operation", "source_key", "payload", "payload_hash", "needs", "object_key",
@@ -56,6 +63,17 @@ SELECT staged_row.line, entity || ' ' || source_key || ' was '
 FROM staged_row JOIN backfill.load_row AS held USING (realm_id, entity, source_key)
 WHERE staged_row.operation = 'create' AND held.operation = 'create'
     AND held.payload_hash <> staged_row.payload_hash AND held.state IN ('sealed', 'applied', 'adopted')
+ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # as above
+
+# What another import has put under a row's key since `faults` were looked for. Seen once all is added, when nobody can
+# put anything there any more.
+OUTDONE = f"""
+SELECT staged_row.line, entity || ' ' || source_key || ' came with another payload in load ' || held.load_id
+    || ' meanwhile' AS message
+FROM staged_row JOIN backfill.load_row AS held USING (realm_id, entity, source_key)
+WHERE staged_row.operation = 'create' AND held.operation = 'create'
+    AND held.payload_hash <> staged_row.payload_hash
 ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
 """  # noqa: S608  # as above
 
@@ -132,32 +150,36 @@ class Import:
         await self._connection.execute("ANALYZE staged_row")
         found: list[ImportFault] = []
         for statement in (UNKNOWN_REALMS, TWICE, MADE_ALREADY):
-            rows = await self._connection.fetch(statement, timeout=_STATEMENT_TIMEOUT_S)
-            found += [ImportFault(row["line"], row["message"]) for row in rows]
+            found += [ImportFault(row["line"], row["message"]) for row in await self._fetched(statement)]
         return sorted(found, key=lambda fault: fault.line)[:FAULTS_SHOWN_MAX]
 
     async def summary(self) -> Sequence[tuple[str, str, str, int]]:
         """Staged rows by realm, entity and operation."""
-        rows = await self._connection.fetch(SUMMARY, timeout=_STATEMENT_TIMEOUT_S)
-        return [(row[0], row[1], row[2], row[3]) for row in rows]
+        return [(row[0], row[1], row[2], row[3]) for row in await self._fetched(SUMMARY)]
 
     async def missing(self) -> Sequence[str]:
         """References to rows that are neither staged nor in the ledger, the first hundred."""
-        return [row["need"] for row in await self._connection.fetch(MISSING, timeout=_STATEMENT_TIMEOUT_S)]
+        return [row["need"] for row in await self._fetched(MISSING)]
 
     async def finish(self) -> Imported:
-        """Add what is new. Raises `UsageError` if `faults` finds any."""
-        faults = await self.faults()
-        if faults:
-            raise UsageError("\n".join(f"line {fault.line}: {fault.message}" for fault in faults))
+        """Add what is new. Raises `UsageError` if `faults` finds any.
+
+        From here on others may wait for us, who import the same rows or send those that give way.
+        """
+        _require_none(await self.faults())
+        await self._connection.execute(LEFT_ALONE.format(seconds=ABANDONED_TRANSACTION_S))
         load_id = await self._connection.fetchval(BEGIN_LOAD, self._source, self._undoes)
         replaced = _count(await self._connection.execute(REPLACE, load_id, timeout=_STATEMENT_TIMEOUT_S))
         added = _count(await self._connection.execute(ADD, load_id, timeout=_STATEMENT_TIMEOUT_S))
+        if added + replaced < self._rows:
+            _require_none([ImportFault(row["line"], row["message"]) for row in await self._fetched(OUTDONE)])
         if not added and not replaced:
             await self._connection.execute("DELETE FROM backfill.load WHERE load_id = $1", load_id)
-        found = await self._connection.fetch(LOADS, timeout=_STATEMENT_TIMEOUT_S)
-        loads = tuple(LoadId(row["load_id"]) for row in found)
+        loads = tuple(LoadId(row["load_id"]) for row in await self._fetched(LOADS))
         return Imported(added=added, replaced=replaced, known=self._rows - added - replaced, loads=loads)
+
+    async def _fetched(self, statement: str) -> Sequence[asyncpg.Record]:
+        return await self._connection.fetch(statement, timeout=_STATEMENT_TIMEOUT_S)
 
 
 class Imports:
@@ -171,13 +193,18 @@ class Imports:
         """An import for the block, in one durable transaction; an error within drops all of it."""
         async with self._database.control() as connection, connection.transaction():
             # Reading the source may take longer between two statements than an abandoned transaction is left alone.
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
+            await connection.execute(LEFT_ALONE.format(seconds=_READING_S))
             await connection.execute(STAGING)
             yield Import(connection, source, undoes)
 
 
 def _staged(row: NewRow) -> tuple[Any, ...]:
     return msgspec.structs.astuple(row)
+
+
+def _require_none(faults: Sequence[ImportFault]) -> None:
+    if faults:
+        raise UsageError("\n".join(f"line {fault.line}: {fault.message}" for fault in faults))
 
 
 def _count(tag: str) -> int:

@@ -51,8 +51,13 @@ UPDATE backfill.run SET status = 'running', owner = $2, heartbeat_at = clock_tim
 
 BEGIN = "INSERT INTO backfill.run (kind, scope, owner) VALUES ($1, $2, $3) RETURNING run_id"
 
+# A conflict waits for whoever is changing the row that is there. That may be the process which is taken over: stopped
+# within a transaction, which is ended only when its realm is taken.
 ADD_REALMS = """
-INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
+INSERT INTO backfill.realm_run (run_id, realm_id)
+SELECT $1, realm_id FROM unnest($2::text[]) AS added (realm_id)
+WHERE NOT EXISTS (SELECT FROM backfill.realm_run AS part WHERE part.run_id = $1 AND part.realm_id = added.realm_id)
+ON CONFLICT DO NOTHING
 """
 
 # Realms that a run of all has not got yet, and those it parked that have been connected again since.

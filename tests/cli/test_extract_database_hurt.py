@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S
 from tests.cli.test_extract_resumed import extract, fleet, same_as_the_companies
 from tests.cli.test_extract_survives import LEASE_S
 from tests.gate import gated
@@ -108,10 +110,14 @@ def test_its_way_to_the_database_is_cut_in_the_middle_of_a_page(
         tally["documents equal"] += same_as_the_companies(dsn, intuit)
 
 
+@pytest.mark.parametrize("asleep_s", [0.0, pytest.param(CONTROL_COMMAND_TIMEOUT_S, marks=pytest.mark.long)])
 def test_stopped_in_the_middle_of_a_page_it_does_not_block_who_takes_over(
-    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres
+    user: Backfill, tmp_path: Path, dsn: str, server: OwnPostgres, asleep_s: float
 ) -> None:
-    """As a machine that is paused while it holds its realm's row and the server waits for the rest of its rows."""
+    """As a machine that is paused while it holds its realm's row and the server waits for the rest of its rows.
+
+    After a minute it wakes to statements that have run out of their time, of a database that is well.
+    """
     with fleet(user, tmp_path) as (connected, intuit), way_to(server) as (way, port):
         (connected.home / "small.toml").write_text(f"{LARGE_PAGES}[postgres]\nlease_s = {LEASE_S}\n")
         way.hold_copies = 1
@@ -120,6 +126,7 @@ def test_stopped_in_the_middle_of_a_page_it_does_not_block_who_takes_over(
             process.send_signal(signal.SIGSTOP)
             other = connected.run(*extract(connected))
             assert other.code == 0, other.stderr
+            time.sleep(asleep_s)  # noqa: TID251  # the paused process is outside any event loop of ours
             process.send_signal(signal.SIGCONT)
             woken = ended(process)
         assert woken.code != 0, "it says that it did not finish"

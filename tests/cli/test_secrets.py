@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import os
+import re
 import secrets
 import threading
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from backfill.cli import app
 from backfill.store.encryption import Keyring
 from tests.cli.conftest import Query, name_of
+from tests.cli.test_extract_resumed import said_until
 from tests.postgres import PostgresServer
-from tests.processes import Backfill, ended, eventually, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, Outcome, ended, eventually, simulated
 
 PASSWORD = "pass-" + secrets.token_hex(8)
 CLIENT_SECRET = "client-" + secrets.token_hex(8)
@@ -171,18 +177,114 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
         ):
             planted.add(keyring.decrypt(granted, bound_to=(realm_id, "access_token")).reveal())
         assert len(planted) == len(intuit.secrets) + 5, "one realm's token was refreshed"
-        everything = "\n".join(f"{outcome.stdout}\n{outcome.stderr}" for outcome in said)
-        assert [secret for secret in planted if secret in everything] == []
-        assert [line for line in arguments if any(secret in line for secret in planted)] == []
-        assert "DEBUG" in everything, "the libraries were at their loudest"
-        tables, kept = everything_stored(query)
-        assert {"backfill.call", "backfill.token", "backfill.run", "qbo.customer"} <= tables
-        assert [secret for secret in planted if secret in kept] == []
-        assert [secret for secret in planted if secret.encode().hex() in kept] == [], "nor as bytes"
-        # The simulated Intuit shows its credentials to whoever starts it.
-        own = {"realms.jsonl", "mixed.jsonl", "simulator.log"}
-        left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in own]
-        files = {path.name: path.read_bytes() for path in left}
-        assert {"calls.csv", "calls.jsonl"} <= files.keys()
-        told = [name for name, content in files.items() if any(secret.encode() in content for secret in planted)]
-        assert told == []
+        nothing_told(planted, said, arguments, query, tmp_path)
+        assert {"calls.csv", "calls.jsonl"} <= {path.name for path in tmp_path.iterdir()}
+        assert {"backfill.call", "backfill.token", "backfill.run", "qbo.customer"} <= everything_stored(query)[0]
+
+
+def nothing_told(
+    planted: Collection[str], said: Sequence[Outcome], arguments: Collection[str], query: Query, folder: Path
+) -> None:
+    """Search what the commands said and left, their arguments, and all that is stored."""
+    everything = "\n".join(f"{outcome.stdout}\n{outcome.stderr}" for outcome in said)
+    assert [secret for secret in planted if secret in everything] == []
+    assert [line for line in arguments if any(secret in line for secret in planted)] == []
+    assert "DEBUG" in everything, "the libraries were at their loudest"
+    _tables, kept = everything_stored(query)
+    assert [secret for secret in planted if secret in kept] == []
+    assert [secret for secret in planted if secret.encode().hex() in kept] == [], "nor as bytes"
+    # The simulated Intuit shows its credentials to whoever starts it.
+    own = {"realms.jsonl", "mixed.jsonl", "simulator.log"}
+    left = [path for path in folder.rglob("*") if path.is_file() and path.name not in own]
+    assert [path for path in left if any(secret.encode() in path.read_bytes() for secret in planted)] == []
+
+
+WORK: Mapping[str, Sequence[tuple[int, str]]] = {
+    "realms arm": [(0, "{realm}")],
+    "load": [(1, "file rows.jsonl --json"), (2, "status.jsonl"), (0, "file rows.jsonl --dry-run")],
+    "load status": [(0, "--json"), (0, "")],
+    "load export-rejected": [(0, "rejected.jsonl")],
+    "load retry": [(1, "--json")],
+    "load undo": [(0, "1 --json")],
+    "reports": [(0, "--report ProfitAndLoss --report TrialBalance --from 2026-01-01 --json")],
+    "resync": [(0, "--since 2026-11-27T00:00:00Z --plan --json"), (0, "--since 2026-11-27T00:00:00Z")],
+    "verify": [(0, "--deep --pages pages --json")],
+    "care": [(0, "--json"), (0, "")],
+    "rehearse": [(0, "--seeds 1")],
+}
+"""Command to its exit codes and arguments. `webhooks serve` is served beside."""
+
+SEEN_BEFORE = {
+    *("realms import", "realms list", "extract", "status", "sql", "calls"),
+    *("keys list", "keys rotate", "keys retire", "migrate"),
+}
+NOBODYS = {"demo", "simulate"}
+"""What they know of secrets they make themselves, for whoever starts them."""
+
+
+def test_no_command_is_left_out() -> None:
+    groups = {group.name: group.typer_instance for group in app.registered_groups if group.typer_instance}
+    named = {(None, command.callback.__name__) for command in app.registered_commands if command.callback}
+    for group, commands in groups.items():
+        named |= {
+            (group, command.name or command.callback.__name__)
+            for command in commands.registered_commands
+            if command.callback
+        }
+    # `load FILE` is written out as `load file FILE`.
+    names = {" ".join(filter(None, name)).removesuffix(" file") for name in named}
+    assert names == {*WORK, *SEEN_BEFORE, *NOBODYS, "webhooks serve"}
+
+
+@pytest.mark.long
+def test_nothing_secret_leaves_whoever_works(user: Backfill, tmp_path: Path, password_dsn: str, query: Query) -> None:
+    """What writes, reads again, compares, serves and rehearses, with a verifier token to be told as well."""
+    key, verifier = base64.b64encode(os.urandom(32)).decode(), "verifier-" + secrets.token_hex(8)
+    with simulated(tmp_path, realms=2, rows="100:120") as intuit:
+        connected = loud(user, tmp_path).having(
+            **intuit.variables,
+            DATABASE_URL=password_dsn,
+            ENCRYPTION_KEY=key,
+            CLIENT_SECRET=CLIENT_SECRET,
+            WEBHOOK_VERIFIER_TOKENS=verifier,
+        )
+        planted = {*intuit.secrets, PASSWORD, CLIENT_SECRET, key, verifier}
+        realm_id = intuit.realm_ids[0]
+        rows = [{"realm_id": realm_id, "entity": "Customer", "source_key": str(number)} for number in range(3)]
+        payloads = [{"DisplayName": "One"}, {"DisplayName": "Two"}, {"DisplayName": "T", "ParentRef": {"value": "98"}}]
+        lines = [json.dumps(row | {"payload": payload}) for row, payload in zip(rows, payloads, strict=True)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+        with watched_processes() as arguments:
+            said = [connected.run("realms", "import", intuit.realms_file), connected.run("extract", "--json")]
+            assert [outcome.code for outcome in said] == [0, 0], said[-1].stderr
+            for command, runs in WORK.items():
+                for code, words in runs:
+                    said.append(connected.run(*command.split(), *words.format(realm=realm_id).split()))
+                    assert said[-1].code == code, (command, said[-1].stderr[-2000:])
+            with connected.started("webhooks", "serve", "--port=0", "--json") as serving:
+                heard = said_until("Taking in webhooks at", serving)
+                address = re.findall("http://[^;]*/webhooks", heard)[-1]
+                for signed_with in (verifier, "another"):
+                    assert delivered(address, realm_id, signed_with) == (200 if signed_with == verifier else 401)
+                serving.terminate()
+                served = ended(serving)
+            said.append(replace(served, stderr=heard + served.stderr))
+        assert served.code == 0, served.stderr
+        nothing_told(planted, said, arguments, query, tmp_path)
+        assert {"backfill.load_row", "backfill.webhook_event", "qbo.report", "backfill.verification"} <= (
+            everything_stored(query)[0]
+        )
+
+
+def delivered(address: str, realm_id: str, signed_with: str) -> int:
+    """The status that a delivery is answered with."""
+    entity = {"name": "Customer", "id": "1", "operation": "Update", "lastUpdated": "2026-11-27T00:00:00Z"}
+    notified = {"eventNotifications": [{"realmId": realm_id, "dataChangeEvent": {"entities": [entity]}}]}
+    body = json.dumps(notified).encode()
+    signature = base64.b64encode(hmac.digest(signed_with.encode(), body, "sha256")).decode()
+    request = urllib.request.Request(address, data=body, headers={"intuit-signature": signature})
+    try:
+        with OPENER.open(request, timeout=PATIENCE_S) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        return refused.code

@@ -22,9 +22,9 @@ from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.pacing.budget import RealmBudget
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.limits import load_limits
 from backfill.pacing.paced import Paced
+from backfill.pacing.realm_room import PageMemory, RealmRoom, Roomed
 from backfill.pacing.retried import READING, Retried
 from backfill.qbo.checked import Checked
 from backfill.qbo.reports import Basis, report
@@ -93,9 +93,9 @@ class ReportWorld:
         async def job(lease: Lease, turn: Turn) -> RealmOutcome:
             self.turns.append(turn)
             scan = await self.store.scan(RunId(run), REALM)
-            room = RealmRoom(ByteBudget(self.memory_bytes), REALM, weight=1.0, patience=turn.patience)
+            room = RealmRoom(PageMemory(self.memory_bytes), REALM, weight=1.0, patience=turn.patience)
             paced = Paced(Checked(self.company), self._budget, patience=turn.patience, resting=nullcontext)
-            way = Retried(paced, policy=READING, rng=random.Random(1))
+            way = Retried(Roomed(paced, room), policy=READING, rng=random.Random(1))
             work = RealmWork(
                 lease=lease,
                 run_id=RunId(run),

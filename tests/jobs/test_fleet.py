@@ -270,6 +270,45 @@ class TestLeases:
         assert [trouble.code for trouble in result.troubles] == ["LeaseLostError"]
         assert (result.unproven, result.proven) == (["0"], ["1"]), "one realm's trouble is its own"
 
+    @pytest.mark.parametrize("lease_renewal_s", [40, 1000], ids=["by its renewal", "by its work"])
+    async def test_what_ran_out_of_time_while_the_machine_slept_is_asked_again(self, lease_renewal_s: float) -> None:
+        """Statements that were under way find no time left when it wakes, though the database answers as ever."""
+        fleet = Fleet(realms_at_once=1, lease_renewal_s=lease_renewal_s)
+        store, other = fleet.store, fleet.store.seen_by("another process")
+        renew, overdue = store.renew, [UnavailableError("no answer in time")]
+
+        async def renewed(lease: Lease) -> None:
+            if lease.realm_id == "0" and overdue:
+                await other.acquire(REALMS[0])
+                raise overdue.pop()
+            await renew(lease)
+
+        store.renew = renewed  # type: ignore[method-assign]  # as the driver does
+
+        async def paused(lease: Lease) -> RealmOutcome:
+            if lease.realm_id == "0":
+                await anyio.sleep(100)
+                raise UnavailableError("no answer in time")
+            return RealmOutcome(proven=True)
+
+        result = await fleet.work(paused, REALMS[:2])
+        assert [trouble.code for trouble in result.troubles] == ["LeaseLostError"]
+        assert (result.unproven, result.proven) == (["0"], ["1"]), "the run goes on"
+        assert not overdue
+
+    async def test_a_database_that_does_not_answer_twice_is_gone(self) -> None:
+        fleet = Fleet(realms_at_once=1)
+        asked: list[float] = []
+
+        async def unanswered(_lease: Lease) -> None:
+            asked.append(anyio.current_time())
+            raise UnavailableError("the database is gone")
+
+        fleet.store.renew = unanswered  # type: ignore[method-assign]  # it is away
+        with pytest.raises(UnavailableError, match="is gone"):
+            await fleet.work(taking({"0": 1000}))
+        assert asked == [10, 10]
+
     async def test_it_is_given_back_also_when_the_run_is_cancelled(self) -> None:
         fleet = Fleet()
         with anyio.move_on_after(2):

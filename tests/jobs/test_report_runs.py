@@ -264,6 +264,35 @@ async def test_a_report_that_the_plan_does_not_have_is_not_missed() -> None:
     assert len([call for call in world.calls if call["report"] == "ClassSales"]) <= 2, "asked once, or once beside"
 
 
+@pytest.mark.parametrize(("code", "status"), [("5020", 400), ("500", 400), ("2000", 500)])
+async def test_one_answer_that_there_is_no_such_report_is_not_believed(code: str, status: int) -> None:
+    company = LedgerCompany(history(*FOUR_YEARS))
+    said: list[Request] = []
+
+    def refuses(request: Request) -> Response | None:
+        if "ProfitAndLoss" not in request.path or said:
+            return None
+        said.append(request)
+        return fault(code, "No.", status=status)
+
+    company.before = refuses
+    world = ReportWorld(company)
+    await world.read(asking("ProfitAndLoss"))
+    proof = world.proof("ProfitAndLoss accrual")
+    assert said
+    assert proof.method == ("whole periods that add up to BalanceSheet" if status == 400 else "refused")
+    assert proof.proven is (status == 400), "a server that fails says nothing of the company"
+
+
+async def test_a_report_that_is_held_is_not_denied() -> None:
+    company = LedgerCompany(history(*FOUR_YEARS))
+    world = ReportWorld(company)
+    await world.read(asking("ProfitAndLoss"))
+    company.before = lambda request: fault("5020", "No.") if "ProfitAndLoss" in request.path else None
+    result = await world.read(asking("ProfitAndLoss"), run=2)
+    assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("ProfitAndLoss accrual", "unproven")]
+
+
 @pytest.mark.parametrize(("code", "status"), [("2170", 400), ("10000", 500)])
 async def test_a_report_that_is_refused_is_unproven_and_the_others_go_on(code: str, status: int) -> None:
     company = LedgerCompany(history(*FOUR_YEARS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -76,13 +75,13 @@ async def applied(world: World, inbox: Inbox, costs: Costs | None = None) -> Fle
     once = Observed(Checked(Authorized(world.wrap(SimulatedTransport(world.simulator)), keeper)), world.events.append)
 
     async def job(lease: Lease, turn: Turn) -> RealmOutcome:
-        way = world.way(turn, once, nullcontext)
+        way = world.way(turn, once, world.room.asked)
         work = RealmWork(
             lease=lease,
             run_id=EVENTS,
             ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
             store=world.store,
-            room=world.room,
+            room=world.room.asked,
             observe=world.events.append,
             stopping=lambda: False,
             turn=turn,

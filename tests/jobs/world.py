@@ -28,11 +28,11 @@ from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork, Room
 from backfill.model import Lease, Proof, RealmId, RunId, Scan
 from backfill.pacing.budget import RealmBudget, Resting
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
 from backfill.pacing.limits import load_limits
 from backfill.pacing.metering import MeteredBudget
 from backfill.pacing.paced import Paced
 from backfill.pacing.quota import QuotaBreaker
+from backfill.pacing.realm_room import PageMemory, RealmRoom, Roomed
 from backfill.pacing.retried import READING, Retried
 from backfill.qbo.auth import Authorized
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
@@ -97,7 +97,7 @@ class World:
         self.simulator = Simulator(self.settings, fleet, now=now, seed=self.seed)
         self.store = MemoryStore(self.realm_ids, now=now)
         self.vault = vault_of(self.simulator, now)
-        self.room = ByteBudget(self.memory_bytes)
+        self.room = PageMemory(self.memory_bytes)
         self.events: list[events.Event] = []
         self.turns: dict[RealmId, Turn] = {}
         self._budgets: dict[RealmId, RealmBudget] = {}
@@ -171,15 +171,18 @@ class World:
             joining=self.joining,
         )
 
-    def way(self, turn: Turn, once: Transport, resting: Resting) -> Retried:
+    def way(self, turn: Turn, once: Transport, room: Room) -> Retried:
         realm_id = turn.realm_id
         rng = random.Random(f"{self.seed}:{realm_id}")
         budget = self._budgets.get(realm_id)
         if budget is None:
             budget = RealmBudget(realm_id, load_limits(), rng=rng, observe=self._observed, breaker=self._breaker)
             self._budgets[realm_id] = budget
-        paced = Paced(once, budget, metered=self.metered, patience=turn.patience, resting=resting)
-        return Retried(paced, policy=READING, rng=rng, observe=self.events.append)
+        resting: Resting = room.resting if isinstance(room, RealmRoom) else nullcontext
+        inner: Transport = Paced(once, budget, metered=self.metered, patience=turn.patience, resting=resting)
+        if isinstance(room, RealmRoom):
+            inner = Roomed(inner, room)
+        return Retried(inner, policy=READING, rng=rng, observe=self.events.append)
 
     def _observed(self, event: events.Event) -> None:
         self.events.append(event)
@@ -218,12 +221,10 @@ class _Process:
         scan = await self.store.scan(self.run_id, lease.realm_id)
         if scan.finished:
             return RealmOutcome(proven=True)
-        room: Room = self.world.room
-        resting: Resting = nullcontext
-        if isinstance(room, ByteBudget):
-            room = mine = RealmRoom(room, lease.realm_id, weight=turn.weight, patience=turn.patience)
-            resting = mine.resting
-        way = self.world.way(turn, self.once, resting)
+        room: Room | PageMemory = self.world.room
+        if isinstance(room, PageMemory):
+            room = RealmRoom(room, lease.realm_id, weight=turn.weight, patience=turn.patience)
+        way = self.world.way(turn, self.once, room)
         work = RealmWork(
             lease=lease,
             run_id=self.run_id,

@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.errors import StoppedError
-from backfill.model import RealmId
-from backfill.pacing.byte_budget import ByteBudget, RealmRoom
-from backfill.pacing.patience import Patience
+from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.virtual_clock import run_virtual
 
 pytestmark = pytest.mark.virtual
@@ -214,62 +211,3 @@ class TestFairness:
                 group.start_soon(impatient, number)
         assert (budget.held_bytes, budget.waiting) == (0, 0)
         assert (len(budget._queue), len(budget._line)) == (0, 0)
-
-
-class TestRealmRoom:
-    def room(self, budget: ByteBudget, name: str = "1") -> RealmRoom:
-        return RealmRoom(budget, RealmId(name), weight=1.0, patience=Patience())
-
-    async def test_what_a_resting_request_holds_is_the_others_until_it_goes_on(self) -> None:
-        budget = ByteBudget(100)
-        mine, theirs = self.room(budget), self.room(budget, "2")
-        told: list[tuple[str, float]] = []
-
-        async def other() -> None:
-            await anyio.sleep(1)
-            async with theirs.take(100):
-                told.append(("other", anyio.current_time()))
-                await anyio.sleep(70)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(other)
-            async with mine.take(100):
-                async with mine.resting():
-                    await anyio.sleep(60)
-                told.append(("back", anyio.current_time()))
-                assert budget.held_bytes == 100
-        assert told == [("other", 1), ("back", 71)]
-        assert budget.held_bytes == 0
-
-    async def test_who_rests_without_room_needs_none(self) -> None:
-        budget = ByteBudget(100)
-        async with self.room(budget).resting():
-            await anyio.sleep(60)
-        assert budget.held_bytes == 0
-
-    @pytest.mark.parametrize("at_s", [0.5, 30.0])
-    async def test_it_is_broken_off_while_it_waits_and_holds_nothing_then(self, at_s: float) -> None:
-        """For room at first, and for the end of a rest."""
-        budget = ByteBudget(100)
-        room = self.room(budget)
-
-        async def give_way() -> None:
-            await anyio.sleep(at_s)
-            room.patience.lose()
-
-        async def other() -> None:
-            async with budget.take(100):
-                await anyio.sleep(1)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(other)
-            group.start_soon(give_way)
-            await anyio.sleep(0.1)
-            with pytest.raises(StoppedError):
-                async with room.take(60), room.resting():
-                    await anyio.sleep(60)
-            assert anyio.current_time() == pytest.approx(at_s, abs=1e-3)
-        assert (budget.held_bytes, budget.waiting) == (0, 0)
-        with pytest.raises(StoppedError):
-            async with room.take(1):
-                raise AssertionError("it has given way")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
+import aiohttp
 import anyio
 import pytest
 from cryptography import x509
@@ -23,6 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from backfill.errors import RequestError, UnansweredError, UnreadableError
 from backfill.model import RealmId
+from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.qbo import calls
 from backfill.qbo.http import Http, _tls, open_http
 from backfill.wire import Request
@@ -350,3 +354,49 @@ def test_tls_is_verified_and_not_older_than_1_2() -> None:
     context = _tls()
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read() -> None:
+    """It waits in the connection, for longer than the deadline: that is our time, and not the server's."""
+    body = b"x" * 8_000_000
+    taken_in: list[int] = []
+
+    def readers() -> list[aiohttp.StreamReader]:
+        return [found for found in gc.get_objects() if isinstance(found, aiohttp.StreamReader)]
+
+    async def no_room_yet() -> None:
+        await anyio.sleep(1.0)
+        taken_in.append(sum(reader.total_bytes for reader in readers() if reader not in others))
+
+    others = readers()  # of tests before this one
+    async with serving([ok(body)], max_body_bytes=len(body)) as (server, http):
+        request = replace(ASKED, coming=no_room_yet)
+        with anyio.fail_after(ANSWER_S):
+            response = await http.api.send(request, deadline=anyio.current_time() + 0.9)
+    assert response.body == body
+    assert len(server.heads) == 1
+    assert 0 < taken_in[0] <= HEAD_BYTES
+
+
+async def test_what_the_server_takes_after_the_wait_counts() -> None:
+    async def no_room_yet() -> None:
+        await anyio.sleep(0.5)
+
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    async with serving([head, 600.0]) as (_, http):
+        started_at = anyio.current_time()
+        request = replace(ASKED, coming=no_room_yet)
+        with pytest.raises(UnansweredError):
+            await http.api.send(request, deadline=started_at + 1.0)
+        assert 1.5 <= anyio.current_time() - started_at < ANSWER_S
+
+
+async def test_a_refusal_is_read_without_room() -> None:
+    refused = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"
+    async with serving([refused]) as (_, http):
+        response = await http.api.send(replace(ASKED, coming=_never), deadline=anyio.current_time() + ANSWER_S)
+    assert (response.status, response.body) == (429, b"{}")
+
+
+def _never() -> None:
+    raise AssertionError("nobody waits for a refusal")

@@ -46,6 +46,25 @@ async def told(outcome: Callable[[], Response], *, give_up_s: float = 100) -> li
 
 
 @pytest.mark.virtual
+async def test_what_we_wait_for_before_an_answer_is_read_is_not_the_servers_time() -> None:
+    class Waits:
+        async def send(self, request: Request, *, deadline: float) -> Response:  # the seam's own
+            await anyio.sleep(2.5)
+            assert request.coming is not None
+            waiting = request.coming()
+            assert waiting is not None
+            await waiting
+            await anyio.sleep(0.5)
+            return Response(status=200)
+
+    events: list[Event] = []
+    await Observed(Waits(), events.append).send(replace(ASKED, coming=lambda: anyio.sleep(60)), deadline=1000)
+    (event,) = events
+    assert isinstance(event, RequestAnswered)
+    assert event.duration_s == pytest.approx(3.0)
+
+
+@pytest.mark.virtual
 async def test_an_answer_is_told_with_its_time_and_size() -> None:
     response = Response(status=200, headers={"intuit_tid": "1-5f"}, body=b"{}")
     assert await told(lambda: response) == [

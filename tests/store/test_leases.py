@@ -183,14 +183,17 @@ async def fenced(database: Database, lease: Lease) -> AsyncIterator[Connection]:
         yield connection
 
 
+@pytest.mark.parametrize("parsed", [False, True], ids=["between two statements", "between two messages of one"])
 async def test_an_owner_that_is_paused_within_a_transaction_does_not_block_the_next(
-    database: Database, paused: Database
+    database: Database, paused: Database, parsed: bool
 ) -> None:
-    """Its machine does not answer any more."""
+    """Its machine does not answer any more. Where a statement is parsed and not bound, it counts as active."""
     former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
 
     async def between_two_statements() -> None:
         async with fenced(paused, former) as connection:
+            if parsed:
+                await connection.prepare("SELECT 2")
             assert (await taken_over(database)).epoch == former.epoch + 1
             await connection.execute("SELECT 1")
 

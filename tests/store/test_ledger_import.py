@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import resource
+from collections.abc import Sequence
 
 import pytest
 
-from backfill.errors import UsageError
-from backfill.load_model import Imported, NewRow
+from backfill.errors import UnavailableError, UsageError
+from backfill.load_model import Imported, ImportFault, NewRow
 from backfill.model import RealmId
+from backfill.store import ledger_import
 from backfill.store.database import Database
-from backfill.store.ledger_import import Imports
+from backfill.store.ledger_import import Import, Imports
 from backfill.store.realms import Realms
+from tests.processes import PATIENCE_S
 from tests.store.scene import OTHER_REALM, REALM
 
 
@@ -45,6 +48,12 @@ async def count(database: Database, table: str = "load_row") -> int:
         return int(await connection.fetchval(f"SELECT count(*) FROM backfill.{table}"))
 
 
+async def apply_all(database: Database) -> None:
+    """As if every row had been sent, and made an object."""
+    async with database.control() as connection:
+        await connection.execute("UPDATE backfill.load_row SET state = 'applied', object_id = row_id::text")
+
+
 @pytest.mark.usefixtures("realms")
 class TestFaults:
     async def test_contradictions_within_the_source(self, database: Database) -> None:
@@ -59,8 +68,7 @@ class TestFaults:
 
     async def test_what_was_made_already_is_not_made_another_way(self, database: Database) -> None:
         await imported(database, new("a"))
-        async with database.control() as connection:
-            await connection.execute("UPDATE backfill.load_row SET state = 'applied', object_id = '5'")
+        await apply_all(database)
         with pytest.raises(UsageError, match="Customer a was created by load 1 with another payload"):
             await imported(database, new("a", name="other"))
         assert (await imported(database, new("a"))).known == 1
@@ -103,3 +111,55 @@ async def test_a_million_rows_in_little_memory(database: Database, realms: Realm
             await importing.add([new(str(number), number) for number in range(start, start + 1000)])
         assert (await importing.finish()).added == 1_000_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
+
+
+class TestPaused:
+    """A process that is stopped in an import, while another does all of it; and wakes."""
+
+    async def test_while_it_reads_its_source(self, database: Database, realms: Realms) -> None:
+        rows = [new(str(number), number) for number in range(20)]
+        async with Imports(database).begin("a file") as importing:
+            await importing.add(rows[:10])
+            theirs = await imported(database, *rows)
+            await apply_all(database)
+            await importing.add(rows[10:])
+            ours = await importing.finish()
+        assert (theirs.added, ours.added, ours.replaced, ours.known) == (20, 0, 0, 20)
+        assert ours.loads == theirs.loads, "it goes on with the other's load"
+        assert (await count(database), await count(database, "load")) == (20, 1)
+
+    async def test_when_all_is_added_and_nothing_committed(
+        self, database: Database, realms: Realms, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other waits for its rows no longer than an abandoned transaction is left alone."""
+        monkeypatch.setattr(ledger_import, "ABANDONED_TRANSACTION_S", 1)
+        rows = [new(str(number), number) for number in range(20)]
+
+        async def paused() -> None:
+            async with Imports(database).begin("a file") as importing:
+                await importing.add(rows)
+                assert (await importing.finish()).added == 20
+                async with asyncio.timeout(PATIENCE_S):
+                    assert (await imported(database, *rows)).added == 20
+
+        with pytest.raises(UnavailableError, match="cannot be reached"):
+            await paused()
+        assert (await count(database), await count(database, "load")) == (20, 1)
+
+    async def test_when_it_had_seen_that_nothing_speaks_against_it(
+        self, database: Database, realms: Realms, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was made under its keys meanwhile stands, and is said: its own rows are not taken for the same."""
+        faults = Import.faults
+
+        async def paused(importing: Import) -> Sequence[ImportFault]:
+            seen = await faults(importing)
+            monkeypatch.undo()
+            await imported(database, new("a", name="theirs"), new("b"))
+            await apply_all(database)
+            return seen
+
+        monkeypatch.setattr(Import, "faults", paused)
+        with pytest.raises(UsageError, match="line 3: Customer a came with another payload in load 1 meanwhile"):
+            await imported(database, new("a", 3, name="ours"), new("b", 4), new("c", 5))
+        assert (await count(database), await count(database, "load")) == (2, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import anyio
@@ -14,9 +16,10 @@ import pytest
 from backfill.errors import StoppedError
 from backfill.model import RealmId
 from backfill.pacing.metering import BLOCK, BatchCountsAs, MemoryMeteredLedger, MeteredBudget, MeteredLedger
-from backfill.store.database import Database
+from backfill.store.database import Database, open_database
 from backfill.store.metered import MeteredCounts, MeteredRow
 from backfill.wire import Lane, Request
+from tests.processes import PATIENCE_S
 
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
 CAP = 3_000
@@ -58,6 +61,27 @@ def ledger(request: pytest.FixtureRequest, database: Database) -> MeteredLedger:
     return MemoryMeteredLedger() if request.param == "memory" else MeteredCounts(database)
 
 
+async def test_nobody_waits_for_a_process_that_is_stopped_while_it_counts(
+    database: Database, database_dsn: str
+) -> None:
+    """Between being told what is counted and adding to it. Once it wakes it is told again, and adds to that."""
+    told: list[tuple[int, int]] = []
+
+    async def elsewhere() -> tuple[int, int]:
+        async with open_database(database_dsn) as theirs:
+            return await MeteredCounts(theirs).add("app", NOVEMBER, lambda *_: (3, 40))
+
+    def stopped(calls: int, items: int) -> tuple[int, int]:
+        told.append((calls, items))
+        if len(told) == 1:
+            with ThreadPoolExecutor() as other:
+                assert other.submit(asyncio.run, elsewhere()).result(PATIENCE_S) == (3, 40)
+        return 5, 50
+
+    assert await MeteredCounts(database).add("app", NOVEMBER, stopped) == (8, 90)
+    assert told == [(0, 0), (3, 40)]
+
+
 async def test_what_is_added_is_told_the_next_time(ledger: MeteredLedger) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -82,18 +106,24 @@ async def test_what_cannot_be_decided_adds_nothing(ledger: MeteredLedger) -> Non
     assert await ledger.add("app", NOVEMBER, lambda *_: (0, 0)) == (0, 0)
 
 
-async def test_nobody_changes_the_count_while_it_is_decided_on(database: Database) -> None:
-    """Read, decide, add: each of fifty takers is told all that the others took."""
-    told: list[int] = []
+async def test_nobody_adds_to_another_count_than_was_decided_on(database: Database) -> None:
+    """Read, decide, add: each of fifty takers is told in the end all that the others took before."""
+    counted: list[tuple[int, int]] = []
 
-    def one(calls: int, _items: int) -> tuple[int, int]:
-        told.append(calls)
-        return 1, 1
+    async def take() -> None:
+        told: list[int] = []
+
+        def one(calls: int, _items: int) -> tuple[int, int]:
+            told.append(calls)
+            return 1, 1
+
+        calls, _items = await MeteredCounts(database).add("app", NOVEMBER, one)
+        counted.append((told[-1], calls))
 
     async with anyio.create_task_group() as group:
         for _ in range(50):
-            group.start_soon(MeteredCounts(database).add, "app", NOVEMBER, one)
-    assert sorted(told) == list(range(50))
+            group.start_soon(take)
+    assert sorted(counted) == [(before, before + 1) for before in range(50)]
 
 
 async def test_the_newest_month_is_shown_first(database: Database) -> None:

@@ -56,6 +56,18 @@ async def test_the_run_of_a_dead_process_is_taken_over_at_once(database: Databas
     assert await unfinished(database, first.run_id) == [REALM, OTHER_REALM], "new realms are added"
 
 
+async def test_a_run_is_taken_over_from_a_process_that_is_stopped_in_a_transaction(database: Database) -> None:
+    """As it begins to read a realm. That transaction is ended when its realm is taken, which comes after the run."""
+    first = await runs(database, dead_owner()).start("extract", SCOPE, [REALM])
+    async with database.control() as stopped, stopped.transaction():
+        await stopped.execute(
+            "UPDATE backfill.realm_run SET state = 'running', scan_started_at = now() WHERE run_id = $1", first.run_id
+        )
+        again = await runs(database).start("extract", SCOPE, [REALM, OTHER_REALM])
+    assert again == Started(first.run_id, resumed=True)
+    assert await unfinished(database, first.run_id) == [REALM, OTHER_REALM]
+
+
 async def test_the_run_of_a_live_process_is_left_to_it(database: Database) -> None:
     first = await runs(database).start("extract", SCOPE, [REALM])
     again = await runs(database, ELSEWHERE).start("extract", SCOPE, [REALM])

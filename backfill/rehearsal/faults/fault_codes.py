@@ -20,7 +20,8 @@ OF_A_ROW = "4002"
 """Said of no row in particular it would be believed, and the row set aside: `poisoned rows` say it."""
 
 OF_AN_ENTITY = frozenset({"500", "2000", "5030"})
-"""Whoever hears one for an entity believes that the company has none of it. So they are said where that is so."""
+"""Whoever hears one of these twice for an entity believes that the company has none of it. So they are said often only
+where that is so, and else once."""
 
 EMPTY = ("JournalCode", "TaxPayment")
 """Only companies in France, or none that we simulate, have any. Each is asked for once or twice: so half are struck."""
@@ -58,10 +59,13 @@ class FaultCodes(Fault):
         for code in self.codes:
             share = 0.5 if code in OF_AN_ENTITY else self.share
             stage.simulator.injections.add(Injection(self._mishap(code), lanes=API, probability=share))
+        for code in [code for code in self.codes if code in OF_AN_ENTITY][:1]:
+            stage.simulator.injections.add(Injection(self._of_any(code), lanes=API, probability=self.share, times=1))
 
     def _mishap(self, code: str) -> ApiFault | ItemFault:
-        if code in OF_AN_ENTITY:
-            return ItemFault(code=code, share=1.0, item_entities=EMPTY)
+        return ItemFault(code=code, share=1.0, item_entities=EMPTY) if code in OF_AN_ENTITY else self._of_any(code)
+
+    def _of_any(self, code: str) -> ApiFault | ItemFault:
         if self.within == "item":
             return ItemFault(code=code)
         return ApiFault(code=code, status=200 if self.within == "good answer" else None)

@@ -1,0 +1,163 @@
+"""One realm's part of the memory for pages: a little for each that is asked for, and its own room when it comes.
+
+A page takes seconds to come and a tenth of one to land. Were all of its room taken before it is asked for, most of the
+memory would stand empty, and of many realms it would bound the pace long before Intuit's limits do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from backfill.model import RealmId
+from backfill.pacing.byte_budget import ByteBudget
+from backfill.pacing.patience import Patience
+from backfill.wire import Request, Response, Transport
+
+HEAD_BYTES = 288 * 1024
+"""What a connection may have taken in of an answer that there is no room for yet: 32 kB, at which aiohttp tells it to
+wait (see `qbo.http`), and with the piece that fills them what asyncio reads at a time, 256 kB."""
+
+
+class PageMemory:
+    """The bytes that pages of all realms may take at once: half for what is asked for, half for what has come.
+
+    Two halves, so that nobody waits in a circle. Whoever has room for a page that came only lands it. Whoever has
+    asked may wait for that, whatever they hold meanwhile: a permit, a connection, room for the beginning of an answer.
+    """
+
+    __slots__ = ("asked", "come")
+
+    def __init__(self, capacity_bytes: int) -> None:
+        half = max(1, capacity_bytes // 2)
+        self.asked = ByteBudget(half)
+        self.come = ByteBudget(half)
+
+    @property
+    def held_bytes(self) -> int:
+        """Of both halves."""
+        return self.asked.held_bytes + self.come.held_bytes
+
+
+class RealmRoom:
+    """The memory as one realm has it for one turn: in its name, by its weight, as long as it has `patience`."""
+
+    __slots__ = ("_memory", "_realm_id", "_weight", "holds", "patience")
+
+    def __init__(self, memory: PageMemory, realm_id: RealmId, *, weight: float, patience: Patience) -> None:
+        self._memory = memory
+        self._realm_id = realm_id
+        self._weight = weight
+        self.patience = patience
+        self.holds: dict[object, _Hold] = {}
+        """By task: the room that it took last, for the page that it asks for."""
+
+    def take(self, size_bytes: int) -> _Hold:
+        """Room to ask for a page of `size_bytes` in the block, and for the page, until the block's end.
+
+        Raises `StoppedError` if the realm gives way before it may ask.
+        """
+        return _Hold(self, size_bytes)
+
+    @property
+    def hold(self) -> _Hold | None:
+        """What the running task took."""
+        return self.holds.get(asyncio.current_task())
+
+    @asynccontextmanager
+    async def resting(self) -> AsyncIterator[None]:
+        """What the running task holds is the others' for the length of the block, in which its realm rests.
+
+        No page is there yet, and room that stands empty for a minute would make one realm's trouble that of all.
+        Raises `StoppedError` if the realm gives way meanwhile.
+        """
+        hold = self.hold
+        if hold is not None:
+            self.release(hold)
+        with self.patience.waiting():
+            yield
+        if hold is not None:
+            await self.ask(hold)
+
+    async def ask(self, hold: _Hold) -> None:
+        """Wait until a page may be asked for. Raises `StoppedError` if the realm gives way meanwhile."""
+        self.patience.check()
+        asked = self._memory.asked
+        if not asked.acquire_nowait(hold.head_bytes, key=self._realm_id, weight=self._weight):
+            with self.patience.waiting():
+                await asked.acquire(hold.head_bytes, key=self._realm_id, weight=self._weight)
+        hold.asks = True
+
+    def come(self, hold: _Hold) -> Awaitable[None] | None:
+        """The page begins to come: None where there is room for it, else what to wait for before it is read.
+
+        Nothing breaks the wait off: those before it are landing, and what has come is not thrown away.
+        """
+        if hold.has_come or self._memory.come.acquire_nowait(hold.size_bytes, key=self._realm_id, weight=self._weight):
+            hold.has_come = True
+            return None
+        return self._wait_to_come(hold)
+
+    async def _wait_to_come(self, hold: _Hold) -> None:
+        await self._memory.come.acquire(hold.size_bytes, key=self._realm_id, weight=self._weight)
+        hold.has_come = True
+
+    def gone(self, hold: _Hold) -> None:
+        """What came is landed, or was no page, or leaves too little to count: the next is asked for."""
+        if hold.has_come:
+            hold.has_come = False
+            self._memory.come.release(hold.size_bytes)
+
+    def release(self, hold: _Hold) -> None:
+        """Give back what `hold` holds."""
+        self.gone(hold)
+        if hold.asks:
+            hold.asks = False
+            self._memory.asked.release(hold.head_bytes)
+
+
+class _Hold:
+    """Room for one page at a time. A class of its own, since a generator in its place costs as much again."""
+
+    __slots__ = ("_room", "_task", "asks", "has_come", "head_bytes", "size_bytes")
+
+    def __init__(self, room: RealmRoom, size_bytes: int) -> None:
+        self._room = room
+        self._task: object = None
+        self.asks = self.has_come = False
+        """Of which half some is held at present."""
+        self.size_bytes = size_bytes
+        self.head_bytes = min(size_bytes, HEAD_BYTES)
+
+    async def __aenter__(self) -> None:
+        await self._room.ask(self)
+        self._task = asyncio.current_task()
+        self._room.holds[self._task] = self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        if self._room.holds.get(self._task) is self:
+            del self._room.holds[self._task]
+        self._room.release(self)
+
+
+class Roomed:
+    """A transport whose answers wait for room before they are read, where whoever asks took some.
+
+    Stands below `Retried`: while an attempt waits for its permits nothing may be held that others wait for.
+    """
+
+    __slots__ = ("_inner", "_room")
+
+    def __init__(self, inner: Transport, room: RealmRoom) -> None:
+        self._inner = inner
+        self._room = room
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """As `Transport.send`."""
+        hold = self._room.hold
+        if hold is not None:
+            self._room.gone(hold)
+            request = replace(request, coming=lambda: self._room.come(hold))
+        return await self._inner.send(request, deadline=deadline)
