@@ -28,12 +28,14 @@ class PageMemory:
     asked may wait for that, whatever they hold meanwhile: a permit, a connection, room for the beginning of an answer.
     """
 
-    __slots__ = ("asked", "come")
+    __slots__ = ("asked", "come", "head_bytes")
 
-    def __init__(self, capacity_bytes: int) -> None:
+    def __init__(self, capacity_bytes: int, *, head_bytes: int = HEAD_BYTES) -> None:
         half = max(1, capacity_bytes // 2)
         self.asked = ByteBudget(half)
         self.come = ByteBudget(half)
+        self.head_bytes = head_bytes
+        """What each page that is asked for takes, or as much as the page if it is smaller."""
 
     @property
     def held_bytes(self) -> int:
@@ -59,7 +61,7 @@ class RealmRoom:
 
         Raises `StoppedError` if the realm gives way before it may ask.
         """
-        return _Hold(self, size_bytes)
+        return _Hold(self, size_bytes, min(size_bytes, self._memory.head_bytes))
 
     @property
     def hold(self) -> _Hold | None:
@@ -123,13 +125,13 @@ class _Hold:
 
     __slots__ = ("_room", "_task", "asks", "has_come", "head_bytes", "size_bytes")
 
-    def __init__(self, room: RealmRoom, size_bytes: int) -> None:
+    def __init__(self, room: RealmRoom, size_bytes: int, head_bytes: int) -> None:
         self._room = room
         self._task: object = None
         self.asks = self.has_come = False
         """Of which half some is held at present."""
         self.size_bytes = size_bytes
-        self.head_bytes = min(size_bytes, HEAD_BYTES)
+        self.head_bytes = head_bytes
 
     async def __aenter__(self) -> None:
         await self._room.ask(self)

@@ -26,7 +26,7 @@ CHANGES_IN_AN_OUTAGE = 20
 
 async def hold(stage: Stage, ground: Ground) -> None:
     """Land every company and prove it, as an extract would have left it just now."""
-    store = ground.store("an earlier command", PagesInHand())
+    store = ground.store("an earlier command", PagesInHand(stage.world.head_bytes))
     for realm_id in stage.realm_ids:
         company = stage.simulator.fleet.company(realm_id)
         at = company.stamp()

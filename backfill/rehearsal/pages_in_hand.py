@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from itertools import accumulate, count
 
-from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.wire import Lane, Request, Response
 
 _Task = asyncio.Task[object] | None
@@ -18,7 +17,8 @@ class PagesInHand:
     its beginning is to be taken before it is asked for; how large it was shows when it comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, head_bytes: int) -> None:
+        self._head_bytes = head_bytes
         self._moments = count()
         self._asked_at: dict[_Task, int] = {}
         self._came: dict[_Task, int] = {}
@@ -46,7 +46,7 @@ class PagesInHand:
         task = asyncio.current_task()
         if task in self._asked_at and response.status == 200:
             self._came[task] = size = len(response.body)
-            head_bytes = min(size, HEAD_BYTES)
+            head_bytes = min(size, self._head_bytes)
             self._changes += [(self._asked_at[task], head_bytes), (next(self._moments), size - head_bytes)]
             self.largest_bytes = max(self.largest_bytes, size)
 

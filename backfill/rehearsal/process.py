@@ -37,7 +37,7 @@ class Process:
         self.owner = f"process {number}"
         self._kill = kill
         self.life = Life(kill, stage.group, died=self._died)
-        self.pages = PagesInHand()
+        self.pages = PagesInHand(stage.world.head_bytes)
         self.store: Store = behind(ground.store(self.owner, self.pages), self.life)
         self.inbox = behind(ground.inbox(self.owner), self.life)
         self.verifications = behind(ground.verifications(self.owner), self.life)
@@ -62,7 +62,7 @@ class Process:
             now=stage.our_clock,
             observe=self.observe,
         )
-        self._room = PageMemory(world.memory_bytes)
+        self._room = PageMemory(world.memory_bytes, head_bytes=world.head_bytes)
         self._turns: dict[RealmId, Turn] = {}
         self.result: FleetResult | None = None
         self.failure: BackfillError | None = None

@@ -10,6 +10,7 @@ from random import Random
 from backfill.jobs.costs import Costs, Optimise
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs
+from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.qbo.query import CDC_OBJECTS_MAX
 from backfill.rehearsal.faults import FAULTS
 from backfill.rehearsal.faults.fault import Fault
@@ -37,6 +38,8 @@ class World:
     readers: int
     realms_at_once: int
     memory_bytes: int
+    head_bytes: int
+    """What is held of an answer that there is no room for."""
     settings: SimulatorSettings
     limits: Limits
     costs: Costs
@@ -58,7 +61,7 @@ class World:
             f"{self.job.name} of {self.realms} realms of up to {self.rows_max} rows",
             f"{self.realms_at_once} at once by turns of {self.turn_s:g} s, {self.readers} readers each",
             f"pages of {self.page_rows} rows, answers of {self.cdc_objects} changes",
-            f"{self.memory_bytes:,} bytes for pages; {self.costs}",
+            f"{self.memory_bytes:,} bytes for pages, {self.head_bytes:,} for a beginning; {self.costs}",
             f"people make {self.changes_most} changes, {self.changes_per_minute:g} a minute",
             f"Intuit: {_differing(self.settings, usual) or 'as documented'}",
             f"limits: {_differing(self.limits, usual_limits) or 'as documented'}",
@@ -113,6 +116,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
         readers=rng.choice((1, 3, 8)),
         realms_at_once=rng.choice((1, 2, 200)),
         memory_bytes=rng.choice((1, 10_000, ROOMY_BYTES) if slow else (50_000, ROOMY_BYTES)),
+        head_bytes=Random(f"heads of world {seed}").choice((200, HEAD_BYTES)),
         settings=settings,
         limits=limits,
         costs=Costs(optimise=rng.choice(list(Optimise)), batch_counts_as=rng.choice(list(BatchCountsAs))),

@@ -14,7 +14,7 @@ import pytest
 from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.pages import PageRead
 from backfill.model import Landed, RunId
-from backfill.pacing import realm_room
+from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.simulator.settings import SimulatorSettings
@@ -125,14 +125,14 @@ async def test_many_pages_are_on_the_way_and_few_are_in_hand(monkeypatch: pytest
     """While Postgres is slow to land what came, the others wait unread, and no reader waits for what none gives."""
     rows, head_bytes = 50, 5_000
     page_bytes = 2 * rows * 2_048  # what is taken at first for a page and the pieces that it is made of
-    monkeypatch.setattr(realm_room, "HEAD_BYTES", head_bytes)
     world = World(
         seed=35,
         page_rows=rows,
-        memory_bytes=2 * 2 * page_bytes,  # half of it is room for two that came, and more than all may ask for
         entities=[CATALOGUE[name] for name in SOWN],
         settings=SimulatorSettings(latency_s=2.0),
     )
+    # Half of it is room for two that came, and more than all may ask for.
+    world.room = PageMemory(2 * 2 * page_bytes, head_bytes=head_bytes)
     for name in SOWN:
         world.sow(name, 300, second=lambda number: 90_000 + 10 * number)
     asked, in_hand = [0], [0]
