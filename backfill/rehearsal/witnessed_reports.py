@@ -37,5 +37,5 @@ class _Witnessed(Beside):
     ) -> None:
         await self._reports.land_report(lease, run_id, part, document, figures=figures, faults=faults)
         self._stage.trace.add("report", lease.realm_id, part, crc32(document.body), len(faults))
-        commit = ReportCommit(lease=lease, run_id=run_id, part=part, document=document)
+        commit = ReportCommit(lease=lease, run_id=run_id, part=part, document=document, faults=faults)
         judge(self._stage, lambda oracle: oracle.report_landed(self._stage, commit))

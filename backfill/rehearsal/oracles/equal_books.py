@@ -33,6 +33,8 @@ class EqualBooks(Oracle):
         realm_id, part = commit.lease.realm_id, commit.part
         if not _is_ledger(part) or not stage.served.stands(realm_id, commit.document.body) or "columns=" in part.cut:
             return
+        if commit.faults:
+            return  # nobody takes it for the ledger; what it is replaced by is judged in its turn
         company = stage.simulator.fleet.company(realm_id)
         own, landed = Counter(_own(company, part)), Counter(_landed(company, commit.document))
         for line, many in ((own - landed) + (landed - own)).items():

@@ -36,6 +36,8 @@ class ReportCommit:
     run_id: RunId
     part: ReportPart
     document: ReportDocument
+    faults: Sequence[str]
+    """What was said at once to be wrong with it: it is held, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
