@@ -26,10 +26,10 @@ FAULTS_SHOWN_MAX = 100
 _STATEMENT_TIMEOUT_S = 1800.0
 """A million rows go through seven indexes in about a minute; a slow disk may take long."""
 
-_READING_S = 3600
+READING_S = 3600
 """Between two pieces of a source, which may be a slow pipe. Nobody waits for rows that are only staged."""
 
-LEFT_ALONE = "SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"
+LEFT_ALONE = "SET LOCAL idle_in_transaction_session_timeout"
 
 _COLUMNS = (
     "line", "realm_id", "entity", "operation", "source_key", "payload", "payload_hash", "needs", "object_key",
@@ -167,7 +167,7 @@ class Import:
         From here on others may wait for us, who import the same rows or send those that give way.
         """
         _require_none(await self.faults())
-        await self._connection.execute(LEFT_ALONE.format(seconds=ABANDONED_TRANSACTION_S))
+        await self._connection.execute(f"{LEFT_ALONE} = '{ABANDONED_TRANSACTION_S}s'")
         load_id = await self._connection.fetchval(BEGIN_LOAD, self._source, self._undoes)
         replaced = _count(await self._connection.execute(REPLACE, load_id, timeout=_STATEMENT_TIMEOUT_S))
         added = _count(await self._connection.execute(ADD, load_id, timeout=_STATEMENT_TIMEOUT_S))
@@ -193,7 +193,7 @@ class Imports:
         """An import for the block, in one durable transaction; an error within drops all of it."""
         async with self._database.control() as connection, connection.transaction():
             # Reading the source may take longer between two statements than an abandoned transaction is left alone.
-            await connection.execute(LEFT_ALONE.format(seconds=_READING_S))
+            await connection.execute(f"{LEFT_ALONE} = '{READING_S}s'")
             await connection.execute(STAGING)
             yield Import(connection, source, undoes)
 

@@ -392,11 +392,9 @@ async def test_what_the_server_takes_after_the_wait_counts() -> None:
 
 
 async def test_a_refusal_is_read_without_room() -> None:
+    waited: list[bool] = []
     refused = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"
     async with serving([refused]) as (_, http):
-        response = await http.api.send(replace(ASKED, coming=_never), deadline=anyio.current_time() + ANSWER_S)
-    assert (response.status, response.body) == (429, b"{}")
-
-
-def _never() -> None:
-    raise AssertionError("nobody waits for a refusal")
+        request = replace(ASKED, coming=lambda: waited.append(True))
+        response = await http.api.send(request, deadline=anyio.current_time() + ANSWER_S)
+    assert (response.status, response.body, waited) == (429, b"{}", [])
