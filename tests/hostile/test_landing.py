@@ -144,20 +144,11 @@ def _loaded(doc: bytes) -> object:
     return json.loads(doc, parse_int=Decimal, parse_float=Decimal)
 
 
+@pytest.mark.parametrize(("cases", "seed"), [(CASES, 1), pytest.param(CASES_LONG, 2, marks=pytest.mark.long)])
 async def test_spoiled_pages_are_landed_row_by_row(
-    work: Work, database: Database, capsys: pytest.CaptureFixture[str]
+    work: Work, database: Database, cases: int, seed: int, tally: Counter[str]
 ) -> None:
-    await walked(work, database, capsys, CASES, seed=1)
-
-
-@pytest.mark.long
-async def test_many_more_of_them(work: Work, database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    await walked(work, database, capsys, CASES_LONG, seed=2)
-
-
-async def walked(work: Work, database: Database, capsys: pytest.CaptureFixture[str], cases: int, *, seed: int) -> None:
     outcomes = await landed_all(work, database, cases, seed)
-    with capsys.disabled():
-        print(f"\n{cases:,} spoiled pages at Postgres: {dict(outcomes.most_common())}")  # noqa: T201  # the count is the point
+    tally.update({"spoiled pages at Postgres": cases, **outcomes})
     assert min(outcomes[way] for way in ("landed", "refused by Postgres alone", "unreadable pages")) > 0
     assert outcomes["quarantined"] > outcomes["refused by Postgres alone"], "all ways are walked"

@@ -113,21 +113,12 @@ async def _held(database: Database) -> tuple[bytes, int]:
     return gzip.decompress(held["body"]), held["rows"]
 
 
+@pytest.mark.parametrize(("cases", "seed"), [(CASES, 1), pytest.param(CASES_LONG, 2, marks=pytest.mark.long)])
 async def test_spoiled_reports_are_landed_whole_or_refused(
-    work: Work, database: Database, capsys: pytest.CaptureFixture[str]
+    work: Work, database: Database, cases: int, seed: int, tally: Counter[str]
 ) -> None:
-    await walked(work, database, capsys, CASES, seed=1)
-
-
-@pytest.mark.long
-async def test_many_more_of_them(work: Work, database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    await walked(work, database, capsys, CASES_LONG, seed=2)
-
-
-async def walked(work: Work, database: Database, capsys: pytest.CaptureFixture[str], cases: int, *, seed: int) -> None:
     outcomes = await landed_all(work, database, cases, seed)
-    with capsys.disabled():
-        print(f"\n{cases:,} spoiled reports at Postgres: {dict(outcomes.most_common())}")  # noqa: T201  # the count is the point
+    tally.update({"spoiled reports at Postgres": cases, **outcomes})
     ways = {"landed", "landed, and does not add up", "UnreadableError", "TooLargeError"}
     assert ways <= {way for way, times in outcomes.items() if times}, "all ways are walked"
 
