@@ -284,28 +284,22 @@ def a_seal_left_behind_is_sent_anew(patch: pytest.MonkeyPatch) -> None:
 
 def undoing_forgets_what_was_changed(patch: pytest.MonkeyPatch) -> None:
     """Only what was made is taken away."""
-    reversal = load_job.reversal_of
-
-    def of_what_was_made(
-        row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any
-    ) -> Reversal:
-        found = reversal(row_id, realm_id, entity, what, *rest, **more)
-        return found if what is Operation.CREATE else structs.replace(found, row=None)
-
-    patch.setattr(load_job, "reversal_of", of_what_was_made)
+    _undone_only(patch, lambda what: what is Operation.CREATE)
 
 
 def undoing_makes_nothing_again(patch: pytest.MonkeyPatch) -> None:
     """What was deleted stays so."""
+    _undone_only(patch, lambda what: what is not Operation.DELETE)
+
+
+def _undone_only(patch: pytest.MonkeyPatch, which: Callable[[Operation], bool]) -> None:
     reversal = load_job.reversal_of
 
-    def of_what_is_there(
-        row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any
-    ) -> Reversal:
+    def of_some(row_id: int, realm_id: RealmId, entity: str, what: Operation, *rest: Any, **more: Any) -> Reversal:
         found = reversal(row_id, realm_id, entity, what, *rest, **more)
-        return structs.replace(found, row=None) if what is Operation.DELETE else found
+        return found if which(what) else structs.replace(found, row=None)
 
-    patch.setattr(load_job, "reversal_of", of_what_is_there)
+    patch.setattr(load_job, "reversal_of", of_some)
 
 
 BUGS = (
