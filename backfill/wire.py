@@ -42,6 +42,10 @@ class Request:
     coming: Callable[[], Awaitable[None] | None] | None = field(default=None, repr=False, compare=False)
     """Called when a good answer begins to come, before it is read; what it returns is waited for first, if anything."""
 
+    def before_reading(self, status: int) -> Awaitable[None] | None:
+        """What is to be waited for before an answer of that status is read, if anything: see `coming`."""
+        return self.coming() if self.coming is not None and 200 <= status < 300 else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:

@@ -54,6 +54,10 @@ async def unanswered(work: RealmWork, entity: Entity, said: Sequence[RequestErro
     return not_offered(entity, None)
 
 
+def is_from_a_sound_server(fault: RequestError) -> bool:
+    """Whether the server was well when it said so: of what it says with a 5xx nothing is believed."""
+    return (fault.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _is_credible(fault: RequestError) -> bool:
-    """Whether a server that was well says that there is no such entity."""
-    return is_not_offered(fault) and (fault.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_not_offered(fault) and is_from_a_sound_server(fault)

@@ -10,10 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 
 from backfill.errors import Disposition, FaultError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
+from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.readers import share
 from backfill.jobs.report_begin import first_day
@@ -257,8 +257,7 @@ def _not_there(report: Report, country: str) -> Proof:
 
 def _is_not_there(refusal: FaultError) -> bool:
     """Whether a server that was well says that the company has no such report."""
-    says_so = is_not_offered(refusal) or refusal.code in _NOT_OFFERED
-    return says_so and (refusal.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+    return (is_not_offered(refusal) or refusal.code in _NOT_OFFERED) and is_from_a_sound_server(refusal)
 
 
 def _unread(reading: _Reading, refusal: FaultError) -> Proof:

@@ -98,7 +98,7 @@ class HttpTransport:
             deadline=deadline,
             realm_id=request.realm_id,
             asked=partial(asked_of, request),
-            coming=request.coming,
+            before_reading=request.before_reading,
         )
 
 
@@ -139,7 +139,7 @@ class _Exchange:
         deadline: float,
         realm_id: RealmId,
         asked: Callable[[], str],
-        coming: Callable[[], Awaitable[None] | None] | None = None,
+        before_reading: Callable[[int], Awaitable[None] | None] = lambda _status: None,
     ) -> Response:
         attempt = _Attempt()
         failure: RequestError
@@ -153,8 +153,9 @@ class _Exchange:
                     allow_redirects=False,
                     trace_request_ctx=attempt,
                 ) as answer:
-                    if coming is not None and 200 <= answer.status < 300:
-                        await _room(coming, scope)
+                    waiting = before_reading(answer.status)
+                    if waiting is not None:
+                        await _untimed(waiting, scope)
                     answer.content.set_read_chunk_size(_READ_BUFFER_BYTES)
                     return _response(answer, await self._body(answer))
             failure = _unanswered("timeout", "it took too long", realm_id, asked(), sent=attempt.connected)
@@ -205,11 +206,8 @@ class _Exchange:
         return body
 
 
-async def _room(coming: Callable[[], Awaitable[None] | None], scope: anyio.CancelScope) -> None:
-    """Wait for what is to be waited for before an answer is read. That is our time, and not the server's."""
-    waiting = coming()
-    if waiting is None:
-        return
+async def _untimed(waiting: Awaitable[None], scope: anyio.CancelScope) -> None:
+    """Wait before an answer is read. That is our time, and not the server's."""
     since, left_until, scope.deadline = anyio.current_time(), scope.deadline, float("inf")
     await waiting
     scope.deadline = left_until + anyio.current_time() - since

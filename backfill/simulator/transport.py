@@ -49,10 +49,9 @@ class SimulatedTokenEndpoint:
 
 async def come(request: Request, response: Response) -> None:
     """Wait for what the request's sender waits for before it reads an answer."""
-    if request.coming is not None and 200 <= response.status < 300:
-        waiting = request.coming()
-        if waiting is not None:
-            await waiting
+    waiting = request.before_reading(response.status)
+    if waiting is not None:
+        await waiting
 
 
 async def _answered(exchange: Awaitable[Answer], deadline: float, realm_id: str, what: str) -> Response:
