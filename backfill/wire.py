@@ -13,6 +13,10 @@ from typing import Protocol
 
 from backfill.model import RealmId
 
+HEAD_BYTES = 32 * 1024
+"""What a transport may take in of an answer that it is to wait with: see `Request.coming`. Headers and the first row,
+and over TLS two records, since nothing can be said of one that is not whole."""
+
 
 class Lane(StrEnum):
     """What kind of call it is. A realm's budget has a share for each, and the run counts them apart."""

@@ -52,9 +52,9 @@ class ExtractSection(Section):
     readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 8
     """Intuit allows ten requests of one realm in flight."""
     page_rows: Annotated[int, Field(ge=1, le=1000)] = 1000
-    memory_mb: Annotated[int, Field(ge=16)] = 64
-    """Pages of all realms together take no more than this: those asked for and those that came, half each; see
-    `pacing.realm_room`."""
+    memory_mb: Annotated[int, Field(ge=16)] = 32
+    """Pages of all realms together take no more than this: those asked for a tenth, those that came the rest. As much
+    as one realm uses: more would only be held by many. See `pacing.realm_room`."""
 
     optimise: Optimise = Optimise.TIME
     """`time`: finish soonest. `calls`: cost the fewest metered calls."""

@@ -44,6 +44,7 @@ async def read_snapshots(
         found += refused
         alone |= outgrown
         found += await prove_whole(work, answered, since)
+        del answered  # with its Ids, before the next group is waited for
     too_large: list[Entity] = []
     for entity, fault in alone.items():
         one = await answer_or_proof(work, entity, partial(read_alone, work, entity, since), first=fault)

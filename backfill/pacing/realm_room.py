@@ -14,32 +14,32 @@ from dataclasses import replace
 from backfill.model import RealmId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.patience import Patience
-from backfill.wire import Request, Response, Transport
+from backfill.wire import HEAD_BYTES, Request, Response, Transport
 
-HEAD_BYTES = 288 * 1024
-"""What a connection may have taken in of an answer that there is no room for yet: 32 kB, at which aiohttp tells it to
-wait (see `qbo.http`), and with the piece that fills them what asyncio reads at a time, 256 kB."""
+ASKED_SHARE = 10
+"""A tenth of the memory is for what is asked for: of 32 MB, 102 beginnings. At three seconds a page these come faster
+than Postgres takes them, and the rest is for 8 pages of a thousand invoices, which one realm has in hand by itself."""
 
 
 class PageMemory:
-    """The bytes that pages of all realms may take at once: half for what is asked for, half for what has come.
+    """The bytes that pages of all realms may take at once: a part for what is asked for, the rest for what has come.
 
-    Two halves, so that nobody waits in a circle. Whoever has room for a page that came only lands it. Whoever has
+    Two parts, so that nobody waits in a circle. Whoever has room for a page that came only lands it. Whoever has
     asked may wait for that, whatever they hold meanwhile: a permit, a connection, room for the beginning of an answer.
     """
 
     __slots__ = ("asked", "come", "head_bytes")
 
     def __init__(self, capacity_bytes: int, *, head_bytes: int = HEAD_BYTES) -> None:
-        half = max(1, capacity_bytes // 2)
-        self.asked = ByteBudget(half)
-        self.come = ByteBudget(half)
+        asked_bytes = capacity_bytes // ASKED_SHARE
+        self.asked = ByteBudget(max(1, asked_bytes))
+        self.come = ByteBudget(capacity_bytes - asked_bytes)
         self.head_bytes = head_bytes
         """What each page that is asked for takes, or as much as the page if it is smaller."""
 
     @property
     def held_bytes(self) -> int:
-        """Of both halves."""
+        """Of both parts."""
         return self.asked.held_bytes + self.come.held_bytes
 
 
@@ -95,8 +95,11 @@ class RealmRoom:
     def come(self, hold: _Hold) -> Awaitable[None] | None:
         """The page begins to come: None where there is room for it, else what to wait for before it is read.
 
+        One that is no larger than a beginning has its room already, so that no count stands in line behind pages.
         Nothing breaks the wait off: those before it are landing, and what has come is not thrown away.
         """
+        if hold.size_bytes <= hold.head_bytes:
+            return None
         if hold.has_come or self._memory.come.acquire_nowait(hold.size_bytes, key=self._realm_id, weight=self._weight):
             hold.has_come = True
             return None
@@ -129,7 +132,7 @@ class _Hold:
         self._room = room
         self._task: object = None
         self.asks = self.has_come = False
-        """Of which half some is held at present."""
+        """Of which part some is held at present."""
         self.size_bytes = size_bytes
         self.head_bytes = head_bytes
 

@@ -10,13 +10,13 @@ from random import Random
 from backfill.jobs.costs import Costs, Optimise
 from backfill.pacing.limits import Limits, load_limits
 from backfill.pacing.metering import BatchCountsAs
-from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.qbo.query import CDC_OBJECTS_MAX
 from backfill.rehearsal.faults import FAULTS
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.jobs import JOBS
 from backfill.rehearsal.jobs.job import RehearsedJob
 from backfill.simulator.settings import ServerLimits, SimulatorSettings
+from backfill.wire import HEAD_BYTES
 
 BEGIN = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 """When every world begins, by the server's clock."""

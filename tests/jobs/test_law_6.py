@@ -13,8 +13,9 @@ import pytest
 
 from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.pages import PageRead
+from backfill.jobs.whole_answer import WholeAnswer
 from backfill.model import Landed, RunId
-from backfill.pacing.realm_room import PageMemory
+from backfill.pacing.realm_room import ASKED_SHARE, PageMemory
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.simulator.settings import SimulatorSettings
@@ -121,6 +122,27 @@ async def test_rows_are_gone_when_their_room_is() -> None:
     assert set(kept) == {0}
 
 
+async def test_ids_are_gone_before_the_next_answer_is_waited_for() -> None:
+    """Of entities that are read whole, several answers of them."""
+    names = SOWN[:3]
+    world = World(seed=36, entities=[CATALOGUE[name] for name in names])
+    for name in names:
+        world.sow(name, 500, second=lambda number: 90_000 + 10 * number)
+    kept: Counter[int] = Counter()
+
+    def before(_request: Request, statement: str) -> None:
+        if "SELECT * FROM" in statement:
+            alive = (found for found in gc.get_objects() if isinstance(found, WholeAnswer) and found.received > 400)
+            kept[len({id(found) for found in alive} - others)] += 1
+
+    others = {id(found) for found in gc.get_objects() if isinstance(found, WholeAnswer)}
+    world.wrap = lambda inner: Tap(inner, before=before)
+    await world.extract()
+    assert breaches(world) == []
+    assert kept.total() >= len(names)
+    assert set(kept) == {0}
+
+
 async def test_many_pages_are_on_the_way_and_few_are_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """While Postgres is slow to land what came, the others wait unread, and no reader waits for what none gives."""
     rows, head_bytes = 50, 5_000
@@ -131,8 +153,8 @@ async def test_many_pages_are_on_the_way_and_few_are_in_hand(monkeypatch: pytest
         entities=[CATALOGUE[name] for name in SOWN],
         settings=SimulatorSettings(latency_s=2.0),
     )
-    # Half of it is room for two that came, and more than all may ask for.
-    world.room = PageMemory(2 * 2 * page_bytes, head_bytes=head_bytes)
+    # All but a tenth is room for two that came, and the tenth for more than all may ask for.
+    world.room = PageMemory(2 * page_bytes * ASKED_SHARE // (ASKED_SHARE - 1), head_bytes=head_bytes)
     for name in SOWN:
         world.sow(name, 300, second=lambda number: 90_000 + 10 * number)
     asked, in_hand = [0], [0]

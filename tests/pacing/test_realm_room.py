@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from backfill.errors import StoppedError, UnansweredError
 from backfill.model import RealmId
 from backfill.pacing.patience import Patience
-from backfill.pacing.realm_room import HEAD_BYTES, PageMemory, RealmRoom, Roomed
+from backfill.pacing.realm_room import ASKED_SHARE, PageMemory, RealmRoom, Roomed
 from backfill.pacing.virtual_clock import run_virtual
-from backfill.wire import Lane, Request, Response
+from backfill.wire import HEAD_BYTES, Lane, Request, Response
 
 pytestmark = pytest.mark.virtual
 
 REALM = RealmId("1")
 ASKED = Request(realm_id=REALM, lane=Lane.QUERY, method="GET", path="/query")
-PAGE_BYTES = 4 * HEAD_BYTES
+PAGE_BYTES = 4 * (ASKED_SHARE - 1) * HEAD_BYTES
 
 
 def room(memory: PageMemory, name: str = "1") -> RealmRoom:
@@ -53,7 +53,8 @@ class Server:
 
 async def test_many_are_asked_for_and_few_have_come_at_once() -> None:
     """Room for the beginnings of 16 answers, and for 4 pages: 16 are on the way, and no more than 4 are in hand."""
-    memory = PageMemory(2 * 4 * PAGE_BYTES)
+    memory = PageMemory(16 * ASKED_SHARE * HEAD_BYTES)
+    assert memory.come._capacity_bytes == 4 * PAGE_BYTES
     server = Server(lambda: 10.0)
     mine = room(memory)
     in_hand = [0]
@@ -100,6 +101,26 @@ async def test_a_small_page_takes_no_more_than_it_is_to_be_asked_for() -> None:
         assert memory.held_bytes == 1_000
     async with room(memory).take(PAGE_BYTES):
         assert memory.held_bytes == HEAD_BYTES
+    assert memory.held_bytes == 0
+
+
+async def test_a_small_answer_does_not_stand_in_line_behind_pages() -> None:
+    memory = PageMemory(ASKED_SHARE * PAGE_BYTES)
+    server = Server(lambda: 1.0)
+    page, count = room(memory), room(memory, "2")
+    async with memory.come.take((ASKED_SHARE - 1) * PAGE_BYTES), anyio.create_task_group() as group:
+
+        async def waits() -> None:
+            async with page.take(PAGE_BYTES):
+                await Roomed(server, page).send(ASKED, deadline=1e9)
+
+        group.start_soon(waits)
+        await anyio.sleep(2)
+        assert memory.come.waiting == 1
+        with anyio.fail_after(1.5):
+            async with count.take(HEAD_BYTES):
+                await Roomed(server, count).send(ASKED, deadline=1e9)
+        group.cancel_scope.cancel()
     assert memory.held_bytes == 0
 
 

@@ -7,7 +7,8 @@ import gc
 import gzip
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from asyncio.sslproto import SSLProtocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,10 +27,9 @@ from cryptography.x509.oid import NameOID
 
 from backfill.errors import RequestError, UnansweredError, UnreadableError
 from backfill.model import RealmId
-from backfill.pacing.realm_room import HEAD_BYTES
 from backfill.qbo import calls
 from backfill.qbo.http import Http, _tls, open_http
-from backfill.wire import Request
+from backfill.wire import HEAD_BYTES, Request
 
 REALM = RealmId("4620816365")
 ASKED = calls.query(REALM, "SELECT * FROM Customer WHERE DisplayName = 'A+B & 50%'")
@@ -356,26 +356,71 @@ def test_tls_is_verified_and_not_older_than_1_2() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
-async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read() -> None:
+def readers() -> list[aiohttp.StreamReader]:
+    return [found for found in gc.get_objects() if isinstance(found, aiohttp.StreamReader)]
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, over_tls: bool
+) -> None:
     """It waits in the connection, for longer than the deadline: that is our time, and not the server's."""
     body = b"x" * 8_000_000
     taken_in: list[int] = []
 
-    def readers() -> list[aiohttp.StreamReader]:
-        return [found for found in gc.get_objects() if isinstance(found, aiohttp.StreamReader)]
-
     async def no_room_yet() -> None:
         await anyio.sleep(1.0)
         taken_in.append(sum(reader.total_bytes for reader in readers() if reader not in others))
+        buffers.extend(len(it._ssl_buffer) for it in gc.get_objects() if isinstance(it, SSLProtocol))
 
+    buffers: list[int] = []
+    tls = self_signed(tmp_path) if over_tls else None
+    monkeypatch.setattr("backfill.qbo.http._tls", unverified)
     others = readers()  # of tests before this one
-    async with serving([ok(body)], max_body_bytes=len(body)) as (server, http):
+    async with serving([ok(body)], max_body_bytes=len(body), tls=tls) as (server, http):
         request = replace(ASKED, coming=no_room_yet)
         with anyio.fail_after(ANSWER_S):
             response = await http.api.send(request, deadline=anyio.current_time() + 0.9)
     assert response.body == body
     assert len(server.heads) == 1
-    assert 0 < taken_in[0] <= HEAD_BYTES
+    assert 0 < taken_in[0] <= HEAD_BYTES // 2, "what comes by itself, and no more"
+    assert buffers or not over_tls
+    assert max(buffers, default=0) <= 2 * HEAD_BYTES, "what a connection keeps for as long as it lives"
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def test_law_6_a_small_answer_that_waits_lets_in_no_other() -> None:
+    """It came whole, so its connection serves the next request meanwhile, and aiohttp holds back by connection."""
+    body = b"x" * 8_000_000
+    room = anyio.Event()
+    taken_in: list[int] = []
+
+    async def asked(coming: Callable[[], Awaitable[None]]) -> None:
+        response = await http.api.send(replace(ASKED, coming=coming), deadline=anyio.current_time() + ANSWER_S)
+        assert response.body in {b"{}", body}
+
+    async def no_room_yet() -> None:
+        await anyio.sleep(0.2)
+        room.set()
+        await anyio.sleep(0.5)
+        taken_in.append(sum(reader.total_bytes for reader in readers() if reader not in others))
+
+    others = readers()
+    async with (
+        serving([ok(b"{}")], [ok(body)], max_body_bytes=len(body)) as (server, http),
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(asked, room.wait)
+        await anyio.sleep(0.2)
+        await asked(no_room_yet)
+    assert server.connections == 1
+    assert 0 < taken_in[0] <= HEAD_BYTES // 2, "what comes by itself, and no more"
 
 
 async def test_what_the_server_takes_after_the_wait_counts() -> None:
