@@ -93,7 +93,7 @@ class FleetOptions:
     """How the realms are worked."""
 
     realms_at_once: int = 200
-    """Places. An open realm takes some 80 KB besides its pages, which the byte budget bounds; and one realm's limits
+    """Places. An open realm takes some 50 KB besides its pages, which the byte budget bounds; and one realm's limits
     use up so little of a machine that many must be open to keep it busy."""
     turn_s: float = 30.0
     """How long a realm keeps its place while others wait. A turn costs half a dozen short statements, and the drain of
