@@ -9,13 +9,14 @@ from datetime import timedelta
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, now, open_store, open_tokens
+from backfill.cli.compose import now, open_store
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
+from backfill.cli.way_to_intuit import WayToRealm, open_tokens
 from backfill.config import Settings
 from backfill.errors import Disposition, RequestError
 from backfill.jobs.extract import outcome_of

@@ -11,12 +11,13 @@ import anyio
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, open_store
+from backfill.cli.compose import open_store
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.fleet_run import FleetRun
 from backfill.cli.output import Exit
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
+from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.errors import UnavailableError, UsageError, meant
 from backfill.jobs.company_facts import company_facts

@@ -9,12 +9,13 @@ from typing import Protocol
 import anyio
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, keyring, meters, open_api
+from backfill.cli.compose import keyring
 from backfill.cli.ending import STATUSES
 from backfill.cli.output import Exit, say
 from backfill.cli.progress import Progress
 from backfill.cli.stopping import Stopping, until_stopped
 from backfill.cli.tally import RATE_WINDOW_S, Tally
+from backfill.cli.way_to_intuit import WayToRealm, meters, open_api
 from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.jobs.beside import beside

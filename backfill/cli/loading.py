@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import msgspec
 
 from backfill import events
-from backfill.cli.compose import WayToRealm
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import CALL_S, FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.tally import Tally
+from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble

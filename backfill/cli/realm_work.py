@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from backfill import events
-from backfill.cli.compose import WayToRealm, now
+from backfill.cli.compose import now
 from backfill.cli.fleet_run import CALL_S
+from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn

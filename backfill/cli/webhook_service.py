@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 import anyio
 import msgspec
 
-from backfill.cli.compose import WayToRealm, keyring, meters, open_api, open_store
+from backfill.cli.compose import keyring, open_store
 from backfill.cli.output import say
 from backfill.cli.realm_work import realm_work
 from backfill.cli.stopping import Stopping, until_stopped
 from backfill.cli.tally import RATE_WINDOW_S, Tally
+from backfill.cli.way_to_intuit import WayToRealm, meters, open_api
 from backfill.config import Settings
 from backfill.errors import UnavailableError, UsageError
 from backfill.jobs.beside import beside
