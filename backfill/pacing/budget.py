@@ -290,6 +290,8 @@ class RealmBudget:
         self._in_flight.unused()
 
     def _apply_speed(self, now: float) -> None:
+        if not self._congestion.episode:
+            return  # nothing was ever refused, and all is as it began
         speed = self._congestion.speed(now)
         self._spacer.change_span(self.limits.start_span_s * self._congestion.stretch(now) / speed)
         if speed != self._speed:
