@@ -41,19 +41,25 @@ class Secret:
         return bool(self._value)
 
 
+Document = bytes | memoryview | msgspec.Raw
+"""An object's own bytes, never a re-encoded copy, so numbers keep their scale.
+
+It may be a view of the whole answer, so that it is copied once only, on its way to Postgres: take `bytes(doc)` to do
+more with it than that. A `msgspec.Raw` is known to be JSON.
+"""
+
+
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One object of a company as Intuit sent it: the key columns and the entity's own bytes.
 
-    `doc` is never a re-encoded copy, so numbers keep their scale. It may be a view of the whole answer
-    (`msgspec.Raw`), so that it is copied once only, on its way to Postgres: take `bytes(doc)` to do more with it
-    than that. A deleted stub has `deleted=True` and knows only its id and when it was deleted.
+    A deleted stub has `deleted=True` and knows only its id and when it was deleted.
     """
 
     id: str
     sync_token: int | None
     created_at: datetime | None
     updated_at: datetime | None
-    doc: bytes | msgspec.Raw
+    doc: Document
     deleted: bool = False
 
 

@@ -27,7 +27,7 @@ import anyio
 
 from backfill.model import Checkpoint, Expected, Lease, RealmId, RunId, Slice
 from backfill.qbo import calls, query
-from backfill.qbo.answers import Page, decode_page
+from backfill.qbo.answers import Page, decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.http import HttpTransport, open_http
 from backfill.store.bulk import encoded
@@ -85,7 +85,7 @@ class _Path:
     async def decode(self, place: _Place) -> Page:
         request = self._request(place)
         response = await self.transport.send(request, deadline=anyio.current_time() + DEADLINE_S)
-        return decode_page(CATALOGUE[place.entity], response, request=request)
+        return decode_page_to_land(CATALOGUE[place.entity], response, request=request)
 
     async def encode(self, place: _Place) -> None:
         page = await self.decode(place)

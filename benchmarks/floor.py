@@ -11,7 +11,7 @@ import asyncpg
 
 from backfill.model import RealmId, Record
 from backfill.qbo import calls, query
-from backfill.qbo.answers import decode_page
+from backfill.qbo.answers import decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.store.bulk import encoded
 from backfill.store.embedded import psql_path
@@ -41,7 +41,7 @@ class Floor:
             statement = query.page(entity, start_position=len(records) + 1)
             response = Response(status=200, body=b"".join(answers.query(statement)))
             asked = calls.query(RealmId(realm_ids(1)[0]), statement)
-            records += decode_page(entity, response, request=asked).records
+            records += decode_page_to_land(entity, response, request=asked).records
         with self._file.open("wb") as file:
             trailer = b""
             for realm_id in realm_ids(realms):

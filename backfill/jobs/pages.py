@@ -98,7 +98,7 @@ async def read_page(
             statement = key.page(entity, low, high, start_position=start_position, max_results=asked)
             try:
                 # The one row left of a page is not set aside for a passing trouble: it is asked for with patience.
-                page = await work.ask.page(entity, statement, hasty=size.suspect and asked > 1)
+                page = await work.ask.page_to_land(entity, statement, hasty=size.suspect and asked > 1)
             except RequestError as error:
                 if not is_too_much(error):
                     raise

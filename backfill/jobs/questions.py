@@ -62,6 +62,10 @@ class Questions:
         """The rows that `statement` selects. Raises `RequestError`."""
         return await self._rows(entity, calls.query(self.realm_id, statement), hasty=hasty)
 
+    async def page_to_land(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+        """The same for rows whose documents nobody reads before they are landed. Raises `RequestError`."""
+        return await self._rows(entity, calls.query(self.realm_id, statement), hasty=hasty, to_land=True)
+
     async def listing(self, entity: Entity) -> Page:
         """All rows of an entity that has a path instead of a query. Raises `RequestError`."""
         return await self._rows(entity, calls.listing(self.realm_id, entity.path))
@@ -115,9 +119,10 @@ class Questions:
         request = calls.batch(self.realm_id, statements)
         return await self._ask(request, lambda response: answers.decode_batch(response, request=request))
 
-    async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False) -> Page:
+    async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False, to_land: bool = False) -> Page:
         way = self._hasty if hasty else self._transport
-        return await self._ask(request, lambda response: answers.decode_page(entity, response, request=request), way)
+        decode = answers.decode_page_to_land if to_land else answers.decode_page
+        return await self._ask(request, lambda response: decode(entity, response, request=request), way)
 
     async def _ask(self, request: Request, decode: Callable[[Response], T], way: Transport | None = None) -> T:
         deadline = anyio.current_time() + self._call_s

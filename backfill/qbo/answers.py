@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -16,10 +17,11 @@ import msgspec
 
 from backfill.errors import RequestError
 from backfill.model import Record, Refusal
-from backfill.qbo.catalogue import Entity, entity_of_array_key
+from backfill.qbo.catalogue import Entity, Reading, entity_of_array_key
 from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
-from backfill.qbo.records import instant, read_rows
+from backfill.qbo.page_cutter import CutPage, cut_page
+from backfill.qbo.records import instant, read_rows, whole_records
 from backfill.qbo.splitter import SplitError, elements, members
 from backfill.wire import Request, Response
 
@@ -116,6 +118,14 @@ def decode_page(entity: Entity, response: Response, *, request: Request) -> Page
         return _carefully(lambda top: _page_of(entity, top, response), response, request)
 
 
+def decode_page_to_land(entity: Entity, response: Response, *, request: Request) -> Page:
+    """The same for rows that are going to be landed: what is behind their headers is left to Postgres to read."""
+    if entity.reading is Reading.SCAN:
+        with suppress(*_REFUSED, ValueError, OverflowError):
+            return _page_of_cut(entity, cut_page(response.body))
+    return decode_page(entity, response, request=request)
+
+
 def decode_count(response: Response, *, request: Request) -> int:
     """The answer to `SELECT COUNT(*)`. An empty QueryResponse is how the server says that nothing was found."""
 
@@ -182,7 +192,24 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
     return _page(entity, {entity.array_key: rows}, server_time)
 
 
+def _page_of_cut(entity: Entity, cut: CutPage) -> Page:
+    """Raises what is in `_REFUSED`, `ValueError` and `OverflowError` for what is to be read in the ordinary way."""
+    answer = _QUERY.decode(cut.around)
+    parts = answer.QueryResponse
+    _rows(entity, parts)  # which are none here, and whose is said
+    if parts.get("maxResults") != len(cut.rows):
+        raise SplitError("it does not say that it has the rows that were found")
+    records = whole_records(cut.beginnings, cut.rows)
+    return Page(records, [], len(records), instant(answer.time), _total_count(parts))
+
+
 def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
+    rows = _rows(entity, parts)
+    records, refusals = read_rows(entity, rows, deleted_at=server_time)
+    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+
+
+def _rows(entity: Entity, parts: _Parts) -> Sequence[msgspec.Raw | bytes]:
     """The rows under whatever key they have, unless it is another entity's."""
     lists = [(key, rows) for key, rows in parts.items() if not isinstance(rows, int)]
     if len(lists) > 1:
@@ -192,8 +219,7 @@ def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
         raise SplitError(f"it has rows of {key}, where {entity.name} was asked for")
     if len(rows) > _ROWS_MAX:
         raise SplitError(f"it has {len(rows)} rows, which nobody asked for")
-    records, refusals = read_rows(entity, rows, deleted_at=server_time)
-    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+    return rows
 
 
 def _total_count(parts: _Parts) -> int | None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from backfill.model import Record, Refusal
+from backfill.model import Document, Record, Refusal
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.splitter import SplitError, members
 
@@ -100,7 +100,7 @@ def read_rows(
     """
     if entity.reading is Reading.SCAN and all(isinstance(row, msgspec.Raw) for row in rows):
         with suppress(*_BROKEN, OverflowError):  # by one of them, and which it is shows when they are read singly
-            return _whole_records(rows), []
+            return whole_records(_beginnings(rows), rows), []
     read = _READERS[entity.reading]
     records: list[Record] = []
     refusals: list[Refusal] = []
@@ -112,13 +112,16 @@ def read_rows(
     return records, refusals
 
 
-def _whole_records(rows: Sequence[msgspec.Raw | bytes]) -> list[Record]:
-    """The hot path: one call for a page, and nothing checked again that decoding has checked.
+def whole_records(beginnings: Sequence[bytes], rows: Sequence[Document]) -> list[Record]:
+    """The hot path: ordinary rows, each with its beginning up to the end of its MetaData, decoded as one array.
 
+    In Intuit's order MetaData is the last of the header, long before the lines: a sixth of the bytes. Nothing is
+    checked again that decoding has checked.
     Raises what is in `_BROKEN`, and `OverflowError` for a time that UTC cannot say.
     """
     records: list[Record] = []
-    for header, row in zip(_whole_headers(rows), rows, strict=True):
+    headers = _WHOLE_HEADERS.decode(b"[" + b"},".join(beginnings) + b"}]") if beginnings else ()
+    for header, row in zip(headers, rows, strict=True):
         if not header.SyncToken.isdecimal():
             raise _HeaderError("its SyncToken is not a number")
         times = header.MetaData
@@ -130,18 +133,17 @@ def _whole_records(rows: Sequence[msgspec.Raw | bytes]) -> list[Record]:
     return records
 
 
-def _whole_headers(rows: Sequence[msgspec.Raw | bytes]) -> Sequence[WholeHeader]:
-    """The headers, from the rows' beginnings: in Intuit's order MetaData is the last of them, long before the lines.
+def _beginnings(rows: Sequence[msgspec.Raw | bytes]) -> list[bytes]:
+    """Each row cut behind its first MetaData.
 
-    Each row is cut behind its first MetaData and closed, and all are decoded as one array: a sixth of the bytes. A cut
-    that is not where it should be, within something deeper or within a string, leaves a bracket or a quote open, which
-    no other beginning closes (behind its first quote each has a letter), and the array does not decode.
+    A cut that is not where it should be, within something deeper or within a string, leaves a bracket or a quote open,
+    which no other beginning closes (behind its first quote each has a letter), and the array does not decode.
     """
     beginnings: list[bytes] = []
     for row in rows:
         whole = bytes(row)
         beginnings.append(whole[: whole.find(b"}", whole.find(b'"MetaData":{')) + 1])
-    return _WHOLE_HEADERS.decode(b"[" + b"},".join(beginnings) + b"}]") if rows else ()
+    return beginnings
 
 
 def _plain(row: msgspec.Raw | bytes, deleted_at: datetime | None) -> Record:

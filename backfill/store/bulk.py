@@ -10,7 +10,7 @@ import struct
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 
-from backfill.model import Record
+from backfill.model import Document, Record
 
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id", "landed_at")
 """In the order in which `encoded` writes them."""
@@ -39,7 +39,7 @@ async def encoded(realm_id: str, run_id: int, landed_at: datetime, records: Sequ
     tail = _INT8.pack(8, run_id) + _INT8.pack(8, _microseconds(landed_at))
     yield _HEADER
     for start in range(0, len(records), ROWS_PER_CHUNK):
-        parts: list[bytes] = []
+        parts: list[Document] = []
         for record in records[start : start + ROWS_PER_CHUNK]:
             assert not record.deleted, "a mark of deletion is no new row"
             id_ = record.id.encode()

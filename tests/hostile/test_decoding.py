@@ -49,6 +49,7 @@ async def samples(rows: int = 150) -> list[Sample]:
         if entity.reading is Reading.SCAN:
             request = calls.query(realm, f"SELECT * FROM {entity.name} MAXRESULTS 7")
             found.append(await sample(request, partial(answers.decode_page, entity)))
+            found.append(await sample(request, partial(answers.decode_page_to_land, entity)))
     count = calls.query(realm, "SELECT COUNT(*) FROM Customer")
     found.append(await sample(count, answers.decode_count))
     batch = calls.batch(realm, {"1": "SELECT * FROM Customer MAXRESULTS 3", "2": "SELECT COUNT(*) FROM Nothing"})

@@ -129,6 +129,9 @@ class Server:
         records = [row(id_, 2)] if id_ else []
         return Page(records, [], len(records), at(100))
 
+    async def page_to_land(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+        return await self.page(entity, statement, hasty=hasty)
+
     async def count(self, _statement: str) -> int:
         return len(self.orders[-1])
 

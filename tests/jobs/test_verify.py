@@ -293,3 +293,11 @@ def test_a_person_knows_it_by() -> None:
         "1037, Amy, 2026-01-02, 36.00"
     )
     assert about(b'{"Invoice":{"DocNumber":"7"}}') == "7"
+
+
+def test_a_document_nested_too_deep_for_us_is_told_and_ends_nothing() -> None:
+    """Postgres takes it, so it may be held."""
+    deep = b'{"Id":"7","Memo":' + b"[" * 2000 + b"]" * 2000 + b"}"
+    assert "nested too deep" in compared(deep, b'{"Id":"7"}', None).detail
+    assert not compared(deep, deep, None).detail
+    assert about(deep) == ""
