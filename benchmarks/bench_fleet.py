@@ -33,7 +33,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from backfill.cli.command import GC_THRESHOLD
+from backfill.__main__ import GC_THRESHOLD
 from backfill.errors import StoppedError, ThrottledError
 from backfill.events import Event, RealmPaused, Throttled
 from backfill.jobs.fleet import FleetOptions, RealmOutcome, work_realms

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from backfill import events
-from backfill.cli.command import GC_THRESHOLD
+from backfill.__main__ import GC_THRESHOLD
 from backfill.jobs.load.work import Mode
 from backfill.pacing.limits import load_limits
 from backfill.pacing.virtual_clock import VirtualClockLoop

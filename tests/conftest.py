@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import hypothesis
 import pytest
 
-from backfill.cli.command import GC_THRESHOLD
+from backfill.__main__ import GC_THRESHOLD
 from backfill.pacing.virtual_clock import VirtualClockLoop
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine's pace is no property of the code

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import TextIO
 
-import orjson
-
 from backfill.errors import BackfillError, UnavailableError, UsageError
 
 
@@ -43,6 +41,8 @@ def say(message: str) -> None:
 
 def result(value: Mapping[str, object]) -> None:
     """The command's result as one JSON object on stdout."""
+    import orjson  # not at the top: `--help` has no use for it
+
     _write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 

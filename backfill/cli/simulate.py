@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
 import typer
 
 from backfill.cli import output
@@ -136,6 +135,8 @@ def simulate(
         "control": control or None,
     }
 
+    import anyio  # not at the top: `--help` has no use for it
+
     async def work() -> Exit:
         from backfill.cli.simulation import simulation
 
@@ -186,6 +187,8 @@ def _announce(simulator: Simulator, port: int, write_realms: Path | None) -> Non
 
 async def _until_stopped(announce: Callable[[], None], until_stdin_closes: bool) -> None:
     """Announce once a signal would be heeded, and return at the first one, or when stdin closes if that is asked."""
+    import anyio
+
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         if until_stdin_closes:
             # A daemon thread: one that waits in a read must not keep the process when a signal ends it.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from functools import partial
 from math import ceil
 
 import anyio
+import msgspec
 
 from backfill.events import Event, Observer, Throttled
 from backfill.model import RealmId
@@ -39,8 +39,7 @@ Resting = Callable[[], AbstractAsyncContextManager[None]]
 """Entered by a request for as long as its realm rests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """The right to send one request now. Given back by exactly one of the budget's `answered`, `refused`, ... ."""
 
     lane: Lane
@@ -110,7 +109,7 @@ class RealmBudget:
             grant = None
             taken: list[PermitRing] = []
             try:
-                self._apply_speed(anyio.current_time())
+                self._apply_speed(asyncio.get_running_loop().time())
                 for ring in self._lanes[lane]:
                     await ring.take()
                     taken.append(ring)
@@ -125,7 +124,7 @@ class RealmBudget:
 
     def answered(self, grant: Grant, *, accepted: bool = True) -> None:
         """The request was answered and not refused; `accepted`: with 2xx."""
-        now = anyio.current_time()
+        now = asyncio.get_running_loop().time()
         self._give_back(grant)
         self._congestion.answered(now, episode=grant.episode)
         if accepted and grant.lane in METERED_LANES:
@@ -247,24 +246,37 @@ class RealmBudget:
         if self._durable is not None:
             await self._durable.replenish(LANE_RINGS[lane])
         await self._line.take()
-        grant = None
-        undo: list[Callable[[], None]] = [self._line.unused]
+        covered = placed = False
         try:
             if probe or not self._congestion.resting:
                 if self._durable is not None:
                     await self._durable.draw(LANE_RINGS[lane])
-                    undo.append(partial(self._durable.put_back, LANE_RINGS[lane]))
+                    covered = True
                 await self._spacer.wait()
                 await self._in_flight.take()
-                undo.append(self._in_flight.unused)
+                placed = True
             if probe or not self._congestion.resting:
-                grant = Grant(lane, anyio.current_time(), self._congestion.episode, probe)
-                self._spacer.start()
-                self._unanswered += 1
-        finally:
-            for step in undo if grant is None else undo[:1]:
-                step()
-        return grant
+                return self._started(lane, probe=probe)
+        except BaseException:
+            self._not_started(lane, covered=covered, placed=placed)
+            raise
+        self._not_started(lane, covered=covered, placed=placed)
+        return None
+
+    def _started(self, lane: Lane, *, probe: bool) -> Grant:
+        """The line moves on when the next may start, so that who is next is woken once."""
+        now = asyncio.get_running_loop().time()
+        self._spacer.start(now)
+        self._line.come_back_at(self._spacer.next_at())
+        self._unanswered += 1
+        return Grant(lane, now, self._congestion.episode, probe)
+
+    def _not_started(self, lane: Lane, *, covered: bool, placed: bool) -> None:
+        if placed:
+            self._in_flight.unused()
+        if covered and self._durable is not None:
+            self._durable.put_back(LANE_RINGS[lane])
+        self._line.unused()
 
     def _count_out(self, grant: Grant) -> None:
         self._unanswered -= 1
@@ -278,6 +290,8 @@ class RealmBudget:
         self._in_flight.unused()
 
     def _apply_speed(self, now: float) -> None:
+        if not self._congestion.episode:
+            return  # nothing was ever refused, and all is as it began
         speed = self._congestion.speed(now)
         self._spacer.change_span(self.limits.start_span_s * self._congestion.stretch(now) / speed)
         if speed != self._speed:

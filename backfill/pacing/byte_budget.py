@@ -54,8 +54,7 @@ class ByteBudget:
         assert size_bytes >= 0
         if self._waiting or not self._fits(size_bytes):
             return False
-        self._queue.push(key, weight=weight, cost=size_bytes)
-        self._queue.pop()  # it is the only one; it is charged all the same
+        self._queue.pass_by(key, weight=weight, cost=size_bytes)
         self._held_bytes += size_bytes
         return True
 

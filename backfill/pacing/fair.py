@@ -58,6 +58,15 @@ class FairQueue(Generic[K]):
         if cost:
             self._ends_at(key, start + cost / weight)
 
+    def pass_by(self, key: K, *, weight: float = 1.0, cost: float = 1.0) -> None:
+        """A push and its pop at once, where nobody is in line."""
+        assert not self._heap
+        assert weight > 0
+        start = self._ends.get(key, self._present)
+        self._begin(start)
+        if cost:
+            self._ends_at(key, start + cost / weight)
+
     def settle(self, key: K, end: float) -> None:
         """The turn of `key`, which is not in line, ended at `end` in virtual work: `present` at its pop, and its cost
         by its weight."""
@@ -67,12 +76,16 @@ class FairQueue(Generic[K]):
     def pop(self) -> K:
         """The key whose turn it is. Raises `IndexError` when nobody is in line."""
         start, _, _, key = heappop(self._heap)
+        self._begin(start)
+        return key
+
+    def _begin(self, start: float) -> None:
+        """A turn with this tag begins: the ends before it are past."""
         self._present = start
         while self._passing and self._passing[0][0] <= start:
             end, _, passed = heappop(self._passing)
             if self._ends.get(passed) == end:
                 del self._ends[passed]
-        return key
 
     def _ends_at(self, key: K, end: float) -> None:
         self._ends[key] = end

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
+import msgspec
 
 from backfill.errors import LeaseLostError
 from backfill.model import RealmId
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPermits:
+class HeldPermits(msgspec.Struct, frozen=True):
     """`permits` permits of the ring `ring` that are out and come back `free_in_s` seconds from now.
 
     `free_in_s` None: not known, as their requests are not answered yet, or not even sent. Whoever reads this after a
@@ -89,7 +88,7 @@ class DurablePermits:
     these can be sent before the next writing, whichever of them are put back and drawn again meanwhile.
     """
 
-    __slots__ = ("_block", "_covered", "_ledger", "_left", "_lock", "_realm_id", "_snapshot", "epoch")
+    __slots__ = ("_block", "_covered", "_ledger", "_left", "_lock", "_low", "_realm_id", "_snapshot", "epoch")
 
     def __init__(
         self,
@@ -104,6 +103,7 @@ class DurablePermits:
         self.epoch = 0
         """Of the lease under which the realm is worked on now."""
         self._block = block
+        self._low = {ring: permits // LOW_SHARE for ring, permits in block.items()}
         self._snapshot = snapshot
         self._left = dict.fromkeys(block, 0)
         self._covered = dict.fromkeys(block, 0)
@@ -111,15 +111,16 @@ class DurablePermits:
 
     async def replenish(self, rings: Sequence[str]) -> None:
         """Renew the block if it is low and nobody does so. Raises what the ledger raises."""
-        if not self._lock.locked() and any(self._left[ring] <= self._block[ring] // LOW_SHARE for ring in rings):
-            async with self._lock:
-                await self._renew()
+        for ring in rings:
+            if self._left[ring] <= self._low[ring] and not self._lock.locked():
+                async with self._lock:
+                    await self._renew()
 
     async def draw(self, rings: Sequence[str]) -> None:
         """Cover one request that counts in `rings`. Raises what the ledger raises; then nothing is covered."""
-        while not all(self._left[ring] for ring in rings):
+        while not self._covers(rings):
             async with self._lock:
-                if not all(self._left[ring] for ring in rings):
+                if not self._covers(rings):
                     await self._renew()
         for ring in rings:
             self._left[ring] -= 1
@@ -141,6 +142,10 @@ class DurablePermits:
         async with self._lock:
             self._left = dict.fromkeys(self._block, 0)
             await self._ledger.reserve(self._realm_id, self._snapshot(self._covered), epoch=self.epoch)
+
+    def _covers(self, rings: Sequence[str]) -> bool:
+        """Whether what is left of the block is enough for one more request that counts in `rings`."""
+        return all(map(self._left.__getitem__, rings))
 
     async def _renew(self) -> None:
         """Fill the block up. While that is written, requests go on under what is left of it, which counts here too."""

@@ -79,8 +79,7 @@ class MemoryMeteredLedger:
         return self._kept[app, month]
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """What one call was counted for, and in which month."""
 
     count: Count

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+
+from msgspec import structs
 
 from backfill.model import RealmId
 from backfill.pacing.byte_budget import ByteBudget
@@ -164,5 +165,5 @@ class Roomed:
         hold = self._room.hold
         if hold is not None:
             self._room.gone(hold)
-            request = replace(request, coming=lambda: self._room.come(hold))
+            request = structs.replace(request, coming=lambda: self._room.come(hold))
         return await self._inner.send(request, deadline=deadline)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import anyio
+from msgspec import structs
 
 from backfill.errors import Disposition, RequestError, UnansweredError
 from backfill.events import Observer, Retrying
@@ -91,11 +92,12 @@ class Retried:
 
     async def send(self, request: Request, *, deadline: float) -> Response:
         """Raises the last attempt's error, and what is no `RequestError` at once."""
-        tries = _Tries(self._policy, request.lane, deadline)
+        tries: _Tries | None = None
         while True:
             try:
                 return await self._inner.send(request, deadline=deadline)
             except RequestError as error:
+                tries = tries or _Tries(self._policy, request.lane, deadline)
                 wait_s = tries.wait_s(error, now=anyio.current_time(), rng=self._rng)
                 if wait_s is None:
                     raise
@@ -109,7 +111,7 @@ class Retried:
                     reason=last.code or last.disposition.value,
                 )
             )
-            request = replace(request, attempt=tries.made + 1)
+            request = structs.replace(request, attempt=tries.made + 1)
             if last.disposition is Disposition.REFRESH and self._refresh is not None:
                 await self._refresh(request, last)
             if wait_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 import anyio
@@ -34,12 +35,13 @@ class StartSpacer:
 
     async def wait(self) -> None:
         """Wait until the next may start. One caller at a time; nothing has happened until it says `start`."""
-        while anyio.current_time() < (next_at := self._next_at()):  # noqa: ASYNC110 - the span may change meanwhile
+        loop = asyncio.get_running_loop()
+        while loop.time() < (next_at := self.next_at()):  # noqa: ASYNC110 - the span may change meanwhile
             await anyio.sleep_until(next_at)
 
-    def start(self) -> None:
+    def start(self, now: float) -> None:
         """One starts now."""
-        self._times.append(anyio.current_time())
+        self._times.append(now)
 
     def restore(self) -> None:
         """An earlier process may have started as many as it could until now: count them, evenly spaced.
@@ -49,8 +51,8 @@ class StartSpacer:
         now, gap_s = anyio.current_time(), self._span_s / self._starts
         self._times.extend(now - number * gap_s for number in reversed(range(self._starts)))
 
-    def _next_at(self) -> float:
-        """The soonest loop time for the next start."""
+    def next_at(self) -> float:
+        """The soonest loop time for the next start, as long as the span stays as it is."""
         times = self._times
         if not times:
             return 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 import anyio
+from msgspec import structs
 
 from backfill.errors import UnansweredError
 from backfill.model import RealmId, Secret
@@ -58,7 +58,7 @@ class Authorized:
         # A request that has its turn must not wait for a refresh, or those behind it would go together with it.
         token = self._keeper.at_hand(request.realm_id) or await token_in_time(self._keeper, request, deadline)
         headers = {**request.headers, "Authorization": f"Bearer {token.reveal()}"}
-        response = await self._inner.send(replace(request, headers=headers), deadline=deadline)
+        response = await self._inner.send(structs.replace(request, headers=headers), deadline=deadline)
         if response.status == 401:  # Unauthorized: too old, or revoked
             self._keeper.reject(request.realm_id, token)
         return response

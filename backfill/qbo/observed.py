@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import replace
 
 import anyio
+from msgspec import structs
 
 from backfill.errors import RequestError
 from backfill.events import Observer, RequestAnswered
@@ -33,7 +33,9 @@ class Observed:
             started_at += anyio.current_time() - since
 
         if (coming := request.coming) is not None:
-            request = replace(request, coming=lambda: watched(waiting) if (waiting := coming()) is not None else None)
+            request = structs.replace(
+                request, coming=lambda: watched(waiting) if (waiting := coming()) is not None else None
+            )
         try:
             response = await self._inner.send(request, deadline=deadline)
         except RequestError as error:

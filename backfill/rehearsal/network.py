@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import anyio
+from msgspec import structs
 
 from backfill.errors import UnansweredError
 from backfill.model import RealmId
@@ -45,7 +45,7 @@ class Network:
 
         async def served() -> Response:
             # Whether there is room for the answer is the process's matter, and it may be dead by then.
-            sent = replace(request, coming=None)
+            sent = structs.replace(request, coming=None)
             return await self._stage.served.watched(sent, lambda: self._api.send(sent, deadline=_FOREVER))
 
         response = await self._exchanged(request.realm_id, asked, served, deadline=deadline)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from backfill.model import RealmId
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
@@ -30,7 +32,7 @@ class Company:
     async def answer(self, request: Request) -> bytes:
         """The body of its good answer."""
         token = self._simulator.credentials(self.realm_id).access_token
-        authorized = replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+        authorized = structs.replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
         async with self._simulator.running():
             response = await self._transport.send(authorized, deadline=1e9)
         assert response.status == 200, response.body

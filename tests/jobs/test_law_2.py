@@ -300,7 +300,9 @@ class TestUnordered:
         def unordered(request: Request, statement: str) -> Request | None:
             if f"FROM {entity} " not in statement or request.path != "/query":
                 return None
-            return replace(request, params=(("query", re.sub(r" ORDERBY \S+", "", statement)), *request.params[1:]))
+            return msgspec.structs.replace(
+                request, params=(("query", re.sub(r" ORDERBY \S+", "", statement)), *request.params[1:])
+            )
 
         settings = SimulatorSettings(latency_s=0.1, changes_per_minute=people)
         world = World(seed=8, rows_min=300, rows_max=300, page_rows=7, settings=settings)

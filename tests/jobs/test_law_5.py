@@ -218,7 +218,9 @@ class TestEntitiesThatAreRefused:
             if f"FROM {entity} " in f"{statement} " and request.path == "/query":
                 return answer
             if request.path == "/batch":
-                return replace(request, body=request.body.replace(f"FROM {entity}".encode(), b"FROM Forbidden"))
+                return msgspec.structs.replace(
+                    request, body=request.body.replace(f"FROM {entity}".encode(), b"FROM Forbidden")
+                )
             return None
 
         return lambda inner: Tap(inner, before=before)

@@ -14,7 +14,7 @@ from backfill.pacing.budget import LANE_RINGS, Grant, RealmBudget
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.quota import QuotaBreaker
 from backfill.wire import Lane
-from tests.pacing.budgets import LIMITS, REALM, budget, takes, use
+from tests.pacing.budgets import LIMITS, REALM, WIDE, budget, takes, use
 
 pytestmark = pytest.mark.virtual
 
@@ -50,6 +50,21 @@ async def test_a_full_lane_does_not_hold_up_the_others() -> None:
 async def test_the_reserve_is_left_to_other_apps() -> None:
     one = budget(replace(LIMITS, reserve=0.1))
     assert one.rate_allowed() == 450
+
+
+async def test_who_is_next_keeps_to_a_span_that_grew_while_it_waited() -> None:
+    one = budget(WIDE)
+    started: list[float] = []
+
+    async def take() -> None:
+        started.append((await one.take(Lane.QUERY)).sent_at)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(11):
+            group.start_soon(take)
+        await anyio.sleep(0.8)  # ten have gone; the eleventh was to go at 1.2
+        one._spacer.change_span(5.0)
+    assert started[10] == pytest.approx(5.0)
 
 
 async def test_ten_are_in_flight_and_the_eleventh_waits_for_an_answer() -> None:

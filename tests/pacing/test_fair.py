@@ -43,6 +43,21 @@ def test_turns_are_shared_by_weight(weights: dict[str, float], order: str) -> No
     assert served[: len(weights)] == sorted(weights)
 
 
+@given(turns=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.sampled_from((0.5, 1.0, 3.0)))))
+def test_who_passes_by_is_charged_as_who_stood_in_line(turns: list[tuple[str, int, float]]) -> None:
+    line: FairQueue[str] = FairQueue()
+    passing: FairQueue[str] = FairQueue()
+    for key, cost, weight in turns:
+        line.push(key, cost=cost, weight=weight)
+        assert line.pop() == key
+        passing.pass_by(key, cost=cost, weight=weight)
+        assert passing.present == line.present
+    for queue in (line, passing):
+        for key in "abc":
+            queue.push(key)
+    assert [passing.pop() for _ in "abc"] == [line.pop() for _ in "abc"]
+
+
 def test_a_giant_does_not_starve_the_small() -> None:
     queue: FairQueue[str] = FairQueue()
     for _ in range(10_000):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from math import inf
+
 import anyio
 import anyio.lowlevel
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from backfill.errors import StoppedError, UnansweredError
 from backfill.pacing.paced import Paced
 from backfill.pacing.patience import Patience
+from backfill.pacing.virtual_clock import VirtualClockError, run_virtual
 from backfill.wire import Lane, Request, Response
 from tests.pacing.budgets import REALM, budget
 
@@ -49,6 +53,39 @@ async def test_cancelling_from_elsewhere_is_not_taken_for_it() -> None:
     with anyio.move_on_after(3) as scope, patience.waiting():
         await anyio.sleep(60)
     assert scope.cancelled_caught
+
+
+async def test_each_wait_ends_at_its_own_deadline() -> None:
+    patience = Patience()
+    ended: dict[float, float] = {}
+
+    async def wait(deadline: float) -> None:
+        with patience.waiting(deadline):
+            await anyio.sleep_until(6)
+        ended[deadline] = anyio.current_time()
+
+    async with anyio.create_task_group() as group:
+        for deadline in (4, 2, inf, 9, 3, 2):
+            group.start_soon(wait, deadline)
+        await anyio.sleep(1)
+        group.start_soon(wait, 1.5)
+    assert ended == pytest.approx({4: 4, 2: 2, inf: 6, 9: 6, 3: 3, 1.5: 1.5}, abs=1e-5)
+
+
+def test_a_deadline_leaves_no_timer_behind() -> None:
+    ended_at: list[float] = []
+
+    async def main() -> None:
+        with Patience().waiting(1000):
+            await anyio.sleep(1)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended_at.append(anyio.current_time())
+
+    with pytest.raises(VirtualClockError, match="no timer is set"):
+        run_virtual(main())
+    assert ended_at == [1]
 
 
 async def test_what_has_come_before_it_was_noticed_is_kept() -> None:

@@ -20,7 +20,7 @@ async def starts(spacer: StartSpacer, count: int) -> list[float]:
     times: list[float] = []
     for _ in range(count):
         await spacer.wait()
-        spacer.start()
+        spacer.start(anyio.current_time())
         times.append(anyio.current_time())
     return times
 

@@ -10,7 +10,6 @@ import zlib
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from ipaddress import ip_address
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from msgspec import structs
 
 from backfill.errors import RequestError, UnansweredError, UnreadableError
 from backfill.model import RealmId
@@ -378,7 +378,7 @@ async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read(
     monkeypatch.setattr("backfill.qbo.http._tls", unverified)
     others = readers()  # of tests before this one
     async with serving([ok(body)], max_body_bytes=len(body), tls=tls) as (server, http):
-        request = replace(ASKED, coming=no_room_yet)
+        request = structs.replace(ASKED, coming=no_room_yet)
         with anyio.fail_after(ANSWER_S):
             response = await http.api.send(request, deadline=anyio.current_time() + 0.9)
     assert response.body == body
@@ -402,7 +402,7 @@ async def test_law_6_a_small_answer_that_waits_lets_in_no_other() -> None:
     taken_in: list[int] = []
 
     async def asked(coming: Callable[[], Awaitable[None]]) -> None:
-        response = await http.api.send(replace(ASKED, coming=coming), deadline=anyio.current_time() + ANSWER_S)
+        response = await http.api.send(structs.replace(ASKED, coming=coming), deadline=anyio.current_time() + ANSWER_S)
         assert response.body in {b"{}", body}
 
     async def no_room_yet() -> None:
@@ -430,7 +430,7 @@ async def test_what_the_server_takes_after_the_wait_counts() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
     async with serving([head, 600.0]) as (_, http):
         started_at = anyio.current_time()
-        request = replace(ASKED, coming=no_room_yet)
+        request = structs.replace(ASKED, coming=no_room_yet)
         with pytest.raises(UnansweredError):
             await http.api.send(request, deadline=started_at + 1.0)
         assert 1.5 <= anyio.current_time() - started_at < ANSWER_S
@@ -440,6 +440,6 @@ async def test_a_refusal_is_read_without_room() -> None:
     waited: list[bool] = []
     refused = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"
     async with serving([refused]) as (_, http):
-        request = replace(ASKED, coming=lambda: waited.append(True))
+        request = structs.replace(ASKED, coming=lambda: waited.append(True))
         response = await http.api.send(request, deadline=anyio.current_time() + ANSWER_S)
     assert (response.status, response.body, waited) == (429, b"{}", [])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import anyio
 import pytest
+from msgspec import structs
 
 from backfill.errors import FaultError, UnansweredError
 from backfill.events import Event, RequestAnswered
@@ -58,7 +58,7 @@ async def test_what_we_wait_for_before_an_answer_is_read_is_not_the_servers_time
             return Response(status=200)
 
     events: list[Event] = []
-    await Observed(Waits(), events.append).send(replace(ASKED, coming=lambda: anyio.sleep(60)), deadline=1000)
+    await Observed(Waits(), events.append).send(structs.replace(ASKED, coming=lambda: anyio.sleep(60)), deadline=1000)
     (event,) = events
     assert isinstance(event, RequestAnswered)
     assert event.duration_s == pytest.approx(3.0)
@@ -87,7 +87,7 @@ async def test_an_answer_is_told_with_its_time_and_size() -> None:
 @pytest.mark.virtual
 async def test_a_fault_is_told_with_what_was_said_and_sent_and_how_often() -> None:
     events: list[Event] = []
-    asked = replace(calls.batch(RealmId("4620816365"), {"1": "SELECT * FROM Customer"}), attempt=3)
+    asked = structs.replace(calls.batch(RealmId("4620816365"), {"1": "SELECT * FROM Customer"}), attempt=3)
     said = Response(status=503, headers={"intuit_tid": "1-5f"}, body=b"<html>busy</html>")
     with pytest.raises(FaultError):
         await Observed(Checked(Slow(lambda: said, 1)), events.append).send(asked, deadline=1000)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from backfill.events import OutcomeUnknown
@@ -41,7 +42,7 @@ class WithoutRequestId:
     async def send(self, request: Request, *, deadline: float) -> Response:
         if request.path == "/batch" or not self._batches_only:
             params = tuple(pair for pair in request.params if pair[0] != "requestid")
-            request = replace(request, params=params)
+            request = msgspec.structs.replace(request, params=params)
         return await self._inner.send(request, deadline=deadline)
 
 
