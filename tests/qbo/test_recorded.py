@@ -52,6 +52,11 @@ def test_a_recorded_page_gives_every_row_with_its_own_bytes(recorded: Load, name
         assert record.updated_at == datetime.fromisoformat(row["MetaData"]["LastUpdatedTime"])
         assert record.updated_at.tzinfo is UTC
         assert not record.deleted
+    cut = answers.decode_page_to_land(CATALOGUE[entity_name], response(exchange), request=ASKED)
+    assert all(isinstance(record.doc, memoryview) for record in cut.records), "Intuit's pages are cut, too"
+    assert [(record.id, bytes(record.doc)) for record in cut.records] == [
+        (record.id, bytes(record.doc)) for record in page.records
+    ]
 
 
 def test_a_recorded_count(recorded: Load) -> None:
