@@ -9,9 +9,9 @@ from datetime import timedelta
 import msgspec
 
 from backfill import events
+from backfill.cli.chosen_realms import select_realms
 from backfill.cli.compose import now, open_store
 from backfill.cli.ending import exit_of, troubles_in_words
-from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.realm_work import realm_work

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 
 from backfill import events
+from backfill.cli.chosen_realms import select_realms
 from backfill.cli.compose import open_store
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.fleet_run import FleetRun
@@ -19,14 +20,14 @@ from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
 from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
-from backfill.errors import UnavailableError, UsageError, meant
+from backfill.errors import UnavailableError
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
 from backfill.jobs.reports import read_reports
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
-from backfill.model import Lease, Proof, Realm, RealmId, RunId, Scan
+from backfill.model import Lease, Proof, RealmId, RunId, Scan
 from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.postgres_store import PostgresStore
@@ -215,17 +216,3 @@ class _Reading:
         ) as work:
             proofs = await self._task(work, scan)
         return outcome_of(lease.realm_id, proofs)
-
-
-def select_realms(realms: Sequence[Realm], named: Sequence[str]) -> Sequence[Realm]:
-    """The named realms, or all. Raises `UsageError` with near matches for one that is not registered."""
-    if not realms:
-        raise UsageError("No realms are registered.", action="Import some first: backfill realms import FILE")
-    known = {realm.realm_id: realm for realm in realms}
-    unknown = [name for name in named if name not in known]
-    if unknown:
-        raise UsageError(
-            f"There is no realm {unknown[0]}.",
-            action=meant(unknown[0], known, otherwise="See which there are: backfill realms list"),
-        )
-    return [known[RealmId(name)] for name in dict.fromkeys(named)] if named else realms

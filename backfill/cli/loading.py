@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from backfill import events
+from backfill.cli.chosen_realms import select_realms
 from backfill.cli.ending import exit_of, troubles_in_words
-from backfill.cli.extraction import select_realms
 from backfill.cli.fleet_run import CALL_S, FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.tally import Tally

@@ -114,8 +114,8 @@ Plans = Mapping["RealmId", Sequence["Price"]]
 
 async def plans(settings: Settings, outage: Outage, entities: Sequence[Entity], realm_ids: Sequence[str]) -> Plans:
     """Realm to its jobs, each with the least that it costs. Raises `BackfillError`."""
+    from backfill.cli.chosen_realms import select_realms
     from backfill.cli.compose import now, open_store
-    from backfill.cli.extraction import select_realms
     from backfill.jobs.outage import prices
     from backfill.jobs.resync import jobs_of
     from backfill.store.postgres_store import PostgresStore

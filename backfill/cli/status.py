@@ -39,8 +39,8 @@ def status(
     async def work(settings: Settings) -> Exit:
         from msgspec import to_builtins
 
+        from backfill.cli.chosen_realms import select_realms
         from backfill.cli.compose import now, open_store
-        from backfill.cli.extraction import select_realms
         from backfill.qbo.expiries import TokenDates, expiry
         from backfill.store.metered import MeteredCounts
         from backfill.store.realms import Realms

@@ -2,116 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import gzip
 import ssl
 import zlib
-from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
-import aiohttp
 import anyio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from msgspec import structs
 
-from backfill.errors import RequestError, UnansweredError, UnreadableError
-from backfill.model import RealmId
+from backfill.errors import UnansweredError, UnreadableError
 from backfill.qbo import calls
-from backfill.qbo.http import Http, _tls, open_http
-from backfill.wire import HEAD_BYTES, Request
-
-REALM = RealmId("4620816365")
-ASKED = calls.query(REALM, "SELECT * FROM Customer WHERE DisplayName = 'A+B & 50%'")
-WRITTEN = Request(realm_id=REALM, lane=calls.Lane.WRITE, method="POST", path="/customer", body=b'{"DisplayName":"x"}')
-
-
-ANSWER_S = 60
-"""A server on loopback answers in milliseconds; so long is waited only where a test fails, or the machine stalls."""
-
-Step = bytes | float | int | None
-"""What a server does next: sends bytes, waits seconds (a float), waits until it is busy with so many requests (an int),
-or (None) cuts the connection hard."""
-
-
-class Server:
-    """A server on loopback that answers request by request as it is told; it parses no more than it must."""
-
-    def __init__(self, answers: Sequence[Sequence[Step]]) -> None:
-        self._answers = list(answers)
-        self.heads: list[bytes] = []
-        self.bodies: list[bytes] = []
-        self.connections = 0
-        self.busy = self.busy_max = 0
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                self.bodies.append(await reader.readexactly(_length(head)))
-                self.busy += 1
-                self.busy_max = max(self.busy, self.busy_max)
-                for step in self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]:
-                    if step is None:
-                        writer.transport.abort()
-                    elif isinstance(step, float):
-                        await asyncio.wait_for(reader.read(), step) if step > 60 else await anyio.sleep(step)
-                    elif isinstance(step, int):
-                        while self.busy_max < step:  # noqa: ASYNC110  # a server that only tests look into
-                            await anyio.sleep(0.01)
-                    else:
-                        writer.write(step)
-                        await writer.drain()
-                self.busy -= 1
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            pass
-        finally:
-            writer.close()
-
-
-def _length(head: bytes) -> int:
-    lines = (line.split(b":") for line in head.lower().split(b"\r\n") if b":" in line)
-    return next((int(parts[1]) for parts in lines if parts[0] == b"content-length"), 0)
-
-
-def ok(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-@asynccontextmanager
-async def serving(
-    *answers: Sequence[Step], max_body_bytes: int = 1_000_000, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[tuple[Server, Http]]:
-    server = Server(answers)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls, backlog=1000)
-    server.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    try:
-        async with open_http(server.url, f"{server.url}/token", max_body_bytes=max_body_bytes) as http:
-            yield server, http
-    finally:
-        listening.close()
-        await listening.wait_closed()
-
-
-async def fails(http: Http, *, within_s: float = ANSWER_S, request: Request = ASKED) -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        await http.api.send(request, deadline=anyio.current_time() + within_s)
-    assert caught.value.realm_id == REALM
-    return caught.value
+from backfill.qbo.http import _tls, open_http
+from backfill.wire import Request
+from tests.qbo.http_server import ANSWER_S, ASKED, REALM, WRITTEN, Step, fails, ok, self_signed, serving
 
 
 async def test_what_travels_is_encoded_unzipped_named_and_without_cookies() -> None:
@@ -324,25 +229,6 @@ async def test_the_token_endpoint_may_not_answer() -> None:
             await http.tokens.post({}, {}, deadline=anyio.current_time() + ANSWER_S)
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
-    """The TLS of a server that says it is 127.0.0.1 and that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
-
-
 async def test_law_7_a_server_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
     async with serving([ok(b"{}")], tls=self_signed(tmp_path)) as (server, http):
         error = await fails(http)
@@ -354,92 +240,3 @@ def test_tls_is_verified_and_not_older_than_1_2() -> None:
     context = _tls()
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-
-
-def readers() -> list[aiohttp.StreamReader]:
-    return [found for found in gc.get_objects() if isinstance(found, aiohttp.StreamReader)]
-
-
-@pytest.mark.parametrize("over_tls", [False, True])
-async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, over_tls: bool
-) -> None:
-    """It waits in the connection, for longer than the deadline: that is our time, and not the server's."""
-    body = b"x" * 8_000_000
-    taken_in: list[int] = []
-
-    async def no_room_yet() -> None:
-        await anyio.sleep(1.0)
-        taken_in.append(sum(reader.total_bytes for reader in readers() if reader not in others))
-        buffers.extend(len(it._ssl_buffer) for it in gc.get_objects() if isinstance(it, SSLProtocol))
-
-    buffers: list[int] = []
-    tls = self_signed(tmp_path) if over_tls else None
-    monkeypatch.setattr("backfill.qbo.http._tls", unverified)
-    others = readers()  # of tests before this one
-    async with serving([ok(body)], max_body_bytes=len(body), tls=tls) as (server, http):
-        request = structs.replace(ASKED, coming=no_room_yet)
-        with anyio.fail_after(ANSWER_S):
-            response = await http.api.send(request, deadline=anyio.current_time() + 0.9)
-    assert response.body == body
-    assert len(server.heads) == 1
-    assert 0 < taken_in[0] <= HEAD_BYTES // 2, "what comes by itself, and no more"
-    assert buffers or not over_tls
-    assert max(buffers, default=0) <= 2 * HEAD_BYTES, "what a connection keeps for as long as it lives"
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-async def test_law_6_a_small_answer_that_waits_lets_in_no_other() -> None:
-    """It came whole, so its connection serves the next request meanwhile, and aiohttp holds back by connection."""
-    body = b"x" * 8_000_000
-    room = anyio.Event()
-    taken_in: list[int] = []
-
-    async def asked(coming: Callable[[], Awaitable[None]]) -> None:
-        response = await http.api.send(structs.replace(ASKED, coming=coming), deadline=anyio.current_time() + ANSWER_S)
-        assert response.body in {b"{}", body}
-
-    async def no_room_yet() -> None:
-        await anyio.sleep(0.2)
-        room.set()
-        await anyio.sleep(0.5)
-        taken_in.append(sum(reader.total_bytes for reader in readers() if reader not in others))
-
-    others = readers()
-    async with (
-        serving([ok(b"{}")], [ok(body)], max_body_bytes=len(body)) as (server, http),
-        anyio.create_task_group() as group,
-    ):
-        group.start_soon(asked, room.wait)
-        await anyio.sleep(0.2)
-        await asked(no_room_yet)
-    assert server.connections == 1
-    assert 0 < taken_in[0] <= HEAD_BYTES // 2, "what comes by itself, and no more"
-
-
-async def test_what_the_server_takes_after_the_wait_counts() -> None:
-    async def no_room_yet() -> None:
-        await anyio.sleep(0.5)
-
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-    async with serving([head, 600.0]) as (_, http):
-        started_at = anyio.current_time()
-        request = structs.replace(ASKED, coming=no_room_yet)
-        with pytest.raises(UnansweredError):
-            await http.api.send(request, deadline=started_at + 1.0)
-        assert 1.5 <= anyio.current_time() - started_at < ANSWER_S
-
-
-async def test_a_refusal_is_read_without_room() -> None:
-    waited: list[bool] = []
-    refused = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"
-    async with serving([refused]) as (_, http):
-        request = structs.replace(ASKED, coming=lambda: waited.append(True))
-        response = await http.api.send(request, deadline=anyio.current_time() + ANSWER_S)
-    assert (response.status, response.body, waited) == (429, b"{}", [])
