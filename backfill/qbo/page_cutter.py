@@ -13,7 +13,8 @@ answer says that it has rows, and if all beginnings decode, as one array, to hea
 * What stands before the first row and behind the last decodes with nothing between: no bracket of it is a row's.
 
 What is not so (an answer that is no JSON, a server that miscounts, a row without a `MetaData` beside an object with a
-whole header within another row) has to get past Postgres, which takes no row that is not one whole document.
+whole header within another row) has to get past Postgres, which takes no row that is not one whole document. Not sent
+there are only rows of a version that is held already, and that one was whole.
 """
 
 from __future__ import annotations
