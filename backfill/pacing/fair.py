@@ -51,21 +51,13 @@ class FairQueue(Generic[K]):
 
     def push(self, key: K, *, weight: float = 1.0, cost: float = 1.0) -> None:
         """`key` wants another turn. A key may stand in line for several."""
-        assert weight > 0
-        assert cost >= 0
-        start = self._ends.get(key, self._present)
-        heappush(self._heap, (start, key in self._ends, next(self._numbers), key))
-        if cost:
-            self._ends_at(key, start + cost / weight)
+        has_had_turns = key in self._ends
+        heappush(self._heap, (self._charged(key, weight, cost), has_had_turns, next(self._numbers), key))
 
     def pass_by(self, key: K, *, weight: float = 1.0, cost: float = 1.0) -> None:
         """A push and its pop at once, where nobody is in line."""
         assert not self._heap
-        assert weight > 0
-        start = self._ends.get(key, self._present)
-        self._begin(start)
-        if cost:
-            self._ends_at(key, start + cost / weight)
+        self._begin(self._charged(key, weight, cost))
 
     def settle(self, key: K, end: float) -> None:
         """The turn of `key`, which is not in line, ended at `end` in virtual work: `present` at its pop, and its cost
@@ -78,6 +70,15 @@ class FairQueue(Generic[K]):
         start, _, _, key = heappop(self._heap)
         self._begin(start)
         return key
+
+    def _charged(self, key: K, weight: float, cost: float) -> float:
+        """The start tag of a turn of `key`, which is charged for it."""
+        assert weight > 0
+        assert cost >= 0
+        start = self._ends.get(key, self._present)
+        if cost:
+            self._ends_at(key, start + cost / weight)
+        return start
 
     def _begin(self, start: float) -> None:
         """A turn with this tag begins: the ends before it are past."""
