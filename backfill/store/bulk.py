@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from backfill.model import Document, Record
 
-COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id", "landed_at")
-"""In the order in which `encoded` writes them."""
+COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
+"""In the order in which `encoded` writes them. When a row landed is left to the table: see its migration."""
 
 ROWS_PER_CHUNK = 125
 """One CopyData message, some 200 kB: the server has work while the next piece is made, and the messages are few enough
@@ -32,11 +32,11 @@ _JSONB_VERSION = 1
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-async def encoded(realm_id: str, run_id: int, landed_at: datetime, records: Sequence[Record]) -> AsyncGenerator[bytes]:
+async def encoded(realm_id: str, run_id: int, records: Sequence[Record]) -> AsyncGenerator[bytes]:
     """The live `records` as one COPY stream, in pieces that are made as they are asked for."""
     realm = realm_id.encode()
     head = struct.pack("!h", len(COLUMNS)) + _LENGTH.pack(len(realm)) + realm
-    tail = _INT8.pack(8, run_id) + _INT8.pack(8, _microseconds(landed_at))
+    tail = _INT8.pack(8, run_id)
     yield _HEADER
     for start in range(0, len(records), ROWS_PER_CHUNK):
         parts: list[Document] = []

@@ -221,7 +221,7 @@ class _Page:
         if fenced["quarantine"]:
             return await self.land(connection, rows)
         schema, table = table_of(self.entity).split(".")
-        async with aclosing(encoded(self.lease.realm_id, self.run_id, fenced["landed_at"], rows)) as stream:
+        async with aclosing(encoded(self.lease.realm_id, self.run_id, rows)) as stream:
             await connection.copy_to_table(table, schema_name=schema, columns=COLUMNS, source=stream, format="binary")
         return _Tally(live=len(rows))
 

@@ -86,8 +86,7 @@ checkpoint AS (
 SELECT
     (SELECT count(*) FROM fence) AS fenced,
     (SELECT count(*) FROM checkpoint) AS checkpoints,
-    EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5) AS quarantine,
-    clock_timestamp() AS landed_at
+    EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $5) AS quarantine
 """  # noqa: S608  # a statement of ours
 
 # Nothing counts as known while the entity has rows in quarantine: a row must be landed to leave it. What

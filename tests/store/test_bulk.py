@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest
 from msgspec import structs
 
+from backfill.entities import ENTITIES
 from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
 from backfill.store import landing
@@ -35,9 +36,9 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     tried: list[int] = []
     encoded = landing.encoded
 
-    def spy(realm_id: str, run_id: int, landed_at: object, records: Sequence[Record]) -> AsyncGenerator[bytes]:
+    def spy(realm_id: str, run_id: int, records: Sequence[Record]) -> AsyncGenerator[bytes]:
         tried.append(len(records))
-        return encoded(realm_id, run_id, landed_at, records)  # type: ignore[arg-type]
+        return encoded(realm_id, run_id, records)
 
     monkeypatch.setattr(landing, "encoded", spy)
     return tried
@@ -53,6 +54,18 @@ async def test_copied_rows_are_those_that_the_upsert_lands(work: Work, database:
     assert await land(work, [*AGED, *odd], expected=Expected.ANYTHING) == told
     assert await rows(database) == by_copy
     assert copied == [52], "the second landing was the ordinary one"
+
+
+async def test_each_row_says_when_it_came(work: Work, database: Database) -> None:
+    """And so COPY inserts row by row: with one time for all of a page it would put aside a thousand rows first."""
+    await land(work, AGED, expected=Expected.NEW)
+    async with database.control() as connection:
+        assert await connection.fetchval("SELECT count(DISTINCT landed_at) FROM qbo.invoice") > 1
+        tables, volatile = await connection.fetchrow(
+            "SELECT count(*), count(*) FILTER (WHERE column_default = 'clock_timestamp()')"
+            " FROM information_schema.columns WHERE table_schema = 'qbo' AND column_name = 'landed_at'"
+        )
+    assert volatile == tables == len(ENTITIES)
 
 
 async def test_a_row_that_is_there_after_all_sends_the_page_the_ordinary_way(work: Work, database: Database) -> None:
