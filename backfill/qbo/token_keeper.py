@@ -77,10 +77,10 @@ class KeeperOptions:
     """Before the second attempt; doubled for each further one, with full jitter."""
     refreshes_at_once: int = 500
     """Of a fleet that begins. Intuit does not say how often its token endpoint may be asked."""
-    refreshes_per_s: float = 50.0
+    refreshes_per_s: float = 60.0
     """After those: 5,000 realms are refreshed within a minute and a half, and every hour again.
 
-    A run works on 200 realms at a time, so an endpoint that takes longer than four seconds makes it fewer.
+    A run works on 200 realms at a time, so an endpoint that takes longer than three seconds makes it fewer.
     """
     cached_realms: int = 10_000
     """Tokens have about 1 kB, so the cache has at most some 10 MB."""

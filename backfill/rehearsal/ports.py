@@ -34,7 +34,7 @@ class _Port:
 
 
 class VaultBehind:
-    """The tokens, as long as the process lives; its locks end with it, as a database's do."""
+    """The tokens, as long as the process lives; its claims end with it, as those of one that is seen to be dead."""
 
     def __init__(self, inner: Vault, life: Life, refreshes: Refreshes) -> None:
         self._inner = inner

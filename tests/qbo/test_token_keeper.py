@@ -52,8 +52,6 @@ class MemoryVault:
         self.locks: dict[RealmId, anyio.Lock] = {}
         self.reads = 0
         self.fails_to_store = False
-        self.imported: Tokens | None = None
-        """What a new consent puts in place of the tokens while they are refreshed."""
         self.store_s = 0.0
 
     async def read(self, realm_id: RealmId) -> Tokens:
@@ -77,9 +75,6 @@ class MemoryLocked:
         await anyio.sleep(self._vault.store_s)
         if self._vault.fails_to_store:
             raise UnavailableError("the database is gone")
-        if self._vault.imported is not None:
-            self._vault.rows[self._realm_id], self._vault.imported = self._vault.imported, None
-            raise TokenError("replaced", realm_id=self._realm_id, code="replaced", disposition=Disposition.RETRY)
         assert self._vault.rows[self._realm_id].refresh_token == self.current.refresh_token, "compare-and-swap"
         self._vault.rows[self._realm_id] = new
 
@@ -229,17 +224,6 @@ async def test_a_pair_that_could_not_be_stored_is_not_used() -> None:
     world.vault.fails_to_store = False
     world.intuit.honoured.add("R0")
     assert await token(keeper) == "A2"
-
-
-@pytest.mark.parametrize(("life_s", "used"), [(3600, ["R0"]), (0, ["R0", "R-new"])], ids=["fresh", "without a token"])
-async def test_tokens_of_a_new_consent_take_the_place_of_what_was_granted_meanwhile(
-    life_s: float, used: list[str]
-) -> None:
-    world = World(tokens(life_s=0), Intuit("R0", "R-new", rotates=False))
-    world.vault.imported = tokens("R-new", access="A-new", life_s=life_s)
-    assert await token(world.process()) == ("A-new" if life_s else "A2")
-    assert world.intuit.used == used
-    assert world.vault.rows[REALM].refresh_token == Secret("R-new")
 
 
 async def test_many_tasks_of_many_processes_refresh_once() -> None:
