@@ -185,6 +185,7 @@ class LockedTokens:
         self.current = _decrypted(keyring, realm_id, row)
         """The stored tokens, read as they were claimed."""
         self.stored = False
+        """Whether the claim has ended with that."""
         self._database = database
         self._keyring = keyring
         self._realm_id = realm_id

@@ -191,6 +191,11 @@ class TestClaims:
             assert CLAIM_S - 5 < seconds <= CLAIM_S
         assert await claim_of(database) == ("", 0)
 
+    async def test_a_store_ends_it(self, vault: TokenVault, database: Database) -> None:
+        async with vault.locked(REALM) as held:
+            await held.store(refreshed(held.current, 1))
+            assert await claim_of(database) == ("", 0)
+
     async def test_a_dead_process_of_this_machine_holds_nobody_up(self, vault: TokenVault, database: Database) -> None:
         with anyio.fail_after(CLAIM_S / 2):
             await claim(database, replace(Owner.current(), start_time=1), for_s=CLAIM_S)
