@@ -7,7 +7,7 @@ it, lease or no lease.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ COLUMNS = (
     "consent_expires_at",
 )
 """The columns of backfill.token, named as the fields of `Tokens`, in the order of the statement's values."""
+GRANTED_COLUMNS = tuple(column for column in COLUMNS if not column.startswith("client_"))
+"""What a refresh brings. The app's credentials come by import only, which may be while Intuit answers."""
 SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"))
 
 READ = f"SELECT {', '.join(COLUMNS)} FROM backfill.token WHERE realm_id = $1"  # noqa: S608  # columns of ours
@@ -85,7 +87,7 @@ UPDATE backfill.token SET claimed_by = NULL, claimed_until = NULL WHERE realm_id
 SWAP = f"""
 UPDATE backfill.token SET
     claimed_by = NULL, claimed_until = NULL,
-    {", ".join(f"{column} = ${number}" for number, column in enumerate(COLUMNS, start=3))}
+    {", ".join(f"{column} = ${number}" for number, column in enumerate(GRANTED_COLUMNS, start=3))}
 WHERE realm_id = $1 AND refresh_token = $2
 RETURNING true
 """  # noqa: S608  # columns of ours
@@ -154,7 +156,7 @@ class TokenVault:
 
     async def replace(self, connection: Connection, realm_id: RealmId, new: Tokens) -> None:
         """Put the tokens of a new consent in place of whatever is there, within the caller's transaction."""
-        await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new))
+        await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new, COLUMNS))
 
     async def rotate_keys(self) -> int:
         """Encrypt anew, with the first key, what another key encrypted. Returns the number of realms changed."""
@@ -206,7 +208,7 @@ class LockedTokens:
             raise self._not_stored(f"within {STORE_TIMEOUT_S:.0f} s")
 
     async def _store(self, new: Tokens) -> None:
-        values = _encrypted(self._keyring, self._realm_id, new)
+        values = _encrypted(self._keyring, self._realm_id, new, GRANTED_COLUMNS)
         for wait_s in STORE_WAITS_S:
             try:
                 async with self._database.control() as connection:
@@ -217,7 +219,7 @@ class LockedTokens:
             except UnavailableError:  # whether it was committed all the same is seen by the next try
                 await anyio.sleep(wait_s)
                 continue
-            if there.refresh_token == self.current.refresh_token:  # the same value, with a key that is newer
+            if there.refresh_token == self.current.refresh_token:  # the same value, encrypted anew
                 self._as_stored = row["refresh_token"]
             elif there.refresh_token == new.refresh_token:
                 return
@@ -260,9 +262,9 @@ def _decrypted(keyring: Keyring, realm_id: RealmId, row: asyncpg.Record) -> Toke
     return Tokens(**values)
 
 
-def _encrypted(keyring: Keyring, realm_id: RealmId, tokens: Tokens) -> list[object]:
-    """The values of `COLUMNS`, in their order."""
-    values = [(name, getattr(tokens, name)) for name in COLUMNS]
+def _encrypted(keyring: Keyring, realm_id: RealmId, tokens: Tokens, columns: Sequence[str]) -> list[object]:
+    """The values of the columns, in their order."""
+    values = [(name, getattr(tokens, name)) for name in columns]
     return [
         keyring.encrypt(value, bound_to=(realm_id, name)) if isinstance(value, Secret) else value
         for name, value in values

@@ -282,6 +282,16 @@ class TestStore:
             await held.store(refreshed(held.current, 1))
         assert (await vault.read(REALM)).refresh_token == Secret("refresh-1")
 
+    async def test_credentials_that_were_imported_meanwhile_stay(self, vault: TokenVault, database: Database) -> None:
+        """With the same value: somebody put the app's secret right."""
+        async with vault.locked(REALM) as held:
+            righted = msgspec.structs.replace(held.current, client_secret=Secret("righted"))
+            async with database.control() as connection, connection.transaction():
+                await vault.replace(connection, REALM, righted)
+            await held.store(refreshed(held.current, 1))
+        stored = await vault.read(REALM)
+        assert (stored.refresh_token, stored.client_secret) == (Secret("refresh-1"), Secret("righted"))
+
     async def test_where_the_database_stays_away_it_is_said(
         self, vault: TokenVault, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
