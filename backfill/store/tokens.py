@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from backfill.errors import Disposition, TokenError, UnavailableError
+from backfill.errors import Disposition, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
 from backfill.store.owners import Owner
+from backfill.store.token_errors import no_tokens, tokens_replaced
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     import asyncpg
@@ -224,17 +225,8 @@ class LockedTokens:
             elif there.refresh_token == new.refresh_token:
                 return
             else:
-                raise self._replaced()
+                raise tokens_replaced(self._realm_id)
         raise self._not_stored(f"in {len(STORE_WAITS_S)} tries")
-
-    def _replaced(self) -> TokenError:
-        return TokenError(
-            f"the tokens of realm {self._realm_id} were replaced while they were refreshed",
-            realm_id=self._realm_id,
-            action="nothing: those that are stored now are used",
-            disposition=Disposition.RETRY,
-            code="replaced",
-        )
 
     def _not_stored(self, why: str) -> UnavailableError:
         return UnavailableError(
@@ -246,11 +238,7 @@ class LockedTokens:
 
 def _found(realm_id: RealmId, row: asyncpg.Record | None) -> asyncpg.Record:
     if row is None:
-        raise TokenError(
-            f"realm {realm_id} has no tokens",
-            realm_id=realm_id,
-            action="connect the company again, and import its new refresh token: backfill realms import FILE",
-        )
+        raise no_tokens(realm_id)
     return row
 
 

@@ -252,18 +252,6 @@ class TestStore:
             await held.store(new)
         assert await vault.read(REALM) == new
 
-    async def test_those_of_a_new_consent_stay_and_are_said_to_be_there(
-        self, vault: TokenVault, database: Database
-    ) -> None:
-        """The import does not wait for Intuit; and the realm goes on with what was imported."""
-        async with vault.locked(REALM) as held:
-            async with database.control() as connection, connection.transaction():
-                await vault.replace(connection, REALM, refreshed(held.current, 7))
-            with pytest.raises(TokenError, match="were replaced") as caught:
-                await held.store(refreshed(held.current, 1))
-        assert (caught.value.disposition, caught.value.code) == (Disposition.RETRY, "replaced")
-        assert (await vault.read(REALM)).refresh_token == Secret("refresh-7")
-
     async def test_they_do_not_overwrite_what_others_stored_once_the_claim_was_void(
         self, vault: TokenVault, database: Database
     ) -> None:
@@ -281,16 +269,6 @@ class TestStore:
                 await vault.replace(connection, REALM, held.current)  # the same value, encrypted anew
             await held.store(refreshed(held.current, 1))
         assert (await vault.read(REALM)).refresh_token == Secret("refresh-1")
-
-    async def test_credentials_that_were_imported_meanwhile_stay(self, vault: TokenVault, database: Database) -> None:
-        """With the same value: somebody put the app's secret right."""
-        async with vault.locked(REALM) as held:
-            righted = msgspec.structs.replace(held.current, client_secret=Secret("righted"))
-            async with database.control() as connection, connection.transaction():
-                await vault.replace(connection, REALM, righted)
-            await held.store(refreshed(held.current, 1))
-        stored = await vault.read(REALM)
-        assert (stored.refresh_token, stored.client_secret) == (Secret("refresh-1"), Secret("righted"))
 
     async def test_where_the_database_stays_away_it_is_said(
         self, vault: TokenVault, database: Database, monkeypatch: pytest.MonkeyPatch
