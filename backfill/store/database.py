@@ -109,7 +109,10 @@ async def open_database(
     owner = owner or Owner.current()
     named = {"application_name": owner.session_name}
     with translated(name):
-        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, named, init=_set_codecs)
+        # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
+        # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
+        by_key = {**named, "plan_cache_mode": "force_generic_plan"}
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:
                 _require_version(name, await connection.fetchval("SHOW server_version_num"))
