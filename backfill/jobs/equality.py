@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from backfill.jobs.quoted import first_difference, quoted
+
 LEFT_OUT = frozenset({"TempDownloadUri", "ThumbnailTempDownloadUri"})
 """Not stored, since whoever has them may read the file."""
 
@@ -19,8 +21,11 @@ MOVES_ALONE = frozenset({
 })  # fmt: skip
 """Recorded to move while SyncToken and LastUpdatedTime stay: they are derived from other documents."""
 
-_SHOWN_MAX = 120
-"""Characters of a value that a person is shown."""
+MEMBERS_SHOWN_MAX = 20
+"""Members that differ and are quoted, the first by name. Who sees so many looks at the document itself."""
+
+_TOO_DEEP = "the document: nested too deep to be compared"
+"""Postgres holds what is nested deeper than we can read. Intuit has no such document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,13 @@ def compared(landed: bytes, there: bytes, watermark: datetime | None) -> Compari
     """Compare the landed document with the company's own; `watermark`: as of when the landed one was proven."""
     if landed == there:
         return Comparison("")
-    ours, theirs = _exact(landed), _exact(there)
+    try:
+        return _compared(_exact(landed), _exact(there), watermark)
+    except RecursionError:
+        return Comparison(_TOO_DEEP)
+
+
+def _compared(ours: dict[str, Any], theirs: dict[str, Any], watermark: datetime | None) -> Comparison:
     names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
     if not names:
         return Comparison("")
@@ -47,17 +58,19 @@ def compared(landed: bytes, there: bytes, watermark: datetime | None) -> Compari
         return Comparison("", newer=True)
     if set(names) <= MOVES_ALONE:
         return Comparison("", moved=True)
-    return Comparison("; ".join(f"{name}: {_said(ours, name)} landed, {_said(theirs, name)} there" for name in names))
+    told = [_told(name, _text_of(ours, name), _text_of(theirs, name)) for name in names[:MEMBERS_SHOWN_MAX]]
+    more = len(names) - len(told)
+    return Comparison("; ".join([*told, f"and {more:,} more members"] if more else told))
 
 
 def is_newer(doc: bytes, watermark: datetime | None) -> bool:
     """Whether the company changed the object after the watermark."""
-    return _is_newer(_exact(doc), watermark)
+    return _is_newer(_members(doc), watermark)
 
 
 def about(doc: bytes) -> str:
     """What a person knows the object by: number, name, date, amount; as much as it has."""
-    members = _unwrapped(_exact(doc))
+    members = _unwrapped(_members(doc))
     named = members.get("DisplayName") or members.get("Name") or members.get("FileName") or _party(members)
     parts = [
         _text(members.get("DocNumber")),
@@ -65,7 +78,7 @@ def about(doc: bytes) -> str:
         _text(members.get("TxnDate")),
         _text(members.get("TotalAmt")),
     ]
-    return _sayable(", ".join(part for part in parts if part))
+    return _sayable(", ".join(quoted(part) for part in parts if part))
 
 
 def _unwrapped(members: dict[str, Any]) -> dict[str, Any]:
@@ -107,21 +120,32 @@ class _Number(str):
 def _exact(doc: bytes) -> dict[str, Any]:
     """The members. Bytes that are no text are marked: a document with such is in quarantine, or not what is landed.
 
-    Postgres holds what is nested deeper than we can read. Intuit has no such document.
+    Raises RecursionError for what is nested too deep.
     """
-    try:
-        parsed = json.loads(doc.decode(errors="replace"), parse_float=_Number, parse_int=_Number)
-    except RecursionError:
-        return {"the document": "nested too deep to be compared"}
+    parsed = json.loads(doc.decode(errors="replace"), parse_float=_Number, parse_int=_Number)
     return {name: value for name, value in parsed.items() if name not in LEFT_OUT}
 
 
-def _said(members: dict[str, Any], name: str) -> str:
+def _members(doc: bytes) -> dict[str, Any]:
+    """The members, or none of what is nested too deep."""
+    try:
+        return _exact(doc)
+    except RecursionError:
+        return {}
+
+
+def _text_of(members: dict[str, Any], name: str) -> str:
+    """A member as text; in one order, so that texts differ where values do."""
     if name not in members:
         return "nothing"
     value = members[name]
-    text = _sayable(str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+    return _sayable(str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False, sort_keys=True))
+
+
+def _told(name: str, ours: str, theirs: str) -> str:
+    """What both sides hold of a member, from where they differ."""
+    at = first_difference(ours, theirs)
+    return f"{quoted(_sayable(name))}: {quoted(ours, around=at)} landed, {quoted(theirs, around=at)} there"
 
 
 def _sayable(text: str) -> str:

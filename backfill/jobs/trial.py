@@ -16,6 +16,7 @@ from decimal import Decimal
 from backfill.errors import FaultError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, postings
+from backfill.jobs.quoted import quoted
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.qbo.report_calls import parameters
@@ -65,7 +66,7 @@ async def compare_trial_balance(work: RealmWork, landed: VerificationStore, *, m
     try:
         ledger = await _ledger(work, landed, facts, today)
     except UnpostableError as error:
-        return _not_compared(f"the landed documents do not say where all is posted: {error}")
+        return _not_compared(f"the landed documents do not say where all is posted: {quoted(str(error))}")
     differences = _differences(expected(ledger.before, ledger.within, facts), said, facts)
     if differences and moved:
         return _not_compared("the company has changed since it was read: run backfill resync, then verify again")
@@ -153,10 +154,10 @@ def _differences(ours: Mapping[str, Decimal], said: ReportDocument, facts: Compa
         if _is_own(row.type):
             account = row.account_id or retained
             theirs[account] += _cell(row.cells, "debit") - _cell(row.cells, "credit")
-            labels[account] = row.label
+            labels[account] = quoted(row.label)
     return [
         Difference(
-            account,
+            quoted(account),
             DifferenceKind.ALTERED,
             labels.get(account, "an account that the report has not"),
             f"{ours.get(account, NOTHING)} by the landed documents, {theirs.get(account, NOTHING)} reported",

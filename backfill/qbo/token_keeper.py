@@ -1,7 +1,7 @@
 """Access tokens for all realms: cached, refreshed in time, one refresh at a time per realm over all processes.
 
 Intuit rotates the refresh token's value about once a day, and a value used twice may cost the realm its consent.
-So a refresh happens under the vault's lock of the realm's row, and the new pair is committed before it is used.
+So a refresh happens while the vault lets nobody else refresh, and the new pair is committed before it is used.
 """
 
 from __future__ import annotations
@@ -39,13 +39,16 @@ _CANDIDATES_MAX = 3
 
 
 class LockedTokens(Protocol):
-    """A realm's tokens while its row is locked."""
+    """A realm's tokens while nobody else may refresh them."""
 
     @property
     def current(self) -> Tokens: ...
 
     async def store(self, new: Tokens) -> None:
-        """Commit `new` durably before returning, compare-and-swap on what was read."""
+        """Commit `new` durably before returning, compare-and-swap on what was read.
+
+        Raises `TokenError` (RETRY) where others replaced it meanwhile.
+        """
         ...
 
 
@@ -57,7 +60,7 @@ class Vault(Protocol):
         ...
 
     def locked(self, realm_id: RealmId) -> AbstractAsyncContextManager[LockedTokens]:
-        """Lock the realm's tokens against all other processes for the block."""
+        """Keep all other processes from refreshing the realm's tokens for the block. Many may be locked at once."""
         ...
 
 
@@ -72,10 +75,14 @@ class KeeperOptions:
     """For failures that pass (429, 5xx, no answer): with the backoff below some seconds altogether."""
     backoff_s: float = 1.0
     """Before the second attempt; doubled for each further one, with full jitter."""
-    refreshes_at_once: int = 500
-    """Of a fleet that begins. Intuit does not say how often its token endpoint may be asked."""
-    refreshes_per_s: float = 50.0
-    """After those: 5,000 realms are refreshed within a minute and a half, and every hour again."""
+    refreshes_at_once: int = 60
+    """Of a fleet that begins: a second's worth. Intuit does not say how often its token endpoint may be asked; and the
+    more answers come together, the longer are the gaps before their commits: with 500, ten times (measured)."""
+    refreshes_per_s: float = 60.0
+    """After those: 5,000 realms are refreshed within a minute and a half, and every hour again.
+
+    A run works on 200 realms at a time, so an endpoint that takes longer than three seconds makes it fewer.
+    """
     cached_realms: int = 10_000
     """Tokens have about 1 kB, so the cache has at most some 10 MB."""
 
@@ -175,7 +182,7 @@ class TokenKeeper:
 
     @asynccontextmanager
     async def _turn(self, realm_id: RealmId) -> AsyncIterator[None]:
-        """One task of this process at a time per realm, so that only one of them holds a database connection."""
+        """One task of this process at a time per realm: the others take what it brings, and ask no database."""
         lock = self._turns.setdefault(realm_id, anyio.Lock())
         try:
             async with lock:
@@ -186,7 +193,7 @@ class TokenKeeper:
                 self._turns.pop(realm_id, None)
 
     async def _refreshed(self, realm_id: RealmId) -> Tokens:
-        """Refresh, in turn, with some patience for failures that pass. The realm's row is not locked during a wait."""
+        """Refresh, in turn, with some patience for failures that pass. The tokens are not locked during a wait."""
         await self._pace.acquire()
         for attempt in range(1, self._options.attempts):
             try:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
+from backfill.errors import TokenError
 from backfill.model import RealmId, Tokens
 from backfill.qbo.token_keeper import LockedTokens, Vault
 from backfill.rehearsal.life import Life
@@ -34,7 +35,7 @@ class _Port:
 
 
 class VaultBehind:
-    """The tokens, as long as the process lives; its locks end with it, as a database's do."""
+    """The tokens, as long as the process lives; its claims end with it, as those of one that is seen to be dead."""
 
     def __init__(self, inner: Vault, life: Life, refreshes: Refreshes) -> None:
         self._inner = inner
@@ -64,6 +65,10 @@ class _LockedBehind:
 
     async def store(self, new: Tokens) -> None:
         await self._life.enter()
-        await self._inner.store(new)
+        try:
+            await self._inner.store(new)
+        except TokenError:  # a new consent took its place: nobody will miss it
+            self._refreshes.kept(new.refresh_token.reveal())
+            raise
         self._refreshes.kept(new.refresh_token.reveal())
         await self._life.leave()

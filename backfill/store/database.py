@@ -39,7 +39,7 @@ IDLE_CONNECTION_LIFETIME_S = 300.0
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """A page or two. The kernel gives less where its own bound (`net.core.wmem_max`) is lower, and says nothing."""
 ABANDONED_TRANSACTION_S = 20
-"""No transaction of ours waits for anything but the server (a token's sets its own): an idle one was abandoned.
+"""No transaction of ours waits for anything but the server: an idle one was abandoned.
 
 A third of what a statement of the control pool waits for its locks: whoever waits outlasts it.
 """
@@ -65,9 +65,11 @@ class Database:
     earlier one durable, so a proof never outlives its rows.
     """
 
-    def __init__(self, name: str, control: Pool, landing: Pool) -> None:
+    def __init__(self, name: str, owner: Owner, control: Pool, landing: Pool) -> None:
         self.name = name
         """Host and database, for messages: no user, no password."""
+        self.owner = owner
+        """Whose sessions these are."""
         self._control = control
         self._landing = landing
 
@@ -104,7 +106,8 @@ async def open_database(
     """
     sizes = sizes or PoolSizes()
     name = database_name(dsn)
-    named = {"application_name": (owner or Owner.current()).session_name}
+    owner = owner or Owner.current()
+    named = {"application_name": owner.session_name}
     with translated(name):
         # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
@@ -128,7 +131,7 @@ async def open_database(
             control.terminate()
             raise
     try:
-        yield Database(name, control, landing)
+        yield Database(name, owner, control, landing)
     finally:
         # Whoever leaves has finished or was cancelled: nothing is worth waiting for.
         landing.terminate()

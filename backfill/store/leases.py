@@ -41,7 +41,7 @@ RETURNING epoch
 
 HOLDER = "SELECT owner, epoch, lease_until <= clock_timestamp() AS silent FROM backfill.realm WHERE realm_id = $1"
 
-# Whatever is fenced has looked at the table of realms within its transaction; a refresh of tokens has not.
+# Whatever is fenced has looked at the table of realms within its transaction; a commit of tokens has not.
 END_SESSIONS = """
 SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
 WHERE application_name = $1 AND datname = current_database() AND pg_has_role(usesysid, 'USAGE')

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
+from msgspec.structs import replace
 
-from backfill.errors import TokenError
 from backfill.model import RealmId, Tokens
+from backfill.store.token_errors import no_tokens, tokens_replaced
 
 
 class MemoryTokenVault:
@@ -46,11 +47,7 @@ class MemoryTokenVault:
     def _row(self, realm_id: RealmId) -> Tokens:
         row = self._rows.get(realm_id)
         if row is None:
-            raise TokenError(
-                f"realm {realm_id} has no tokens",
-                realm_id=realm_id,
-                action="connect the company again, and import its new refresh token: backfill realms import FILE",
-            )
+            raise no_tokens(realm_id)
         return row
 
 
@@ -65,9 +62,16 @@ class MemoryLockedTokens:
         """The stored tokens, read under the lock."""
 
     async def store(self, new: Tokens) -> None:
-        """Keep the new tokens, with the refresh value before them that they name."""
+        """Keep the new tokens, with the refresh value before them that they name.
+
+        Raises TokenError (RETRY) if others replaced the tokens meanwhile.
+        """
         assert not self._stored, "the lock ended with the first store"
         with anyio.CancelScope(shield=True):  # as with the database: nobody but us has these tokens
             await anyio.lowlevel.checkpoint()
-        self._rows[self._realm_id] = new
+        there = self._rows[self._realm_id]
+        if there.refresh_token != self.current.refresh_token:
+            raise tokens_replaced(self._realm_id)
+        # The app's credentials come by import only.
+        self._rows[self._realm_id] = replace(new, client_id=there.client_id, client_secret=there.client_secret)
         self._stored = True

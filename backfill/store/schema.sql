@@ -52,7 +52,11 @@ CREATE TABLE backfill.token (
     -- When tokens end, as far as Intuit says it: of disuse (each refresh puts that off), and for good (the consent's own end).
     refresh_expires_at timestamptz,
     consent_expires_at timestamptz,
-    CONSTRAINT token_access_whole CHECK (access_expires_at IS NULL OR access_token IS NOT NULL)
+    -- Who refreshes them, and until when nobody else may: no connection is held while Intuit answers.
+    claimed_by text,
+    claimed_until timestamptz,
+    CONSTRAINT token_access_whole CHECK (access_expires_at IS NULL OR access_token IS NOT NULL),
+    CONSTRAINT token_claim_whole CHECK ((claimed_by IS NULL) = (claimed_until IS NULL))
 );
 
 CREATE TABLE backfill.run (

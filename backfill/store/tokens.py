@@ -6,43 +6,44 @@ it, lease or no lease.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
-import asyncpg
 
-from backfill.errors import Disposition, TokenError, UnavailableError
+from backfill.errors import Disposition, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
-from backfill.store.postgres_errors import translated
+from backfill.store.owners import Owner
+from backfill.store.token_errors import no_tokens, tokens_replaced
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
-    from asyncpg.transaction import Transaction
+    import asyncpg
 
     from backfill.store.database import Connection
 
-    Row = asyncpg.Record | None
+CLAIM_S = 100.0
+"""Longer than its holder can use it: half a minute for Intuit's answer, and a minute to store what it brings.
 
-REFRESHES_AT_ONCE = 4
-"""Each holds a connection while Intuit answers; the rest of the pool stays free for leases."""
-LOCK_TIMEOUT_S = 120.0
-"""Longer than a refresh with its retries takes; then its holder is stuck."""
-HOLD_TIMEOUT_S = 60
-"""How long the server lets a refresh wait for Intuit before it takes the row lock back from a lost machine.
-
-Twice what an exchange may take, and half of what another waits for the lock: that one must still be there.
+So whoever lives is alone with the tokens; and a machine that vanished holds up the realm no longer than this.
 """
-STORE_TRIES = 6
-"""A new refresh token is worth some patience: with the waits below, these bridge a restart of the database."""
-FIRST_RETRY_WAIT_S = 0.2
+LOCK_TIMEOUT_S = 120.0
+"""Longer than a claim: whoever waits outlasts one that nobody will end."""
+FIRST_LOOK_S = 0.05
+LOOK_S_MAX = 1.0
+"""How often a claim of another's is looked at: soon, since Intuit answers within a second, then ever more seldom."""
+CLAIM_BYTES = 8
+"""Two claims of one process differ: its tasks are told apart, too."""
+RELEASE_S = 5.0
+"""For one statement. A claim that could not be given back ends by itself."""
+
+STORE_WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 0.0)
+"""After each try to store. A new refresh token is worth some patience: these bridge a restart of the database."""
 STORE_TIMEOUT_S = 60.0
 """How long a cancelled command still tries to keep a new token."""
-
-LOCK_GRACE_S = 5.0
-"""The server gives up on a lock by itself; the driver's own limit comes after it."""
 
 COLUMNS = (
     "access_token",
@@ -56,6 +57,8 @@ COLUMNS = (
     "consent_expires_at",
 )
 """The columns of backfill.token, named as the fields of `Tokens`, in the order of the statement's values."""
+GRANTED_COLUMNS = tuple(column for column in COLUMNS if not column.startswith("client_"))
+"""What a refresh brings. The app's credentials come by import only, which may be while Intuit answers."""
 SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"))
 
 READ = f"SELECT {', '.join(COLUMNS)} FROM backfill.token WHERE realm_id = $1"  # noqa: S608  # columns of ours
@@ -66,6 +69,29 @@ VALUES ($1, {", ".join(f"${number}" for number, _ in enumerate(COLUMNS, start=2)
 ON CONFLICT (realm_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
 """  # noqa: S608  # columns of ours
 
+# clock_timestamp(), not now(): the statement may have waited for an import to commit. $4 was seen to be dead.
+CLAIM = f"""
+UPDATE backfill.token SET claimed_by = $2, claimed_until = clock_timestamp() + $3 * interval '1 second'
+WHERE realm_id = $1 AND (claimed_by IS NULL OR claimed_until <= clock_timestamp() OR claimed_by = $4)
+RETURNING {", ".join(COLUMNS)}
+"""  # noqa: S608  # columns of ours
+
+# Of tokens whose claim has just ended: empty.
+CLAIMED_BY = "SELECT coalesce(claimed_by, '') FROM backfill.token WHERE realm_id = $1"
+
+RELEASE = """
+UPDATE backfill.token SET claimed_by = NULL, claimed_until = NULL WHERE realm_id = $1 AND claimed_by = $2
+"""
+
+# Compare and swap: only over the very value that was sent to Intuit. That ends any claim, since whoever looks next
+# finds fresh tokens.
+SWAP = f"""
+UPDATE backfill.token SET
+    claimed_by = NULL, claimed_until = NULL,
+    {", ".join(f"{column} = ${number}" for number, column in enumerate(GRANTED_COLUMNS, start=3))}
+WHERE realm_id = $1 AND refresh_token = $2
+RETURNING true
+"""  # noqa: S608  # columns of ours
 
 KEYS_USED = f"""
 SELECT encode(substring(value FROM 1 FOR 1), 'hex') AS key_id, count(DISTINCT realm_id) AS realms
@@ -80,36 +106,58 @@ class TokenVault:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        self._refreshes = anyio.Semaphore(REFRESHES_AT_ONCE)
 
     async def read(self, realm_id: RealmId) -> Tokens:
         """The stored tokens. Raises TokenError (PARK) if the realm has none."""
         async with self._database.control() as connection:
-            return _decrypted(self._keyring, realm_id, await connection.fetchrow(READ, realm_id))
+            row = await connection.fetchrow(READ, realm_id)
+        return _decrypted(self._keyring, realm_id, _found(realm_id, row))
 
     @asynccontextmanager
     async def locked(self, realm_id: RealmId, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> AsyncIterator[LockedTokens]:
-        """Hold the realm's tokens for a refresh: until the block ends or stores, no other process refreshes them.
+        """Claim the realm's tokens for a refresh: until the block ends or stores, no other process refreshes them.
 
-        Raises TokenError (PARK) if the realm has none, UnavailableError if another holds them for longer than
-        `lock_timeout_s`.
+        No connection is held meanwhile. The claim is void after CLAIM_S, or once its owner is a dead process of this
+        machine. Raises TokenError (PARK) if the realm has none, UnavailableError if another holds them for longer
+        than `lock_timeout_s`.
         """
-        async with self._refreshes, self._database.control() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                row = await _read_for_update(connection, realm_id, lock_timeout_s)
-                locked = LockedTokens(self._database, self._keyring, connection, transaction, realm_id, row)
-                yield locked
-            finally:
-                # An InterfaceError says that the connection is lost, and the lock with it.
-                with suppress(asyncpg.InterfaceError), anyio.CancelScope(shield=True):
-                    if connection.is_in_transaction():  # nothing was stored
-                        await transaction.rollback()
+        # Named before it is made: whatever becomes of the statement, it can be given back.
+        claim = f"{self._database.owner} {os.urandom(CLAIM_BYTES).hex()}"
+        held: LockedTokens | None = None
+        try:
+            held = LockedTokens(
+                self._database, self._keyring, realm_id, await self._claimed(realm_id, claim, lock_timeout_s)
+            )
+            yield held
+        finally:
+            if held is None or not held.stored:
+                with anyio.move_on_after(RELEASE_S, shield=True), suppress(UnavailableError):
+                    async with self._database.control() as connection:
+                        await connection.execute(RELEASE, realm_id, claim)
+
+    async def _claimed(self, realm_id: RealmId, claim: str, lock_timeout_s: float) -> asyncpg.Record:
+        """The row, once it is claimed."""
+        deadline = anyio.current_time() + lock_timeout_s
+        wait_s, dead_claim = FIRST_LOOK_S, None
+        while True:
+            async with self._database.control() as connection:
+                row = await connection.fetchrow(CLAIM, realm_id, claim, CLAIM_S, dead_claim)
+                if row is not None:
+                    return row
+                claimed_by = _found(realm_id, await connection.fetchrow(CLAIMED_BY, realm_id))[0]
+            holder, _, _ = claimed_by.partition(" ")
+            if anyio.current_time() >= deadline:
+                raise _held(realm_id, holder, lock_timeout_s)
+            owner = Owner.parse(holder)
+            if owner is not None and owner.is_surely_dead():
+                dead_claim = claimed_by
+            else:
+                await anyio.sleep(wait_s)
+                wait_s = min(wait_s * 2, LOOK_S_MAX)
 
     async def replace(self, connection: Connection, realm_id: RealmId, new: Tokens) -> None:
         """Put the tokens of a new consent in place of whatever is there, within the caller's transaction."""
-        await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new))
+        await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new, COLUMNS))
 
     async def rotate_keys(self) -> int:
         """Encrypt anew, with the first key, what another key encrypted. Returns the number of realms changed."""
@@ -136,68 +184,49 @@ class TokenVault:
 class LockedTokens:
     """A realm's tokens while nobody else may refresh them."""
 
-    def __init__(
-        self,
-        database: Database,
-        keyring: Keyring,
-        connection: Connection,
-        transaction: Transaction,
-        realm_id: RealmId,
-        row: Row,
-    ) -> None:
+    def __init__(self, database: Database, keyring: Keyring, realm_id: RealmId, row: asyncpg.Record) -> None:
         self.current = _decrypted(keyring, realm_id, row)
-        """The stored tokens, read under the lock."""
+        """The stored tokens, read as they were claimed."""
+        self.stored = False
+        """Whether the claim has ended with that."""
         self._database = database
         self._keyring = keyring
-        self._connection = connection
-        self._transaction = transaction
         self._realm_id = realm_id
-        self._stored = False
+        self._as_stored: bytes = row["refresh_token"]
 
     async def store(self, new: Tokens) -> None:
         """Commit the new tokens, durably, before returning.
 
-        That ends the lock. Cancellation waits, and a lost connection is replaced: nobody but us has these tokens.
-        Raises UnavailableError if the database stays away, or if others replaced the tokens after the lock was lost.
+        That ends the claim. Cancellation waits, and a lost connection is replaced: nobody but us has these tokens.
+        Raises UnavailableError if the database stays away, and TokenError (RETRY) if others replaced the tokens
+        meanwhile: then theirs are to be used.
         """
-        assert not self._stored, "the lock ended with the first store"
+        assert not self.stored, "the claim ended with the first store"
         with anyio.move_on_after(STORE_TIMEOUT_S, shield=True) as patience:
             await self._store(new)
-            self._stored = True
+            self.stored = True
         if patience.cancelled_caught:
             raise self._not_stored(f"within {STORE_TIMEOUT_S:.0f} s")
 
     async def _store(self, new: Tokens) -> None:
-        try:
-            with translated(self._database.name):
-                await self._write(self._connection, new)
-                await self._transaction.commit()
-                return
-        except UnavailableError:
-            pass  # the connection, and with it the lock, is lost; whether the commit was too is seen below
-        wait_s = FIRST_RETRY_WAIT_S
-        for _ in range(STORE_TRIES):
-            await anyio.sleep(wait_s)
-            wait_s *= 2
+        values = _encrypted(self._keyring, self._realm_id, new, GRANTED_COLUMNS)
+        for wait_s in STORE_WAITS_S:
             try:
-                async with self._database.control() as connection, connection.transaction():
-                    there = _decrypted(
-                        self._keyring,
-                        self._realm_id,
-                        await _read_for_update(connection, self._realm_id, LOCK_TIMEOUT_S),
-                    )
-                    # Compare and swap: only over the very value that was sent to Intuit.
-                    if there.refresh_token == self.current.refresh_token:
-                        await self._write(connection, new)
-            except UnavailableError:
+                async with self._database.control() as connection:
+                    if await connection.fetchval(SWAP, self._realm_id, self._as_stored, *values):
+                        return
+                    row = _found(self._realm_id, await connection.fetchrow(READ, self._realm_id))
+                there = _decrypted(self._keyring, self._realm_id, row)
+            except UnavailableError:  # whether it was committed all the same is seen by the next try
+                await anyio.sleep(wait_s)
                 continue
-            if there.refresh_token not in (self.current.refresh_token, new.refresh_token):
-                raise self._not_stored("since others replaced them meanwhile")
-            return
-        raise self._not_stored(f"after {STORE_TRIES} tries")
-
-    async def _write(self, connection: Connection, new: Tokens) -> None:
-        await connection.execute(STORE, self._realm_id, *_encrypted(self._keyring, self._realm_id, new))
+            if there.refresh_token == self.current.refresh_token:  # the same value, encrypted anew
+                self._as_stored = row["refresh_token"]
+            elif there.refresh_token == new.refresh_token:
+                return
+            else:
+                raise tokens_replaced(self._realm_id)
+        raise self._not_stored(f"in {len(STORE_WAITS_S)} tries")
 
     def _not_stored(self, why: str) -> UnavailableError:
         return UnavailableError(
@@ -207,13 +236,13 @@ class LockedTokens:
         )
 
 
-def _decrypted(keyring: Keyring, realm_id: RealmId, row: Row) -> Tokens:
+def _found(realm_id: RealmId, row: asyncpg.Record | None) -> asyncpg.Record:
     if row is None:
-        raise TokenError(
-            f"realm {realm_id} has no tokens",
-            realm_id=realm_id,
-            action="connect the company again, and import its new refresh token: backfill realms import FILE",
-        )
+        raise no_tokens(realm_id)
+    return row
+
+
+def _decrypted(keyring: Keyring, realm_id: RealmId, row: asyncpg.Record) -> Tokens:
     values = dict(row)
     for name in SECRET_COLUMNS:
         if values[name] is not None:
@@ -221,24 +250,18 @@ def _decrypted(keyring: Keyring, realm_id: RealmId, row: Row) -> Tokens:
     return Tokens(**values)
 
 
-def _encrypted(keyring: Keyring, realm_id: RealmId, tokens: Tokens) -> list[object]:
-    """The values of `COLUMNS`, in their order."""
-    values = [(name, getattr(tokens, name)) for name in COLUMNS]
+def _encrypted(keyring: Keyring, realm_id: RealmId, tokens: Tokens, columns: Sequence[str]) -> list[object]:
+    """The values of the columns, in their order."""
+    values = [(name, getattr(tokens, name)) for name in columns]
     return [
         keyring.encrypt(value, bound_to=(realm_id, name)) if isinstance(value, Secret) else value
         for name, value in values
     ]
 
 
-async def _read_for_update(connection: Connection, realm_id: RealmId, lock_timeout_s: float) -> Row:
-    # Set for this transaction and not on the pool: every other statement should give up earlier.
-    await connection.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_s * 1000)}")
-    await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{HOLD_TIMEOUT_S}s'")
-    try:
-        return await connection.fetchrow(f"{READ} FOR UPDATE", realm_id, timeout=lock_timeout_s + LOCK_GRACE_S)
-    except asyncpg.LockNotAvailableError as error:
-        raise UnavailableError(
-            f"another process has been refreshing the tokens of realm {realm_id} for {lock_timeout_s:g} s",
-            action="see whether it hangs: pg_stat_activity",
-            disposition=Disposition.RETRY,
-        ) from error
+def _held(realm_id: RealmId, holder: str, waited_s: float) -> UnavailableError:
+    return UnavailableError(
+        f"another process ({holder}) has been refreshing the tokens of realm {realm_id} for {waited_s:g} s",
+        action="see whether it hangs",
+        disposition=Disposition.RETRY,
+    )

@@ -262,9 +262,7 @@ async def test_a_refresh_of_tokens_is_let_alone(database: Database, paused: Data
             await connection.execute("SELECT FROM backfill.realm WHERE realm_id = $1 FOR KEY SHARE", REALM)
             await taken_over(database)
         async with database.control() as connection:
-            assert await connection.fetchval(
-                "SELECT count(*) FROM pg_locks WHERE relation = 'backfill.token'::regclass"
-            )
+            assert await connection.fetchval("SELECT claimed_by FROM backfill.token WHERE realm_id = $1", REALM)
         await held.store(structs.replace(held.current, refresh_token=Secret("refreshed")))
     assert (await TokenVault(database, keyring).read(REALM)).refresh_token == Secret("refreshed")
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import asyncpg
 import msgspec
 import pytest
 
+import backfill.store.tokens as tokens_module
 from backfill.errors import Disposition, TokenError, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
+from backfill.qbo.token_keeper import KeeperOptions
 from backfill.store.database import Database, open_database
 from backfill.store.encryption import Keyring
+from backfill.store.owners import Owner
 from backfill.store.realms import RealmGrant, Realms
-from backfill.store.tokens import TokenVault
+from backfill.store.tokens import CLAIM_S, LOCK_TIMEOUT_S, STORE_TIMEOUT_S, TokenVault
 from tests.store.scene import NOW, OTHER_REALM, REALM
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
 
 GRANT = RealmGrant(
     REALM,
@@ -153,46 +163,187 @@ async def test_a_cancelled_refresh_still_stores_what_it_got(vault: TokenVault) -
     assert (await vault.read(REALM)).refresh_token == Secret("refresh-1")
 
 
-class TestLostConnection:
-    """Nobody but us has the new tokens: they survive the loss of the connection that held the lock."""
+async def test_no_connection_is_held_while_intuit_answers(
+    realms: Realms, vault: TokenVault, database: Database
+) -> None:
+    fleet = [RealmId(f"fleet-{number}") for number in range(20)]
+    await realms.import_grants([RealmGrant(realm, Secret("r")) for realm in fleet], vault, granted_at=NOW)
+    with anyio.fail_after(30):  # for a connection that is not free it would wait longer
+        async with AsyncExitStack() as refreshes:
+            for realm in fleet:
+                await refreshes.enter_async_context(vault.locked(realm))
+            async with database.control() as connection:
+                ours = database.owner.session_name
+                counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle'"
+                assert await connection.fetchval(counted, ours) == 1, "the one that asks"
 
-    async def test_they_are_stored_over_a_new_one(self, vault: TokenVault, database_dsn: str) -> None:
+
+class TestClaims:
+    """Who has claimed the tokens is alone with them for as long as it can be alive."""
+
+    def test_a_claim_outlasts_what_its_holder_may_do_and_whoever_waits_outlasts_it(self) -> None:
+        assert KeeperOptions().exchange_s + STORE_TIMEOUT_S < CLAIM_S < LOCK_TIMEOUT_S
+
+    async def test_one_that_stored_nothing_is_given_back(self, vault: TokenVault, database: Database) -> None:
+        async with vault.locked(REALM):
+            owner, seconds = await claim_of(database)
+            assert owner == str(database.owner)
+            assert CLAIM_S - 5 < seconds <= CLAIM_S
+        assert await claim_of(database) == ("", 0)
+
+    async def test_a_store_ends_it(self, vault: TokenVault, database: Database) -> None:
         async with vault.locked(REALM) as held:
-            await cut_holder_of_lock(database_dsn)
             await held.store(refreshed(held.current, 1))
+            assert await claim_of(database) == ("", 0)
+
+    async def test_a_dead_process_of_this_machine_holds_nobody_up(self, vault: TokenVault, database: Database) -> None:
+        with anyio.fail_after(CLAIM_S / 2):
+            await claim(database, replace(Owner.current(), start_time=1), for_s=CLAIM_S)
+            async with vault.locked(REALM) as held:
+                await held.store(refreshed(held.current, 1))
+
+    @pytest.mark.parametrize("owner", [Owner("elsewhere", "boot", 1, 1), Owner.current()], ids=["elsewhere", "alive"])
+    async def test_any_other_is_waited_for_and_no_longer_than_its_time(
+        self, vault: TokenVault, database: Database, owner: Owner
+    ) -> None:
+        await claim(database, owner, for_s=CLAIM_S)
+        with pytest.raises(UnavailableError, match=f"{owner.host}.*refreshing the tokens of realm {REALM}"):
+            async with vault.locked(REALM, lock_timeout_s=0.2):
+                pass
+        await claim(database, owner, for_s=0.5)
+        with anyio.fail_after(CLAIM_S / 2):
+            async with vault.locked(REALM) as held:
+                await held.store(refreshed(held.current, 1))
+
+    async def test_one_whose_answer_was_lost_is_given_back(
+        self, vault: TokenVault, database: Database, keyring: Keyring
+    ) -> None:
+        with pytest.raises(UnavailableError, match="lost"):
+            async with TokenVault(losing_answers(database, 1), keyring).locked(REALM):
+                pass
+        async with vault.locked(REALM, lock_timeout_s=0.5):
+            pass
+
+    async def test_one_that_is_void_is_not_given_back_for_who_has_it_now(
+        self, vault: TokenVault, database: Database
+    ) -> None:
+        async with vault.locked(REALM):
+            await claim(database, Owner("elsewhere", "boot", 1, 1), for_s=CLAIM_S)
+        assert (await claim_of(database))[0] == "elsewhere/boot:1:1"
+
+
+class TestStore:
+    """Nobody but us has the new tokens: whatever becomes of the connection, they are stored, and overwrite nothing."""
+
+    async def test_they_are_stored_over_another_connection(self, vault: TokenVault, database_dsn: str) -> None:
+        async with vault.locked(REALM) as held, anyio.create_task_group() as group, row_locked(database_dsn) as other:
+            group.start_soon(held.store, refreshed(held.current, 1))
+            await cut_who_waits(other)
         tokens = await vault.read(REALM)
         assert (tokens.refresh_token, tokens.previous_refresh_token) == (Secret("refresh-1"), Secret("refresh-0"))
 
-    async def test_they_do_not_overwrite_what_others_stored_meanwhile(
-        self, vault: TokenVault, database_dsn: str
+    @pytest.mark.parametrize("number", [1, 0], ids=["another value", "the same value"])
+    async def test_a_commit_whose_answer_was_lost_is_a_commit(
+        self, vault: TokenVault, database: Database, keyring: Keyring, number: int
     ) -> None:
         async with vault.locked(REALM) as held:
-            await cut_holder_of_lock(database_dsn)
+            new = msgspec.structs.replace(refreshed(held.current, number), access_token=Secret("access-new"))
+            held._database = losing_answers(database, 1)
+            await held.store(new)
+        assert await vault.read(REALM) == new
+
+    async def test_they_do_not_overwrite_what_others_stored_once_the_claim_was_void(
+        self, vault: TokenVault, database: Database
+    ) -> None:
+        async with vault.locked(REALM) as held:
+            await claim(database, Owner.current(), for_s=-1)
             async with vault.locked(REALM) as others:
                 await others.store(refreshed(others.current, 7))
-            with pytest.raises(UnavailableError, match="replaced them meanwhile"):
+            with pytest.raises(TokenError, match="were replaced"):
                 await held.store(refreshed(held.current, 1))
         assert (await vault.read(REALM)).refresh_token == Secret("refresh-7")
 
-    async def test_a_key_rotated_meanwhile_is_no_replacement(
-        self, vault: TokenVault, database: Database, database_dsn: str
-    ) -> None:
+    async def test_a_key_rotated_meanwhile_is_no_replacement(self, vault: TokenVault, database: Database) -> None:
         async with vault.locked(REALM) as held:
-            await cut_holder_of_lock(database_dsn)
             async with database.control() as connection, connection.transaction():
                 await vault.replace(connection, REALM, held.current)  # the same value, encrypted anew
             await held.store(refreshed(held.current, 1))
         assert (await vault.read(REALM)).refresh_token == Secret("refresh-1")
 
+    async def test_where_the_database_stays_away_it_is_said(
+        self, vault: TokenVault, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tokens_module, "STORE_WAITS_S", (0.0,) * 7)
+        async with vault.locked(REALM) as held:
+            held._database = losing_answers(database, 100, before=True)
+            with pytest.raises(UnavailableError, match="could not be stored in 7 tries"):
+                await held.store(refreshed(held.current, 1))
 
-async def cut_holder_of_lock(dsn: str) -> None:
+
+async def claim(database: Database, owner: Owner, *, for_s: float) -> None:
+    """As if that process had claimed the tokens, whoever else has."""
+    async with database.control() as connection:
+        await connection.execute(
+            "UPDATE backfill.token SET claimed_by = $2,"
+            " claimed_until = clock_timestamp() + $3 * interval '1 second' WHERE realm_id = $1",
+            *(REALM, f"{owner} 00", for_s),
+        )
+
+
+async def claim_of(database: Database) -> tuple[str, float]:
+    """Who has claimed the tokens, and for how many seconds yet."""
+    async with database.control() as connection:
+        row = await connection.fetchrow(
+            "SELECT coalesce(split_part(claimed_by, ' ', 1), ''),"
+            " coalesce(extract(epoch FROM claimed_until - clock_timestamp())::float8, 0)"
+            " FROM backfill.token WHERE realm_id = $1",
+            REALM,
+        )
+    assert row is not None
+    return row[0], row[1]
+
+
+def losing_answers(database: Database, count: int, *, before: bool = False) -> Database:
+    """The database, whose connections break: after what is done on them or, `before`, ahead of it."""
+    left = iter(range(count))
+
+    class Losing:
+        name, owner = database.name, database.owner
+
+        @asynccontextmanager
+        async def control(self) -> AsyncIterator[Connection]:
+            lost = next(left, None) is not None
+            if not (lost and before):
+                async with database.control() as connection:
+                    yield connection
+            if lost:
+                raise UnavailableError("the answer was lost")
+
+    return cast("Database", Losing())
+
+
+@asynccontextmanager
+async def row_locked(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Somebody else's session, which holds up every change of the tokens within the block."""
     connection = await asyncpg.connect(dsn)
-    cut = await connection.fetchval(
-        "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 60000)) FROM pg_stat_activity"
-        " WHERE state = 'idle in transaction' AND datname = current_database()"
-    )
-    assert cut == 1, "and its end of the connection is closed"
-    await connection.close()
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM backfill.token FOR UPDATE")
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def cut_who_waits(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """End the session that waits for a lock, once there is one."""
+    for _ in range(1000):
+        if await connection.fetchval(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 60000)) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
+            return
+        await anyio.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 async def test_keys_are_rotated_for_every_realm_once(vault: TokenVault, keyring: Keyring, database_dsn: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
@@ -12,6 +14,7 @@ from msgspec import structs
 from backfill.errors import Disposition, TokenError
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.token_keeper import Vault
+from backfill.store.database import Database
 from backfill.store.memory_tokens import MemoryTokenVault
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.tokens import TokenVault
@@ -36,12 +39,35 @@ GRANT = RealmGrant(
 )
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A vault, and how a new consent comes into it."""
+
+    tokens: Vault
+    replace: Callable[[Tokens], Awaitable[None]]
+
+
 @pytest.fixture(params=["memory", "postgres"])
-async def tokens(request: pytest.FixtureRequest, realms: Realms, vault: TokenVault) -> Vault:
+async def subject(request: pytest.FixtureRequest, realms: Realms, vault: TokenVault, database: Database) -> Subject:
     if request.param == "memory":
-        return cast("Vault", MemoryTokenVault({REALM: STORED, OTHER_REALM: STORED}))
+        twin = MemoryTokenVault({REALM: STORED, OTHER_REALM: STORED})
+
+        async def put(new: Tokens) -> None:
+            twin.replace(REALM, new)
+
+        return Subject(cast("Vault", twin), put)
+
+    async def imported(new: Tokens) -> None:
+        async with database.control() as connection, connection.transaction():
+            await vault.replace(connection, REALM, new)
+
     await realms.import_grants([GRANT], vault, granted_at=NOW)
-    return cast("Vault", vault)
+    return Subject(cast("Vault", vault), imported)
+
+
+@pytest.fixture
+def tokens(subject: Subject) -> Vault:
+    return subject.tokens
 
 
 def refreshed(number: int) -> Tokens:
@@ -102,3 +128,21 @@ async def test_a_commit_is_not_cancelled(tokens: Vault) -> None:
             scope.cancel()
             await held.store(refreshed(1))
     assert (await tokens.read(REALM)).refresh_token == Secret("refresh-1")
+
+
+async def test_those_of_a_new_consent_stay_and_are_said_to_be_there(subject: Subject) -> None:
+    """The import does not wait for Intuit; and the realm goes on with what was imported."""
+    async with subject.tokens.locked(REALM) as held:
+        await subject.replace(refreshed(7))
+        with pytest.raises(TokenError, match="were replaced") as caught:
+            await held.store(refreshed(1))
+    assert (caught.value.disposition, caught.value.code) == (Disposition.RETRY, "replaced")
+    assert await subject.tokens.read(REALM) == refreshed(7)
+
+
+async def test_credentials_that_were_imported_meanwhile_stay(subject: Subject) -> None:
+    """With the same value: somebody put the app's secret right."""
+    async with subject.tokens.locked(REALM) as held:
+        await subject.replace(structs.replace(STORED, client_secret=Secret("righted")))
+        await held.store(refreshed(1))
+    assert await subject.tokens.read(REALM) == structs.replace(refreshed(1), client_secret=Secret("righted"))

@@ -1,0 +1,82 @@
+"""What a difference quotes: where two documents differ, within bounds, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from backfill.jobs.equality import MEMBERS_SHOWN_MAX, about, compared
+from backfill.jobs.quoted import QUOTED_MAX
+
+LINE_MAX = 4 * QUOTED_MAX
+"""Two values with their member's name and their lengths."""
+
+
+def doc(**members: object) -> bytes:
+    return json.dumps(members).encode()
+
+
+def test_two_huge_values_show_where_they_differ() -> None:
+    memo = "the same " * 100_000
+    detail = compared(doc(PrivateNote=f"{memo}ours{memo}"), doc(PrivateNote=f"{memo}theirs{memo}"), None).detail
+    assert len(detail) <= LINE_MAX
+    ours, theirs = detail.split(" landed, ")
+    assert "the same ours" in ours
+    assert "the same theirs" in theirs
+    assert "(1,800,006 characters)" in ours
+
+
+def test_one_that_is_longer_shows_what_it_has_more() -> None:
+    memo = "x" * 1000
+    detail = compared(doc(PrivateNote=memo), doc(PrivateNote=f"{memo} and more"), None).detail
+    assert " and more" in detail
+    assert detail.count("x") < 2 * QUOTED_MAX
+
+
+def test_a_line_far_down_is_shown_however_its_members_are_ordered() -> None:
+    def lines(amount: int) -> list[dict[str, object]]:
+        return [{"Id": number, "Amount": amount if number == 900 else 1} for number in range(1000)]
+
+    theirs = [dict(reversed(line.items())) for line in lines(77)]
+    detail = compared(doc(Line=lines(55)), doc(Line=theirs), None).detail
+    assert len(detail) <= LINE_MAX
+    assert "55" in detail.split(" landed, ")[0]
+    assert "77" in detail.split(" landed, ")[1]
+
+
+def test_many_members_that_differ_are_counted_and_not_all_quoted() -> None:
+    many = {f"Member{number:05}": "x" * 1000 for number in range(10_000)}
+    detail = compared(doc(**many), doc(), None).detail
+    assert len(detail) <= (MEMBERS_SHOWN_MAX + 1) * LINE_MAX
+    assert detail.endswith(f"; and {10_000 - MEMBERS_SHOWN_MAX:,} more members")
+
+
+def test_a_huge_name_is_cut_as_a_value_is() -> None:
+    detail = compared(doc(**{"N" * 1_000_000: 1}), doc(), None).detail
+    assert len(detail) <= LINE_MAX
+    assert "(1,000,000 characters): 1 landed, nothing there" in detail
+
+
+def test_what_a_document_is_called_has_a_bound() -> None:
+    said = about(doc(DocNumber="1" * 1_000_000, DisplayName="A" * 1_000_000, TxnDate="2" * 1_000_000, TotalAmt=1))
+    assert len(said) <= 4 * LINE_MAX
+    assert said.count("(1,000,000 characters)") == 3
+
+
+def test_whatever_is_nested_too_deep_to_be_compared_is_a_difference_and_no_failure() -> None:
+    """At each depth around what Python can still read: reading, comparing and writing reach their ends apart."""
+    deepest = sys.getrecursionlimit()
+    for depth in range(deepest - 150, deepest + 2):
+        ours, theirs = (b'{"Id":"7","Custom":%s%s%s}' % (b"[" * depth, leaf, b"]" * depth) for leaf in (b"1", b"2"))
+        assert compared(ours, theirs, None).detail, depth
+        assert len(compared(ours, theirs, None).detail) <= LINE_MAX
+
+
+@pytest.mark.parametrize("depth", [10, 500])
+def test_a_value_deep_down_is_shown_on_both_sides(depth: int) -> None:
+    ours, theirs = (b'{"Custom":%s"%s"%s}' % (b"[" * depth, leaf, b"]" * depth) for leaf in (b"one", b"other"))
+    detail = compared(ours, theirs, None).detail
+    assert '"one"' in detail
+    assert '"other"' in detail
