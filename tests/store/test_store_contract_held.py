@@ -112,7 +112,7 @@ class TestQuarantined:
     async def test_several_entities_are_told_by_id_at_once(self, subject: Subject, lease: Lease) -> None:
         await subject.land(lease, live("1", 0), live("2", 0), deleted("3", 1))
         await subject.land(lease, refusals=[Refusal("2", "4002", "m", b""), *self.nameless("1", "2")])
-        await subject.store.land(lease, subject.other_run, "Invoice", [], refusals=self.nameless("2"))
+        await subject.store.land(lease, subject.other_run, "Invoice", [], refusals=self.nameless("3"))
         await subject.land(lease, live("8", 0), entity="Bill")
         held = await subject.store.held_by_id(REALM, ["Invoice", "Payment"])
         assert set(held) == {"Invoice", "Payment"}
