@@ -15,9 +15,10 @@ from backfill.model import Document, Record
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
 """In the order in which `encoded` writes them. When a row landed is left to the table: see its migration."""
 
-ROWS_PER_CHUNK = 125
-"""One CopyData message, some 200 kB: the server has work while the next piece is made, and the messages are few enough
-that their cost vanishes (5 rows a message cost half as much again, 1,000 gain nothing)."""
+ROWS_PER_CHUNK = 40
+"""One CopyData message, some 70 kB: the server has work while the next piece is made, and the messages are few enough
+that their cost vanishes (5 rows a message cost half as much again). Of more than 128 kB the server's allocator would
+map memory anew for each COPY, and no message would be in a processor's cache when it is read (measured: 3 %)."""
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 """Signature, flags, and no extension, as the documentation of COPY has it."""
