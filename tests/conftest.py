@@ -7,8 +7,10 @@ import gc
 import importlib
 import os
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -47,8 +49,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     number = int(worker["workerid"].removeprefix("gw"))
     here = Path(__file__).parent
-    for path in sorted(here.rglob("test_*.py"))[number :: worker["workercount"]]:
-        importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in sorted(here.rglob("test_*.py"))[number :: worker["workercount"]]:
+            # What cannot be loaded, or not yet, is loaded again when it is collected, and told then.
+            with suppress(Exception):
+                importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
