@@ -30,7 +30,7 @@ ORDER_BYTES = 65_536
 """Of arguments and environment, at most."""
 
 STREAMS = 3
-_ENDED = struct.Struct("i")
+_NUMBER = struct.Struct("i")
 
 
 class Born:
@@ -38,16 +38,21 @@ class Born:
 
     def __init__(self, told: int) -> None:
         self._told = os.fdopen(told, "rb", buffering=0)  # closed once it has said how the process ended
-        (self.pid,) = _ENDED.unpack(self._told.read(_ENDED.size))
+        self.pid = self._next()
         self.returncode: int | None = None
 
     def wait(self) -> int:
         """How it ended, waited for: its exit code, or minus the signal that killed it."""
         if self.returncode is None:
             with self._told:
-                (status,) = _ENDED.unpack(self._told.read(_ENDED.size))
-            self.returncode = os.waitstatus_to_exitcode(status)
+                self.returncode = os.waitstatus_to_exitcode(self._next())
         return self.returncode
+
+    def _next(self) -> int:
+        said = self._told.read(_NUMBER.size)
+        assert said, "the nursery has ended: why, it said on standard error"
+        (number,) = _NUMBER.unpack(said)
+        return int(number)
 
     def kill(self) -> None:
         if self.returncode is None:
@@ -121,8 +126,8 @@ def _keep(order: bytes, given: list[int]) -> NoReturn:
         _become(order, streams)
     for stream in streams:
         os.close(stream)
-    os.write(tells, _ENDED.pack(pid))
-    os.write(tells, _ENDED.pack(os.waitpid(pid, 0)[1]))
+    os.write(tells, _NUMBER.pack(pid))
+    os.write(tells, _NUMBER.pack(os.waitpid(pid, 0)[1]))
     os._exit(0)
 
 
