@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import NewType
@@ -169,6 +169,21 @@ class Held(msgspec.Struct, frozen=True):
 
     live: int
     quarantined: int
+
+
+class HeldById(msgspec.Struct, frozen=True):
+    """The same, named."""
+
+    live: Collection[str]
+    """Ids of rows that are not marked deleted, whether or not a newer version is set aside."""
+    aside: Collection[str]
+    """Ids in quarantine."""
+    nameless: int
+    """Rows in quarantine whose Id could not be read."""
+
+    def counted(self) -> Held:
+        """A row whose newest version was refused is held in quarantine, not live, although an older one is there."""
+        return Held(len(set(self.live).difference(self.aside)), len(self.aside) + self.nameless)
 
 
 class Told(msgspec.Struct, frozen=True):

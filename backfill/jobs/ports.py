@@ -14,6 +14,7 @@ from backfill.model import (
     Checkpoint,
     Expected,
     Held,
+    HeldById,
     Landed,
     Lease,
     Proof,
@@ -106,6 +107,10 @@ class Store(Protocol):
         created_to: datetime | None = None,
     ) -> Sequence[str]:
         """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
+        ...
+
+    async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:
+        """What is held of each of the entities, by Id and at once. Every Id is in memory: for what is small."""
         ...
 
     async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:

@@ -129,10 +129,10 @@ def is_snapshot(entity: Entity, counts: Mapping[str, int], page_rows: int) -> bo
 
 async def prove_empty(work: RealmWork, entities: Sequence[Entity], census: Census) -> list[Proof]:
     """The entities that the server counted none of and of which nothing is held: they need no further question."""
-    found = []
-    for entity in entities:
-        if census.counts.get(entity.name) == 0 and entity.name in census.counted_at:
-            held = await work.store.held(work.realm_id, entity.name)
-            if held.live + held.quarantined == 0:
-                found.append(proofs.nothing(entity, "census, none", census.counted_at[entity.name]))
-    return found
+    none = [entity for entity in entities if census.counts.get(entity.name) == 0 and entity.name in census.counted_at]
+    held = await work.store.held_by_id(work.realm_id, [entity.name for entity in none])
+    return [
+        proofs.nothing(entity, "census, none", census.counted_at[entity.name])
+        for entity in none
+        if held[entity.name].counted() == Held(live=0, quarantined=0)
+    ]

@@ -62,14 +62,19 @@ async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) ->
 
 async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: datetime | None) -> list[Proof]:
     """Mark what the answers no longer have (asked for by Id together, which is one call as a rule), and compare."""
-    held = {one.entity: await _held(work, one, since) for one in answers}
-    missing: dict[Entity, Sequence[str]] = {}
+    whole = [one.entity.name for one in answers if _scope(one, since) is None]
+    by_id = dict(await work.store.held_by_id(work.realm_id, whole))
+    held: dict[Entity, Held] = {}
     for one in answers:
-        whole = since is None or one.entity.reading is not Reading.SCAN
-        if (whole and held[one.entity].live) or held[one.entity].live + held[one.entity].quarantined != one.received:
-            live = await work.store.live_ids(work.realm_id, one.entity.name)
-            aside = (await work.store.aside(work.realm_id)).get(one.entity.name, ())
-            missing[one.entity] = sorted({*live, *aside}.difference(one.ids))
+        name = one.entity.name
+        held[one.entity] = by_id[name].counted() if name in by_id else await _held(work, one, since)
+        if held[one.entity].live + held[one.entity].quarantined != one.received and name not in by_id:
+            by_id |= await work.store.held_by_id(work.realm_id, [name])
+    missing = {
+        one.entity: sorted({*by_id[one.entity.name].live, *by_id[one.entity.name].aside}.difference(one.ids))
+        for one in answers
+        if one.entity.name in by_id
+    }
     await mark_vanished_together(work, missing)
     for one in answers:
         if missing.get(one.entity):
@@ -81,5 +86,9 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
 
 
 async def _held(work: RealmWork, answer: WholeAnswer, since: datetime | None) -> Held:
-    scope = since if answer.entity.reading is Reading.SCAN else None
-    return await work.store.held(work.realm_id, answer.entity.name, updated_from=scope)
+    return await work.store.held(work.realm_id, answer.entity.name, updated_from=_scope(answer, since))
+
+
+def _scope(answer: WholeAnswer, since: datetime | None) -> datetime | None:
+    """From when on the answer has what was updated; None: it has all of the entity."""
+    return since if answer.entity.reading is Reading.SCAN else None

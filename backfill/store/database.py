@@ -106,7 +106,10 @@ async def open_database(
     name = database_name(dsn)
     named = {"application_name": (owner or Owner.current()).session_name}
     with translated(name):
-        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, named, init=_set_codecs)
+        # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
+        # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
+        by_key = {**named, "plan_cache_mode": "force_generic_plan"}
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:
                 _require_version(name, await connection.fetchval("SHOW server_version_num"))

@@ -21,6 +21,7 @@ from backfill.model import (
     Checkpoint,
     Expected,
     Held,
+    HeldById,
     Landed,
     Lease,
     Proof,
@@ -295,10 +296,8 @@ class MemoryStore:
             and (updated_from is None or row.updated_at is None or row.updated_at >= updated_from)
             for id_, row in realm.rows.get(entity, {}).items()
         )
-        aside = [kept for (of, _), kept in realm.quarantine.items() if of == entity]
-        nameless = Counter(run_id for refusal, run_id in aside if not refusal.id)  # two runs may file one row twice
-        named = len(aside) - nameless.total()
-        return Held(live=live, quarantined=named + max(nameless.values(), default=0))
+        named, nameless = _quarantined(realm, entity)
+        return Held(live=live, quarantined=len(named) + nameless)
 
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         await anyio.lowlevel.checkpoint()
@@ -325,6 +324,11 @@ class MemoryStore:
             and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
         ]
 
+    async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:
+        realm = self._realms[realm_id]
+        live = {entity: await self.live_ids(realm_id, entity) for entity in entities}
+        return {entity: HeldById(live[entity], *_quarantined(realm, entity)) for entity in entities}
+
     async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
         await anyio.lowlevel.checkpoint()
         rows = self._realms[realm_id].rows.get(entity, {})
@@ -332,11 +336,9 @@ class MemoryStore:
 
     async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
         await anyio.lowlevel.checkpoint()
-        named: dict[str, set[str]] = {}
-        for (entity, _), (refusal, _) in self._realms[realm_id].quarantine.items():
-            if refusal.id:
-                named.setdefault(entity, set()).add(refusal.id)
-        return named
+        realm = self._realms[realm_id]
+        named = {entity: _quarantined(realm, entity)[0] for entity, _ in realm.quarantine}
+        return {entity: ids for entity, ids in named.items() if ids}
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()
@@ -350,6 +352,13 @@ class MemoryStore:
 def _key(refusal: Refusal) -> str:
     """What quarantine files a refusal under: the row's Id, or where that could not be read its bytes."""
     return f"id:{refusal.id}" if refusal.id else f"sha256:{hashlib.sha256(refusal.raw).hexdigest()}"
+
+
+def _quarantined(realm: _Realm, entity: str) -> tuple[Collection[str], int]:
+    """The Ids of what is set aside, and how many rows have none: of two runs, which may file one twice, the more."""
+    aside = [kept for (of, _), kept in realm.quarantine.items() if of == entity]
+    nameless = Counter(run_id for refusal, run_id in aside if not refusal.id)
+    return {refusal.id for refusal, _ in aside if refusal.id}, max(nameless.values(), default=0)
 
 
 def _forget_nameless(realm: _Realm, entities: Collection[str], run_id: RunId) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backfill.store.database import Database
+from backfill.store.held_rows import HeldRows
 from backfill.store.landing import Landing
 from backfill.store.leases import DEFAULT_LEASE_S, Leases
 from backfill.store.owners import Owner
@@ -25,14 +26,17 @@ class PostgresStore:
         self.scan = scans.scan
         self.begin_scan = scans.begin
         self.finish_scan = scans.finish
-        self.held = scans.held
-        self.live_ids = scans.live_ids
-        self.marked_ids = scans.marked_ids
-        self.aside = scans.aside
-        self.created_up_to = scans.created_up_to
         self.proven_at = scans.proven_at
         self.proofs = scans.proofs
         self.park = scans.park
+
+        held_rows = HeldRows(database)
+        self.held = held_rows.held
+        self.held_by_id = held_rows.held_by_id
+        self.live_ids = held_rows.live_ids
+        self.marked_ids = held_rows.marked_ids
+        self.aside = held_rows.aside
+        self.created_up_to = held_rows.created_up_to
 
         self.land = Landing(database).land
 

@@ -1,13 +1,12 @@
-"""How far a realm is within a run: census, slices, proofs; and what is held of it."""
+"""How far a realm is within a run: census, slices, proofs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from backfill.model import Held, Lease, Proof, RealmId, RunId, Scan, Slice
+from backfill.model import Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
-from backfill.store.entity_tables import table_of
 from backfill.store.leases import require
 
 REALM_RUN = "SELECT state, scan_started_at FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2"
@@ -74,29 +73,6 @@ WITH parked AS (
 UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_id = $1 AND run_id = $2
 """
 
-# An object whose newest version was refused is held in quarantine, not live, although an older version is there.
-# A row without a name is known by where a run met it, so two runs may file one row twice: what one run met counts.
-# Without bounds the key's index answers alone: a third of the work of reading the rows (measured).
-HELD = """
-SELECT
-    (
-        SELECT count(*) FROM {table} AS held
-        WHERE held.realm_id = $1 AND held.deleted_at IS NULL {bounds}
-            AND NOT EXISTS (
-                SELECT FROM backfill.quarantine AS refused
-                WHERE refused.realm_id = $1 AND refused.entity = $2 AND refused.id = held.id
-            )
-    ) AS live,
-    (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id <> '')
-    + coalesce(
-        (
-            SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id = ''
-            GROUP BY run_id ORDER BY 1 DESC LIMIT 1
-        ),
-        0
-    ) AS quarantined
-"""
-
 # What a run was told to read only the latest of is proven only so far.
 PROVEN_AT = """
 SELECT entity, watermark FROM backfill.proof JOIN backfill.run USING (run_id)
@@ -106,33 +82,6 @@ WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' I
 PROOFS = """
 SELECT entity, proven, method, counted, landed_live, quarantined, watermark, reason
 FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
-"""
-
-LIVE_IDS = """
-SELECT id FROM {table}
-WHERE realm_id = $1 AND deleted_at IS NULL
-    AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
-"""
-
-ASIDE = """
-SELECT entity, array_agg(id) AS ids FROM backfill.quarantine WHERE realm_id = $1 AND id <> '' GROUP BY entity
-"""
-
-MARKED_IDS = """
-SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
-"""
-
-CREATED_UP_TO = """
-WITH moment AS (
-    SELECT created_at, count(*) AS created FROM {table}
-    WHERE realm_id = $1 AND deleted_at IS NULL AND created_at IS NOT NULL
-    GROUP BY created_at
-),
-risen AS (
-    SELECT created_at, sum(created) OVER (ORDER BY created_at) AS up_to, sum(created) OVER () AS total FROM moment
-)
-SELECT max(created_at) AS moment, max(up_to)::bigint AS up_to FROM risen
-GROUP BY ceil(up_to * $2::integer / total) ORDER BY moment
 """
 
 
@@ -213,30 +162,6 @@ class Scans:
         async with self._database.control() as connection:
             await connection.execute(PARK, realm_id, run_id, code, message, action)
 
-    async def held(
-        self,
-        realm_id: RealmId,
-        entity: str,
-        *,
-        created_to: datetime | None = None,
-        updated_from: datetime | None = None,
-    ) -> Held:
-        """Count live rows and quarantined ones; together they are what the server should count.
-
-        The bounds are inclusive and restrict the live rows only; a row without the time in question is inside.
-        """
-        bounds: list[str] = []
-        values: list[datetime] = []
-        for column, comparison, value in (("created_at", "<=", created_to), ("updated_at", ">=", updated_from)):
-            if value is not None:
-                values.append(value)
-                bounds.append(f"AND coalesce(held.{column} {comparison} ${2 + len(values)}, true)")
-        statement = HELD.format(table=table_of(entity), bounds=" ".join(bounds))
-        async with self._database.control() as connection:
-            row = await connection.fetchrow(statement, realm_id, entity, *values)
-        assert row is not None, "a SELECT of counts has a row"
-        return Held(live=row["live"], quarantined=row["quarantined"])
-
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         """Entity to the watermark as of which all of it was proven last; those that never were are missing."""
         async with self._database.control() as connection:
@@ -247,33 +172,3 @@ class Scans:
         """The latest word on each entity and report of a realm."""
         async with self._database.control() as connection:
             return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id)]
-
-    async def live_ids(
-        self,
-        realm_id: RealmId,
-        entity: str,
-        *,
-        created_from: datetime | None = None,
-        created_to: datetime | None = None,
-    ) -> Sequence[str]:
-        """The Ids of live rows created within the bounds (inclusive); without bounds, rows without a time too."""
-        async with self._database.control() as connection:
-            rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
-        return [row["id"] for row in rows]
-
-    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
-        """Those of the Ids whose rows are marked deleted."""
-        async with self._database.control() as connection:
-            rows = await connection.fetch(MARKED_IDS.format(table=table_of(entity)), realm_id, list(ids))
-        return {row["id"] for row in rows}
-
-    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
-        """Entity to the Ids that are in quarantine, as far as these could be read."""
-        async with self._database.control() as connection:
-            return {row["entity"]: set(row["ids"]) for row in await connection.fetch(ASIDE, realm_id)}
-
-    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
-        """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each."""
-        async with self._database.control() as connection:
-            rows = await connection.fetch(CREATED_UP_TO.format(table=table_of(entity)), realm_id, parts)
-        return [(row["moment"], row["up_to"]) for row in rows]

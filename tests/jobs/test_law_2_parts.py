@@ -75,6 +75,20 @@ async def test_a_run_since_finds_what_was_deleted_before_it_began(rows: int) -> 
         assert (sown[0] in live, sown[1] in live) == (True, False)
 
 
+@pytest.mark.parametrize("entity", ["Bill", "TimeActivity"])
+async def test_an_entity_of_which_all_was_deleted_is_not_empty_before_it_is_marked(entity: str) -> None:
+    """The server counts none, and so does an answer that brings none: what is held says otherwise."""
+    world = World(seed=3)
+    sown = world.sow(entity, 10, second=lambda number: 90_000 + number)
+    company = world.company_of()
+    await world.extract()
+    for row in company.table(entity).all():
+        company.delete(entity, row.id)
+    await world.extract(run_id=RunId(2))
+    assert breaches(world) == []
+    assert not set(world.store.live_documents(world.realm, entity)).intersection(sown)
+
+
 async def test_an_entity_that_outgrows_one_answer_while_others_are_read() -> None:
     world = World(seed=11, settings=SimulatorSettings(latency_s=0.1))
     world.sow("TimeActivity", 880, second=lambda number: 90_000 + number)

@@ -12,9 +12,9 @@ import pytest
 from backfill.errors import Disposition, UnavailableError
 from backfill.store import database as database_module
 from backfill.store.database import SEND_BUFFER_BYTES, Database, database_name, open_database
+from backfill.store.held_rows import LIVE_IDS
 from backfill.store.landing_statements import land_statement
 from backfill.store.postgres_errors import translated
-from backfill.store.scans import LIVE_IDS
 from tests.postgres import PostgresServer
 from tests.store.scene import REALM, Work, live, rows_of
 

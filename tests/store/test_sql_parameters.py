@@ -20,6 +20,10 @@ EXECUTING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "fetchma
 
 REVIEWED = {
     "jobs/load/packer.py: taken": "no database's: rows that are prepared",
+    "store/held_rows.py: CREATED_UP_TO.format(table=table_of(entity))": "a table's name",
+    "store/held_rows.py: MARKED_IDS.format(table=table_of(entity))": "a table's name",
+    "store/held_rows.py: LIVE_IDS.format(table=table_of(entity))": "a table's name",
+    "store/held_rows.py: statement": "a table's name, and bounds that are parameters",
     "store/landing.py: known_statement(self.entity)": "a table's name: `table_of` knows entities only",
     "store/landing.py: land_statement(self.entity)": "the same, and members that a constant names",
     "store/ledger.py: statement": "a constant of the file, and a table's name",
@@ -27,10 +31,6 @@ REVIEWED = {
     "store/ledger_status.py: statement": "constants of the file",
     "store/migrate.py: migration.sql": "a file of the package",
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
-    "store/scans.py: CREATED_UP_TO.format(table=table_of(entity))": "a table's name",
-    "store/scans.py: MARKED_IDS.format(table=table_of(entity))": "a table's name",
-    "store/scans.py: LIVE_IDS.format(table=table_of(entity))": "a table's name",
-    "store/scans.py: statement": "a table's name, and bounds that are parameters",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: DOCUMENTS_AFTER.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: FORGET_MARKS.format(table=table_of(entity))": "a table's name",

@@ -109,6 +109,19 @@ class TestQuarantined:
         assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=3)
         assert await subject.store.held(REALM, "Bill") == Held(live=0, quarantined=1)
 
+    async def test_several_entities_are_told_by_id_at_once(self, subject: Subject, lease: Lease) -> None:
+        await subject.land(lease, live("1", 0), live("2", 0), deleted("3", 1))
+        await subject.land(lease, refusals=[Refusal("2", "4002", "m", b""), *self.nameless("1", "2")])
+        await subject.store.land(lease, subject.other_run, "Invoice", [], refusals=self.nameless("2"))
+        await subject.land(lease, live("8", 0), entity="Bill")
+        held = await subject.store.held_by_id(REALM, ["Invoice", "Payment"])
+        assert set(held) == {"Invoice", "Payment"}
+        assert (set(held["Invoice"].live), set(held["Invoice"].aside)) == ({"1", "2"}, {"2"})
+        assert held["Invoice"].counted() == Held(live=1, quarantined=3) == await subject.store.held(REALM, "Invoice")
+        assert held["Payment"].counted() == Held(live=0, quarantined=0)
+        assert (await subject.store.held_by_id(OTHER_REALM, ["Invoice"]))["Invoice"].counted() == Held(0, 0)
+        assert await subject.store.held_by_id(REALM, []) == {}
+
 
 # Whatever comes in whatever order, both hold the same.
 
@@ -163,6 +176,10 @@ async def outcome(subject: Subject, lease: Lease, history: Landings) -> object:
     told = [await subject.land(lease, *records, refusals=refusals, **said) for records, refusals, said in history]
     held = [await subject.store.held(REALM, "Invoice", updated_from=bound) for bound in (None, at(2))]
     ids = sorted(await subject.store.live_ids(REALM, "Invoice", created_from=NOW))
+    by_id = (await subject.store.held_by_id(REALM, ["Invoice"]))["Invoice"]
+    assert by_id.counted() == held[0]
+    assert set(by_id.live) == set(await subject.store.live_ids(REALM, "Invoice"))
+    assert set(by_id.aside) == set((await subject.store.aside(REALM)).get("Invoice", ()))
     return told, held, ids, await subject.content(REALM, "Invoice")
 
 

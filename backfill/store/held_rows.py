@@ -1,0 +1,151 @@
+"""What is held of a realm: counted, or by Id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from backfill.entities import ENTITIES
+from backfill.model import Held, HeldById, RealmId
+from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
+
+# An object whose newest version was refused is held in quarantine, not live, although an older version is there.
+# A row without a name is known by where a run met it, so two runs may file one row twice: what one run met counts.
+# Without bounds the key's index answers alone: a third of the work of reading the rows (measured).
+HELD = """
+SELECT
+    (
+        SELECT count(*) FROM {table} AS held
+        WHERE held.realm_id = $1 AND held.deleted_at IS NULL {bounds}
+            AND NOT EXISTS (
+                SELECT FROM backfill.quarantine AS refused
+                WHERE refused.realm_id = $1 AND refused.entity = $2 AND refused.id = held.id
+            )
+    ) AS live,
+    (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id <> '')
+    + coalesce(
+        (
+            SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id = ''
+            GROUP BY run_id ORDER BY 1 DESC LIMIT 1
+        ),
+        0
+    ) AS quarantined
+"""
+
+LIVE_IDS = """
+SELECT id FROM {table}
+WHERE realm_id = $1 AND deleted_at IS NULL
+    AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
+"""
+
+# Every table has its branch, and only those asked for are looked into: one statement, planned once a session.
+LIVE_BY_ENTITY = " UNION ALL ".join(
+    f"SELECT '{entity}' AS entity,"  # noqa: S608  # names of ours
+    f" (SELECT array_agg(id) FROM {table_of(entity)} WHERE realm_id = $1 AND deleted_at IS NULL) AS ids"
+    f" WHERE '{entity}' = ANY ($2::text[])"
+    for entity in ENTITIES
+)
+
+QUARANTINED = """
+SELECT entity, array_remove(array_agg(id), '') AS ids, count(*) FILTER (WHERE id = '') AS nameless
+FROM backfill.quarantine WHERE realm_id = $1 GROUP BY entity, run_id
+"""
+
+MARKED_IDS = """
+SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
+"""
+
+CREATED_UP_TO = """
+WITH moment AS (
+    SELECT created_at, count(*) AS created FROM {table}
+    WHERE realm_id = $1 AND deleted_at IS NULL AND created_at IS NOT NULL
+    GROUP BY created_at
+),
+risen AS (
+    SELECT created_at, sum(created) OVER (ORDER BY created_at) AS up_to, sum(created) OVER () AS total FROM moment
+)
+SELECT max(created_at) AS moment, max(up_to)::bigint AS up_to FROM risen
+GROUP BY ceil(up_to * $2::integer / total) ORDER BY moment
+"""
+
+
+class HeldRows:
+    """Reads what is held. Each answer is as of its own moment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def held(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_to: datetime | None = None,
+        updated_from: datetime | None = None,
+    ) -> Held:
+        """Count live rows and quarantined ones; together they are what the server should count.
+
+        The bounds are inclusive and restrict the live rows only; a row without the time in question is inside.
+        """
+        bounds: list[str] = []
+        values: list[datetime] = []
+        for column, comparison, value in (("created_at", "<=", created_to), ("updated_at", ">=", updated_from)):
+            if value is not None:
+                values.append(value)
+                bounds.append(f"AND coalesce(held.{column} {comparison} ${2 + len(values)}, true)")
+        statement = HELD.format(table=table_of(entity), bounds=" ".join(bounds))
+        async with self._database.control() as connection:
+            row = await connection.fetchrow(statement, realm_id, entity, *values)
+        assert row is not None, "a SELECT of counts has a row"
+        return Held(live=row["live"], quarantined=row["quarantined"])
+
+    async def live_ids(
+        self,
+        realm_id: RealmId,
+        entity: str,
+        *,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+    ) -> Sequence[str]:
+        """The Ids of live rows created within the bounds (inclusive); without bounds, rows without a time too."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
+        return [row["id"] for row in rows]
+
+    async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:
+        """What is held of each of the entities, whole. For entities that are small, or of which little is held."""
+        async with self._database.control() as connection:
+            live = await connection.fetch(LIVE_BY_ENTITY, realm_id, entities)
+            quarantine = _by_entity(await connection.fetch(QUARANTINED, realm_id))
+        nothing: tuple[Collection[str], int] = (), 0
+        return {row["entity"]: HeldById(row["ids"] or (), *quarantine.get(row["entity"], nothing)) for row in live}
+
+    async def marked_ids(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> Collection[str]:
+        """Those of the Ids whose rows are marked deleted."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(MARKED_IDS.format(table=table_of(entity)), realm_id, list(ids))
+        return {row["id"] for row in rows}
+
+    async def aside(self, realm_id: RealmId) -> Mapping[str, Collection[str]]:
+        """Entity to the Ids that are in quarantine, as far as these could be read."""
+        async with self._database.control() as connection:
+            quarantine = _by_entity(await connection.fetch(QUARANTINED, realm_id))
+        return {entity: ids for entity, (ids, _) in quarantine.items() if ids}
+
+    async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
+        """Moments that cut the live rows by CreateTime into about equal parts, and the rows created up to each."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(CREATED_UP_TO.format(table=table_of(entity)), realm_id, parts)
+        return [(row["moment"], row["up_to"]) for row in rows]
+
+
+def _by_entity(rows: Sequence[asyncpg.Record]) -> Mapping[str, tuple[Collection[str], int]]:
+    """Entity to the Ids in quarantine, and how many rows are there without one: see `HELD`."""
+    found: dict[str, tuple[set[str], int]] = {}
+    for row in rows:
+        ids, nameless = found.get(row["entity"], (set(), 0))
+        found[row["entity"]] = (ids.union(row["ids"]), max(nameless, row["nameless"]))
+    return found
