@@ -74,6 +74,8 @@ class Backfill:
             "XDG_CONFIG_HOME": f"{home}/.config",
             "XDG_DATA_HOME": f"{home}/.local/share",
             "BACKFILL_DATA_DIR": f"{home}/data",
+            # Whom the system trusts is read when aiohttp is loaded, for a quarter of that time. All is on loopback.
+            "SSL_CERT_FILE": os.devnull,
             **self.variables,
         }
 
