@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import os
+import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -16,6 +21,8 @@ from backfill.pacing.virtual_clock import VirtualClockLoop
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine's pace is no property of the code
 hypothesis.settings.load_profile("unhurried")
+
+sys.dont_write_bytecode = False  # else every worker of every run rewrites the assertions of all tests: see below
 
 VIRTUAL_TEST_WALL_LIMIT_S = 60.0
 """Real time a virtual test may take: its only way to hang is to go round without end. `long` tests get ten times."""
@@ -30,6 +37,24 @@ def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are processors: end-to-end tests wait much of their time, for servers, leases and
     windows. (Measured with one worker a processor: a whole run left 30 % of them idle.)"""
     return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Workers that collect all tests share the work of compiling them: each begins with some that no other does.
+
+    In step with one another, each would compile them all: that takes twice as long as to load them (measured).
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    number = int(worker["workerid"].removeprefix("gw"))
+    here = Path(__file__).parent
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in sorted(here.rglob("test_*.py"))[number :: worker["workercount"]]:
+            # What cannot be loaded, or not yet, is loaded again when it is collected, and told then.
+            with suppress(Exception):
+                importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

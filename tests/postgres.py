@@ -19,7 +19,13 @@ from backfill.store.database import Database, PoolSizes, open_database
 from backfill.store.embedded import embedded_postgres
 from backfill.store.migrate import migrate
 
-NOT_FLUSHED = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
+THROWN_AWAY = (
+    "ALTER SYSTEM SET fsync = off",
+    "ALTER SYSTEM SET full_page_writes = off",
+    "ALTER SYSTEM SET file_copy_method = clone",  # the system copies files, on whatever disk: see `clone`
+    "SELECT pg_reload_conf()",
+)
+"""Settings of a server that nobody will miss."""
 SMALL_POOLS = PoolSizes(control=4, landing=2)
 
 
@@ -50,7 +56,8 @@ class PostgresServer:
     async def clone(self, template: str, name: str) -> None:
         """Make a database like `template`, to which nobody may be connected.
 
-        By its files: where they are not written through, that takes half as long as by the log (measured).
+        By its files, 600 of them, which are neither written through nor read by Postgres: that takes 0.09 s, where
+        reading and writing them takes 0.29, and by the log 0.14 (measured; and 0.04 s of the processor for 0.16).
         """
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
@@ -91,7 +98,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         portal.wrap_async_context_manager(embedded_postgres(data_dir)) as dsn,
     ):
         server = PostgresServer(dsn, template=f"template_{secrets.token_hex(4)}")
-        for statement in NOT_FLUSHED:
+        for statement in THROWN_AWAY:
             portal.call(server.execute, statement)
         portal.call(make_template, server)
         yield server

@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tests.nursery import Born, nursery
 
 PATIENCE_S = 180.0
 """A command of these tests takes seconds, on a slow machine with other work many times as long. Only failures wait."""
@@ -48,6 +51,12 @@ class Backfill:
 
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    executes: bool = False
+    """Whether `run` has the program loaded for each command, as a user has. Ten times as dear: see `tests.nursery`."""
+
+    @property
+    def executing(self) -> Backfill:
+        return replace(self, executes=True)
 
     def having(self, **variables: str | None) -> Backfill:
         """The same user with other variables: `BACKFILL_` is put in front of each name; None takes one away."""
@@ -65,20 +74,41 @@ class Backfill:
             "XDG_CONFIG_HOME": f"{home}/.config",
             "XDG_DATA_HOME": f"{home}/.local/share",
             "BACKFILL_DATA_DIR": f"{home}/data",
+            # Whom the system trusts is read when aiohttp is loaded, for a quarter of that time. All is on loopback.
+            "SSL_CERT_FILE": os.devnull,
             **self.variables,
         }
 
     def run(self, *arguments: str | Path, stdin: bytes | None = b"", timeout_s: float = PATIENCE_S) -> Outcome:
         """Run a command to its end. `stdin=None` closes it before the command starts."""
+        if self.executes:
+            assert stdin is not None
+            return self._executed(list(map(str, arguments)), stdin, timeout_s)
+        with TemporaryFile() as given, TemporaryFile() as stdout, TemporaryFile() as stderr:
+            given.write(stdin or b"")
+            given.seek(0)
+            process = nursery().bear(
+                list(map(str, arguments)),
+                environment=self.environment,
+                cwd=self.home,
+                streams=[None if stdin is None else given.fileno(), stdout.fileno(), stderr.fileno()],
+            )
+            with _bounded(process, timeout_s):
+                code = process.wait()
+            stdout.seek(0)
+            stderr.seek(0)
+            return Outcome(code, stdout.read().decode(), stderr.read().decode())
+
+    def _executed(self, arguments: Sequence[str], stdin: bytes, timeout_s: float) -> Outcome:
+        """Until nobody holds its pipes any more: nothing that it leaves behind may."""
         done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [*COMMAND, *arguments],
             input=stdin,
             capture_output=True,
             timeout=timeout_s,
             check=False,
             env=self.environment,
             cwd=self.home,
-            preexec_fn=_close_stdin if stdin is None else None,
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -117,7 +147,7 @@ def running(
 
 
 @contextmanager
-def _bounded(process: subprocess.Popen[str], timeout_s: float) -> Iterator[None]:
+def _bounded(process: subprocess.Popen[str] | Born, timeout_s: float) -> Iterator[None]:
     """Kill the process if the block takes too long, so that nobody waits for its words for ever."""
     watchdog = threading.Timer(timeout_s, process.kill)
     watchdog.start()
@@ -184,7 +214,7 @@ class Intuit:
     realm_ids: Sequence[str]
     secrets: Sequence[str]
     """Every token and client secret that it gave out."""
-    process: subprocess.Popen[str]
+    process: Born
 
     @property
     def variables(self) -> dict[str, str]:
@@ -233,26 +263,32 @@ def simulated(folder: Path, **options: float | str) -> Iterator[Intuit]:
     given = {"port": 0, "latency_ms": 0, "jitter_ms": 0, "limits_scale": 60, **options}
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
     # It ends with its stdin, so it does not outlive these tests however they end.
-    command = [*COMMAND, "simulate", "--control", "--until-stdin-closes", f"--write-realms={realms_file}", *arguments]
-    environment = Backfill(folder).environment
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with (
-        (folder / "simulator.log").open("w") as log,
-        running(command, timeout_s=None, stderr=log, env=environment, cwd=folder, **pipes) as process,
-    ):
-        assert process.stdout is not None
-        with _bounded(process, PATIENCE_S):
-            url = process.stdout.readline().strip()
-        assert url, f"the simulator did not start:\n{(folder / 'simulator.log').read_text()}"
-        rows = [json.loads(line) for line in realms_file.read_text().splitlines()]
-        secrets = {row[key] for row in rows for key in ("refresh_token", "access_token", "client_secret")}
-        yield Intuit(url, realms_file, [row["realm_id"] for row in rows], sorted(secrets), process)
+    command = ["simulate", "--control", "--until-stdin-closes", f"--write-realms={realms_file}", *arguments]
+    stdin, held = os.pipe()
+    said, stdout = os.pipe()
+    with os.fdopen(held, "wb"), os.fdopen(said, encoding="utf-8") as told, (folder / "simulator.log").open("w") as log:
+        try:
+            streams = [stdin, stdout, log.fileno()]
+            process = nursery().bear(command, environment=Backfill(folder).environment, cwd=folder, streams=streams)
+        finally:
+            os.close(stdin)
+            os.close(stdout)
+        try:
+            with _bounded(process, PATIENCE_S):
+                url = told.readline().strip()
+            assert url, f"the simulator did not start:\n{(folder / 'simulator.log').read_text()}"
+            yield _intuit(url, realms_file, process)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _intuit(url: str, realms_file: Path, process: Born) -> Intuit:
+    rows = [json.loads(line) for line in realms_file.read_text().splitlines()]
+    secrets = {row[key] for row in rows for key in ("refresh_token", "access_token", "client_secret")}
+    return Intuit(url, realms_file, [row["realm_id"] for row in rows], sorted(secrets), process)
 
 
 def _interruptible() -> None:
     """Where the tests run in the background of a shell, they and their children would ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _close_stdin() -> None:
-    os.close(0)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cache
 from importlib import resources
 
 import msgspec
@@ -110,6 +111,7 @@ class LimitEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_s: float | None = None
 
 
+@cache  # a world is drawn, and a realm's way made, by the thousand
 def load_limits() -> Limits:
     """The limits that are shipped with the package."""
     text = resources.files("backfill").joinpath("limits.toml").read_text(encoding="utf-8")

@@ -182,12 +182,14 @@ class Company:
         """(Id, epoch seconds of deletion) of what was deleted at epoch second `since` or later, oldest first."""
         return self._tables[entity].tombstones_since(since)
 
-    def state_at(self, instant: datetime) -> dict[str, dict[str, bytes]]:
+    def state_at(self, instant: datetime, *, only: str | None = None) -> dict[str, dict[str, bytes]]:
         """Entity to Id to bytes as all stood at `instant`, changes at that very instant included.
 
-        Before the first change it is the seeded state, however early the instant.
+        Before the first change it is the seeded state, however early the instant. `only`: of that entity alone, since
+        to make all rows of a company takes 40 times as long.
         """
-        docs = {entity: {row.id: row.doc for row in table.all()} for entity, table in self._tables.items()}
+        tables = self._tables if only is None else {only: self._tables[only]}
+        docs = {entity: {row.id: row.doc for row in table.all()} for entity, table in tables.items()}
         self._journal.rewind(docs, instant)
         return docs
 

@@ -62,9 +62,12 @@ class Journal:
         return self._changes[bisect_right(self._changes, instant, key=attrgetter("at")) :]
 
     def rewind(self, docs: Mapping[str, dict[str, bytes]], instant: datetime) -> None:
-        """Undo in `docs` (entity to Id to bytes) every change later than `instant`, newest first."""
+        """Undo in `docs` (entity to Id to bytes) every change of its entities later than `instant`, newest first."""
         for change in reversed(self.since(instant)):
+            rows = docs.get(change.entity)
+            if rows is None:
+                continue
             if change.before is None:
-                del docs[change.entity][change.object_id]
+                del rows[change.object_id]
             else:
-                docs[change.entity][change.object_id] = change.before
+                rows[change.object_id] = change.before

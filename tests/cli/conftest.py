@@ -53,8 +53,8 @@ def user(tmp_path: Path, dsn: str) -> Backfill:
 
 @pytest.fixture
 def embedded_user(tmp_path: Path) -> Backfill:
-    """A user who gives no database."""
-    return Backfill(tmp_path).having(LIMITS_SCALE=LIMITS_SCALE)
+    """A user who gives no database. What is started for that must not keep the pipes: see `Backfill.executes`."""
+    return Backfill(tmp_path, executes=True).having(LIMITS_SCALE=LIMITS_SCALE)
 
 
 @pytest.fixture(scope="session")

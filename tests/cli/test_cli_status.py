@@ -7,7 +7,7 @@ from tests.processes import Backfill, Intuit
 
 
 def test_status_before_and_after_a_run(connected: Backfill, intuit: Intuit) -> None:
-    before = connected.run("status")
+    before = connected.executing.run("status")
     assert (before.code, before.stdout) == (0, "Nothing was run yet. Begin: backfill extract\n")
     assert connected.run("status", "--json").json() == {"runs": [], "realms": [], "metered": [], "tokens_ending": []}
     realm_id = intuit.realm_ids[0]

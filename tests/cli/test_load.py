@@ -181,15 +181,15 @@ def test_rejected_rows_are_exported_corrected_and_loaded_again(writer: Backfill,
     done = writer.run("load", written(tmp_path, rows), "--json")
     assert (done.code, done.json()["rows"]["rejected"]) == (1, 1), done.stderr
     assert done.json()["errors"][0]["code"] == "rejected"
-    status = writer.run("load", "status", "--json").json()
+    status = writer.executing.run("load", "status", "--json").json()
     assert status["reasons"][0]["code"] == "2500"
     out = tmp_path / "rejected.jsonl"
-    assert writer.run("load", "export-rejected", out).code == 0
+    assert writer.executing.run("load", "export-rejected", out).code == 0
     (record,) = map(json.loads, out.read_text().splitlines())
     assert record == rows[-1] | {"operation": "create"}
     (fault,) = map(json.loads, (tmp_path / "rejected.jsonl.faults").read_text().splitlines())
     assert (fault["source_key"], fault["fault_code"], fault["line"]) == ("exp-bad", "2500", 4)
-    again = writer.run("load", "retry", "--json")
+    again = writer.executing.run("load", "retry", "--json")
     assert (again.code, again.json()["rows"]["rejected"]) == (1, 1)
     del record["payload"]["ParentRef"]
     corrected = writer.run("load", written(tmp_path, [record], "corrected.jsonl"), "--json")
@@ -243,7 +243,7 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
     assert len(held(books, realm_id, "Invoice")) == invoices + 1
     listed = writer.run("load", "undo", str(load_id), "--dry-run", "--json").json()["reversals"]
     assert {entry["reversal"].split()[0] for entry in listed} == {"delete", "make"}
-    undone = writer.run("load", "undo", str(load_id), "--json")
+    undone = writer.executing.run("load", "undo", str(load_id), "--json")
     assert undone.code == 0, undone.stderr
     assert len(held(books, realm_id, "Invoice")) == invoices
     assert [doc["Active"] for doc in named(books, realm_id, "undo")] == [False]

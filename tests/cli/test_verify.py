@@ -29,14 +29,14 @@ def test_after_an_outage_everything_is_as_in_the_company(
         planned = connected.run("resync", "--since", since, "--plan", "--json")
         assert planned.code == 0, planned.stderr
         assert len(planned.json()["realms"]) == 2
-        resynced = connected.run("resync", "--since", since, "--json")
+        resynced = connected.executing.run("resync", "--since", since, "--json")
         assert resynced.code == 0, resynced.stderr
         assert resynced.json()["rows"]["deleted"] > 0
         assert 0 < planned.json()["calls"] <= resynced.json()["requests"]["total"]
         compared = asyncio.run(compare(dsn, intuit))
         assert compared.differing == 0, "\n".join(compared.differences)
 
-        verified = connected.run("verify", "--deep", "--pages", "pages", "--json")
+        verified = connected.executing.run("verify", "--deep", "--pages", "pages", "--json")
         assert verified.code == 0, verified.stderr
         assert query("SELECT count(*) FROM backfill.verification WHERE equal = false")[0][0] == 0
 

@@ -366,7 +366,7 @@ def _difference(landed: bytes | None, there: bytes | None) -> str:
 
 def expected(world: World, realm_id: RealmId, entity: str, at: datetime) -> dict[str, bytes]:
     """The simulator's own word: Id to document as all stood at `at`, under the Ids that rows are filed under."""
-    docs = world.company_of(realm_id).state_at(at)[entity]
+    docs = world.company_of(realm_id).state_at(at, only=entity)[entity]
     if CATALOGUE[entity].reading is Reading.WRAPPED:
         return {f"{next(iter(json.loads(doc)))}:{id_}": doc for id_, doc in docs.items()}
     return dict(docs)

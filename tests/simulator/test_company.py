@@ -155,3 +155,4 @@ def test_the_past_is_what_it_was(changes: list[tuple[str, int]], stands_still: b
     for instant, expected in seen:
         state = company.state_at(instant)
         assert {entity: state[entity] for entity in expected} == expected
+        assert all(company.state_at(instant, only=entity) == {entity: rows} for entity, rows in expected.items())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from backfill.rehearsal.faults.bad_network import BadNetwork
 from backfill.rehearsal.faults.bad_reports import BadReports
 from backfill.rehearsal.faults.crash import Crash
 from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
 from backfill.rehearsal.faults.late_commits import LateCommits
 from backfill.rehearsal.faults.pause import Pause
 from backfill.rehearsal.faults.request_ids import RequestIds
+from backfill.rehearsal.faults.short_tokens import ShortTokens
 from backfill.rehearsal.world import World
 from backfill.simulator.injection.mishap import Mishap
+from backfill.simulator.injection.network import LostReply, LostRequest
 
 
 def does(job: str) -> Callable[[World], bool]:
@@ -58,6 +61,12 @@ def does_things_twice(world: World) -> bool:
     )
 
 
+def is_at_work_unheard(world: World) -> bool:
+    """Much later than it was asked, and what it answers then is lost."""
+    late = [fault for fault in world.faults if isinstance(fault, LateCommits) and fault.share * fault.lost_share > 0.02]
+    return does_things_twice(world) and bool(late)
+
+
 def loads_and_dies(world: World) -> bool:
     return loads(world) and any(isinstance(fault, Crash) for fault in world.faults)
 
@@ -75,6 +84,23 @@ def has_room_for_one_page(world: World) -> bool:
     return extracts(world) and world.memory_bytes == 1 and world.page_rows < 1000 and world.readers > 1
 
 
+def extracts_and_dies(world: World) -> bool:
+    return extracts(world) and any(isinstance(fault, Crash) for fault in world.faults)
+
+
+def loses_what_is_read(world: World) -> bool:
+    """Requests or answers, among them those of a page."""
+    networks = [fault for fault in world.faults if isinstance(fault, BadNetwork) and fault.share >= 0.1]
+    return extracts(world) and any(
+        isinstance(mishap, LostRequest | LostReply) for fault in networks for mishap in fault.mishaps
+    )
+
+
 def is_overtaken(world: World) -> bool:
     """A process is stopped, and another takes its realms meanwhile."""
     return extracts(world) and any(isinstance(fault, Pause) and fault.rival for fault in world.faults)
+
+
+def is_overtaken_refreshing(world: World) -> bool:
+    """Both of them need new tokens all the time."""
+    return is_overtaken(world) and any(isinstance(fault, ShortTokens) for fault in world.faults)

@@ -36,13 +36,11 @@ class EqualState(Oracle):
 def differences(stage: Stage, realm_id: RealmId, proofs: Sequence[Proof]) -> Iterator[str]:
     """In words, what is landed of proven entities and is not as it stood, or is not landed."""
     company = stage.simulator.fleet.company(realm_id)
-    stood: dict[object, Mapping[str, Mapping[str, bytes]]] = {}
     for proof in proofs:
         if not proof.proven or proof.watermark is None or proof.entity not in TRAITS:
             continue
-        if proof.watermark not in stood:
-            stood[proof.watermark] = company.state_at(proof.watermark)
-        yield from _of_entity(stage, realm_id, proof, stood[proof.watermark][proof.entity])
+        stood = company.state_at(proof.watermark, only=proof.entity)
+        yield from _of_entity(stage, realm_id, proof, stood[proof.entity])
 
 
 def changed_since(stage: Stage, realm_id: RealmId, entity: str, at: datetime) -> frozenset[str]:

@@ -26,9 +26,10 @@ class NamedExactly(Oracle):
     def judged(self, stage: Stage, judging: Judging) -> Iterable[str]:
         realm_id = judging.lease.realm_id
         watermark = proven_since(stage, realm_id)  # of all entities alike: they were held at one moment
-        stood = stage.simulator.fleet.company(realm_id).state_at(watermark)
+        company = stage.simulator.fleet.company(realm_id)
         for verdict in judging.verdicts:
             if verdict.equal is not None:
+                stood = company.state_at(watermark, only=verdict.entity)
                 yield from _of_entity(stage, realm_id, verdict, watermark, stood[verdict.entity])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ import pytest
 
 from backfill.simulator.api import Api
 from backfill.simulator.call import Call
+from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
-from backfill.simulator.fleet import Fleet
+from backfill.simulator.fleet import ROWS_HELD, Fleet
+from backfill.simulator.held import Histories
 from backfill.simulator.settings import SimulatorSettings
 from tests.simulator.books.conftest import Audit, audited
 
@@ -213,9 +215,32 @@ def _savings(counter: Counter) -> dict[str, str]:
     return counter.ref("Account", AccountSubType="Savings")
 
 
+HISTORIES = Histories(ROWS_HELD)
+"""What the companies begin with, sown once: whatever happens to a company is kept beside it, in the company."""
+
+
+def small_world() -> Fleet:
+    return Fleet(realms=12, seed=3, now=lambda: NOON, rows_min=1, rows_max=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sown() -> Iterator[None]:
+    """In the end the histories are as they were sown: no test has had another's changes before it."""
+    yield
+    anew = small_world()
+    for realm_id in anew.realm_ids:
+        if (history := HISTORIES.get(realm_id)) is not None:
+            expected = anew.history(realm_id)
+            assert all(history.table(entity).core() == expected.table(entity).core() for entity in TRAITS)
+            assert {item: list(stock.moved) for item, stock in history.stocks.items()} == {
+                item: list(stock.moved) for item, stock in expected.stocks.items()
+            }
+
+
 def counter_of(country: str, *, multicurrency: bool) -> Counter:
-    """A counter at the first company of that country in one small world."""
-    fleet = Fleet(realms=12, seed=3, now=lambda: NOON, rows_min=1, rows_max=1)
+    """A counter at the first company of that country in one small world. The company is the counter's own."""
+    fleet = small_world()
+    fleet._histories = HISTORIES
     for realm_id in fleet.realm_ids:
         profile = fleet.profile(realm_id)
         if (profile.country, profile.multicurrency) == (country, multicurrency):
