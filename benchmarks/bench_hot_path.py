@@ -89,7 +89,7 @@ class _Path:
 
     async def encode(self, place: _Place) -> None:
         page = await self.decode(place)
-        async for _ in encoded(REALM, self.run_id, datetime.now(UTC), page.records):
+        async for _ in encoded(REALM, self.run_id, page.records):
             pass
 
     async def land(self, place: _Place) -> None:

@@ -61,6 +61,16 @@ def stands(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> b
     return comes.deleted_at > held.deleted_at
 
 
+def outdone(held: Row | None, record: Record, *, overwrite_equal_from: datetime | None) -> bool:
+    """Whether the held version stands whatever the record's document is, by what both say of their versions."""
+    if held is None or held.updated_at is None or record.updated_at is None or record.deleted:
+        return False
+    comes = Row(record.sync_token, None, record.updated_at, None, b"")
+    if comes.version == held.version:
+        return overwrite_equal_from is None or record.updated_at < overwrite_equal_from
+    return (record.updated_at, comes.version[1]) < (held.updated_at, held.version[1])
+
+
 def _live_over_live(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> bool:
     """By LastUpdatedTime, then SyncToken. Of an entity without times what differs stands."""
     if comes.updated_at is None:

@@ -34,7 +34,7 @@ from backfill.model import (
 )
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import DEFAULT_LEASE_S, lease_lost, unknown_realm
-from backfill.store.memory_rows import Row, refused_by_postgres, stands, stored, without_links
+from backfill.store.memory_rows import Row, outdone, refused_by_postgres, stands, stored, without_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class MemoryStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
-        expected: Expected = Expected.ANYTHING,  # noqa: ARG002  # chooses between two ways to the same end; here is one
+        expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         await anyio.lowlevel.checkpoint()
         table_of(entity)  # a name that is no entity is nobody's table
@@ -248,7 +248,10 @@ class MemoryStore:
         rows = realm.rows.setdefault(entity, {})
         refused = list(refusals)
         live = deleted = 0
-        for record in records:
+        sent = records
+        if expected is Expected.KNOWN and not refusals:
+            sent = _not_known(realm, entity, records, overwrite_equal_from)
+        for record in sent:
             refusal = refused_by_postgres(record)
             if refusal is not None:
                 refused.append(refusal)
@@ -347,6 +350,22 @@ class MemoryStore:
         risen = {moment: up_to for up_to, moment in enumerate(moments, 1)}  # of equal ones the last one's place
         by_part = {-(-up_to * parts // len(moments)): (moment, up_to) for moment, up_to in risen.items()}
         return list(by_part.values())
+
+
+def _not_known(
+    realm: _Realm, entity: str, records: Sequence[Record], overwrite_equal_from: datetime | None
+) -> Sequence[Record]:
+    """The records of whose documents anything is seen: all, unless every one that may stand can be landed as it is."""
+    distinct = len({record.id for record in records}) == len(records)
+    if not distinct or any(of == entity for of, _ in realm.quarantine):
+        return records
+    rows = realm.rows.get(entity, {})
+    left = [
+        record
+        for record in records
+        if not outdone(rows.get(record.id), record, overwrite_equal_from=overwrite_equal_from)
+    ]
+    return records if any(map(refused_by_postgres, left)) else left
 
 
 def _key(refusal: Refusal) -> str:

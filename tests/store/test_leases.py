@@ -22,7 +22,7 @@ from backfill.store.owners import Owner
 from backfill.store.realms import Realms
 from backfill.store.tokens import TokenVault
 from tests.postgres import SMALL_POOLS
-from tests.store.scene import NOW, REALM, live, rows_of
+from tests.store.scene import REALM, live, rows_of
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
@@ -210,7 +210,7 @@ async def test_an_owner_that_is_paused_within_a_copy_does_not_block_the_next(
     former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
 
     async def a_page_in_two_halves() -> AsyncIterator[bytes]:
-        pieces = [piece async for piece in encoded(REALM, RunId(1), NOW, PAGE)]
+        pieces = [piece async for piece in encoded(REALM, RunId(1), PAGE)]
         yield b"".join(pieces[:2])
         assert (await taken_over(database)).epoch == former.epoch + 1
         yield b"".join(pieces[2:])

@@ -13,7 +13,7 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.model import Expected, Held, Lease, Record, Refusal
+from backfill.model import Expected, Held, Landed, Lease, Record, Refusal
 from backfill.store.database import Database
 from tests.postgres import PostgresServer
 from tests.store.contract import A, B, Subject, fresh, in_memory, in_postgres
@@ -121,6 +121,37 @@ class TestQuarantined:
         assert held["Payment"].counted() == Held(live=0, quarantined=0)
         assert (await subject.store.held_by_id(OTHER_REALM, ["Invoice"]))["Invoice"].counted() == Held(0, 0)
         assert await subject.store.held_by_id(REALM, []) == {}
+
+
+class TestKnown:
+    """Of a page that is said to be known, what is outdone is not sent, and so nobody reads its document."""
+
+    BAD = live("1", 0, 0, b'{"n":"\\u0000"}')
+
+    async def told(self, subject: Subject, lease: Lease, *records: Record, **more: object) -> Landed:
+        await subject.land(lease, live("1", 0), live("2", 0))
+        return await subject.land(lease, *records, expected=Expected.KNOWN, **more)
+
+    async def test_a_version_that_is_held_is_not_looked_at(self, subject: Subject, lease: Lease) -> None:
+        told = await self.told(subject, lease, self.BAD, live("2", 1))
+        assert told == Landed(landed=1, unchanged=1, deleted=0, quarantined=0)
+
+    async def test_unless_another_of_its_page_is_refused(self, subject: Subject, lease: Lease) -> None:
+        told = await self.told(subject, lease, self.BAD, live("2", 1, doc=b"{"))
+        assert told == Landed(landed=0, unchanged=0, deleted=0, quarantined=2)
+
+    async def test_unless_an_id_comes_twice(self, subject: Subject, lease: Lease) -> None:
+        told = await self.told(subject, lease, self.BAD, live("2", 1), live("2", 2))
+        assert told == Landed(landed=2, unchanged=0, deleted=0, quarantined=1)
+
+    async def test_unless_equal_versions_are_to_be_overwritten(self, subject: Subject, lease: Lease) -> None:
+        told = await self.told(subject, lease, self.BAD, overwrite_equal_from=EVER)
+        assert told == Landed(landed=0, unchanged=0, deleted=0, quarantined=1)
+
+    async def test_unless_something_of_the_entity_is_set_aside(self, subject: Subject, lease: Lease) -> None:
+        await subject.land(lease, refusals=[Refusal("3", "c", "m", b"")])
+        told = await self.told(subject, lease, self.BAD)
+        assert told == Landed(landed=0, unchanged=0, deleted=0, quarantined=1)
 
 
 # Whatever comes in whatever order, both hold the same.
