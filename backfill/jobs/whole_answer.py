@@ -62,19 +62,15 @@ async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) ->
 
 async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: datetime | None) -> list[Proof]:
     """Mark what the answers no longer have (asked for by Id together, which is one call as a rule), and compare."""
-    whole = [one.entity.name for one in answers if _scope(one, since) is None]
-    by_id = dict(await work.store.held_by_id(work.realm_id, whole))
-    held: dict[Entity, Held] = {}
-    for one in answers:
-        name = one.entity.name
-        held[one.entity] = by_id[name].counted() if name in by_id else await _held(work, one, since)
-        if held[one.entity].live + held[one.entity].quarantined != one.received and name not in by_id:
-            by_id |= await work.store.held_by_id(work.realm_id, [name])
-    missing = {
-        one.entity: sorted({*by_id[one.entity.name].live, *by_id[one.entity.name].aside}.difference(one.ids))
-        for one in answers
-        if one.entity.name in by_id
-    }
+    held = {one.entity: await _held(work, one, since) for one in answers if _scope(one, since) is not None}
+    # Of what is held whole the Ids say how much it is; of a part they are asked for where the numbers differ.
+    named = [one for one in answers if one.entity not in held or _total(held[one.entity]) != one.received]
+    by_id = await work.store.held_by_id(work.realm_id, [one.entity.name for one in named])
+    missing: dict[Entity, Sequence[str]] = {}
+    for one in named:
+        there = by_id[one.entity.name]
+        held.setdefault(one.entity, there.counted())
+        missing[one.entity] = sorted({*there.live, *there.aside}.difference(one.ids))
     await mark_vanished_together(work, missing)
     for one in answers:
         if missing.get(one.entity):
@@ -92,3 +88,7 @@ async def _held(work: RealmWork, answer: WholeAnswer, since: datetime | None) ->
 def _scope(answer: WholeAnswer, since: datetime | None) -> datetime | None:
     """From when on the answer has what was updated; None: it has all of the entity."""
     return since if answer.entity.reading is Reading.SCAN else None
+
+
+def _total(held: Held) -> int:
+    return held.live + held.quarantined
