@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from math import inf
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from backfill.errors import StoppedError, UnansweredError
@@ -103,9 +103,110 @@ async def test_what_has_come_before_it_was_noticed_is_kept() -> None:
         group.start_soon(wait)
         await anyio.sleep(1)
         come.set()
-        await anyio.lowlevel.checkpoint()
         patience.lose()
     assert kept == [True]
+
+
+async def test_what_was_broken_off_stays_so() -> None:
+    """Though waits may be begun again in the same moment."""
+    patience = Patience()
+    told: list[str] = []
+
+    async def wait(name: str) -> None:
+        try:
+            with patience.waiting():
+                await anyio.sleep(60)
+        except StoppedError:
+            told.append(name)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait, "before")
+        await anyio.sleep(5)
+        patience.lose()
+        patience.regain()
+        group.start_soon(wait, "after")
+    assert told == ["before"]
+    assert anyio.current_time() == pytest.approx(65)
+
+
+@pytest.mark.parametrize("lost_first", [True, False])
+async def test_who_is_cancelled_in_the_same_moment_from_elsewhere_goes_no_further(lost_first: bool) -> None:
+    patience = Patience()
+    scopes: list[anyio.CancelScope] = []
+
+    async def wait() -> None:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            with patience.waiting():
+                await anyio.sleep(60)
+            raise AssertionError("it went on")
+        await anyio.sleep(1)  # none of the cancellations is left
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.sleep(5)
+        for cancel in [patience.lose, scopes[0].cancel][:: 1 if lost_first else -1]:
+            cancel()
+    assert scopes[0].cancelled_caught
+    assert anyio.current_time() == pytest.approx(6)
+
+
+async def test_a_wait_within_a_wait_is_broken_off_with_it() -> None:
+    patience = Patience()
+
+    async def wait() -> None:
+        with pytest.raises(StoppedError), patience.waiting(100), patience.waiting():
+            await anyio.sleep(60)
+        await anyio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.sleep(5)
+        patience.lose()
+    assert anyio.current_time() == pytest.approx(6)
+
+
+async def test_the_deadline_of_the_outer_of_two_waits_ends_both() -> None:
+    patience = Patience()
+    with patience.waiting(3):
+        with patience.waiting(), patience.waiting(8):
+            await anyio.sleep(60)
+        raise AssertionError("the inner waits had no reason to end")
+    await anyio.sleep(1)
+    assert anyio.current_time() == pytest.approx(4)
+
+
+async def test_who_does_not_hear_it_is_told_again() -> None:
+    patience = Patience()
+
+    async def hard_of_hearing() -> None:
+        with suppress(asyncio.CancelledError):
+            await anyio.sleep(60)
+        await anyio.sleep(60)
+
+    async def wait() -> None:
+        with pytest.raises(StoppedError), patience.waiting():
+            await hard_of_hearing()
+        await anyio.sleep(1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.sleep(5)
+        patience.lose()
+    assert anyio.current_time() == pytest.approx(6)
+
+
+async def test_an_error_that_it_leads_to_is_the_callers() -> None:
+    async def fail_when_cancelled() -> None:
+        try:
+            await anyio.sleep(60)
+        except asyncio.CancelledError:
+            raise KeyError from None
+
+    with pytest.raises(KeyError), Patience().waiting(3):
+        await fail_when_cancelled()
+    await anyio.sleep(1)
+    assert anyio.current_time() == pytest.approx(4)
 
 
 class Server:
