@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.pacing.fair import FairQueue
+from backfill.pacing.fair import SWEPT_ENDS, FairQueue
 
 
 def rounds(queue: FairQueue[str], turns: int, weights: dict[str, float] | None = None) -> list[str]:
@@ -118,8 +118,32 @@ def test_nothing_is_remembered_of_the_idle() -> None:
         queue.push("resident")
         queue.pop()
     assert len(queue) == 0
-    assert len(queue._ends) <= 3
-    assert len(queue._passing) <= 6
+    assert len(queue._ends) <= SWEPT_ENDS
+
+
+def test_whose_last_turn_is_long_over_is_as_new() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for key, cost in (("idle", 1.0), ("a", 5.0), ("b", 5.0)):
+        queue.push(key, cost=cost)
+        queue.pop()
+    queue.push("a")
+    queue.push("b")
+    assert queue.pop() == "a"
+    queue.push("idle")
+    assert queue.pop() == "idle"
+
+
+def test_all_that_have_turns_are_remembered() -> None:
+    """Whoever comes first goes before all of them, however many they are."""
+    queue: FairQueue[str] = FairQueue()
+    for number in range(10 * SWEPT_ENDS):
+        queue.push(f"{number}", cost=1e6)
+    queue.pop()
+    queue.push("1", cost=1.0)
+    queue.push("new", cost=1.0)
+    order = [queue.pop() for _ in range(len(queue))]
+    assert order.index("new") == 10 * SWEPT_ENDS - 1
+    assert order[-1] == "1"
 
 
 def test_an_empty_queue_says_so() -> None:
