@@ -105,13 +105,16 @@ class RealmBudget:
         if another process took the realm over.
         """
         while True:
-            probe = await self._pass_gate(resting)
+            self._breaker.check()
+            probe = self._congestion.resting and await self._pass_gate(resting)
             grant = None
             taken: list[PermitRing] = []
             try:
-                self._apply_speed(asyncio.get_running_loop().time())
+                if self._congestion.episode:  # else nothing was ever refused, and all is as it began
+                    self._apply_speed(asyncio.get_running_loop().time())
                 for ring in self._lanes[lane]:
-                    await ring.take()
+                    if not ring.take_nowait():
+                        await ring.take()
                     taken.append(ring)
                 grant = await self._start(lane, probe=probe)
             finally:
@@ -125,7 +128,7 @@ class RealmBudget:
     def answered(self, grant: Grant, *, accepted: bool = True) -> None:
         """The request was answered and not refused; `accepted`: with 2xx."""
         now = asyncio.get_running_loop().time()
-        self._give_back(grant)
+        self._give_back(grant, now)
         self._congestion.answered(now, episode=grant.episode)
         if accepted and grant.lane in METERED_LANES:
             self._breaker.answered(now)
@@ -134,7 +137,7 @@ class RealmBudget:
     def refused(self, grant: Grant, *, retry_after_s: float | None = None) -> None:
         """The request was answered with 'too many requests': the realm rests."""
         now = anyio.current_time()
-        self._give_back(grant)
+        self._give_back(grant, now)
         refusal = self._congestion.refused(
             now,
             sent_at=grant.sent_at,
@@ -243,17 +246,19 @@ class RealmBudget:
 
         One request at a time: only the next to start is covered, and none holds a place that could have started.
         """
-        if self._durable is not None:
-            await self._durable.replenish(LANE_RINGS[lane])
+        if self._durable is not None and self._durable.is_low(LANE_RINGS[lane]):
+            await self._durable.replenish()
         await self._line.take()
         covered = placed = False
         try:
             if probe or not self._congestion.resting:
                 if self._durable is not None:
-                    await self._durable.draw(LANE_RINGS[lane])
+                    if not self._durable.draw_nowait(LANE_RINGS[lane]):
+                        await self._durable.draw(LANE_RINGS[lane])
                     covered = True
                 await self._spacer.wait()
-                await self._in_flight.take()
+                if not self._in_flight.take_nowait():
+                    await self._in_flight.take()
                 placed = True
             if probe or not self._congestion.resting:
                 return self._started(lane, probe=probe)
@@ -283,15 +288,13 @@ class RealmBudget:
         if self._durable is not None:
             self._durable.known(LANE_RINGS[grant.lane])
 
-    def _give_back(self, grant: Grant) -> None:
+    def _give_back(self, grant: Grant, now: float) -> None:
         self._count_out(grant)
         for ring in self._lanes[grant.lane]:
-            ring.answered()
+            ring.come_back_at(now + self.limits.window_s)
         self._in_flight.unused()
 
     def _apply_speed(self, now: float) -> None:
-        if not self._congestion.episode:
-            return  # nothing was ever refused, and all is as it began
         speed = self._congestion.speed(now)
         self._spacer.change_span(self.limits.start_span_s * self._congestion.stretch(now) / speed)
         if speed != self._speed:

@@ -109,22 +109,33 @@ class DurablePermits:
         self._covered = dict.fromkeys(block, 0)
         self._lock = anyio.Lock(fast_acquire=True)
 
-    async def replenish(self, rings: Sequence[str]) -> None:
-        """Renew the block if it is low and nobody does so. Raises what the ledger raises."""
+    def is_low(self, rings: Sequence[str]) -> bool:
+        """Whether the block is to be renewed, and nobody does so."""
         for ring in rings:
-            if self._left[ring] <= self._low[ring] and not self._lock.locked():
-                async with self._lock:
-                    await self._renew()
+            if self._left[ring] <= self._low[ring]:
+                return not self._lock.locked()
+        return False
 
-    async def draw(self, rings: Sequence[str]) -> None:
-        """Cover one request that counts in `rings`. Raises what the ledger raises; then nothing is covered."""
-        while not self._covers(rings):
-            async with self._lock:
-                if not self._covers(rings):
-                    await self._renew()
+    async def replenish(self) -> None:
+        """Renew the block. Raises what the ledger raises."""
+        async with self._lock:
+            await self._renew()
+
+    def draw_nowait(self, rings: Sequence[str]) -> bool:
+        """Cover one request that counts in `rings`, if the block does."""
+        if not self._covers(rings):
+            return False
         for ring in rings:
             self._left[ring] -= 1
             self._covered[ring] += 1
+        return True
+
+    async def draw(self, rings: Sequence[str]) -> None:
+        """Cover one request that counts in `rings`. Raises what the ledger raises; then nothing is covered."""
+        while not self.draw_nowait(rings):
+            async with self._lock:
+                if not self._covers(rings):
+                    await self._renew()
 
     def put_back(self, rings: Sequence[str]) -> None:
         """The covered request was not sent."""

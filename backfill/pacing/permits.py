@@ -84,9 +84,10 @@ class PermitRing:
         """Take a permit if one is free and nobody is in line for it."""
         if self._waiters:
             return False
-        self._collect(asyncio.get_running_loop().time())
-        if self._free <= 0:
-            return False
+        if self._free <= 0:  # else what has come back is not needed yet
+            self._collect(asyncio.get_running_loop().time())
+            if self._free <= 0:
+                return False
         self._free -= 1
         return True
 
@@ -115,12 +116,14 @@ class PermitRing:
     def unused(self) -> None:
         """No byte of the request was sent: its permit comes back at once."""
         self._free += 1
-        self._serve()
+        if self._waiters:
+            self._serve()
 
     def come_back_at(self, due: float) -> None:
         """The permit comes back at loop time `due`."""
         heappush(self._returning, due)
-        self._serve()
+        if self._waiters:
+            self._serve()
 
     def resize(self, permits: int) -> None:
         """Change the number of permits. Those taken away while they are out are missed as they come back."""
@@ -152,8 +155,6 @@ class PermitRing:
 
     def _serve(self) -> None:
         """Hand free permits to those in line, first come first served."""
-        if not self._waiters:
-            return
         loop = asyncio.get_running_loop()
         self._collect(loop.time())
         while self._free > 0 and self._waiters:
