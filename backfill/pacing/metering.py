@@ -130,14 +130,14 @@ class MeteredBudget:
         self._month = month
         self._block_of = month()
         self._left = Count()
-        self._spent = Count()
+        self._taken = Count()  # what was added for this process and not given back or taken back: spent, or left
         self._reached: CapReached | None = None
         self._lock = anyio.Lock()
 
     @property
     def used(self) -> int:
         """Metered calls of this process so far, as the configuration reads them."""
-        return self._spent.read(self._batch_counts_as)
+        return self._taken.minus(self._left).read(self._batch_counts_as)
 
     @property
     def reached(self) -> CapReached | None:
@@ -149,25 +149,25 @@ class MeteredBudget:
 
         Raises `StoppedError`, and counts nothing, if that would pass the cap, and what the ledger raises.
         """
-        need = Count(1, items_of(request)) if request.lane in METERED_LANES else Count()
+        need = _need(request)
         while need.calls and not self._has(need):
             async with self._lock:
                 if not self._has(need):
                     await self._reserve(need, request)
         self._left = self._left.minus(need)
-        self._spent = self._spent.plus(need)
         return Spent(need, self._block_of)
 
     def take_back(self, spent: Spent) -> None:
         """A call that was counted was not billed. Of a month that is over, it stays counted there."""
-        self._spent = self._spent.minus(spent.count)
         if spent.month == self._block_of:
             self._left = self._left.plus(spent.count)
+        else:
+            self._taken = self._taken.minus(spent.count)
 
     async def settle(self) -> None:
         """Give back what is left of the block, after the last call."""
         async with self._lock:
-            rest, self._left = self._left, Count()
+            rest = self._drop_left()
             if any(rest):
                 await self._ledger.add(self._app, self._block_of, lambda *_: (-rest.calls, -rest.items))
 
@@ -178,7 +178,8 @@ class MeteredBudget:
     async def _reserve(self, need: Count, request: Request) -> None:
         month = self._month()
         if month != self._block_of:
-            self._block_of, self._left = month, Count()  # what was left stays counted in a month that is over
+            self._drop_left()  # it stays counted in a month that is over
+            self._block_of = month
         lacking = Count(max(0, need.calls - self._left.calls), max(0, need.items - self._left.items))
         granted = Count()
 
@@ -198,6 +199,12 @@ class MeteredBudget:
                 action=self._reached.action,
             )
         self._left = self._left.plus(granted)
+        self._taken = self._taken.plus(granted)
+
+    def _drop_left(self) -> Count:
+        rest, self._left = self._left, Count()
+        self._taken = self._taken.minus(rest)
+        return rest
 
     def _granted(self, used: Count, lacking: Count) -> Count:
         """The block to add where `used` is counted; nothing if what is lacking would pass the cap. Pure."""
@@ -248,6 +255,16 @@ class _Batch(msgspec.Struct):
 
 
 _BATCH = msgspec.json.Decoder(_Batch)
+
+
+_NOTHING, _ONE = Count(), Count(calls=1, items=1)
+
+
+def _need(request: Request) -> Count:
+    """What a call is counted for."""
+    if request.lane not in METERED_LANES:
+        return _NOTHING
+    return Count(1, items_of(request)) if request.lane is Lane.BATCH else _ONE
 
 
 def items_of(request: Request) -> int:

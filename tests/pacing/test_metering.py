@@ -151,7 +151,9 @@ async def test_a_month_is_a_count_of_its_own() -> None:
     today = DECEMBER
     await metered.spend(call())
     metered.take_back(last)
+    assert metered.used == 10, "nine of November and one of December"
     await metered.settle()
+    assert metered.used == 10
     assert (await counted(ledger)).calls == block, "what is over stays as it was counted"
     assert (await counted(ledger, DECEMBER)).calls == 1
 
