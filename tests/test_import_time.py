@@ -17,7 +17,16 @@ HELP_RATIO = 5.0
 
 DRAWS_HELP = "import typer.main, typer.rich_utils"
 
-HEAVY = ("asyncpg", "aiohttp", "cryptography", "uvloop", "anyio._backends", "backfill.store", "backfill.simulator")
+HEAVY = (
+    "asyncpg",
+    "aiohttp",
+    "numpy",
+    "cryptography",
+    "uvloop",
+    "anyio._backends",
+    "backfill.store",
+    "backfill.simulator",
+)
 
 LOADED = """
 import json, sys
