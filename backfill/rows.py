@@ -39,12 +39,11 @@ class Rows(Sequence[Record]):
     @classmethod
     def of(cls, records: Sequence[Record]) -> Self:
         """Records as columns. None of them is deleted, nor has a zero byte in its Id."""
-        tokens = (NO_SYNC_TOKEN if record.sync_token is None else record.sync_token for record in records)
         return cls(
             np.array([record.id.encode() for record in records], dtype=np.bytes_),
-            np.fromiter(tokens, np.int64, len(records)),
-            _column([record.created_at for record in records]),
-            _column([record.updated_at for record in records]),
+            _tokens(records),
+            _times([record.created_at for record in records]),
+            _times([record.updated_at for record in records]),
             [record.doc for record in records],
         )
 
@@ -98,13 +97,26 @@ def docs_of(records: Sequence[Record]) -> Sequence[Document]:
     return [record.doc for record in records]
 
 
+def versions_of(records: Sequence[Record]) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+    """When each of the records was updated, and its SyncToken. NaT for a deleted one: its time is another's."""
+    if isinstance(records, Rows):
+        return records.updated_at, records.sync_tokens
+    return _times([None if record.deleted else record.updated_at for record in records]), _tokens(records)
+
+
+def taken(records: Sequence[Record], places: NDArray[np.intp]) -> Sequence[Record]:
+    """The records at `places`, however they are held."""
+    if isinstance(records, Rows):
+        return records.take(places)
+    return [records[place] for place in places.tolist()]
+
+
 def without(records: Sequence[Record], ids: Collection[str]) -> Sequence[Record]:
     """The records that have none of these Ids, however they are held."""
     if not ids:
         return records
     if isinstance(records, Rows):
-        met = np.isin(records.ids, [id_.encode() for id_ in ids])
-        return records.take(np.flatnonzero(~met))
+        return records.take(np.flatnonzero(~np.isin(records.ids, [id_.encode() for id_ in ids])))
     return [record for record in records if record.id not in ids]
 
 
@@ -117,6 +129,11 @@ def _rises(ids: NDArray[np.bytes_]) -> bool:
     return bool((ids[1:] > ids[:-1]).all())
 
 
-def _column(times: Sequence[datetime | None]) -> NDArray[np.datetime64]:
+def _tokens(records: Sequence[Record]) -> NDArray[np.int64]:
+    tokens = (NO_SYNC_TOKEN if record.sync_token is None else record.sync_token for record in records)
+    return np.fromiter(tokens, np.int64, len(records))
+
+
+def _times(times: Sequence[datetime | None]) -> NDArray[np.datetime64]:
     # Both kinds of record have UTC; numpy's own times have no zone and would warn of one.
     return np.array([None if time is None else time.replace(tzinfo=None) for time in times], dtype="datetime64[us]")

@@ -17,7 +17,7 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.cli.loading import Loading
     from backfill.config import Settings
-    from backfill.jobs.load.work import Mode
+    from backfill.jobs.load.options import Mode
     from backfill.load_model import LoadId
     from backfill.store.database import Database
 
@@ -222,7 +222,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
 
 def _mode(settings: Settings, mode: str | None) -> Mode:
     from backfill.errors import UsageError
-    from backfill.jobs.load.work import Mode
+    from backfill.jobs.load.options import Mode
 
     if mode is None:
         return settings.load.mode
