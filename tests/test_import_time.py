@@ -21,10 +21,11 @@ DRAWS_HELP = "import typer.main, rich.console, rich.panel, rich.table"
 HEAVY = (
     "asyncpg",
     "aiohttp",
+    "numpy",
+    "pydantic",
     "cryptography",
     "uvloop",
     "anyio._backends",
-    "pydantic",
     "backfill.store",
     "backfill.simulator",
 )

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
+from backfill.rows import Rows
 from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
@@ -75,10 +76,11 @@ class Landing:
         """
         page = _Page(lease, run_id, entity, overwrite_equal_from)
         layers = _layers(records)
-        if expected is Expected.NEW and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
+        to_copy = page.to_copy(layers) if expected is Expected.NEW and not refusals else None
+        if to_copy:
             try:
                 async with self._database.landing() as connection, connection.transaction():
-                    tally = await page.copy(connection, layers[0], checkpoint)
+                    tally = await page.copy(connection, to_copy, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 # Some row is there after all, or is refused: the ordinary way knows what to do with either.
@@ -194,9 +196,14 @@ class _Page:
             return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
         return comes < stands
 
-    def can_copy(self, rows: Sequence[Record]) -> bool:
-        """Whether the rows may go in as they are: new objects, and no members to leave out."""
-        return bool(rows) and self.entity not in EXPIRING_LINKS and not any(record.deleted for record in rows)
+    def to_copy(self, layers: Sequence[Sequence[Record]]) -> Rows | None:
+        """The rows, if all may go in as they are: live objects without a member to leave out, each once."""
+        if len(layers) > 1 or self.entity in EXPIRING_LINKS:
+            return None
+        rows = layers[0]
+        if isinstance(rows, Rows):
+            return rows
+        return None if any(record.deleted or "\0" in record.id for record in rows) else Rows.of(rows)
 
     async def checkpoint(self, connection: Connection, checkpoint: Checkpoint | None) -> asyncpg.Record:
         """Fence and checkpoint, and no rows. Raises as `land` does."""
@@ -215,7 +222,7 @@ class _Page:
         assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
         return row
 
-    async def copy(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> _Tally:
+    async def copy(self, connection: Connection, rows: Rows, checkpoint: Checkpoint | None) -> _Tally:
         """Fence and checkpoint, then the rows by COPY, within the caller's transaction. Raises as `land` does."""
         fenced = await self.checkpoint(connection, checkpoint)
         if fenced["quarantine"]:
@@ -249,12 +256,16 @@ class _Page:
         )
 
 
-def _layers(records: Sequence[Record]) -> list[list[Record]]:
+def _layers(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
     """The records in as few lists as have no Id twice, each by Id; one list as a rule, and never none.
 
     A statement cannot touch a row twice, so a page that repeats an Id takes several. Two pages that share
     rows take them in the same order, so that they wait for one another and never deadlock.
     """
+    if isinstance(records, Rows):
+        rows = records.by_id()
+        if rows is not None:
+            return [rows]
     layers = [{record.id: record for record in records}]
     if len(layers[0]) == len(records):
         return [sorted(records, key=_BY_ID)]
