@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from backfill.cli import output
 from backfill.cli.command import run_command
+from backfill.cli.group import Group
 from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption
 from backfill.cli.output import Exit
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backfill.store.database import Database
 
 
-class FileOrCommand(TyperGroup):
+class FileOrCommand(Group):
     """`load FILE` beside `load status`: what is no command's name is a file (a file of such a name: `./status`)."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
