@@ -19,6 +19,11 @@ from backfill.model import Document, Record
 NO_SYNC_TOKEN = -1
 """None has it: they count from 0."""
 
+# numpy's times have no zone. By way of what is between two times neither kind has to be made of the other, which would
+# cost as much as all the rest of a row (`datetime.replace` and `numpy.array`: 2 to 3 us a time).
+_EPOCH, _COLUMN_EPOCH = datetime(1970, 1, 1, tzinfo=UTC), np.datetime64("1970-01-01", "us")
+_NO_TIME = np.datetime64("NaT").view(np.int64).item()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows(Sequence[Record]):
@@ -122,7 +127,7 @@ def without(records: Sequence[Record], ids: Collection[str]) -> Sequence[Record]
 
 def moments(column: NDArray[np.datetime64]) -> list[datetime | None]:
     """A column of times as aware datetimes in UTC."""
-    return [None if moment is None else moment.replace(tzinfo=UTC) for moment in column.tolist()]
+    return [None if since is None else _EPOCH + since for since in (column - _COLUMN_EPOCH).tolist()]
 
 
 def _rises(ids: NDArray[np.bytes_]) -> bool:
@@ -135,5 +140,10 @@ def _tokens(records: Sequence[Record]) -> NDArray[np.int64]:
 
 
 def _times(times: Sequence[datetime | None]) -> NDArray[np.datetime64]:
-    # Both kinds of record have UTC; numpy's own times have no zone and would warn of one.
-    return np.array([None if time is None else time.replace(tzinfo=None) for time in times], dtype="datetime64[us]")
+    microseconds = (_NO_TIME if time is None else _microseconds(time) for time in times)
+    return np.fromiter(microseconds, np.int64, len(times)).view("datetime64[us]")
+
+
+def _microseconds(time: datetime) -> int:
+    since = time - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

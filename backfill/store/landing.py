@@ -165,6 +165,7 @@ class _Page:
         self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
     ) -> _Tally:
         """One statement. The Ids of `rows` are distinct. Raises LeaseLostError if the fence does not hold."""
+        rows = list(rows)  # once, for columns make each record anew
         row = await connection.fetchrow(
             land_statement(self.entity),
             *self._leased(),
