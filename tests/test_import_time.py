@@ -1,6 +1,6 @@
 """`backfill --help` answers at once: it loads neither the database's driver, nor HTTP, nor the ciphers, nor pydantic.
 
-And what asks Intuit nothing loads no HTTP.
+And what asks Intuit nothing loads neither HTTP nor numpy.
 """
 
 from __future__ import annotations
