@@ -30,6 +30,7 @@ from backfill.qbo import calls, query
 from backfill.qbo.answers import Page, decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.http import HttpTransport, open_http
+from backfill.rows import Rows
 from backfill.store.bulk import encoded
 from backfill.store.database import open_database
 from backfill.store.owners import Owner
@@ -88,8 +89,9 @@ class _Path:
         return decode_page_to_land(CATALOGUE[place.entity], response, request=request)
 
     async def encode(self, place: _Place) -> None:
-        page = await self.decode(place)
-        async for _ in encoded(REALM, self.run_id, page.records):
+        rows = (await self.decode(place)).records
+        assert isinstance(rows, Rows), "the pages are ordinary"
+        async for _ in encoded(REALM, self.run_id, rows):
             pass
 
     async def land(self, place: _Place) -> None:

@@ -12,13 +12,15 @@ from backfill.model import RealmId, Record
 from backfill.qbo import calls, query
 from backfill.qbo.answers import decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
-from backfill.store.bulk import COLUMNS, encoded
+from backfill.rows import Rows
+from backfill.store.bulk import COLUMNS, TRAILER, encoded
 from backfill.store.embedded import psql_path
 from backfill.store.entity_tables import table_of
 from backfill.wire import Response
+from benchmarks import prebaked
 from benchmarks.ground import Ground, realm_ids
 from benchmarks.measured import cpu_of_tree
-from benchmarks.prebaked import ENTITIES, Answers, Rows
+from benchmarks.prebaked import ENTITIES
 
 
 class Floor:
@@ -34,20 +36,21 @@ class Floor:
 
     async def make_file(self, realms: int, rows: int) -> None:
         """Write what `realms` companies have of one entity, once."""
-        answers, entity = Answers(Rows(rows), gzipped=False), CATALOGUE[ENTITIES[0]]
+        answers, entity = prebaked.Answers(prebaked.Rows(rows), gzipped=False), CATALOGUE[ENTITIES[0]]
         records: list[Record] = []
         while len(records) < rows:
             statement = query.page(entity, start_position=len(records) + 1)
             response = Response(status=200, body=b"".join(answers.query(statement)))
             asked = calls.query(RealmId(realm_ids(1)[0]), statement)
             records += decode_page_to_land(entity, response, request=asked).records
+        rows = Rows.of(records)
         with self._file.open("wb") as file:
-            trailer = b""
-            for realm_id in realm_ids(realms):
-                pieces = [piece async for piece in encoded(realm_id, 1, records)]
-                file.writelines(pieces[1 if trailer else 0 : -1])
-                trailer = pieces[-1]
-            file.write(trailer)
+            for number, realm_id in enumerate(realm_ids(realms), 1):
+                header, *pieces = [piece async for piece in encoded(realm_id, 1, rows)]
+                if number == 1:
+                    file.write(header)
+                stream = b"".join(pieces)
+                file.write(stream if number == realms else stream[: -len(TRAILER)])
 
     async def load(self) -> dict[str, float]:
         """Load them into empty tables, half of the entities a session; wall and Postgres' seconds."""

@@ -6,13 +6,10 @@ moves forward only, so a row edited during a walk by it is met again further on:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Protocol
 
-from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
 
@@ -36,14 +33,15 @@ class Key:
     """A way to walk an entity."""
 
     name: str
-    of: Callable[[Record], datetime | None]
+    time: str | None
+    """The member of a `Record`, and the column of `Rows`, that it goes by."""
     page: PageStatement
     count: CountStatement
 
     @property
     def is_timed(self) -> bool:
         """Whether a walk can go by it; else it is read by offset from the start."""
-        return self.of is not _no_time
+        return self.time is not None
 
 
 def _page_created(
@@ -79,14 +77,10 @@ def _count_all(entity: Entity, _low: datetime | None, _high: datetime | None) ->
     return query.count(entity)
 
 
-def _no_time(_record: Record) -> datetime | None:
-    return None
-
-
-CREATED = Key("created", attrgetter("created_at"), _page_created, _count_created)
-BY_PLACE = Key("created", _no_time, _page_created, _count_created)
+CREATED = Key("created", "created_at", _page_created, _count_created)
+BY_PLACE = Key("created", None, _page_created, _count_created)
 """In the order of CREATED, which is not relied on: by offset. A few rows at a time (a page that had to shrink) no
 answer shows that its order means nothing, as that of TaxAgency."""
-UPDATED = Key("updated", attrgetter("updated_at"), _page_updated, _count_updated)
-UNKEYED = Key("unkeyed", _no_time, _page_unkeyed, _count_all)
+UPDATED = Key("updated", "updated_at", _page_updated, _count_updated)
+UNKEYED = Key("unkeyed", None, _page_unkeyed, _count_all)
 """No time to go by (RecurringTransaction): whole, by offset, until as many were met as there are."""

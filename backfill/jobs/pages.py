@@ -7,7 +7,7 @@ aside with its fault: under its Id where that can be had, else it is for the wal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
+from backfill.rows import ids_of
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before any object of QuickBooks Online: as good as no bound, for keys that need one."""
@@ -72,10 +73,9 @@ class PageRead:
     unread: Sequence[RequestError] = ()
     """A row that cannot be read and whose Id cannot be had: it is known by its place only, which moves."""
 
-    def ids(self) -> Iterator[str]:
+    def ids(self) -> list[str]:
         """The Ids that came, those of rows that could not be read included."""
-        yield from (record.id for record in self.records)
-        yield from (refusal.id for refusal in self.refusals)
+        return [*ids_of(self.records), *(refusal.id for refusal in self.refusals)]
 
 
 async def read_page(

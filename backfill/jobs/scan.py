@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.keys import CREATED, UPDATED, Key
@@ -21,6 +25,7 @@ from backfill.jobs.vanished import count_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Checkpoint, Record, Refusal, Slice
 from backfill.qbo.catalogue import Entity
+from backfill.rows import Rows, ids_of, moments, without
 
 OFFSET_PASSES_MAX = 12
 """Where every change gives equals another order, a pass of two pages misses a row with a chance of 2 in 9. After
@@ -48,20 +53,46 @@ def advance(page: PageRead, key: Key, low: datetime | None, seen: frozenset[str]
     """The step that `page`, read from `low` on, makes. None: the key cannot carry the walk past it. Pure."""
     if page.unread:
         return None
-    known = list(map(key.of, page.records))
-    times = [time for time in known if time is not None]
-    if len(times) < len(known) or times != sorted(times):
+    order = _order(page.records, key)
+    if order is None or (order.first is not None and low is not None and order.first < low):
         return None
-    if times and low is not None and times[0] < low:
-        return None
-    fresh = [record for record in page.records if record.id not in seen]
-    if not times:
+    fresh = without(page.records, seen)
+    if order.last is None:
         return Step(fresh, low, seen, skip + page.received, dense=False)
-    last = times[-1]
-    at_last = frozenset(record.id for record in page.records[times.index(last) :])
-    if last == low:
+    at_last = frozenset(ids_of(page.records[order.last_from :]))
+    if order.last == low:
         return Step(fresh, low, seen | at_last, skip + page.received, dense=page.full and not page.refusals)
-    return Step(fresh, last, at_last, 0, dense=page.full and times[0] == last)
+    return Step(fresh, order.last, at_last, 0, dense=page.full and order.first == order.last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The times of rows that came in their order; without any there are no rows."""
+
+    first: datetime | None = None
+    last: datetime | None = None
+    last_from: int = 0
+    """The number of the first row at `last`."""
+
+
+def _order(records: Sequence[Record], key: Key) -> _Order | None:
+    """None if the rows came in no order, or one has no time."""
+    if key.time is None:
+        return None
+    time_of = attrgetter(key.time)
+    if not records:
+        return _Order()
+    if isinstance(records, Rows):
+        column: NDArray[np.datetime64] = time_of(records)
+        if np.isnat(column).any() or (column[1:] < column[:-1]).any():
+            return None
+        first, last = moments(column[[0, -1]])
+        return _Order(first, last, int(np.searchsorted(column, column[-1])))
+    times: list[datetime | None] = list(map(time_of, records))
+    known = [time for time in times if time is not None]
+    if len(known) < len(times) or known != sorted(known):
+        return None
+    return _Order(known[0], known[-1], known.index(known[-1]))
 
 
 async def read_slice(

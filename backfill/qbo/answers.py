@@ -29,7 +29,7 @@ from backfill.wire import Request, Response
 class Page(msgspec.Struct, frozen=True):
     """The rows of one answer for one entity."""
 
-    records: list[Record]
+    records: Sequence[Record]
     refusals: list[Refusal]
     received: int
     """Rows in the answer: a page shorter than what was asked for is the last one. May be one more than asked for."""
@@ -199,8 +199,10 @@ def _page_of_cut(entity: Entity, cut: CutPage) -> Page:
     _rows(entity, parts)  # which are none here, and whose is said
     if parts.get("maxResults") != len(cut.rows):
         raise SplitError("it does not say that it has the rows that were found")
-    records = whole_records(cut.beginnings, cut.rows)
-    return Page(records, [], len(records), instant(answer.time), _total_count(parts))
+    beginnings = cut.samples.docs
+    if whole_records(beginnings, beginnings) != list(cut.samples):
+        raise SplitError("its rows say more of themselves than where they were looked at")
+    return Page(cut.rows, [], len(cut.rows), instant(answer.time), _total_count(parts))
 
 
 def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:

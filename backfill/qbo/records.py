@@ -112,7 +112,7 @@ def read_rows(
     return records, refusals
 
 
-def whole_records(beginnings: Sequence[bytes], rows: Sequence[Document]) -> list[Record]:
+def whole_records(beginnings: Sequence[Document], rows: Sequence[Document]) -> list[Record]:
     """The hot path: ordinary rows, each with its beginning up to the end of its MetaData, decoded as one array.
 
     In Intuit's order MetaData is the last of the header, long before the lines: a sixth of the bytes. Nothing is

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import anyio
 import asyncpg
 import msgspec
 
@@ -30,8 +31,10 @@ JSONB_VERSION = b"\x01"
 
 CONTROL_COMMAND_TIMEOUT_S = 60.0
 """Statements on the control pool take milliseconds; this bounds a lost network and a lock held by another."""
-LANDING_COMMAND_TIMEOUT_S = 180.0
-"""A page of 1000 rows takes 40 ms; a stalled disk may take minutes."""
+LANDING_TIMEOUT_S = 180.0
+"""For all statements of a page, and to wait for a connection. 1000 rows take 40 ms; a stalled disk may take minutes.
+
+One bound around them: the driver's own is a timer for each statement and each message of a COPY, thirty a page."""
 CONNECT_TIMEOUT_S = 15.0
 """A connection over TLS takes well under a second."""
 IDLE_CONNECTION_LIFETIME_S = 300.0
@@ -85,8 +88,9 @@ class Database:
         """A connection for pages: `synchronous_commit` is off. Raises UnavailableError as `control` does."""
         with translated(self.name):
             # Both may wait for as long as a page takes: that is the backpressure on whoever reads.
-            async with self._landing.acquire(timeout=LANDING_COMMAND_TIMEOUT_S) as connection:
-                yield connection
+            async with self._landing.acquire(timeout=LANDING_TIMEOUT_S) as connection:
+                with anyio.fail_after(LANDING_TIMEOUT_S):
+                    yield connection
 
 
 @asynccontextmanager
@@ -111,7 +115,8 @@ async def open_database(
     with translated(name):
         # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
-        by_key = {**named, "plan_cache_mode": "force_generic_plan"}
+        # Nor is any worth a worker process to help, which takes longer to start than those that would have one take.
+        by_key = {**named, "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
         control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:
@@ -123,7 +128,7 @@ async def open_database(
             landing = await _open_pool(
                 dsn,
                 sizes.landing,
-                LANDING_COMMAND_TIMEOUT_S,
+                None,
                 {**named, "synchronous_commit": "off"},
                 init=_set_up_landing,
             )
@@ -154,7 +159,7 @@ def database_name(dsn: str) -> str:
 async def _open_pool(
     dsn: str,
     size: int,
-    command_timeout_s: float,
+    command_timeout_s: float | None,
     settings: dict[str, str],
     *,
     init: Callable[[Driven], Coroutine[None, None, None]],

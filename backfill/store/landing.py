@@ -22,9 +22,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import asyncpg
+import numpy as np
 
 from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
-from backfill.store.bulk import COLUMNS, encoded
+from backfill.rows import Rows, ids_of, taken, versions_of
+from backfill.store.bulk import COLUMNS, POSTGRES_EPOCH, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.landing_statements import (
@@ -75,10 +77,11 @@ class Landing:
         """
         page = _Page(lease, run_id, entity, overwrite_equal_from)
         layers = _layers(records)
-        if expected is Expected.NEW and len(layers) == 1 and not refusals and page.can_copy(layers[0]):
+        to_copy = page.to_copy(layers) if expected is Expected.NEW and not refusals else None
+        if to_copy:
             try:
                 async with self._database.landing() as connection, connection.transaction():
-                    tally = await page.copy(connection, layers[0], checkpoint)
+                    tally = await page.copy(connection, to_copy, checkpoint)
                 return page.landed(tally, sent=len(records), refusals=0)
             except asyncpg.PostgresError as error:
                 # Some row is there after all, or is refused: the ordinary way knows what to do with either.
@@ -162,6 +165,7 @@ class _Page:
         self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
     ) -> _Tally:
         """One statement. The Ids of `rows` are distinct. Raises LeaseLostError if the fence does not hold."""
+        rows = list(rows)  # once, for columns make each record anew
         row = await connection.fetchrow(
             land_statement(self.entity),
             *self._leased(),
@@ -177,26 +181,33 @@ class _Page:
         counts = self._fenced(row, checkpoint)
         return _Tally(live=counts["landed"], deleted=counts["deleted"])
 
-    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
+    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> Sequence[Record]:
         """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
-        held = await connection.fetch(
-            known_statement(self.entity), self.lease.realm_id, [record.id for record in rows], self.entity
-        )
-        versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
-        return [record for record in rows if not self._is_outdone(record, versions.get(record.id))]
+        ids = ids_of(rows)
+        held = await connection.fetch(known_statement(self.entity), self.lease.realm_id, ids, self.entity)
+        if not held:
+            return rows
+        held_ids, held_times, held_tokens = zip(*held, strict=True)
+        place_of = {id_: place for place, id_ in enumerate(ids)}
+        places = np.array([place_of[id_] for id_ in held_ids])
+        updated_at, tokens = (column[places] for column in versions_of(rows))
+        held_at = POSTGRES_EPOCH + np.frombuffer(b"".join(held_times), ">i8").astype("timedelta64[us]")
+        newer_token = tokens - np.array(held_tokens)
+        # No time is older than, or the same as, one that is not known: such a row is sent.
+        is_outdone = (updated_at < held_at) | ((updated_at == held_at) & (newer_token < 0))
+        is_same = (updated_at == held_at) & (newer_token == 0)
+        if self.overwrite_equal_from is not None:
+            is_same &= updated_at < np.datetime64(self.overwrite_equal_from.replace(tzinfo=None))
+        return taken(rows, np.setdiff1d(np.arange(len(ids)), places[is_outdone | is_same], assume_unique=True))
 
-    def _is_outdone(self, record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
-        """Whether the held version certainly stands. Without times on both sides nothing is certain."""
-        if held is None or held[0] is None or record.updated_at is None or record.deleted:
-            return False
-        comes, stands = (record.updated_at, _token(record.sync_token)), (held[0], _token(held[1]))
-        if comes == stands:
-            return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
-        return comes < stands
-
-    def can_copy(self, rows: Sequence[Record]) -> bool:
-        """Whether the rows may go in as they are: new objects, and no members to leave out."""
-        return bool(rows) and self.entity not in EXPIRING_LINKS and not any(record.deleted for record in rows)
+    def to_copy(self, layers: Sequence[Sequence[Record]]) -> Rows | None:
+        """The rows, if all may go in as they are: live objects without a member to leave out, each once."""
+        if len(layers) > 1 or self.entity in EXPIRING_LINKS:
+            return None
+        rows = layers[0]
+        if isinstance(rows, Rows):
+            return rows
+        return None if any(record.deleted or "\0" in record.id for record in rows) else Rows.of(rows)
 
     async def checkpoint(self, connection: Connection, checkpoint: Checkpoint | None) -> asyncpg.Record:
         """Fence and checkpoint, and no rows. Raises as `land` does."""
@@ -215,7 +226,7 @@ class _Page:
         assert checkpoint is None or row["checkpoints"] == 1, f"no slice {checkpoint} in run {self.run_id}"
         return row
 
-    async def copy(self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None) -> _Tally:
+    async def copy(self, connection: Connection, rows: Rows, checkpoint: Checkpoint | None) -> _Tally:
         """Fence and checkpoint, then the rows by COPY, within the caller's transaction. Raises as `land` does."""
         fenced = await self.checkpoint(connection, checkpoint)
         if fenced["quarantine"]:
@@ -249,12 +260,16 @@ class _Page:
         )
 
 
-def _layers(records: Sequence[Record]) -> list[list[Record]]:
+def _layers(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
     """The records in as few lists as have no Id twice, each by Id; one list as a rule, and never none.
 
     A statement cannot touch a row twice, so a page that repeats an Id takes several. Two pages that share
     rows take them in the same order, so that they wait for one another and never deadlock.
     """
+    if isinstance(records, Rows):
+        rows = records.by_id()
+        if rows is not None:
+            return [rows]
     layers = [{record.id: record for record in records}]
     if len(layers[0]) == len(records):
         return [sorted(records, key=_BY_ID)]
@@ -291,10 +306,6 @@ def _as_filed(entity: str, refusal: Refusal) -> Refusal:
         message=_storable(refusal.message)[:MESSAGE_LIMIT],
         raw=_without_links(entity, refusal.raw),
     )
-
-
-def _token(sync_token: int | None) -> int:
-    return -1 if sync_token is None else sync_token
 
 
 def _storable(text: str) -> str:

@@ -37,7 +37,7 @@ def row(id_: str, second: int | None) -> Record:
 
 def page(*rows: Record, refused: Sequence[str] = (), full: bool = True, unread: bool = False) -> PageRead:
     refusals = [Refusal(id=id_, code="x", message="x", raw=b"") for id_ in refused]
-    return PageRead(rows, refusals, len(rows) + len(refusals) + unread, full, [BROKEN] if unread else [])
+    return PageRead(list(rows), refusals, len(rows) + len(refusals) + unread, full, [BROKEN] if unread else [])
 
 
 A, B, C, D = row("a", 1), row("b", 2), row("c", 2), row("d", 3)

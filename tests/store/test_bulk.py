@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from backfill.entities import ENTITIES
 from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
+from backfill.rows import Rows
 from backfill.store import landing
+from backfill.store.bulk import COLUMNS, ROWS_PER_CHUNK, encoded
 from backfill.store.database import Database
 from tests.store.scene import EVER, NOW, REALM, Work, at, deleted, live
 
@@ -34,11 +40,10 @@ async def land(
 def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each COPY that was tried had."""
     tried: list[int] = []
-    encoded = landing.encoded
 
-    def spy(realm_id: str, run_id: int, records: Sequence[Record]) -> AsyncGenerator[bytes]:
-        tried.append(len(records))
-        return encoded(realm_id, run_id, records)
+    def spy(realm_id: str, run_id: int, rows: Rows) -> AsyncGenerator[bytes]:
+        tried.append(len(rows))
+        return encoded(realm_id, run_id, rows)
 
     monkeypatch.setattr(landing, "encoded", spy)
     return tried
@@ -54,6 +59,54 @@ async def test_copied_rows_are_those_that_the_upsert_lands(work: Work, database:
     assert await land(work, [*AGED, *odd], expected=Expected.ANYTHING) == told
     assert await rows(database) == by_copy
     assert copied == [52], "the second landing was the ordinary one"
+
+
+IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+MOMENTS = st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds it
+RECORDS = st.lists(
+    st.builds(
+        Record,
+        id=IDS,
+        sync_token=st.none() | st.integers(0, 2**63 - 1),
+        created_at=MOMENTS,
+        updated_at=MOMENTS,
+        doc=st.binary(max_size=9),
+    ),
+    max_size=3 * ROWS_PER_CHUNK,
+)
+
+
+@given(realm_id=st.text("0123456789", min_size=1, max_size=19), run_id=st.integers(0, 2**63 - 1), records=RECORDS)
+async def test_the_stream_says_each_row_as_the_documentation_of_copy_has_it(
+    realm_id: str, run_id: int, records: list[Record]
+) -> None:
+    pieces = [piece async for piece in encoded(realm_id, run_id, Rows.of(records))]
+    assert pieces[0] == b"PGCOPY\n\xff\r\n\0" + bytes(8)
+    expected = b"".join(as_documented(realm_id, run_id, record) for record in records)
+    assert b"".join(pieces[1:]) == expected + b"\xff\xff"
+
+
+def as_documented(realm_id: str, run_id: int, record: Record) -> bytes:
+    """One tuple: how many fields, and each with its length before it; -1 is a null."""
+    times = [
+        moment and (moment - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        for moment in (record.created_at, record.updated_at)
+    ]
+    fields = [
+        realm_id.encode(),
+        record.id.encode(),
+        number(record.sync_token),
+        *map(number, times),
+        None,
+        b"\1" + record.doc,
+        number(run_id),
+    ]
+    said = (struct.pack("!i", -1) if field is None else struct.pack("!i", len(field)) + field for field in fields)
+    return struct.pack("!h", len(COLUMNS)) + b"".join(said)
+
+
+def number(value: int | None) -> bytes | None:
+    return None if value is None else struct.pack("!q", value)
 
 
 async def test_each_row_says_when_it_came(work: Work, database: Database) -> None:
@@ -87,6 +140,14 @@ async def test_the_checkpoint_is_committed_with_the_rows_or_not_at_all(work: Wor
     await land(work, AGED, expected=Expected.NEW, checkpoint=checkpoint)
     (part,) = (await work.store.scan(work.run_id, REALM)).slices
     assert (part.cursor, part.rows, part.done) == (at(7), 50, True)
+
+
+@pytest.mark.parametrize("id_", ["1\0", "\0", "\0 1"])
+async def test_an_id_that_postgres_cannot_hold_is_set_aside(work: Work, database: Database, id_: str) -> None:
+    """And is not copied under what is left of it without a zero byte at its end."""
+    told = await land(work, [*AGED, live(id_, 1)], expected=Expected.NEW)
+    assert told == Landed(landed=50, unchanged=0, deleted=0, quarantined=1)
+    assert len(await rows(database)) == 50
 
 
 async def test_a_stale_epoch_copies_nothing(work: Work, database: Database) -> None:

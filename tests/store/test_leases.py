@@ -14,6 +14,7 @@ from msgspec import structs
 
 from backfill.errors import LeaseLostError, RealmBusyError, UnavailableError, UsageError
 from backfill.model import Lease, RealmId, RunId, Secret
+from backfill.rows import Rows
 from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import ABANDONED_TRANSACTION_S, Database, open_database
 from backfill.store.encryption import Keyring
@@ -210,7 +211,7 @@ async def test_an_owner_that_is_paused_within_a_copy_does_not_block_the_next(
     former = await leases(paused, ELSEWHERE, lease_s=500).acquire(REALM)
 
     async def a_page_in_two_halves() -> AsyncIterator[bytes]:
-        pieces = [piece async for piece in encoded(REALM, RunId(1), PAGE)]
+        pieces = [piece async for piece in encoded(REALM, RunId(1), Rows.of(PAGE))]
         yield b"".join(pieces[:2])
         assert (await taken_over(database)).epoch == former.epoch + 1
         yield b"".join(pieces[2:])
