@@ -58,7 +58,7 @@ class Rows(Sequence[Record]):
     def __getitem__(self, place: int | slice) -> Record | Self:
         if isinstance(place, slice):
             return self.take(np.arange(len(self))[place])
-        return next(iter(self.take(np.arange(len(self))[[place]])))
+        return next(iter(self.take(np.array([place]))))
 
     def __iter__(self) -> Iterator[Record]:
         tokens = (None if token == NO_SYNC_TOKEN else token for token in self.sync_tokens.tolist())
