@@ -163,6 +163,18 @@ async def test_a_page_that_waits_for_another_session_waits_no_longer_than_is_sai
     assert set(await rows_of(database)) == {"late"}
 
 
+async def test_what_a_new_connection_is_asked_has_a_bound(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its statements have none of their own: see `LANDING_TIMEOUT_S`."""
+
+    async def unanswered(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await connection.execute("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr(database_module, "_set_up_landing", unanswered)
+    monkeypatch.setattr(database_module, "LANDING_TIMEOUT_S", 0.1)
+    with anyio.fail_after(20):
+        assert "no answer in time" in str(await opening(database_dsn))
+
+
 async def test_a_copy_that_its_deadline_ends_leaves_nothing(
     work: Work, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
