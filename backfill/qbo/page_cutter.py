@@ -12,6 +12,8 @@ answer says that it has rows, and if all beginnings, up to the end of the MetaDa
 * A row is taken to begin at the last `},{` before its `MetaData`. Were that within an array of the row before or of
   the row itself, that array would have to end before the row's `MetaData`: the beginning would have a `]` too many,
   which ends the array of all beginnings early, and that does not decode.
+  What is before the first row's Id ends each array that it begins. So where it stands before another's Id, behind `},`,
+  its own bracket is that row's, even if there are arrays in it.
 * What stands before the first row and behind the last decodes with nothing between: no bracket of it is a row's.
 
 Of beginnings that differ in digits only, within the quotes of Id, SyncToken and both times, one decodes if and only if
@@ -189,7 +191,7 @@ def _starts(
     starts = np.full_like(said_at, first)
     prefix = body[first : head_at[0]]
     has_first_prefix = np.ones(len(said_at), dtype=bool)
-    if len(prefix) > _ASIDE_BYTES_MAX or _BETWEEN_ROWS in prefix:
+    if len(prefix) > _ASIDE_BYTES_MAX:
         has_first_prefix[1:] = False
     else:
         starts[1:] = head_at[1:] - len(prefix)

@@ -132,8 +132,11 @@ def test_a_miscut_page_does_not_get_past_postgres() -> None:
         # Which member is the first of a row depends on what the row has.
         [{"DueDate": "2020-01-01", **HEADER}, HEADER, {"BillAddr": {"Id": "1"}, **HEADER}],
         [{**HEADER, "Note": '"MetaData":{"CreateTime":"},{'}, HEADER],
+        [{**HEADER, "Id": "9" * 19, "SyncToken": "9" * 9}, HEADER],
+        2 * [{**HEADER, "MetaData": {"CreateTime": TIMES["CreateTime"], "LastModifiedByRef": {"value": "1"}, **TIMES}}],
+        3 * [{"Of": [{"Id": "1"}, {"Id": "2"}], **HEADER}],
     ],
-    ids=["one", "many", "unlike", "traps"],
+    ids=["one", "many", "unlike", "traps", "large", "modified", "arrays"],
 )
 def test_ordinary_rows_are_cut(rows: list[dict[str, object]]) -> None:
     """Or all would be slow, and no other test would say so."""
@@ -274,6 +277,22 @@ def test_what_only_one_of_many_rows_says_is_what_is_read(times: list[tuple[str, 
             assert outcome(to_land, answer) == outcome(read, answer), value
 
 
+@pytest.mark.parametrize("key", ["CreateTime", "LastUpdatedTime", "LastModifiedByRef"])
+def test_a_meta_data_that_goes_on_behind_its_times_is_read(key: str) -> None:
+    """It may say a time again: the last one counts."""
+    head = [("Id", "12"), ("SyncToken", "3")]
+    answer = answer_of([row_of(head, times) for times in (PLAIN, [*PLAIN, (key, "2016-01-01T00:00:00+00:00")], PLAIN)])
+    assert not is_cut(to_land(answer))
+    assert outcome(to_land, answer) == outcome(read, answer)
+
+
+@pytest.mark.parametrize("times", [PLAIN, MODIFIED], ids=["plain", "modified"])
+def test_a_row_that_does_not_end_is_not_taken_for_one_that_does(times: list[tuple[str, object]]) -> None:
+    row = row_of([("Id", "12"), ("SyncToken", "3")], times)
+    with pytest.raises(UnreadableError):
+        to_land(answer_of([row, row[:-1], row]))
+
+
 @pytest.mark.parametrize("times", [PLAIN, MODIFIED], ids=["plain", "modified"])
 def test_each_byte_of_each_rows_beginning_counts(times: list[tuple[str, object]]) -> None:
     row = row_of([("Id", "12"), ("SyncToken", "3")], times)
@@ -344,10 +363,12 @@ def test_the_pieces_of_a_spoiled_answer_are_all_of_it(at: int, length: int, put:
         assert [bytes(record.doc).count(b'"MetaData":{"CreateTime":"') for record in page.records] == [1, 1, 1]
 
 
-@given(st.integers(0, len(WHOLE) - 1))
-def test_an_answer_cut_short_is_unreadable(length: int) -> None:
-    with pytest.raises(RequestError):
-        to_land(WHOLE[:length])
+@pytest.mark.parametrize("end", [b"", b"}]", b'"}}]'])
+def test_an_answer_cut_short_is_unreadable(end: bytes) -> None:
+    for length in range(len(WHOLE)):
+        for start in (0, WHOLE.index(b"[{"), WHOLE.index(b'"Meta') - 3):
+            with pytest.raises(RequestError):
+                to_land(WHOLE[start:length] + end)
 
 
 @given(
