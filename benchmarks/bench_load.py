@@ -24,7 +24,7 @@ import anyio
 
 from backfill import events
 from backfill.__main__ import GC_THRESHOLD
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.pacing.limits import load_limits
 from backfill.pacing.virtual_clock import VirtualClockLoop
 from backfill.simulator.settings import SimulatorSettings

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from backfill.cli import app
 from backfill.config import ENVIRONMENT
@@ -26,7 +25,7 @@ def _commands(command: Any, *name: str) -> Iterator[tuple[str, Any]]:
         yield from _commands(each, *name, part)
 
 
-COMMANDS = dict(_commands(typer.main.get_command(app)))
+COMMANDS = dict(_commands(app))
 OPTIONS = {name for command in COMMANDS.values() for option in command.params for name in option.opts}
 GROUPS = {name.split()[0] for name in COMMANDS if " " in name}
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.main import get_command
 
 from backfill.cli import app
 
@@ -105,7 +104,7 @@ def commands(group: object, name: str = "backfill") -> Iterator[tuple[str, objec
 
 
 def test_every_command_and_option_says_what_it_is_for() -> None:
-    found = dict(commands(get_command(app)))
+    found = dict(commands(app))
     assert len(found) >= 9
     silent = [name for name, command in found.items() if not getattr(command, "help", None)]
     for name, command in found.items():
@@ -116,7 +115,7 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
 
 def test_every_command_takes_a_configuration_and_can_answer_in_json() -> None:
     """Part of the contract. `simulate` is told all by its options and never ends; `sql` answers as psql does."""
-    for name, command in commands(get_command(app)):
+    for name, command in commands(app):
         if isinstance(command, typer.core.TyperGroup):
             continue
         options = {option for parameter in getattr(command, "params", []) for option in parameter.opts}

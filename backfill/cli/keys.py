@@ -10,6 +10,7 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
+from backfill.cli.group import Group
 from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit, counted
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from backfill.store.database import Database
     from backfill.store.encryption import Keyring
 
-app = typer.Typer(no_args_is_help=True, help="The keys that encrypt tokens in the database.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="The keys that encrypt tokens in the database.")
 
 OnlineOption = Annotated[
     bool, typer.Option("--online", help="Though commands are running: they all have the new key already.")

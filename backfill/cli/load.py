@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from backfill.cli import output
 from backfill.cli.command import run_command
+from backfill.cli.group import Group
 from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.cli.loading import Loading
     from backfill.config import Settings
-    from backfill.jobs.load.work import Mode
+    from backfill.jobs.load.options import Mode
     from backfill.load_model import LoadId
     from backfill.store.database import Database
 
 
-class FileOrCommand(TyperGroup):
+class FileOrCommand(Group):
     """`load FILE` beside `load status`: what is no command's name is a file (a file of such a name: `./status`)."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -222,7 +222,7 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
 
 def _mode(settings: Settings, mode: str | None) -> Mode:
     from backfill.errors import UsageError
-    from backfill.jobs.load.work import Mode
+    from backfill.jobs.load.options import Mode
 
     if mode is None:
         return settings.load.mode

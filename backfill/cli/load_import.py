@@ -15,7 +15,7 @@ from backfill.cli.load_source import SourceRecord, csv_records, json_lines, quer
 from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.load.intake import Defaults, row_of
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.load_model import Imported, NewRow
 from backfill.qbo.payloads import PayloadFault
 from backfill.store.database import Database

@@ -8,8 +8,8 @@ from backfill.cli.loading import Loading, required_loads, run_load
 from backfill.cli.output import say
 from backfill.config import Settings
 from backfill.errors import UnavailableError
+from backfill.jobs.load.options import Mode
 from backfill.jobs.load.undo import Reversal, reversal_of
-from backfill.jobs.load.work import Mode
 from backfill.load_model import Imported, LoadId, NewRow
 from backfill.qbo.operations import Operation
 from backfill.store.database import Database

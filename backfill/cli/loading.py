@@ -18,7 +18,8 @@ from backfill.config import Settings
 from backfill.errors import UsageError
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
 from backfill.jobs.load.load import load_realm
-from backfill.jobs.load.work import LoadWork, Mode
+from backfill.jobs.load.options import Mode
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import Imported, LoadId

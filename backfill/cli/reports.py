@@ -16,7 +16,7 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.cli.extraction import Extraction, Task
     from backfill.config import Settings
-    from backfill.jobs.report_plan import ReportOptions
+    from backfill.jobs.report_options import ReportOptions
     from backfill.jobs.work import RealmWork
     from backfill.model import Proof, Scan
     from backfill.store.postgres_store import PostgresStore

@@ -8,13 +8,14 @@ import typer
 
 from backfill.cli import output
 from backfill.cli.command import run_command
+from backfill.cli.group import Group
 from backfill.cli.options import ConfigOption, JsonOption
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.config import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Take in Intuit's webhooks.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Take in Intuit's webhooks.")
 
 
 @app.callback()

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from backfill.errors import UsageError
 from backfill.jobs.costs import Optimise
-from backfill.jobs.load.work import Mode
-from backfill.jobs.report_plan import TRAILING_PERIODS, ReportOptions
+from backfill.jobs.load.options import Mode
+from backfill.jobs.report_options import TRAILING_PERIODS, ReportOptions
 from backfill.pacing.metering import BatchCountsAs, month_of
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.catalogue import entity as find_entity

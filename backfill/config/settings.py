@@ -24,7 +24,7 @@ from backfill.config.sections import (
 )
 from backfill.errors import UsageError, meant
 from backfill.jobs.costs import Costs
-from backfill.jobs.load.work import LoadOptions, Mode
+from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
 from backfill.qbo.urls import API_URLS, TOKEN_URL, is_intuits

@@ -8,33 +8,11 @@ from datetime import date
 
 from backfill.jobs import report_periods
 from backfill.jobs.company_facts import CompanyFacts
+from backfill.jobs.report_options import ReportOptions
 from backfill.model import RunId
 from backfill.qbo.report_calls import Parameters, parameters, said
 from backfill.qbo.reports import DAY_COLUMNS_MAX, REPORTS, Basis, Dates, Kind, Report
 from backfill.report_model import ALWAYS, HeldReport, Period
-
-TRAILING_PERIODS = 2
-"""The period that is not over, and the one before: books are edited for some months."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOptions:
-    """What to read of every realm."""
-
-    reports: Sequence[Report]
-    bases: Sequence[Basis] = (Basis.ACCRUAL, Basis.CASH)
-    by: Sequence[str] = ("",)
-    """What `summarize_column_by` is asked for, one after the other; empty: one total."""
-    first: date | None = None
-    """None: from the company's first transaction. What is asked for by name is read again though it is held."""
-    last: date | None = None
-    """None: to the day of the run."""
-    period_months: int = report_periods.MONTHS
-    trailing_periods: int = TRAILING_PERIODS
-    """Periods at the end that are read again though they are held."""
-    newest_first: bool = False
-    readers: int = 4
-    """Reports of one realm read at a time: at the cap of one a second, each may take four."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.readers import share
 from backfill.jobs.report_begin import first_day
-from backfill.jobs.report_plan import Asked, Planned, ReportOptions, open_dates, plan, what_to_ask
+from backfill.jobs.report_options import ReportOptions
+from backfill.jobs.report_plan import Asked, Planned, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
 from backfill.jobs.report_reading import PeriodReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.load_model import LoadId
 from backfill.rehearsal.asked_rows import AskedRow
 

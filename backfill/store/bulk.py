@@ -34,7 +34,7 @@ _NULL = struct.pack("!i", -1)
 _INT8 = struct.Struct("!iq")
 """A length of eight and the value: bigint and timestamptz alike."""
 _JSONB_VERSION = b"\x01"
-_EPOCH = np.datetime64("2000-01-01", "us")
+POSTGRES_EPOCH = np.datetime64("2000-01-01", "us")
 """Postgres counts microseconds from here."""
 _LAYOUTS_KEPT = 64
 """A page has one for each number of digits that its Ids have, and a realm's name adds its length."""
@@ -62,8 +62,8 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
     """
     columns = {
         "sync_token": (rows.sync_tokens, rows.sync_tokens == NO_SYNC_TOKEN),
-        "created_at": ((rows.created_at - _EPOCH).view(np.int64), np.isnat(rows.created_at)),
-        "updated_at": ((rows.updated_at - _EPOCH).view(np.int64), np.isnat(rows.updated_at)),
+        "created_at": ((rows.created_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.created_at)),
+        "updated_at": ((rows.updated_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.updated_at)),
     }
     doc_sizes = np.fromiter(map(len, rows.docs), np.int64, len(rows)) + len(_JSONB_VERSION)
     layouts = np.strings.str_len(rows.ids) << len(columns)

@@ -115,7 +115,8 @@ async def open_database(
     with translated(name):
         # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
-        by_key = {**named, "plan_cache_mode": "force_generic_plan"}
+        # Nor is any worth a worker process to help, which takes longer to start than those that would have one take.
+        by_key = {**named, "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
         control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:

@@ -117,6 +117,8 @@ class HeldRows:
 
     async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:
         """What is held of each of the entities, whole. For entities that are small, or of which little is held."""
+        if not entities:
+            return {}
         async with self._database.control() as connection:
             live = await connection.fetch(LIVE_BY_ENTITY, realm_id, entities)
             quarantine = _by_entity(await connection.fetch(QUARANTINED, realm_id))

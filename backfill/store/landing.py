@@ -22,10 +22,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import asyncpg
+import numpy as np
 
 from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
-from backfill.rows import Rows
-from backfill.store.bulk import COLUMNS, encoded
+from backfill.rows import Rows, ids_of, taken, versions_of
+from backfill.store.bulk import COLUMNS, POSTGRES_EPOCH, encoded
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.landing_statements import (
@@ -164,6 +165,7 @@ class _Page:
         self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
     ) -> _Tally:
         """One statement. The Ids of `rows` are distinct. Raises LeaseLostError if the fence does not hold."""
+        rows = list(rows)  # once, for columns make each record anew
         row = await connection.fetchrow(
             land_statement(self.entity),
             *self._leased(),
@@ -179,22 +181,24 @@ class _Page:
         counts = self._fenced(row, checkpoint)
         return _Tally(live=counts["landed"], deleted=counts["deleted"])
 
-    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> list[Record]:
+    async def not_known(self, connection: Connection, rows: Sequence[Record]) -> Sequence[Record]:
         """The rows that may stand against what is held. Versions only rise, so a skipped one stays outdone."""
-        held = await connection.fetch(
-            known_statement(self.entity), self.lease.realm_id, [record.id for record in rows], self.entity
-        )
-        versions = {row["id"]: (row["updated_at"], row["sync_token"]) for row in held}
-        return [record for record in rows if not self._is_outdone(record, versions.get(record.id))]
-
-    def _is_outdone(self, record: Record, held: tuple[datetime | None, int | None] | None) -> bool:
-        """Whether the held version certainly stands. Without times on both sides nothing is certain."""
-        if held is None or held[0] is None or record.updated_at is None or record.deleted:
-            return False
-        comes, stands = (record.updated_at, _token(record.sync_token)), (held[0], _token(held[1]))
-        if comes == stands:
-            return self.overwrite_equal_from is None or record.updated_at < self.overwrite_equal_from
-        return comes < stands
+        ids = ids_of(rows)
+        held = await connection.fetch(known_statement(self.entity), self.lease.realm_id, ids, self.entity)
+        if not held:
+            return rows
+        held_ids, held_times, held_tokens = zip(*held, strict=True)
+        place_of = {id_: place for place, id_ in enumerate(ids)}
+        places = np.array([place_of[id_] for id_ in held_ids])
+        updated_at, tokens = (column[places] for column in versions_of(rows))
+        held_at = POSTGRES_EPOCH + np.frombuffer(b"".join(held_times), ">i8").astype("timedelta64[us]")
+        newer_token = tokens - np.array(held_tokens)
+        # No time is older than, or the same as, one that is not known: such a row is sent.
+        is_outdone = (updated_at < held_at) | ((updated_at == held_at) & (newer_token < 0))
+        is_same = (updated_at == held_at) & (newer_token == 0)
+        if self.overwrite_equal_from is not None:
+            is_same &= updated_at < np.datetime64(self.overwrite_equal_from.replace(tzinfo=None))
+        return taken(rows, np.setdiff1d(np.arange(len(ids)), places[is_outdone | is_same], assume_unique=True))
 
     def to_copy(self, layers: Sequence[Sequence[Record]]) -> Rows | None:
         """The rows, if all may go in as they are: live objects without a member to leave out, each once."""
@@ -302,10 +306,6 @@ def _as_filed(entity: str, refusal: Refusal) -> Refusal:
         message=_storable(refusal.message)[:MESSAGE_LIMIT],
         raw=_without_links(entity, refusal.raw),
     )
-
-
-def _token(sync_token: int | None) -> int:
-    return -1 if sync_token is None else sync_token
 
 
 def _storable(text: str) -> str:

@@ -223,16 +223,9 @@ NOBODYS = {"demo", "simulate"}
 
 
 def test_no_command_is_left_out() -> None:
-    groups = {group.name: group.typer_instance for group in app.registered_groups if group.typer_instance}
-    named = {(None, command.callback.__name__) for command in app.registered_commands if command.callback}
-    for group, commands in groups.items():
-        named |= {
-            (group, command.name or command.callback.__name__)
-            for command in commands.registered_commands
-            if command.callback
-        }
+    groups = {name: getattr(command, "commands", {"": command}) for name, command in app.commands.items()}
     # `load FILE` is written out as `load file FILE`.
-    names = {" ".join(filter(None, name)).removesuffix(" file") for name in named}
+    names = {f"{group} {name}".strip().removesuffix(" file") for group, names in groups.items() for name in names}
     assert names == {*WORK, *SEEN_BEFORE, *NOBODYS, "webhooks serve"}
 
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from backfill import events
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
 from tests.hostile.mutations import BREAKS, FORGES, Mutation
 from tests.hostile.test_extraction import SHARE_SPOILED, Spoiler

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from backfill.jobs.fleet import FleetResult
-from backfill.jobs.report_plan import ReportOptions
+from backfill.jobs.report_options import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RealmId, RunId, Scan

@@ -16,7 +16,7 @@ from backfill import events
 from backfill.jobs.extract import outcome_of
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_realms
 from backfill.jobs.questions import Questions
-from backfill.jobs.report_plan import ReportOptions
+from backfill.jobs.report_options import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork

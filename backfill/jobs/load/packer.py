@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Sequence
 
 from backfill.jobs.load.books import Books
+from backfill.jobs.load.options import Mode
 from backfill.jobs.load.prepare import Prepared, Preparer, rejected
 from backfill.jobs.load.resolver import Resolver
 from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.sealing import before_of, seal_of
 from backfill.jobs.load.versions import Versions
-from backfill.jobs.load.work import LoadWork, Mode
+from backfill.jobs.load.work import LoadWork
 from backfill.load_model import LoadRow, Seal
 from backfill.qbo.operations import Operation
 from backfill.wire import Lane

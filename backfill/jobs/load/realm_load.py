@@ -15,13 +15,14 @@ import anyio
 from backfill.errors import BackfillError, RequestError, StoppedError, UnavailableError
 from backfill.jobs.load.books import Books
 from backfill.jobs.load.doubts import Doubts
+from backfill.jobs.load.options import Mode
 from backfill.jobs.load.packer import Packer
 from backfill.jobs.load.replies import Replies
 from backfill.jobs.load.resolver import Resolver
 from backfill.jobs.load.rows import Rows
 from backfill.jobs.load.sending import LostError, TooMuchError, send
 from backfill.jobs.load.versions import Versions
-from backfill.jobs.load.work import LoadWork, Mode
+from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal
 from backfill.pacing.permits import PermitRing
 from backfill.wire import Lane

@@ -11,8 +11,9 @@ import anyio
 from backfill.jobs.fleet import RealmJob, RealmOutcome
 from backfill.jobs.load.intake import row_of
 from backfill.jobs.load.load import load_realm
+from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.jobs.load.undo import reversal_of
-from backfill.jobs.load.work import LoadOptions, LoadWork, Mode
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import DONE_STATES, NewRow, RowState

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from backfill.jobs.extract import outcome_of
 from backfill.jobs.fleet import RealmJob, RealmOutcome
-from backfill.jobs.report_plan import ReportOptions
+from backfill.jobs.report_options import ReportOptions
 from backfill.jobs.reports import report_realm
 from backfill.jobs.work import RealmWork
 from backfill.model import RealmId, RunId, Scan

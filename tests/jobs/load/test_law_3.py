@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from backfill.events import OutcomeUnknown
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
 from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems
 from backfill.simulator.injection.bodies import InvalidBody, TruncatedBody

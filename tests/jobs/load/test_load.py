@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backfill.events import Warned
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
 from backfill.model import Record
 from backfill.simulator.injection.batches import ItemFault

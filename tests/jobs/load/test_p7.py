@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from benchmarks.bench_load import GOALS, load
 
 pytestmark = [pytest.mark.virtual, pytest.mark.long]

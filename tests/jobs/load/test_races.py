@@ -11,7 +11,7 @@ import pytest
 from backfill.events import RealmStarted
 from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.load.doubts import TRIES_MAX
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.jobs.turns import Places, Turn
 from backfill.load_model import LoadRow, RowState
 from backfill.simulator.injection.injection import Injection

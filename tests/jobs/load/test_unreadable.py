@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from backfill.jobs.load.work import Mode
+from backfill.jobs.load.options import Mode
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply

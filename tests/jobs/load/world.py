@@ -17,7 +17,8 @@ from backfill import events
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_realms
 from backfill.jobs.load.intake import row_of
 from backfill.jobs.load.load import load_realm
-from backfill.jobs.load.work import LoadOptions, LoadWork, Mode
+from backfill.jobs.load.options import LoadOptions, Mode
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import Imported, LoadId, NewRow, RowState
