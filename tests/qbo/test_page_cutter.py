@@ -133,8 +133,9 @@ def test_a_miscut_page_does_not_get_past_postgres() -> None:
         [{**HEADER, "Id": "9" * 19, "SyncToken": "9" * 9}, HEADER],
         2 * [{**HEADER, "MetaData": {"CreateTime": TIMES["CreateTime"], "LastModifiedByRef": {"value": "1"}, **TIMES}}],
         3 * [{"Of": [{"Id": "1"}, {"Id": "2"}], **HEADER}],
+        3 * [{"Memo": "m" * 2000, **HEADER}],
     ],
-    ids=["one", "many", "unlike", "traps", "large", "modified", "arrays"],
+    ids=["one", "many", "unlike", "traps", "large", "modified", "arrays", "long"],
 )
 def test_ordinary_rows_are_cut(rows: list[dict[str, object]]) -> None:
     """Or all would be slow, and no other test would say so."""
