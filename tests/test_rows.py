@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill.model import Record
@@ -51,7 +51,9 @@ def test_any_of_them_in_any_order(records: list[Record], data: st.DataObject) ->
     assert list(taken) == [records[place] for place in places]
 
 
-@given(RECORDS, st.sets(st.text("012é", max_size=4)))
+@given(RECORDS, st.sets(st.text("012é\0", max_size=4)))
+@example([Record("7", 0, None, None, b"{}")], {"7\0"})
+@example([Record("7", 0, None, None, b"{}")], {"\0"})
 def test_what_was_met_before_is_left_out(records: list[Record], met: set[str]) -> None:
     expected = [record for record in records if record.id not in met]
     assert list(without(records, met)) == list(without(Rows.of(records), met)) == expected

@@ -197,8 +197,8 @@ def _page_of_cut(entity: Entity, cut: CutPage) -> Page:
     answer = _QUERY.decode(cut.around)
     parts = answer.QueryResponse
     _rows(entity, parts)  # which are none here, and whose is said
-    if parts.get("maxResults") != len(cut.rows):
-        raise SplitError("it does not say that it has the rows that were found")
+    if parts.get("maxResults") != len(cut.rows) or len(cut.rows) > _ROWS_MAX:
+        raise SplitError("it does not say that it has the rows that were found, or has more than anybody asked for")
     beginnings = cut.samples.docs
     if whole_records(beginnings, beginnings) != list(cut.samples):
         raise SplitError("its rows say more of themselves than where they were looked at")

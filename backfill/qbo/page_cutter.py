@@ -12,6 +12,8 @@ answer says that it has rows, and if all beginnings, up to the end of the MetaDa
 * A row is taken to begin at the last `},{` before its `MetaData`. Were that within an array of the row before or of
   the row itself, that array would have to end before the row's `MetaData`: the beginning would have a `]` too many,
   which ends the array of all beginnings early, and that does not decode.
+  What is before the first row's Id ends each array that it begins. So where it stands before another's Id, behind `},`,
+  its own bracket is that row's, even if there are arrays in it.
 * What stands before the first row and behind the last decodes with nothing between: no bracket of it is a row's.
 
 Of beginnings that differ in digits only, within the quotes of Id, SyncToken and both times, one decodes if and only if
@@ -88,11 +90,14 @@ def cut_page(body: bytes) -> CutPage:
     rows = Rows(ids, sync_tokens, created_at, updated_at, docs)
 
     is_plain = has_first_prefix & (updated_from - created_to == len(_BETWEEN_TIMES))
+    asked = np.append(np.flatnonzero(is_plain)[:1], np.flatnonzero(~is_plain))
     kinds: dict[tuple[bytes, bytes], int] = {}
-    for row in (*np.flatnonzero(is_plain)[:1].tolist(), *np.flatnonzero(~is_plain).tolist()):
-        kinds.setdefault((body[starts[row] : head_at[row]], body[created_to[row] : updated_from[row]]), row)
+    places = (column[asked].tolist() for column in (starts, head_at, created_to, updated_from))
+    for row, start, head, created, updated in zip(asked.tolist(), *places, strict=True):
+        kinds.setdefault((body[start:head], body[created:updated]), row)
     sampled = np.array(list(kinds.values()))
-    beginnings = [body[starts[row] : said_to[row]] for row in sampled]
+    parts = zip(starts[sampled].tolist(), said_to[sampled].tolist(), strict=True)
+    beginnings = [body[start:end] for start, end in parts]
     samples = Rows(ids[sampled], sync_tokens[sampled], created_at[sampled], updated_at[sampled], beginnings)
     return CutPage(body[:first] + body[last:], rows, samples)
 
@@ -186,14 +191,16 @@ def _starts(
     starts = np.full_like(said_at, first)
     prefix = body[first : head_at[0]]
     has_first_prefix = np.ones(len(said_at), dtype=bool)
-    if len(prefix) > _ASIDE_BYTES_MAX or _BETWEEN_ROWS in prefix:
+    if len(prefix) > _ASIDE_BYTES_MAX:
         has_first_prefix[1:] = False
     else:
         starts[1:] = head_at[1:] - len(prefix)
         before = starts[1:] - len(_BETWEEN_ROWS) + 1
         has_first_prefix[1:] = (before >= said_to[:-1]) & _is_at(body, before, _BETWEEN_ROWS[:-1] + prefix)
-    for row in np.flatnonzero(~has_first_prefix).tolist():
-        start = body.rfind(_BETWEEN_ROWS, said_to[row - 1], said_at[row])
+    rows = np.flatnonzero(~has_first_prefix)
+    between = zip(rows.tolist(), said_to[rows - 1].tolist(), said_at[rows].tolist(), strict=True)
+    for row, low, high in between:
+        start = body.rfind(_BETWEEN_ROWS, low, high)
         if start < 0:
             raise SplitError("two MetaData stand in one row")
         starts[row] = start + len(_BETWEEN_ROWS) - 1

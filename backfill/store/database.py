@@ -125,13 +125,9 @@ async def open_database(
                     await migrate(connection)
                 elif migrated:
                     await require_current(connection)
-            landing = await _open_pool(
-                dsn,
-                sizes.landing,
-                None,
-                {**named, "synchronous_commit": "off"},
-                init=_set_up_landing,
-            )
+            off = {**named, "synchronous_commit": "off"}
+            with anyio.fail_after(LANDING_TIMEOUT_S):
+                landing = await _open_pool(dsn, sizes.landing, None, off, init=_set_up_landing)
         except BaseException:
             control.terminate()
             raise

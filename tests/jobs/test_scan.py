@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -20,6 +21,7 @@ from backfill.model import RealmId, Record, Refusal, RunId, Slice
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity
+from backfill.rows import Rows
 from backfill.store.memory_store import MemoryStore
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,11 +70,23 @@ NONE: frozenset[str] = frozenset()
         (page(D, A), None, NONE, 0, None),
         (page(A, D), at(2), NONE, 0, None),
         (page(A, row("n", None)), None, NONE, 0, None),
+        (page(row("n", None), row("m", None)), None, NONE, 0, None),
+        (page(A, D, B), None, NONE, 0, None),
         (page(unread=True), at(2), frozenset("b"), 0, None),
     ],
 )
-def test_advance(came: PageRead, low: datetime | None, seen: frozenset[str], skip: int, expected: Step | None) -> None:
-    assert advance(came, CREATED, low, seen, skip) == expected
+@pytest.mark.parametrize("held", [list, Rows.of])
+def test_advance(
+    came: PageRead,
+    low: datetime | None,
+    seen: frozenset[str],
+    skip: int,
+    expected: Step | None,
+    held: Callable[[Sequence[Record]], Sequence[Record]],
+) -> None:
+    """However the rows are held."""
+    step = advance(replace(came, records=held(came.records)), CREATED, low, seen, skip)
+    assert (None if step is None else replace(step, fresh=list(step.fresh))) == expected
 
 
 @pytest.mark.parametrize("key", [UNKEYED, BY_PLACE])
@@ -80,9 +94,10 @@ def test_a_walk_without_a_time_is_read_by_offset(key: Key) -> None:
     assert advance(page(A, B), key, None, NONE, 0) is None
 
 
-def test_a_walk_by_change_goes_by_last_updated_time() -> None:
+@pytest.mark.parametrize("held", [list, Rows.of])
+def test_a_walk_by_change_goes_by_last_updated_time(held: Callable[[Sequence[Record]], Sequence[Record]]) -> None:
     edited = Record(id="a", sync_token=1, created_at=at(1), updated_at=at(9), doc=b"{}")
-    step = advance(page(B, edited), UPDATED, None, NONE, 0)
+    step = advance(replace(page(B, edited), records=held([B, edited])), UPDATED, None, NONE, 0)
     assert step is not None
     assert step.low == at(9)
 

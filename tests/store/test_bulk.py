@@ -142,6 +142,17 @@ async def test_the_checkpoint_is_committed_with_the_rows_or_not_at_all(work: Wor
     assert (part.cursor, part.rows, part.done) == (at(7), 50, True)
 
 
+async def test_rows_held_as_columns_are_copied_unless_an_id_comes_twice(
+    work: Work, database: Database, copied: list[int]
+) -> None:
+    await land(work, Rows.of(AGED), expected=Expected.NEW)
+    assert copied == [50]
+    told = await land(work, Rows.of([live("new", 1), live("new", 2)]), expected=Expected.NEW)
+    assert told == Landed(landed=2, unchanged=0, deleted=0, quarantined=0)
+    assert copied == [50]
+    assert len(await rows(database)) == 51
+
+
 @pytest.mark.parametrize("id_", ["1\0", "\0", "\0 1"])
 async def test_an_id_that_postgres_cannot_hold_is_set_aside(work: Work, database: Database, id_: str) -> None:
     """And is not copied under what is left of it without a zero byte at its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -10,8 +11,12 @@ import asyncpg
 import pytest
 
 from backfill.errors import Disposition, UnavailableError
+from backfill.model import Expected
+from backfill.rows import Rows
 from backfill.store import database as database_module
-from backfill.store.database import SEND_BUFFER_BYTES, Database, database_name, open_database
+from backfill.store import landing
+from backfill.store.bulk import encoded
+from backfill.store.database import SEND_BUFFER_BYTES, Database, PoolSizes, database_name, open_database
 from backfill.store.held_rows import LIVE_IDS
 from backfill.store.landing_statements import land_statement
 from backfill.store.postgres_errors import translated
@@ -130,6 +135,68 @@ async def test_a_cancelled_page_leaves_the_pool_usable(work: Work, database: Dat
             await work.store.land(work.lease, work.run_id, "Invoice", page)
     landed = await work.store.land(work.lease, work.run_id, "Invoice", page)
     assert landed.landed + landed.unchanged == 2000
+
+
+async def land(work: Work, id_: str, expected: Expected = Expected.NEW) -> None:
+    await work.store.land(work.lease, work.run_id, "Invoice", [live(id_, 1)], expected=expected)
+
+
+async def too_late(work: Work, expected: Expected = Expected.NEW) -> None:
+    """More pages than there are connections, none of which lands: each gives its own back."""
+    for _ in range(PoolSizes().landing + 1):
+        with anyio.fail_after(20), pytest.raises(UnavailableError, match="in time") as caught:
+            await land(work, "early", expected)
+        assert caught.value.disposition is Disposition.RETRY
+
+
+@pytest.mark.parametrize("expected", Expected)
+async def test_a_page_that_waits_for_another_session_waits_no_longer_than_is_said(
+    work: Work, database: Database, monkeypatch: pytest.MonkeyPatch, expected: Expected
+) -> None:
+    async with database.control() as other, other.transaction():
+        await other.execute("LOCK TABLE qbo.invoice IN ACCESS EXCLUSIVE MODE")
+        with monkeypatch.context() as hasty:
+            hasty.setattr(database_module, "LANDING_TIMEOUT_S", 0.1)
+            await too_late(work, expected)
+    assert await rows_of(database) == {}
+    await land(work, "late", expected)
+    assert set(await rows_of(database)) == {"late"}
+
+
+async def test_what_a_new_connection_is_asked_has_a_bound(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its statements have none of their own: see `LANDING_TIMEOUT_S`."""
+
+    async def unanswered(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        await connection.execute("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr(database_module, "_set_up_landing", unanswered)
+    monkeypatch.setattr(database_module, "LANDING_TIMEOUT_S", 0.1)
+    with anyio.fail_after(20):
+        assert "no answer in time" in str(await opening(database_dsn))
+
+
+async def test_a_copy_that_its_deadline_ends_leaves_nothing(
+    work: Work, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the rows that were sent, nor their transaction, nor a connection that still expects the rest."""
+    sent: list[bytes] = []
+
+    async def stalled(realm_id: str, run_id: int, rows: Rows) -> AsyncIterator[bytes]:
+        pieces = encoded(realm_id, run_id, rows)
+        for _ in range(2):  # the stream's header, and rows
+            sent.append(await anext(pieces))
+            yield sent[-1]
+        await anyio.sleep_forever()
+
+    with monkeypatch.context() as hasty:
+        hasty.setattr(landing, "encoded", stalled)
+        hasty.setattr(database_module, "LANDING_TIMEOUT_S", 0.3)
+        await too_late(work)
+    assert any(b"early" in piece for piece in sent)
+    async with anyio.create_task_group() as group:
+        for number in range(PoolSizes().landing):
+            group.start_soon(land, work, str(number))
+    assert set(await rows_of(database)) == {"0", "1", "2"}
 
 
 class TestPlan:
