@@ -61,7 +61,8 @@ class Rows(Sequence[Record]):
     def __getitem__(self, place: slice) -> Self: ...
     def __getitem__(self, place: int | slice) -> Record | Self:
         if isinstance(place, slice):
-            return self.take(np.arange(len(self))[place])
+            times = self.created_at[place], self.updated_at[place]
+            return type(self)(self.ids[place], self.sync_tokens[place], *times, self.docs[place])
         return next(iter(self.take(np.array([place]))))
 
     def __iter__(self) -> Iterator[Record]:
@@ -118,12 +119,13 @@ def taken(records: Sequence[Record], places: NDArray[np.intp]) -> Sequence[Recor
 
 def without(records: Sequence[Record], ids: Collection[str]) -> Sequence[Record]:
     """The records that have none of these Ids, however they are held."""
-    if not ids:
+    if not (ids and records):
         return records
     if isinstance(records, Rows):
         # A zero byte at an end is dropped by numpy: what is left of such an Id would be another row's.
         met = np.isin(records.ids, [id_.encode() for id_ in ids if "\0" not in id_])
-        return records.take(np.flatnonzero(~met))
+        first = int(met.argmin())  # as a rule those that were met come first
+        return records.take(np.flatnonzero(~met)) if met[first:].any() else records[first:]
     return [record for record in records if record.id not in ids]
 
 

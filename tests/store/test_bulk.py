@@ -6,6 +6,7 @@ import dataclasses
 import struct
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,8 @@ from backfill.entities import ENTITIES
 from backfill.errors import LeaseLostError
 from backfill.model import Checkpoint, Expected, Landed, Record, Refusal, Slice
 from backfill.rows import Rows
-from backfill.store import landing
-from backfill.store.bulk import COLUMNS, ROWS_PER_CHUNK, encoded
+from backfill.store import bulk, landing
+from backfill.store.bulk import COLUMNS, encoded
 from backfill.store.database import Database
 from tests.store.scene import EVER, NOW, REALM, Work, at, deleted, live
 
@@ -72,18 +73,34 @@ RECORDS = st.lists(
         updated_at=MOMENTS,
         doc=st.binary(max_size=9),
     ),
-    max_size=3 * ROWS_PER_CHUNK,
+    max_size=30,
 )
 
 
-@given(realm_id=st.text("0123456789", min_size=1, max_size=19), run_id=st.integers(0, 2**63 - 1), records=RECORDS)
+@given(
+    realm_id=st.text("0123456789", min_size=1, max_size=19),
+    run_id=st.integers(0, 2**63 - 1),
+    records=RECORDS,
+    message_bytes=st.sampled_from([1, 200, 1000, bulk.MESSAGE_BYTES]),
+)
 async def test_the_stream_says_each_row_as_the_documentation_of_copy_has_it(
-    realm_id: str, run_id: int, records: list[Record]
+    realm_id: str, run_id: int, records: list[Record], message_bytes: int
 ) -> None:
-    pieces = [piece async for piece in encoded(realm_id, run_id, Rows.of(records))]
-    assert pieces[0] == b"PGCOPY\n\xff\r\n\0" + bytes(8)
+    with patch.object(bulk, "MESSAGE_BYTES", message_bytes):
+        header, *pieces, end = [piece async for piece in encoded(realm_id, run_id, Rows.of(records))]
+    assert header == b"PGCOPY\n\xff\r\n\0" + bytes(8)
     expected = b"".join(as_documented(realm_id, run_id, record) for record in records)
-    assert b"".join(pieces[1:]) == expected + b"\xff\xff"
+    assert b"".join(pieces) + end == expected + b"\xff\xff"
+
+
+@pytest.mark.parametrize("doc_bytes", [2, 2_000, 50_000, 200_000])
+async def test_no_message_is_larger_than_what_a_server_takes_in_gladly(doc_bytes: int) -> None:
+    """But for one row that is larger by itself."""
+    records = [live(str(number), 1, doc=b"x" * doc_bytes) for number in range(100, 400)]
+    _header, *pieces, _end = [piece async for piece in encoded(REALM, 1, Rows.of(records))]
+    row_bytes = len(b"".join(pieces)) / len(records)
+    assert max(map(len, pieces)) <= max(bulk.MESSAGE_BYTES, row_bytes + 100)
+    assert len(pieces) <= 2 + len(records) * row_bytes / (bulk.MESSAGE_BYTES - min(row_bytes, bulk.MESSAGE_BYTES / 2))
 
 
 def as_documented(realm_id: str, run_id: int, record: Record) -> bytes:
