@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
 
@@ -151,6 +152,15 @@ async def test_who_is_cancelled_in_the_same_moment_from_elsewhere_goes_no_furthe
     assert anyio.current_time() == pytest.approx(6)
 
 
+async def lost_after_5_s(patience: Patience, wait: Callable[[], Awaitable[None]]) -> None:
+    """What begins to wait loses its patience, goes on for a second, and is over."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.sleep(5)
+        patience.lose()
+    assert anyio.current_time() == pytest.approx(6)
+
+
 async def test_a_wait_within_a_wait_is_broken_off_with_it() -> None:
     patience = Patience()
 
@@ -159,11 +169,7 @@ async def test_a_wait_within_a_wait_is_broken_off_with_it() -> None:
             await anyio.sleep(60)
         await anyio.sleep(1)
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(wait)
-        await anyio.sleep(5)
-        patience.lose()
-    assert anyio.current_time() == pytest.approx(6)
+    await lost_after_5_s(patience, wait)
 
 
 async def test_the_deadline_of_the_outer_of_two_waits_ends_both() -> None:
@@ -189,11 +195,7 @@ async def test_who_does_not_hear_it_is_told_again() -> None:
             await hard_of_hearing()
         await anyio.sleep(1)
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(wait)
-        await anyio.sleep(5)
-        patience.lose()
-    assert anyio.current_time() == pytest.approx(6)
+    await lost_after_5_s(patience, wait)
 
 
 async def test_an_error_that_it_leads_to_is_the_callers() -> None:
