@@ -291,7 +291,7 @@ class RealmBudget:
     def _give_back(self, grant: Grant, now: float) -> None:
         self._count_out(grant)
         for ring in self._lanes[grant.lane]:
-            ring.come_back_at(now + self.limits.window_s)
+            ring.answered(now)
         self._in_flight.unused()
 
     def _apply_speed(self, now: float) -> None:

@@ -109,9 +109,9 @@ class PermitRing:
                 self.unused()
             raise
 
-    def answered(self) -> None:
-        """The request was answered just now: its permit comes back one window later."""
-        self.come_back_at(asyncio.get_running_loop().time() + self._window_s)
+    def answered(self, now: float) -> None:
+        """The request was answered at loop time `now`: its permit comes back one window later."""
+        self.come_back_at(now + self._window_s)
 
     def unused(self) -> None:
         """No byte of the request was sent: its permit comes back at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from functools import partial
 
 import anyio
 import pytest
@@ -20,7 +21,7 @@ async def test_a_permit_comes_back_one_window_after_the_answer_and_not_after_the
     ring = PermitRing(1, 60)
     await ring.take()
     await anyio.sleep(7)
-    ring.answered()
+    ring.answered(anyio.current_time())
     await ring.take()
     assert anyio.current_time() == pytest.approx(67)
 
@@ -49,7 +50,7 @@ async def test_those_in_line_are_served_in_order_and_nobody_passes_them() -> Non
         await ring.take()
         served.append(number)
         await anyio.sleep(0.1)
-        ring.answered()
+        ring.answered(anyio.current_time())
 
     async with anyio.create_task_group() as group:
         for number in range(8):
@@ -64,7 +65,7 @@ async def test_those_in_line_are_served_in_order_and_nobody_passes_them() -> Non
 async def test_cancelling_one_in_line_lets_the_next_one_have_it() -> None:
     ring = PermitRing(1, 10)
     await ring.take()
-    ring.answered()
+    ring.answered(anyio.current_time())
     served: list[str] = []
 
     async def patient() -> None:
@@ -115,7 +116,7 @@ async def test_a_ring_nobody_waits_for_sets_no_timer() -> None:
     ring = PermitRing(3, 60)
     for _ in range(3):
         await ring.take()
-        ring.answered()
+        ring.answered(anyio.current_time())
     assert ring._timer is None
     with anyio.move_on_after(1):
         await ring.take()
@@ -125,7 +126,7 @@ async def test_a_ring_nobody_waits_for_sets_no_timer() -> None:
 async def test_waiting_is_not_asking_again_and_again() -> None:
     ring = PermitRing(1, 3600)
     await ring.take()
-    ring.answered()
+    ring.answered(anyio.current_time())
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualClockLoop)
     turns = 0
@@ -146,14 +147,14 @@ async def test_waiting_is_not_asking_again_and_again() -> None:
 
 async def _take_and_return(ring: PermitRing) -> None:
     await ring.take()
-    ring.answered()
+    ring.answered(anyio.current_time())
 
 
 async def test_fewer_permits_are_missed_as_they_come_back_and_more_serve_those_in_line() -> None:
     ring = PermitRing(4, 10)
     for _ in range(4):
         await ring.take()
-        ring.answered()
+        ring.answered(anyio.current_time())
     ring.resize(2)
     assert ring.statistics() == RingStatistics(permits=2, held=4, waiting=0)
     await ring.take()
@@ -200,7 +201,8 @@ def test_no_permit_is_lost_or_made_whatever_is_cancelled(seed: int, permits: int
                 most_out = max(most_out, out)
                 await anyio.sleep(work_s)
                 out -= 1
-                (ring.answered, ring.unused, lambda: ring.come_back_at(anyio.current_time() + 5))[end]()
+                now = anyio.current_time()
+                (partial(ring.answered, now), ring.unused, partial(ring.come_back_at, now + 5))[end]()
 
         async with anyio.create_task_group() as group:
             for _ in range(tasks):

@@ -111,7 +111,7 @@ class RealmLoad:
                 if seal is None:
                     self._single_ring.unused()
                 else:
-                    self._single_ring.answered()
+                    self._single_ring.answered(anyio.current_time())
 
     def _fail(self, error: BackfillError) -> None:
         self._failure = self._failure or error
