@@ -192,10 +192,10 @@ class _Page:
         places = np.array([place_of[id_] for id_ in held_ids])
         updated_at, tokens = (column[places] for column in versions_of(rows))
         held_at = POSTGRES_EPOCH + np.frombuffer(b"".join(held_times), ">i8").astype("timedelta64[us]")
-        newer_token = tokens - np.array(held_tokens)
+        stands = np.array(held_tokens)
         # No time is older than, or the same as, one that is not known: such a row is sent.
-        is_outdone = (updated_at < held_at) | ((updated_at == held_at) & (newer_token < 0))
-        is_same = (updated_at == held_at) & (newer_token == 0)
+        is_outdone = (updated_at < held_at) | ((updated_at == held_at) & (tokens < stands))
+        is_same = (updated_at == held_at) & (tokens == stands)
         if self.overwrite_equal_from is not None:
             is_same &= updated_at < np.datetime64(self.overwrite_equal_from.replace(tzinfo=None))
         return taken(rows, np.setdiff1d(np.arange(len(ids)), places[is_outdone | is_same], assume_unique=True))

@@ -247,6 +247,13 @@ async def test_rows_without_times_are_always_sent(work: Work, database: Database
     assert told.landed == 1
 
 
+async def test_the_largest_token_there_is_is_newer_than_none(work: Work, database: Database) -> None:
+    first = Record("1", None, at(1), at(1), b'{"a":1}')
+    await land(work, [first], expected=Expected.ANYTHING)
+    told = await land(work, [structs.replace(first, sync_token=2**63 - 1)], expected=Expected.KNOWN)
+    assert told.landed == 1
+
+
 async def test_of_equal_versions_the_latest_stands_where_that_is_asked_for(work: Work, database: Database) -> None:
     await land(work, [live("1", 1, doc=b'{"Balance":1}')], expected=Expected.ANYTHING)
     again = [live("1", 1, doc=b'{"Balance":2}')]
