@@ -17,6 +17,7 @@ import numpy as np
 
 from backfill.model import Document
 from backfill.rows import NO_SYNC_TOKEN, Rows
+from backfill.store.database import JSONB_VERSION
 
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
 """In the order in which `encoded` writes them. When a row landed is left to the table: see its migration."""
@@ -33,7 +34,6 @@ TRAILER = struct.pack("!h", -1)
 _NULL = struct.pack("!i", -1)
 _INT8 = struct.Struct("!iq")
 """A length of eight and the value: bigint and timestamptz alike."""
-_JSONB_VERSION = b"\x01"
 POSTGRES_EPOCH = np.datetime64("2000-01-01", "us")
 """Postgres counts microseconds from here."""
 _LAYOUTS_KEPT = 64
@@ -66,7 +66,7 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
         "created_at": ((rows.created_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.created_at)),
         "updated_at": ((rows.updated_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.updated_at)),
     }
-    doc_sizes = np.fromiter(map(len, rows.docs), np.int64, len(rows)) + len(_JSONB_VERSION)
+    doc_sizes = np.fromiter(map(len, rows.docs), np.int64, len(rows)) + len(JSONB_VERSION)
     layouts = np.strings.str_len(rows.ids) << len(columns)
     for bit, (_, is_null) in enumerate(columns.values()):
         layouts |= is_null << bit
@@ -98,7 +98,7 @@ def _layout(outer_size: int, id_size: int, present: tuple[str, ...]) -> tuple[by
             inner += _NULL
     inner += _NULL  # deleted_at: what is copied is live
     fields["doc"] = (">i4", len(inner))
-    inner += bytes(4) + _JSONB_VERSION
+    inner += bytes(4) + JSONB_VERSION
     formats, offsets = zip(*fields.values(), strict=True)
     places = [outer_size + offset for offset in offsets]
     size = outer_size + len(inner)
