@@ -109,6 +109,17 @@ class TestQuarantined:
         assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=3)
         assert await subject.store.held(REALM, "Bill") == Held(live=0, quarantined=1)
 
+    @pytest.mark.parametrize(
+        ("bounds", "live"),
+        [({}, 3), ({"created_to": at(1)}, 2), ({"updated_from": at(12)}, 1), ({"created_to": at(0)}, 1)],
+    )
+    async def test_a_row_whose_newest_version_was_refused_is_not_live_within_any_bounds(
+        self, subject: Subject, lease: Lease, bounds: Mapping[str, datetime], live: int
+    ) -> None:
+        await subject.land(lease, *(Record(str(second), 0, at(second), at(second + 10), b"{}") for second in range(4)))
+        await subject.land(lease, refusals=[Refusal("3", "4002", "m", b""), *self.nameless("1")])
+        assert await subject.store.held(REALM, "Invoice", **bounds) == Held(live=live, quarantined=2)
+
     async def test_several_entities_are_told_by_id_at_once(self, subject: Subject, lease: Lease) -> None:
         await subject.land(lease, live("1", 0), live("2", 0), deleted("3", 1))
         await subject.land(lease, refusals=[Refusal("2", "4002", "m", b""), *self.nameless("1", "2")])
