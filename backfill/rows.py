@@ -26,6 +26,50 @@ _NO_TIME = np.datetime64("NaT").view(np.int64).item()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Documents(Sequence[Document]):
+    """What stands at places of one text. Each is a view of it, made for whoever asks.
+
+    To keep a thousand views would cost as much as to find where they begin.
+    """
+
+    text: memoryview
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, docs: Sequence[Document]) -> Self:
+        """A text of nothing but these, copied."""
+        ends = np.cumsum(np.fromiter(map(len, docs), np.intp, len(docs)))
+        return cls(memoryview(b"".join(docs)), np.concatenate([np.zeros(1, np.intp), ends])[:-1], ends)
+
+    @property
+    def sizes_bytes(self) -> NDArray[np.intp]:
+        """Of each of them."""
+        sizes: NDArray[np.intp] = self.ends - self.starts
+        return sizes
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, place: int) -> Document: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> Document | Self:
+        if isinstance(place, slice):
+            return type(self)(self.text, self.starts[place], self.ends[place])
+        return self.text[self.starts[place] : self.ends[place]]
+
+    def __iter__(self) -> Iterator[Document]:
+        text = self.text
+        return iter([text[start:end] for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)])
+
+    def take(self, places: NDArray[np.intp]) -> Self:
+        """Those at `places`, in that order."""
+        return type(self)(self.text, self.starts[places], self.ends[places])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rows(Sequence[Record]):
     """Live objects of one entity, in the order in which they came. Each is a `Record` to whoever asks for one.
 
@@ -39,7 +83,7 @@ class Rows(Sequence[Record]):
     created_at: NDArray[np.datetime64]
     """UTC, microseconds; NaT where a row does not say. `updated_at` too."""
     updated_at: NDArray[np.datetime64]
-    docs: Sequence[Document]
+    docs: Documents
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Self:
@@ -49,7 +93,7 @@ class Rows(Sequence[Record]):
             _tokens(records),
             _times([record.created_at for record in records]),
             _times([record.updated_at for record in records]),
-            [record.doc for record in records],
+            Documents.of([record.doc for record in records]),
         )
 
     def __len__(self) -> int:
@@ -72,13 +116,12 @@ class Rows(Sequence[Record]):
 
     def take(self, places: NDArray[np.intp]) -> Self:
         """The rows at `places`, in that order."""
-        docs = self.docs
         return type(self)(
             self.ids[places],
             self.sync_tokens[places],
             self.created_at[places],
             self.updated_at[places],
-            [docs[place] for place in places.tolist()],
+            self.docs.take(places),
         )
 
     def by_id(self) -> Self | None:
@@ -96,11 +139,11 @@ def ids_of(records: Sequence[Record]) -> list[str]:
     return [record.id for record in records]
 
 
-def docs_of(records: Sequence[Record]) -> Sequence[Document]:
-    """The documents of records, however they are held."""
+def doc_bytes(records: Sequence[Record]) -> int:
+    """How large the documents of records are together, however they are held."""
     if isinstance(records, Rows):
-        return records.docs
-    return [record.doc for record in records]
+        return int(records.docs.sizes_bytes.sum())
+    return sum(len(record.doc) for record in records)
 
 
 def versions_of(records: Sequence[Record]) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfill.model import Record
-from backfill.rows import Rows, docs_of, ids_of, moments, without
+from backfill.rows import Rows, doc_bytes, ids_of, moments, without
 
 MOMENTS = st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds it
 RECORD = st.builds(
@@ -33,7 +33,8 @@ def test_columns_are_the_records(records: list[Record], part: slice) -> None:
     assert list(reversed(rows)) == records[::-1]
     assert [rows[place] for place in range(-len(records), len(records))] == records * 2
     assert ids_of(rows) == ids_of(records)
-    assert docs_of(rows) == docs_of(records)
+    assert [rows.docs[place] for place in range(-len(records), len(records))] == [record.doc for record in records] * 2
+    assert doc_bytes(rows[part]) == doc_bytes(records[part]) == sum(len(record.doc) for record in records[part])
     assert moments(rows.updated_at) == [record.updated_at for record in records]
 
 

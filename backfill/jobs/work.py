@@ -16,7 +16,7 @@ from backfill.jobs.turns import Turn
 from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import CDC_OBJECTS_MAX, PAGE_ROWS_MAX
-from backfill.rows import docs_of
+from backfill.rows import doc_bytes
 
 _BYTES_PER_ROW = 2_048
 """First guess at an object's size: invoices of Intuit's sandbox are 1.5 to 2.3 kB. Corrected by what comes."""
@@ -155,5 +155,5 @@ class RealmWork:
         if len(records) <= self.page_rows // 10:
             return  # too few to say anything of the next page
         sample = records[:: max(1, len(records) // _SAMPLE_ROWS)]
-        mean = sum(map(len, docs_of(sample))) / len(sample)
+        mean = doc_bytes(sample) / len(sample)
         self._bytes_per_row[entity.name] = max(mean, self._bytes_per_row.get(entity.name, 0.0))

@@ -27,7 +27,7 @@ there are only rows of a version that is held already, and that one was whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -35,7 +35,7 @@ import stringzilla  # type: ignore[import-not-found]  # a compiled module withou
 from numpy.typing import NDArray
 
 from backfill.qbo.splitter import SplitError
-from backfill.rows import Rows
+from backfill.rows import Documents, Rows
 
 _META_DATA = b'"MetaData":{"CreateTime":"'
 """Intuit's order and spelling. Within a string its quotes would be escaped."""
@@ -86,8 +86,7 @@ def cut_page(body: bytes) -> CutPage:
     starts, has_first_prefix = _starts(body, first, said_at, said_to, head_at)
     ends = np.append(starts[1:] - 1, last)
     view = memoryview(body)
-    docs = [view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-    rows = Rows(ids, sync_tokens, created_at, updated_at, docs)
+    rows = Rows(ids, sync_tokens, created_at, updated_at, Documents(view, starts, ends))
 
     is_plain = has_first_prefix & (updated_from - created_to == len(_BETWEEN_TIMES))
     asked = np.append(np.flatnonzero(is_plain)[:1], np.flatnonzero(~is_plain))
@@ -96,24 +95,18 @@ def cut_page(body: bytes) -> CutPage:
     for row, start, head, created, updated in zip(asked.tolist(), *places, strict=True):
         kinds.setdefault((body[start:head], body[created:updated]), row)
     sampled = np.array(list(kinds.values()))
-    parts = zip(starts[sampled].tolist(), said_to[sampled].tolist(), strict=True)
-    beginnings = [body[start:end] for start, end in parts]
-    samples = Rows(ids[sampled], sync_tokens[sampled], created_at[sampled], updated_at[sampled], beginnings)
-    return CutPage(body[:first] + body[last:], rows, samples)
+    beginnings = Documents(view, starts[sampled], said_to[sampled])
+    return CutPage(body[:first] + body[last:], rows, replace(rows.take(sampled), docs=beginnings))
 
 
 def _all_said(body: bytes, first: int, last: int) -> _Places:
     """Where each `MetaData` begins that has an end."""
-    # As bytes.find, and four times as fast over what lies between two rows' headers, which is nearly all.
-    find = stringzilla.Str(body).find
-    places: list[int] = []
-    said_at = find(_META_DATA, first)
-    while -1 < said_at < last:
-        places.append(said_at)
-        said_at = find(_META_DATA, said_at + len(_META_DATA))
-    if not places:
+    # As bytes.split, but parts are views, and it takes a fifth of the time.
+    parts = stringzilla.Str(body)[first:last].split(_META_DATA)
+    sizes = np.fromiter(map(len, parts), np.intp, len(parts))
+    if len(sizes) == 1:
         raise SplitError("it has no rows that begin as Intuit's do")
-    return np.array(places)
+    return first + np.cumsum(sizes[:-1] + len(_META_DATA)) - len(_META_DATA)
 
 
 def _heads(body: bytes, said_at: _Places) -> tuple[_Places, NDArray[np.bytes_], NDArray[np.int64]]:
@@ -225,8 +218,12 @@ def _digits(column: NDArray[np.bytes_]) -> NDArray[np.uint8]:
 
 
 def _is_at(body: bytes, places: _Places, text: bytes) -> NDArray[np.bool_]:
-    """Whether `text`, which holds no zero byte, stands at each place."""
-    found: NDArray[np.bool_] = _texts(body, places, len(text)) == text
+    """Whether `text` stands at each place.
+
+    As numbers: numpy compares texts one by one, a byte at a time. As a rule it stands at all, which is seen at once.
+    """
+    is_same = _bytes(_texts(body, places, len(text))) == np.frombuffer(text, np.uint8)
+    found: NDArray[np.bool_] = np.ones(len(places), dtype=bool) if is_same.all() else is_same.all(axis=1)
     return found
 
 
@@ -239,4 +236,4 @@ def _texts(body: bytes, places: _Places, size: int) -> NDArray[np.bytes_]:
 
 def _bytes(texts: NDArray[np.bytes_]) -> NDArray[np.uint8]:
     """Each text's bytes, a row each: those at its end, too, that numpy leaves out of a text if they are zero."""
-    return np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), -1)
+    return np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), texts.itemsize)

@@ -45,14 +45,17 @@ async def encoded(realm_id: str, run_id: int, rows: Rows) -> AsyncGenerator[byte
     realm = realm_id.encode()
     head = struct.pack("!hi", len(COLUMNS), len(realm)) + realm
     tail = _INT8.pack(8, run_id)
-    parts: list[Document] = [b""] * (2 * len(rows))
-    parts[::2] = _between(tail + head, rows)
-    parts[1::2] = rows.docs
-    step = 2 * max(1, MESSAGE_BYTES * len(rows) // (1 + sum(map(len, parts))))
+    between = _between(tail + head, rows)
+    size_bytes = int(rows.docs.sizes_bytes.sum()) + sum(map(len, between))
+    step = max(1, MESSAGE_BYTES * len(rows) // max(1, size_bytes))
     yield _HEADER
-    for start in range(0, len(parts), step):
-        piece = b"".join(parts[start : start + step])
-        yield piece if start else piece[len(tail) :]  # there is no row before the first
+    for start in range(0, len(rows), step):
+        docs = list(rows.docs[start : start + step])
+        parts: list[Document] = [b""] * (2 * len(docs))
+        parts[::2] = between[start : start + step]
+        parts[1::2] = docs
+        message = b"".join(parts)
+        yield message if start else message[len(tail) :]  # there is no row before the first
     yield tail + TRAILER if rows else TRAILER
 
 
@@ -66,11 +69,11 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
         "created_at": ((rows.created_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.created_at)),
         "updated_at": ((rows.updated_at - POSTGRES_EPOCH).view(np.int64), np.isnat(rows.updated_at)),
     }
-    doc_sizes = np.fromiter(map(len, rows.docs), np.int64, len(rows)) + len(JSONB_VERSION)
+    doc_sizes = rows.docs.sizes_bytes + len(JSONB_VERSION)
     layouts = np.strings.str_len(rows.ids) << len(columns)
     for bit, (_, is_null) in enumerate(columns.values()):
         layouts |= is_null << bit
-    pieces = np.empty(len(rows), dtype=object)
+    pieces: list[bytes] = [b""] * len(rows)
     for layout in np.unique(layouts).tolist():
         places = np.flatnonzero(layouts == layout)
         present = tuple(name for bit, name in enumerate(columns) if not layout >> bit & 1)
@@ -79,9 +82,9 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
         made["id"], made["doc"] = rows.ids[places], doc_sizes[places]
         for name in present:
             made[name] = columns[name][0][places]
-        pieces[places] = made.view(f"V{fields.itemsize}").tolist()
-    found: list[bytes] = pieces.tolist()
-    return found
+        for place, piece in zip(places.tolist(), made.view(f"V{fields.itemsize}").tolist(), strict=True):
+            pieces[place] = piece
+    return pieces
 
 
 @lru_cache(maxsize=_LAYOUTS_KEPT)
