@@ -84,15 +84,18 @@ class Questions:
         request = calls.cdc(self.realm_id, entities, since)
         return await self._ask(request, lambda response: answers.decode_cdc(response, request=request))
 
-    async def many(self, statements: Sequence[str]) -> Items:
-        """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`."""
+    async def many(self, statements: Sequence[str], *, to_land: bool = False) -> Items:
+        """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`.
+
+        `to_land`: nobody reads the rows' documents before they are landed.
+        """
         found: dict[int, Page | RequestError] = {}
         times: list[datetime] = []
         waiting = list(range(len(statements)))
         for _ in range(_ITEM_ATTEMPTS):
             for start in range(0, len(waiting), BATCH_ITEMS_MAX):
                 part = waiting[start : start + BATCH_ITEMS_MAX]
-                answer = await self._batch({str(number): statements[number] for number in part})
+                answer = await self._batch({str(number): statements[number] for number in part}, to_land=to_land)
                 times.append(answer.server_time)
                 found.update(_pages(answer, part))
             waiting = [number for number in range(len(statements)) if _is_passing(found.get(number))]
@@ -115,9 +118,10 @@ class Questions:
         way = self._hasty if hasty else self._transport
         return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
 
-    async def _batch(self, statements: dict[str, str]) -> BatchAnswer:
+    async def _batch(self, statements: dict[str, str], *, to_land: bool) -> BatchAnswer:
         request = calls.batch(self.realm_id, statements)
-        return await self._ask(request, lambda response: answers.decode_batch(response, request=request))
+        decode = answers.decode_batch_to_land if to_land else answers.decode_batch
+        return await self._ask(request, lambda response: decode(response, request=request))
 
     async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False, to_land: bool = False) -> Page:
         way = self._hasty if hasty else self._transport

@@ -67,7 +67,7 @@ async def _read_group(
     answered: list[WholeAnswer] = []
     refused: list[Proof] = []
     alone: dict[Entity, RequestError | None] = {}
-    answers = await work.ask.many([all_of(entity, since) for entity in group])
+    answers = await work.ask.many([all_of(entity, since) for entity in group], to_land=True)
     brought = sum(item.received for item in answers.items if isinstance(item, Page))
     for entity, item in zip(group, answers.items, strict=True):
         # A response holds 1000 objects at most, and how a cut shows is not documented: when that

@@ -20,6 +20,7 @@ from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
+from backfill.rows import ids_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer
     """Land a page that is known to hold all of the entity. Of an empty one, as most are, there is nothing to land."""
     if page.received:
         await work.land(entity, page.records, refusals=page.refusals, latest=True)
-    ids = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
+    ids = {*ids_of(page.records), *(refusal.id for refusal in page.refusals)}
     return WholeAnswer(entity, ids, page.received, page.server_time)
 
 

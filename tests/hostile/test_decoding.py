@@ -54,6 +54,7 @@ async def samples(rows: int = 150) -> list[Sample]:
     found.append(await sample(count, answers.decode_count))
     batch = calls.batch(realm, {"1": "SELECT * FROM Customer MAXRESULTS 3", "2": "SELECT COUNT(*) FROM Nothing"})
     found.append(await sample(batch, answers.decode_batch))
+    found.append(await sample(batch, answers.decode_batch_to_land))
     changed = calls.cdc(realm, [CATALOGUE["Customer"], CATALOGUE["Invoice"]], datetime(2026, 11, 1, tzinfo=UTC))
     found.append(await sample(changed, answers.decode_cdc))
     return found
@@ -172,7 +173,7 @@ LARGE = {
 }
 CPU_S = 20.0
 """Linear work on 5 MB takes a second or two, on a busy machine some more; what is quadratic takes days."""
-OTHERS = (answers.decode_count, answers.decode_batch, answers.decode_cdc)
+OTHERS = (answers.decode_count, answers.decode_batch, answers.decode_batch_to_land, answers.decode_cdc)
 TIMES_ITS_SIZE = 25
 """What decoding may hold for a moment, and only one answer is decoded at a time. Ordinary pages take about two."""
 

@@ -12,10 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, is_snapshot, packed, read_listing
-from backfill.model import Landed, Record
+from backfill.model import Landed, Record, RunId
+from backfill.qbo import answers
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
+from backfill.qbo.page_cutter import CutPage, cut_page
 from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
+from backfill.simulator.settings import SimulatorSettings
+from tests.jobs.world import World, breaches
 
 ENTITIES = list(CATALOGUE.values())
 
@@ -90,3 +94,26 @@ async def test_a_listing_is_proven_by_what_is_held_of_it(
     work: Any = SimpleNamespace(ask=SimpleNamespace(listing=listing), land=land)
     proof = await read_listing(work, CATALOGUE["TaxClassification"])
     assert (proof.proven, proof.landed_live, proof.quarantined) == (proven, live, aside)
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("seed", range(4))
+async def test_companies_whose_batches_are_cut_are_whole(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As large items are; of a world's small ones none would be."""
+    monkeypatch.setattr(answers, "_CUT_BYTES_MIN", 0)
+    cut: list[bytes] = []
+
+    def seen(body: bytes) -> CutPage:
+        page = cut_page(body)
+        cut.append(body)
+        return page
+
+    monkeypatch.setattr(answers, "cut_page", seen)
+    world = World(seed=seed, realms=2, rows_max=300, settings=SimulatorSettings(changes_per_minute=60 * (seed % 2)))
+    await world.extract()
+    assert breaches(world) == []
+    for realm_id in world.realm_ids:
+        world.people(realm_id).act(50)
+    await world.extract(run_id=RunId(2))
+    assert breaches(world) == []
+    assert any(b"QueryResponse" not in body for body in cut), "items of batches"

@@ -147,6 +147,7 @@ UNREADABLE: list[bytes] = [
     [
         lambda response: answers.decode_page(INVOICE, response, request=ASKED),
         lambda response: answers.decode_batch(response, request=ASKED),
+        lambda response: answers.decode_batch_to_land(response, request=ASKED),
         lambda response: answers.decode_cdc(response, request=ASKED),
     ],
 )
@@ -166,6 +167,7 @@ def test_what_is_not_of_the_promised_shape_is_unreadable_and_asked_again(
         lambda response: answers.decode_page(INVOICE, response, request=ASKED),
         lambda response: answers.decode_count(response, request=ASKED),
         lambda response: answers.decode_batch(response, request=ASKED),
+        lambda response: answers.decode_batch_to_land(response, request=ASKED),
         lambda response: answers.decode_cdc(response, request=ASKED),
     ],
 )
@@ -349,6 +351,7 @@ def test_whatever_comes_only_errors_of_ours_come_out(body: object) -> None:
         lambda: answers.decode_page(INVOICE, response, request=ASKED),
         lambda: answers.decode_count(response, request=ASKED),
         lambda: answers.decode_batch(response, request=ASKED),
+        lambda: answers.decode_batch_to_land(response, request=ASKED),
         lambda: answers.decode_cdc(response, request=ASKED),
     ):
         with contextlib.suppress(RequestError):
