@@ -84,7 +84,7 @@ async def _landed(
     whole: list[WholeAnswer] = []
     faults: dict[str, RequestError] = {}
     look: RatesLook | None = None
-    answers = await work.ask.many(statements)
+    answers = await work.ask.many(statements, to_land=True)
     for (entity, rows), answer in zip(asked.items(), answers.items, strict=True):
         if isinstance(answer, RequestError):
             if not is_too_much(answer):

@@ -87,7 +87,7 @@ class Questions:
     async def many(self, statements: Sequence[str], *, to_land: bool = False) -> Items:
         """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`.
 
-        `to_land`: nobody reads the rows' documents before they are landed.
+        `to_land`: the rows are going to be landed, and may come as columns.
         """
         found: dict[int, Page | RequestError] = {}
         times: list[datetime] = []

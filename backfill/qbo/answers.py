@@ -167,7 +167,7 @@ def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
 
 
 def decode_batch_to_land(response: Response, *, request: Request) -> BatchAnswer:
-    """The same for rows that are going to be landed: where there are many, nobody looks behind their headers."""
+    """The same for rows that are going to be landed: many of one item come as columns."""
     with suppress(*_REFUSED, ValueError):
         answer = _BATCH_TO_LAND.decode(response.body)
         server_time = instant(answer.time)
