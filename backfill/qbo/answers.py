@@ -173,7 +173,7 @@ def decode_batch_to_land(response: Response, *, request: Request) -> BatchAnswer
         server_time = instant(answer.time)
         items: dict[str, Page | Written | RequestError] = {}
         for item in answer.BatchItemResponse:
-            _put(items, item.b_id, _found_to_land(bytes(item.QueryResponse), server_time))
+            _put(items, item.b_id, _found_to_land(item.QueryResponse, server_time))
         return BatchAnswer(items, server_time)
     return decode_batch(response, request=request)
 
@@ -339,16 +339,16 @@ def _found(parts: _Parts, server_time: datetime) -> Page:
     return _page(entity, parts, server_time) if entity else Page([], [], 0, server_time, _total_count(parts))
 
 
-def _found_to_land(body: bytes, server_time: datetime) -> Page:
+def _found_to_land(found: msgspec.Raw, server_time: datetime) -> Page:
     """The same from the text of a QueryResponse."""
-    if len(body) >= _CUT_BYTES_MIN:
+    if len(found) >= _CUT_BYTES_MIN:
         with suppress(*_REFUSED, ValueError, OverflowError):
-            cut = cut_page(body)
+            cut = cut_page(bytes(found))
             parts = _ROWS.decode(cut.around)
             entity = _entity_of(parts)
             if entity is not None and entity.reading is Reading.SCAN:
                 return _page_of_cut(entity, cut, parts, server_time)
-    return _found(_ROWS.decode(body), server_time)
+    return _found(_ROWS.decode(found), server_time)
 
 
 def _entity_of(parts: _Parts) -> Entity | None:
