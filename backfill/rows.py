@@ -39,8 +39,9 @@ class Documents(Sequence[Document]):
     @classmethod
     def of(cls, docs: Sequence[Document]) -> Self:
         """A text of nothing but these, copied."""
-        ends = np.cumsum(np.fromiter(map(len, docs), np.intp, len(docs)))
-        return cls(memoryview(b"".join(docs)), np.concatenate([np.zeros(1, np.intp), ends])[:-1], ends)
+        sizes = np.fromiter(map(len, docs), np.intp, len(docs))
+        ends = np.cumsum(sizes)
+        return cls(memoryview(b"".join(docs)), ends - sizes, ends)
 
     @property
     def sizes_bytes(self) -> NDArray[np.intp]:

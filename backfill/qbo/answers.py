@@ -77,23 +77,11 @@ class _BatchItem(msgspec.Struct, forbid_unknown_fields=True):
     """A query's answer within a batch. What has anything else (a fault, a written object) is read carefully."""
 
     b_id: str = msgspec.field(name="bId")
-    QueryResponse: _Rows
+    QueryResponse: msgspec.Raw
 
 
 class _BatchEnvelope(msgspec.Struct, forbid_unknown_fields=True):
     BatchItemResponse: list[_BatchItem]
-    time: str
-
-
-class _BatchItemToLand(msgspec.Struct, forbid_unknown_fields=True):
-    """The same, its rows not yet told apart."""
-
-    b_id: str = msgspec.field(name="bId")
-    QueryResponse: msgspec.Raw
-
-
-class _BatchEnvelopeToLand(msgspec.Struct, forbid_unknown_fields=True):
-    BatchItemResponse: list[_BatchItemToLand]
     time: str
 
 
@@ -108,7 +96,6 @@ class _CdcEnvelope(msgspec.Struct):
 
 _QUERY = msgspec.json.Decoder(_QueryEnvelope)
 _BATCH = msgspec.json.Decoder(_BatchEnvelope)
-_BATCH_TO_LAND = msgspec.json.Decoder(_BatchEnvelopeToLand)
 _ROWS = msgspec.json.Decoder(_Rows)
 _CDC = msgspec.json.Decoder(_CdcEnvelope)
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -159,23 +146,23 @@ def decode_count(response: Response, *, request: Request) -> int:
 
 def decode_batch(response: Response, *, request: Request) -> BatchAnswer:
     """The items of a batch answer; a fault of one item is an error in its place and is not raised."""
-    try:
-        answer = _BATCH.decode(response.body)
-        return _batch_of_pages(answer.BatchItemResponse, instant(answer.time))
-    except (*_REFUSED, ValueError):
-        return _carefully(lambda top: _batch_of(top, response, request), response, request)
+    return _batch(response, request, lambda found, server_time: _found(_ROWS.decode(found), server_time))
 
 
 def decode_batch_to_land(response: Response, *, request: Request) -> BatchAnswer:
     """The same for rows that are going to be landed: many of one item come as columns."""
-    with suppress(*_REFUSED, ValueError):
-        answer = _BATCH_TO_LAND.decode(response.body)
+    return _batch(response, request, _found_to_land)
+
+
+def _batch(response: Response, request: Request, found: Callable[[msgspec.Raw, datetime], Page]) -> BatchAnswer:
+    """The ordinary batch answer, where every item is the answer to a query; any other carefully."""
+    try:
+        answer = _BATCH.decode(response.body)
         server_time = instant(answer.time)
-        items: dict[str, Page | Written | RequestError] = {}
-        for item in answer.BatchItemResponse:
-            _put(items, item.b_id, _found_to_land(item.QueryResponse, server_time))
-        return BatchAnswer(items, server_time)
-    return decode_batch(response, request=request)
+        items = [(item.b_id, found(item.QueryResponse, server_time)) for item in answer.BatchItemResponse]
+        return BatchAnswer(_by_b_id(items), server_time)
+    except (*_REFUSED, ValueError):
+        return _carefully(lambda top: _batch_of(top, response, request), response, request)
 
 
 def decode_written(entity: Entity, response: Response, *, request: Request) -> Written:
@@ -297,25 +284,22 @@ def _cdc_answer(parts: Sequence[_Parts], server_time: datetime) -> CdcAnswer:
 
 def _batch_of(top: Mapping[str, bytes], response: Response, request: Request) -> BatchAnswer:
     server_time = _server_time(top, response)
-    items: dict[str, Page | Written | RequestError] = {}
+    items: list[tuple[str, Page | Written | RequestError]] = []
     for raw in elements(_required(top, "BatchItemResponse")):
         item = members(raw)
-        _put(items, _string(_required(item, "bId")), _item(item, raw, server_time, response, request))
-    return BatchAnswer(items, server_time)
+        items.append((_string(_required(item, "bId")), _item(item, raw, server_time, response, request)))
+    return BatchAnswer(_by_b_id(items), server_time)
 
 
-def _batch_of_pages(answered: Sequence[_BatchItem], server_time: datetime) -> BatchAnswer:
-    """The ordinary batch answer: every item is the answer to a query."""
-    items: dict[str, Page | Written | RequestError] = {}
-    for item in answered:
-        _put(items, item.b_id, _found(item.QueryResponse, server_time))
-    return BatchAnswer(items, server_time)
-
-
-def _put(items: dict[str, Page | Written | RequestError], b_id: str, answer: Page | Written | RequestError) -> None:
-    if b_id in items:
-        raise SplitError(f"bId {b_id!r} occurs twice")
-    items[b_id] = answer
+def _by_b_id(
+    items: Sequence[tuple[str, Page | Written | RequestError]],
+) -> Mapping[str, Page | Written | RequestError]:
+    found: dict[str, Page | Written | RequestError] = {}
+    for b_id, answer in items:
+        if b_id in found:
+            raise SplitError(f"bId {b_id!r} occurs twice")
+        found[b_id] = answer
+    return found
 
 
 def _item(

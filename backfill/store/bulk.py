@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from backfill.model import Document
-from backfill.rows import NO_SYNC_TOKEN, Rows
+from backfill.rows import NO_SYNC_TOKEN, Rows, doc_bytes
 from backfill.store.database import JSONB_VERSION
 
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
@@ -46,11 +46,11 @@ async def encoded(realm_id: str, run_id: int, rows: Rows) -> AsyncGenerator[byte
     head = struct.pack("!hi", len(COLUMNS), len(realm)) + realm
     tail = _INT8.pack(8, run_id)
     between = _between(tail + head, rows)
-    size_bytes = int(rows.docs.sizes_bytes.sum()) + sum(map(len, between))
+    size_bytes = doc_bytes(rows) + sum(map(len, between))
     step = max(1, MESSAGE_BYTES * len(rows) // max(1, size_bytes))
     yield _HEADER
     for start in range(0, len(rows), step):
-        docs = list(rows.docs[start : start + step])
+        docs = rows.docs[start : start + step]
         parts: list[Document] = [b""] * (2 * len(docs))
         parts[::2] = between[start : start + step]
         parts[1::2] = docs
