@@ -155,10 +155,10 @@ async def _read_slices(work: RealmWork, options: ExtractOptions, slices: Sequenc
     """
     open_slices = [part for part in slices if not part.done]
     for name in {part.entity for part in open_slices}:
-        held = await work.store.held(work.realm_id, name)
         so_far = sum(part.rows for part in slices if part.entity == name)
         # What is held beyond what this scan has read was there before it: then most rows to come are known.
-        work.expected[name] = Expected.NEW if held.live <= so_far else Expected.KNOWN
+        are_known = await work.store.holds_more(work.realm_id, name, than=so_far)
+        work.expected[name] = Expected.KNOWN if are_known else Expected.NEW
     # Of every entity in turn: writers into different tables share no page and no index.
     in_turn = sorted(open_slices, key=lambda part: part.number)
     with work.turn.breakable():

@@ -94,6 +94,10 @@ class Store(Protocol):
         """
         ...
 
+    async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
+        """Whether more rows are live, refused since or not, than so many: sooner known than how many."""
+        ...
+
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         """Entity to the watermark as of which all of it was proven last; those that never were are missing."""
         ...

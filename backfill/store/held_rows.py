@@ -34,6 +34,11 @@ SELECT
     ) AS quarantined
 """
 
+# What is there beyond so many is not read, and of an entity read for the first time nothing is.
+HOLDS_MORE = """
+SELECT EXISTS (SELECT FROM {table} WHERE realm_id = $1 AND deleted_at IS NULL OFFSET $2)
+"""
+
 LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
@@ -100,6 +105,11 @@ class HeldRows:
             row = await connection.fetchrow(statement, realm_id, entity, *values)
         assert row is not None, "a SELECT of counts has a row"
         return Held(live=row["live"], quarantined=row["quarantined"])
+
+    async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
+        """Whether more rows are live than so many. Reads no further than that says."""
+        async with self._database.control() as connection:
+            return bool(await connection.fetchval(HOLDS_MORE.format(table=table_of(entity)), realm_id, than))
 
     async def live_ids(
         self,

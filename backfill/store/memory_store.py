@@ -302,6 +302,9 @@ class MemoryStore:
         named, nameless = _quarantined(realm, entity)
         return Held(live=live, quarantined=len(named) + nameless)
 
+    async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
+        return len(await self.live_ids(realm_id, entity)) > than
+
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         await anyio.lowlevel.checkpoint()
         return {

@@ -22,6 +22,7 @@ REVIEWED = {
     "jobs/load/packer.py: taken": "no database's: rows that are prepared",
     "store/held_rows.py: CREATED_UP_TO.format(table=table_of(entity))": "a table's name",
     "store/held_rows.py: MARKED_IDS.format(table=table_of(entity))": "a table's name",
+    "store/held_rows.py: HOLDS_MORE.format(table=table_of(entity))": "a table's name",
     "store/held_rows.py: LIVE_IDS.format(table=table_of(entity))": "a table's name",
     "store/held_rows.py: statement": "a table's name, and bounds that are parameters",
     "store/landing.py: known_statement(self.entity)": "a table's name: `table_of` knows entities only",

@@ -45,6 +45,12 @@ class TestHeld:
     ) -> None:
         assert (await subject.store.held(REALM, "Invoice", **bounds)).live == count
 
+    @pytest.mark.parametrize(("than", "more"), [(0, True), (4, True), (5, False), (6, False)])
+    async def test_whether_more_are_live_than_so_many(self, subject: Subject, than: int, *, more: bool) -> None:
+        assert await subject.store.holds_more(REALM, "Invoice", than=than) is more
+        assert not await subject.store.holds_more(OTHER_REALM, "Invoice", than=0)
+        assert not await subject.store.holds_more(REALM, "Bill", than=0)
+
     @pytest.mark.parametrize(
         ("bounds", "ids"),
         [
