@@ -17,11 +17,11 @@ from backfill.store import database as database_module
 from backfill.store import landing
 from backfill.store.bulk import encoded
 from backfill.store.database import SEND_BUFFER_BYTES, Database, PoolSizes, database_name, open_database
-from backfill.store.held_rows import LIVE_IDS
+from backfill.store.held_rows import HOLDS_MORE, LIVE_IDS
 from backfill.store.landing_statements import land_statement
 from backfill.store.postgres_errors import translated
 from tests.postgres import PostgresServer
-from tests.store.scene import REALM, Work, live, rows_of
+from tests.store.scene import OTHER_REALM, REALM, Work, live, rows_of
 
 PASSWORD = "p4ssw0rd-very-secret"
 
@@ -221,6 +221,21 @@ class TestPlan:
             await connection.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
             plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None)
         assert "invoice_pkey" in "\n".join(row[0] for row in plan)
+
+    async def test_what_a_realm_does_not_have_is_not_looked_for_among_what_another_has(
+        self, work: Work, database: Database
+    ) -> None:
+        """To find any row the planner would read the table, where it takes every row for a hit."""
+        page = [live(str(number), 1) for number in range(2000)]
+        await work.store.land(work.lease, work.run_id, "Invoice", page)
+        async with database.control() as connection:
+            await connection.execute("ANALYZE qbo.invoice")
+            # As a statement of its own: what EXPLAIN itself is given as parameters the planner sees.
+            await connection.execute(f"PREPARE any_held (text, bigint) AS {HOLDS_MORE.format(table='qbo.invoice')}")
+            plan = await connection.fetch(f"EXPLAIN EXECUTE any_held ('{OTHER_REALM}', 0)")
+        text = "\n".join(row[0] for row in plan)
+        assert "invoice_pkey" in text, text
+        assert "Seq Scan" not in text, text
 
 
 def most_allowed() -> int:
