@@ -14,7 +14,7 @@ from backfill.store.entity_tables import table_of
 
 # An object whose newest version was refused is held in quarantine, not live, although an older version is there.
 # A row without a name is known by where a run met it, so two runs may file one row twice: what one run met counts.
-# The refused are subtracted, not left out: a plan made while the table was empty would look into quarantine a row.
+# The refused are subtracted, not left out: a plan made while the table was empty would look each row up in quarantine.
 # Without bounds the key's index answers alone: a third of the work of reading the rows (measured).
 HELD = """
 SELECT
