@@ -85,3 +85,25 @@ def test_what_asks_nothing_of_intuit_loads_neither_http_nor_what_pages_are_read_
     loaded = json.loads(done.stderr.splitlines()[-1])
     assert "asyncpg" in loaded, "it looked for the database"
     assert [name for name in loaded if name.startswith(("aiohttp", "numpy"))] == []
+
+
+CUT = """
+import anyio, sys
+from backfill.qbo.page_cutter import cut_page
+from backfill.store.bulk import encoded
+
+row = b'{"Id":"%d","SyncToken":"0","MetaData":{"CreateTime":"%s","LastUpdatedTime":"%s"}}'
+when = b"2026-01-31T08:00:00-08:00"
+
+async def copied():
+    page = cut_page(b'{"QueryResponse":{"Invoice":[' + b",".join(row % (id_, when, when) for id_ in (9, 10)) + b"]}}")
+    return [piece async for piece in encoded("1", 1, page.rows)]
+
+assert anyio.run(copied)[1].count(b"MetaData") == 2
+assert "numpy.ma" not in sys.modules
+"""
+
+
+def test_the_first_page_waits_for_no_import() -> None:
+    """numpy loads a module of its own at the first `unique`: 10 ms in which the database has nothing to do."""
+    subprocess.run([sys.executable, "-c", CUT], check=True)

@@ -74,7 +74,7 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
     for bit, (_, is_null) in enumerate(columns.values()):
         layouts |= is_null << bit
     pieces: list[bytes] = [b""] * len(rows)
-    for layout in np.unique(layouts).tolist():
+    for layout in np.flatnonzero(np.bincount(layouts)).tolist():
         places = np.flatnonzero(layouts == layout)
         present = tuple(name for bit, name in enumerate(columns) if not layout >> bit & 1)
         inner, fields = _layout(len(outer), layout >> len(columns), present)
@@ -82,7 +82,10 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
         made["id"], made["doc"] = rows.ids[places], doc_sizes[places]
         for name in present:
             made[name] = columns[name][0][places]
-        for place, piece in zip(places.tolist(), made.view(f"V{fields.itemsize}").tolist(), strict=True):
+        some: list[bytes] = made.view(f"V{fields.itemsize}").tolist()
+        if len(some) == len(rows):  # as a rule: the Ids of a page are as long
+            return some
+        for place, piece in zip(places.tolist(), some, strict=True):
             pieces[place] = piece
     return pieces
 
