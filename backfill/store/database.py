@@ -117,7 +117,7 @@ async def open_database(
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
         # Nor is any worth a worker process to help, which takes longer to start than those that would have one take.
         by_key = {**named, "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
-        control = await _open_pool(dsn, 1, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:
                 _require_version(name, await connection.fetchval("SHOW server_version_num"))
@@ -127,8 +127,7 @@ async def open_database(
                     await require_current(connection)
             off = {**named, "synchronous_commit": "off"}
             with anyio.fail_after(LANDING_TIMEOUT_S):
-                # All at once: when the first pages come, whoever opens one holds the others up.
-                landing = await _open_pool(dsn, sizes.landing, sizes.landing, None, off, init=_set_up_landing)
+                landing = await _open_pool(dsn, sizes.landing, None, off, init=_set_up_landing)
         except BaseException:
             control.terminate()
             raise
@@ -155,8 +154,7 @@ def database_name(dsn: str) -> str:
 
 async def _open_pool(
     dsn: str,
-    least: int,
-    most: int,
+    size: int,
     command_timeout_s: float | None,
     settings: dict[str, str],
     *,
@@ -164,8 +162,8 @@ async def _open_pool(
 ) -> Pool:
     return await asyncpg.create_pool(
         dsn,
-        min_size=least,
-        max_size=most,
+        min_size=1,
+        max_size=size,
         max_inactive_connection_lifetime=IDLE_CONNECTION_LIFETIME_S,
         command_timeout=command_timeout_s,
         timeout=CONNECT_TIMEOUT_S,

@@ -20,7 +20,7 @@ from backfill.store.database import SEND_BUFFER_BYTES, Database, PoolSizes, data
 from backfill.store.held_rows import HOLDS_MORE, LIVE_IDS
 from backfill.store.landing_statements import land_statement
 from backfill.store.postgres_errors import translated
-from tests.postgres import SMALL_POOLS, PostgresServer
+from tests.postgres import PostgresServer
 from tests.store.scene import OTHER_REALM, REALM, Work, live, rows_of
 
 PASSWORD = "p4ssw0rd-very-secret"
@@ -161,15 +161,6 @@ async def test_a_page_that_waits_for_another_session_waits_no_longer_than_is_sai
     assert await rows_of(database) == {}
     await land(work, "late", expected)
     assert set(await rows_of(database)) == {"late"}
-
-
-async def test_connections_for_pages_are_there_before_the_first_page(database: Database) -> None:
-    async with database.control() as connection:
-        others = await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()",
-            database.owner.session_name,
-        )
-    assert others == SMALL_POOLS.landing
 
 
 async def test_what_a_new_connection_is_asked_has_a_bound(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
