@@ -11,7 +11,7 @@ Parity: every table's count and checksum must equal the floor's.
 On two processors the floor has both for Postgres, while the program shares them with it. `--apart` gives Postgres one
 processor and all else the others, for either side: what then is left of the difference is not the program's own work.
 
-As root it has the kernel drop the files that it keeps in memory, once, before it begins: see `floor._forget_files`.
+As root it has the kernel drop the other files that it keeps in memory, once, before it begins: they slow the floor.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ CASES: Mapping[str, tuple[int, int]] = {"one": (1, 50_000), "twenty": (20, 2_500
 
 NOTHING = ("Class",)
 """An entity of which the server has no rows."""
-
-FLOOR_WARM_UPS = 2
-"""On a new server the floor's first two loads took a quarter and a tenth longer than all later ones (measured)."""
 
 Runs = dict[str, list[dict[str, float]]]
 
@@ -67,9 +64,7 @@ async def _bench(name: str, realms: int, rows: int, serving: Serving, *, apart: 
         with serving(empty, rows) as place:
             floor = Floor(place)
             await _extract(place, realms, total)  # warm-up: pages are compressed
-            await floor.make_file(realms, rows)
-            for _ in range(FLOOR_WARM_UPS):
-                await floor.load()
+            other_files_dropped = await floor.prepare(realms, rows)
             for round_ in range(rounds):
                 results["first"].append(await _extract(place, realms, total))
                 await place.vacuum()
@@ -78,7 +73,7 @@ async def _bench(name: str, realms: int, rows: int, serving: Serving, *, apart: 
                 if round_ == 0:
                     await floor.check()
                 results["start"].append(_measures(await place.extract(realms, NOTHING)))
-    _report(name, realms, rows, results, free_memory_whole=floor.has_free_memory_whole)
+    _report(name, realms, rows, results, other_files_dropped=other_files_dropped)
 
 
 async def _extract(place: Ground, realms: int, landed: int, *, first: bool = True) -> dict[str, float]:
@@ -97,7 +92,7 @@ def _measures(loaded: Loaded) -> dict[str, float]:
     }
 
 
-def _report(name: str, realms: int, rows: int, results: Runs, *, free_memory_whole: bool) -> None:
+def _report(name: str, realms: int, rows: int, results: Runs, *, other_files_dropped: bool) -> None:
     total = realms * rows * len(ENTITIES)
     middle = {side: {name: median([run[name] for run in runs]) for name in runs[0]} for side, runs in results.items()}
     ratios = [
@@ -126,7 +121,7 @@ def _report(name: str, realms: int, rows: int, results: Runs, *, free_memory_who
         {
             "realms": realms,
             "rows_per_entity": rows,
-            "free_memory_whole": free_memory_whole,
+            "other_files_dropped": other_files_dropped,
             "summary": summary,
             "runs": results,
         },
@@ -137,7 +132,7 @@ def _report(name: str, realms: int, rows: int, results: Runs, *, free_memory_who
         print(f"  {label:<22} {wall_s:7.2f} s  {total / wall_s:10,.0f} rows/s")
     for key, value in summary.items():
         print(f"  {key:<38} {value:12,.2f}")
-    if not free_memory_whole:
+    if not other_files_dropped:
         print("  the kernel keeps other files in memory, which slows the floor by up to a quarter: run it as root")
     print(f"  parity: counts and checksums of all tables equal; result in {path.name}")
 

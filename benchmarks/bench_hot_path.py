@@ -126,7 +126,7 @@ async def _bench(rows: int, *, gzipped: bool, rounds: int) -> None:
                         if round_:  # the first warms up: pages are compressed, connections opened
                             results[stage].append(measured)
                 if round_ == 0:
-                    await floor.make_file(1, rows)
+                    await floor.prepare(1, rows)
                     continue
                 results["floor"].append(await floor.load())
                 if round_ == 1:

@@ -104,6 +104,6 @@ assert "numpy.ma" not in sys.modules
 """
 
 
-def test_the_first_page_waits_for_no_import() -> None:
+def test_the_first_page_does_not_wait_for_masked_arrays() -> None:
     """numpy loads a module of its own at the first `unique`: 10 ms in which the database has nothing to do."""
     subprocess.run([sys.executable, "-c", CUT], check=True)

@@ -35,7 +35,7 @@ import stringzilla  # type: ignore[import-not-found]  # a compiled module withou
 from numpy.typing import NDArray
 
 from backfill.qbo.splitter import SplitError
-from backfill.rows import Documents, Rows
+from backfill.rows import Documents, Rows, kinds
 
 _META_DATA = b'"MetaData":{"CreateTime":"'
 """Intuit's order and spelling. Within a string its quotes would be escaped."""
@@ -119,8 +119,7 @@ def _heads(body: bytes, said_at: _Places) -> tuple[_Places, NDArray[np.bytes_], 
     ids = np.empty(len(said_at), dtype=f"S{id_sizes.max()}")
     sync_tokens = np.empty(len(said_at), dtype=np.int64)
     sizes = id_sizes << 8 | token_sizes
-    for size in np.flatnonzero(np.bincount(sizes)).tolist():  # a page has a few
-        rows = np.flatnonzero(sizes == size)
+    for size, rows in kinds(sizes):  # a page has a few
         head = _head(size >> 8, size & 255)
         found = _texts(body, head_at[rows], head.itemsize).view(head)
         if any((found[name] != constant).any() for name, constant in _HEAD.items() if constant):

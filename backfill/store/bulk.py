@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from backfill.model import Document
-from backfill.rows import NO_SYNC_TOKEN, Rows, doc_bytes
+from backfill.rows import NO_SYNC_TOKEN, Rows, doc_bytes, kinds
 from backfill.store.database import JSONB_VERSION
 
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
@@ -73,21 +73,17 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
     layouts = np.strings.str_len(rows.ids) << len(columns)
     for bit, (_, is_null) in enumerate(columns.values()):
         layouts |= is_null << bit
-    pieces: list[bytes] = [b""] * len(rows)
-    for layout in np.flatnonzero(np.bincount(layouts)).tolist():
-        places = np.flatnonzero(layouts == layout)
+    pieces = np.empty(len(rows), object)
+    for layout, places in kinds(layouts):
         present = tuple(name for bit, name in enumerate(columns) if not layout >> bit & 1)
         inner, fields = _layout(len(outer), layout >> len(columns), present)
         made = np.frombuffer(bytearray((outer + inner) * len(places)), fields)
         made["id"], made["doc"] = rows.ids[places], doc_sizes[places]
         for name in present:
             made[name] = columns[name][0][places]
-        some: list[bytes] = made.view(f"V{fields.itemsize}").tolist()
-        if len(some) == len(rows):  # as a rule: the Ids of a page are as long
-            return some
-        for place, piece in zip(places.tolist(), some, strict=True):
-            pieces[place] = piece
-    return pieces
+        pieces[places] = made.view(f"V{fields.itemsize}")
+    between: list[bytes] = pieces.tolist()
+    return between
 
 
 @lru_cache(maxsize=_LAYOUTS_KEPT)
