@@ -35,21 +35,27 @@ import stringzilla  # type: ignore[import-not-found]  # a compiled module withou
 from numpy.typing import NDArray
 
 from backfill.qbo.splitter import SplitError
-from backfill.rows import Documents, Rows, kinds
+from backfill.rows import Documents, Rows
 
 _META_DATA = b'"MetaData":{"CreateTime":"'
 """Intuit's order and spelling. Within a string its quotes would be escaped."""
+_TIME = b"0000-00-00T00:00:00+00:00"
+"""As Intuit spells it: always as long, always with an offset."""
+_ID, _TOKEN = b'"Id":"', b'","SyncToken":"'
+_HEAD = _ID + b"%b" + _TOKEN + b'%b",' + _META_DATA + _TIME
+"""What a row says in one piece: Id, SyncToken, and when it was created."""
 _UPDATED = b'"LastUpdatedTime":"'
 _BETWEEN_TIMES = b'",' + _UPDATED
 """Unless a member comes between: `LastModifiedByRef` does, where Intuit sends it."""
-_META_DATA_END = b'"}'
+_SAID = _TIME + b'"}'
+"""What ends a MetaData."""
 _BETWEEN_ROWS = b"},{"
-_HEAD = {"id_key": b'"Id":"', "id": b"", "token_key": b'","SyncToken":"', "token": b"", "token_end": b'",'}
-"""What stands before the MetaData, with digits where it says nothing."""
 
-_LOWEST, _HIGHEST = b"0000-00-00T00:00:00+00:00", b"9999-99-99T99:99:99-99:99"
-"""A time as Intuit spells it is byte by byte between the two: always as long, always with an offset."""
-_SIGN_AT = _LOWEST.index(b"+")
+_ANY_DIGIT, _ANY_SIGN = b"0+"
+"""In a text of rows whose digits, and the signs of whose zones, may be others."""
+_COMMA = ord(",")
+"""Which is between the two signs."""
+_SIGN_AT = _TIME.index(b"+")
 _EARLIEST, _LATEST = np.datetime64("1900", "us"), np.datetime64("9998", "us")
 """So far from what a datetime can say that no offset leads out of it."""
 _HOURS, _MINUTES = 24, 60
@@ -62,6 +68,8 @@ _ASIDE_BYTES_MAX = 1000
 
 _Places = NDArray[np.intp]
 """Places in the answer, one for each row, or the numbers of rows."""
+_Bytes = NDArray[np.uint8]
+"""Texts that are as long, a row each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +88,15 @@ def cut_page(body: bytes) -> CutPage:
     """The rows of the one array in `body`. Raises `ValueError` unless they are ordinary and can be told apart."""
     first, last = body.find(b"[{") + 1, body.rfind(b"}]") + 1
     said_at = _all_said(body, first, last)
-    head_at, ids, sync_tokens = _heads(body, said_at)
-    created_to, updated_from, created_at, updated_at = _times(body, said_at)
-    said_to = updated_from + len(_LOWEST) + len(_META_DATA_END)
+    created_to = said_at + len(_META_DATA) + len(_TIME)
+    head_at, ids, sync_tokens, created = _heads(body, created_to)
+    updated_from, updated = _updates(body, created_to)
+    created_at = _instants(created)
+    updated_at = created_at.copy()  # most objects were never changed
+    was_changed = (created != updated).any(axis=1)
+    if was_changed.any():
+        updated_at[was_changed] = _instants(updated[was_changed])
+    said_to = updated_from + len(_SAID)
     starts, has_first_prefix = _starts(body, first, said_at, said_to, head_at)
     ends = np.append(starts[1:] - 1, last)
     view = memoryview(body)
@@ -109,68 +123,74 @@ def _all_said(body: bytes, first: int, last: int) -> _Places:
     return first + np.cumsum(sizes[:-1] + len(_META_DATA)) - len(_META_DATA)
 
 
-def _heads(body: bytes, said_at: _Places) -> tuple[_Places, NDArray[np.bytes_], NDArray[np.int64]]:
-    """Where each row says its Id, the Ids, and the SyncTokens."""
-    token_to = said_at - len(_HEAD["token_end"])
-    token_sizes = _back_to_quote(body, token_to, _TOKEN_DIGITS_MAX)
-    id_to = token_to - token_sizes - len(_HEAD["token_key"])
-    id_sizes = _back_to_quote(body, id_to, _ID_DIGITS_MAX)
-    head_at = id_to - id_sizes - len(_HEAD["id_key"])
-    ids = np.empty(len(said_at), dtype=f"S{id_sizes.max()}")
-    sync_tokens = np.empty(len(said_at), dtype=np.int64)
-    sizes = id_sizes << 8 | token_sizes
-    for size, rows in kinds(sizes):  # a page has a few
-        head = _head(size >> 8, size & 255)
-        found = _texts(body, head_at[rows], head.itemsize).view(head)
-        if any((found[name] != constant).any() for name, constant in _HEAD.items() if constant):
+def _heads(body: bytes, heads_to: _Places) -> tuple[_Places, NDArray[np.bytes_], NDArray[np.int64], _Bytes]:
+    """Where each row says its Id, the Ids, the SyncTokens, and when each was created as it says it.
+
+    `heads_to` is where each says no more of that.
+    """
+    head_at = np.empty_like(heads_to)
+    ids = np.empty(len(heads_to), dtype=f"S{_ID_DIGITS_MAX}")
+    sync_tokens = np.empty(len(heads_to), dtype=np.int64)
+    created = np.empty((len(heads_to), len(_TIME)), dtype=np.uint8)
+    rows, widest = np.arange(len(heads_to)), 0
+    while len(rows):  # once for each number of digits that an Id and a token have: a page has a few
+        id_size, token_size = _digits_before(body, int(heads_to[rows[0]]))
+        head = _HEAD % (b"0" * id_size, b"0" * token_size)
+        found = _texts(body, heads_to[rows] - len(head), len(head))
+        is_such = _is_spelled(found, head)
+        if not is_such[0]:
             raise SplitError("its rows do not say Id, SyncToken and MetaData in this order")
-        _digits(found["id"])
-        ids[rows] = found["id"]
-        token = _digits(found["token"])
-        sync_tokens[rows] = token @ 10 ** np.arange(token.shape[1])[::-1]
-    return head_at, ids, sync_tokens
+        such, found = rows[is_such], found[is_such]
+        head_at[such] = heads_to[such] - len(head)
+        id_to, widest = len(_ID) + id_size, max(id_size, widest)
+        ids[such] = np.ascontiguousarray(found[:, len(_ID) : id_to]).view(f"S{id_size}")[:, 0]
+        token_from = id_to + len(_TOKEN)
+        token = found[:, token_from : token_from + token_size] - np.uint8(_ANY_DIGIT)
+        sync_tokens[such] = token @ 10 ** np.arange(token_size)[::-1]
+        created[such] = found[:, -len(_TIME) :]
+        rows = rows[~is_such]
+    return head_at, ids.astype(f"S{widest}"), sync_tokens, created
 
 
-@cache
-def _head(id_size: int, token_size: int) -> np.dtype[np.void]:
-    """Of the bounded sizes that `_heads` asks for."""
-    sizes = {"id": id_size, "token": token_size}
-    return np.dtype([(name, f"S{sizes.get(name, len(constant))}") for name, constant in _HEAD.items()])
+def _digits_before(body: bytes, head_to: int) -> tuple[int, int]:
+    """How many digits the Id and the SyncToken have whose row says no more of its head from `head_to` on."""
+    token_to = head_to - len(_TIME) - len(_META_DATA) - len(b'",')
+    token_from = body.rfind(b'"', 0, token_to) + 1
+    id_to = token_from - len(_TOKEN)
+    id_size, token_size = id_to - body.rfind(b'"', 0, max(0, id_to)) - 1, token_to - token_from
+    if not (0 < id_size <= _ID_DIGITS_MAX and 0 < token_size <= _TOKEN_DIGITS_MAX):
+        raise SplitError("a row says no Id or no SyncToken, or a very long one")
+    return id_size, token_size
 
 
-def _times(body: bytes, said_at: _Places) -> tuple[_Places, _Places, NDArray[np.datetime64], NDArray[np.datetime64]]:
-    """Where each row's CreateTime ends, where its LastUpdatedTime begins, and both."""
-    created = _texts(body, said_at + len(_META_DATA), len(_LOWEST))
-    created_to = said_at + len(_META_DATA) + len(_LOWEST)
+def _updates(body: bytes, created_to: _Places) -> tuple[_Places, _Bytes]:
+    """Where each row says when it was updated, and what it says."""
     updated_from = created_to + len(_BETWEEN_TIMES)
-    for row in np.flatnonzero(~_is_at(body, created_to, _BETWEEN_TIMES)).tolist():
-        start = int(created_to[row])
-        place = body.find(_UPDATED, start, start + _ASIDE_BYTES_MAX)
-        if place < 0:
-            raise SplitError("a row does not say when it was updated")
-        updated_from[row] = place + len(_UPDATED)
-    updated = _texts(body, updated_from, len(_LOWEST))
-    if not _is_at(body, updated_from + len(_LOWEST), _META_DATA_END).all():
-        raise SplitError("a MetaData does not end as Intuit's do")
-    created_at = _instants(created)
-    updated_at = created_at.copy()  # most objects were never changed
-    was_changed = created != updated
-    if was_changed.any():
-        updated_at[was_changed] = _instants(updated[was_changed])
-    return created_to, updated_from, created_at, updated_at
+    ordinary = _BETWEEN_TIMES + _SAID
+    said = _texts(body, created_to, len(ordinary))
+    updated = said[:, len(_BETWEEN_TIMES) :]
+    aside = np.flatnonzero(~_is_spelled(said, ordinary))
+    if len(aside):
+        for row, start in zip(aside.tolist(), created_to[aside].tolist(), strict=True):
+            place = body.find(_UPDATED, start, start + _ASIDE_BYTES_MAX)
+            if place < 0:
+                raise SplitError("a row does not say when it was updated")
+            updated_from[row] = place + len(_UPDATED)
+        updated[aside] = _texts(body, updated_from[aside], len(_SAID))
+        if not _is_spelled(updated[aside], _SAID).all():
+            raise SplitError("a MetaData does not end as Intuit's do")
+    return updated_from, updated[:, : len(_TIME)]
 
 
-def _instants(texts: NDArray[np.bytes_]) -> NDArray[np.datetime64]:
-    """Times as Intuit spells them, in UTC. Raises `ValueError` for other spellings, and for what is no moment."""
-    said = _bytes(texts)
-    is_spelled_so = (said >= np.frombuffer(_LOWEST, np.uint8)) & (said <= np.frombuffer(_HIGHEST, np.uint8))
-    sign, zone = said[:, _SIGN_AT], said[:, _SIGN_AT + 1 :].astype(np.int64) - ord("0")
-    if not is_spelled_so.all() or (sign == ord(",")).any():  # which is between the two signs
-        raise SplitError("a time is not spelled as Intuit's are")
+def _instants(times: _Bytes) -> NDArray[np.datetime64]:
+    """Times that are spelled as Intuit's are, in UTC. Raises `ValueError` for what is no moment."""
+    sign, zone = times[:, _SIGN_AT], times[:, _SIGN_AT + 1 :].astype(np.int64) - _ANY_DIGIT
     hours, minutes = zone[:, 0] * 10 + zone[:, 1], zone[:, 3] * 10 + zone[:, 4]
-    local = texts.astype(f"S{_SIGN_AT}").astype("datetime64[us]")
+    local = np.ascontiguousarray(times[:, :_SIGN_AT]).view(f"S{_SIGN_AT}")[:, 0].astype("datetime64[us]")
     if hours.max() >= _HOURS or minutes.max() >= _MINUTES or local.min() < _EARLIEST or local.max() >= _LATEST:
         raise SplitError("a time is no moment, or very far away")
+    if (sign == _COMMA).any():
+        raise SplitError("a time is not spelled as Intuit's are")
     offset = (hours * _MINUTES + minutes).astype("timedelta64[m]")
     utc: NDArray[np.datetime64] = np.where(sign == ord("-"), local + offset, local - offset)
     return utc
@@ -199,40 +219,30 @@ def _starts(
     return starts, has_first_prefix
 
 
-def _back_to_quote(body: bytes, places: _Places, most: int) -> _Places:
-    """How many bytes there are between each place and the quote before it: one to `most`."""
-    before = _bytes(_texts(body, places - most - 1, most + 1))[:, ::-1]
-    sizes: _Places = (before == ord('"')).argmax(axis=1)
-    if not sizes.all():  # at once, or not among them
-        raise SplitError("a row says no Id or no SyncToken, or a very long one")
-    return sizes
-
-
-def _digits(column: NDArray[np.bytes_]) -> NDArray[np.uint8]:
-    """The digits of each text, from 0 to 9."""
-    digits = _bytes(column) - np.uint8(ord("0"))
-    if (digits > 9).any():
-        raise SplitError("an Id or a SyncToken is not a number")
-    return digits
-
-
 def _is_at(body: bytes, places: _Places, text: bytes) -> NDArray[np.bool_]:
-    """Whether `text` stands at each place.
-
-    As numbers: numpy compares texts one by one, a byte at a time. As a rule it stands at all, which is seen at once.
-    """
-    is_same = _bytes(_texts(body, places, len(text))) == np.frombuffer(text, np.uint8)
-    found: NDArray[np.bool_] = np.ones(len(places), dtype=bool) if is_same.all() else is_same.all(axis=1)
-    return found
+    """Whether `text` stands at each place."""
+    return _all_of_each(_texts(body, places, len(text)) == np.frombuffer(text, np.uint8))
 
 
-def _texts(body: bytes, places: _Places, size: int) -> NDArray[np.bytes_]:
-    """The `size` bytes from each place on."""
+def _is_spelled(texts: _Bytes, text: bytes) -> NDArray[np.bool_]:
+    """Whether each of `texts` is `text` with digits of its own."""
+    return _all_of_each(texts - np.frombuffer(text, np.uint8) <= _above(text))  # what is below is far above: no sign
+
+
+def _all_of_each(is_so: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether all of each row are so. As a rule all of all rows are, which is seen at once."""
+    return np.ones(len(is_so), dtype=bool) if is_so.all() else np.asarray(is_so.all(axis=1))
+
+
+@cache
+def _above(text: bytes) -> NDArray[np.uint8]:
+    """How far each byte may be above that of `text`. Of as many texts as there are numbers of digits: some 170."""
+    return np.array([{_ANY_DIGIT: 9, _ANY_SIGN: 2}.get(byte, 0) for byte in text], dtype=np.uint8)
+
+
+def _texts(body: bytes, places: _Places, size: int) -> _Bytes:
+    """The `size` bytes from each place on, a row each."""
     if places.min(initial=0) < 0 or places.max(initial=0) + size > len(body):
         raise SplitError("its rows are cut off")
-    return np.ndarray(len(body) - size + 1, dtype=f"S{size}", buffer=body, strides=1)[places]
-
-
-def _bytes(texts: NDArray[np.bytes_]) -> NDArray[np.uint8]:
-    """Each text's bytes, a row each: those at its end, too, that numpy leaves out of a text if they are zero."""
-    return np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), texts.itemsize)
+    texts = np.ndarray(len(body) - size + 1, dtype=f"V{size}", buffer=body, strides=1)[places]
+    return texts.view(np.uint8).reshape(len(places), size)
