@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from backfill.model import Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.leases import require
@@ -37,25 +39,24 @@ DELETE FROM backfill.quarantine WHERE realm_id = $2 AND id = '' AND run_id <> $1
 
 INSERT_CENSUS = """
 INSERT INTO backfill.census (run_id, realm_id, entity, counted)
-SELECT $1, $2, counts.entity, counts.counted FROM unnest($3::text[], $4::bigint[]) AS counts (entity, counted)
+SELECT $1, $2, key, value::bigint FROM jsonb_each_text($3)
 """
 
 INSERT_SLICES = """
 INSERT INTO backfill.slice (run_id, realm_id, entity, number, lower_bound, upper_bound, cursor, rows_read, done)
-SELECT $1, $2, plan.*
-FROM unnest(
-    $3::text[], $4::integer[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[], $9::boolean[]
-) AS plan
+SELECT $1, $2, plan.* FROM jsonb_to_recordset($3) AS plan (
+    entity text, number integer, lower timestamptz, upper timestamptz, cursor timestamptz, rows bigint, done boolean
+)
 """
 
 UPSERT_PROOFS = """
 INSERT INTO backfill.proof AS held (
     run_id, realm_id, entity, proven, method, counted, landed_live, quarantined, watermark, reason, proven_at
 )
-SELECT $1, $2, proofs.*, now()
-FROM unnest(
-    $3::text[], $4::boolean[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[]
-) AS proofs
+SELECT $1, $2, proofs.*, now() FROM jsonb_to_recordset($3) AS proofs (
+    entity text, proven boolean, method text, counted bigint, landed_live bigint, quarantined bigint,
+    watermark timestamptz, reason text
+)
 ON CONFLICT (realm_id, entity) DO UPDATE SET
     run_id = excluded.run_id, proven = excluded.proven, method = excluded.method, counted = excluded.counted,
     landed_live = excluded.landed_live, quarantined = excluded.quarantined, watermark = excluded.watermark,
@@ -123,37 +124,14 @@ class Scans:
             await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
             await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
             await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
-            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, list(census), list(census.values()))
-            await connection.execute(
-                INSERT_SLICES,
-                run_id,
-                lease.realm_id,
-                [part.entity for part in slices],
-                [part.number for part in slices],
-                [part.lower for part in slices],
-                [part.upper for part in slices],
-                [part.cursor for part in slices],
-                [part.rows for part in slices],
-                [part.done for part in slices],
-            )
+            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, msgspec.json.encode(census))
+            await connection.execute(INSERT_SLICES, run_id, lease.realm_id, msgspec.json.encode(slices))
 
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
         async with self._database.control() as connection, connection.transaction():
             await require(connection, lease)
-            await connection.execute(
-                UPSERT_PROOFS,
-                run_id,
-                lease.realm_id,
-                [proof.entity for proof in proofs],
-                [proof.proven for proof in proofs],
-                [proof.method for proof in proofs],
-                [proof.counted for proof in proofs],
-                [proof.landed_live for proof in proofs],
-                [proof.quarantined for proof in proofs],
-                [proof.watermark for proof in proofs],
-                [proof.reason for proof in proofs],
-            )
+            await connection.execute(UPSERT_PROOFS, run_id, lease.realm_id, msgspec.json.encode(proofs))
             if all(proof.proven for proof in proofs):
                 await connection.execute(FINISH, run_id, lease.realm_id)
 
