@@ -21,6 +21,7 @@ from backfill.cli.tally import Tally
 from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.errors import UnavailableError
+from backfill.jobs.beside import beside
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
@@ -156,11 +157,12 @@ async def run_realms(
         run = FleetRun(settings, database, kind, realms, realms_at_once=settings.extract.realms_at_once, wait=wait)
         await run.begin({"realms": sorted(realm_ids) or "all", **scope}, active)
         come: list[RealmId] = []
-        fleet = await run.work(
-            active,
-            _Reading(settings, run, task(run.store)).turn,
-            joining=None if realm_ids else newcomers(run, come),
-        )
+        async with beside(run.store.prepare_landing, name="connections for pages"):
+            fleet = await run.work(
+                active,
+                _Reading(settings, run, task(run.store)).turn,
+                joining=None if realm_ids else newcomers(run, come),
+            )
         worked = {*active, *come}
         for realm in realms:
             if realm.realm_id not in worked:

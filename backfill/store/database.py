@@ -73,6 +73,8 @@ class Database:
         """Host and database, for messages: no user, no password."""
         self.owner = owner
         """Whose sessions these are."""
+        self.landing_size = landing.get_max_size()
+        """How many connections for pages there may be."""
         self._control = control
         self._landing = landing
 

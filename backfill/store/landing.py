@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import numpy as np
 
+from backfill.errors import UnavailableError
 from backfill.model import Checkpoint, Expected, Landed, Lease, Record, Refusal, RunId
 from backfill.rows import Rows, ids_of, taken, versions_of
 from backfill.store.bulk import COLUMNS, POSTGRES_EPOCH, encoded
@@ -56,6 +57,18 @@ class Landing:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def prepare(self) -> None:
+        """Open all connections for pages, and make the statement known to them that their pages begin with.
+
+        Else the first pages wait for that, and Postgres, which is what takes time, has nothing to do. Where it fails,
+        a page that needs the connection says so.
+        """
+        with suppress(UnavailableError):
+            async with AsyncExitStack() as ready:
+                for _ in range(self._database.landing_size):
+                    connection = await ready.enter_async_context(self._database.landing())
+                    await connection.fetchrow(FENCED_CHECKPOINT, "", 0, "", 0, "", *_moved(None))  # fences nobody
 
     async def land(
         self,

@@ -39,7 +39,9 @@ class PostgresStore:
         self.aside = held_rows.aside
         self.created_up_to = held_rows.created_up_to
 
-        self.land = Landing(database).land
+        landing = Landing(database)
+        self.prepare_landing = landing.prepare
+        self.land = landing.land
 
         verifications = Verifications(database)
         self.documents = verifications.documents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
@@ -18,9 +19,9 @@ from backfill.store import landing
 from backfill.store.bulk import encoded
 from backfill.store.database import SEND_BUFFER_BYTES, Database, PoolSizes, database_name, open_database
 from backfill.store.held_rows import HOLDS_MORE, LIVE_IDS
-from backfill.store.landing_statements import land_statement
+from backfill.store.landing_statements import FENCED_CHECKPOINT, land_statement
 from backfill.store.postgres_errors import translated
-from tests.postgres import PostgresServer
+from tests.postgres import SMALL_POOLS, PostgresServer
 from tests.store.scene import OTHER_REALM, REALM, Work, live, rows_of
 
 PASSWORD = "p4ssw0rd-very-secret"
@@ -197,6 +198,39 @@ async def test_a_copy_that_its_deadline_ends_leaves_nothing(
         for number in range(PoolSizes().landing):
             group.start_soon(land, work, str(number))
     assert set(await rows_of(database)) == {"0", "1", "2"}
+
+
+async def known_statements(database: Database) -> list[list[str]]:
+    """Of each connection for pages: what it has planned before."""
+    async with AsyncExitStack() as held:
+        connections = [await held.enter_async_context(database.landing()) for _ in range(database.landing_size)]
+        asked = [await one.fetch("SELECT statement FROM pg_prepared_statements") for one in connections]
+    return [[row["statement"] for row in rows] for rows in asked]
+
+
+async def test_connections_for_pages_are_prepared_before_the_first_page(work: Work, database: Database) -> None:
+    await work.store.prepare_landing()
+    known = await known_statements(database)
+    assert len(known) == SMALL_POOLS.landing
+    assert all(FENCED_CHECKPOINT in statements for statements in known)
+    assert await rows_of(database) == {}
+
+
+async def test_connections_that_cannot_be_prepared_are_no_trouble_before_a_page_needs_them(
+    work: Work, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def refused(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        nonlocal asked
+        asked += 1
+        raise asyncpg.TooManyConnectionsError("sorry")
+
+    monkeypatch.setattr(database._landing, "_init", refused)
+    await work.store.prepare_landing()
+    assert asked == 1, "the first connection is there from the start, and after a refusal no other is asked for"
+    await land(work, "first")
+    assert set(await rows_of(database)) == {"first"}
 
 
 class TestPlan:
