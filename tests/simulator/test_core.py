@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from backfill.simulator.call import Call
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.core import Simulator
+from backfill.simulator.envelopes import Answer
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.people import People
 from backfill.simulator.settings import ServerLimits, SimulatorSettings
@@ -297,3 +299,28 @@ async def test_a_kind_of_call_is_counted_by_its_own_limit(simulator_of, limit: s
     assert (await simulator.exchange(call(simulator))).status == 200
     summed = simulator.log.summary()[REALM]
     assert (summed.throttled, summed.refused_by) == (1, {limit: 1})
+
+
+@pytest.mark.virtual
+async def test_who_calls_while_answers_are_made_has_come_then_and_not_when_they_are_done(
+    simulator_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server that is busy for a while sees all that came meanwhile at once, and refuses what kept the limits."""
+    simulator = simulator_of()
+    clock, handle = asyncio.get_running_loop()._jumping, simulator.api.handle
+    work_s = 0.02
+
+    def busily(*asked: object) -> Answer:
+        clock.now_s += work_s
+        return handle(*asked)
+
+    monkeypatch.setattr(simulator.api, "handle", busily)
+    async with simulator.running(), anyio.create_task_group() as group:
+        for _ in range(6):
+            group.start_soon(simulator.exchange, call(simulator))
+        await anyio.sleep(work_s / 2)
+        assert (await simulator.exchange(call(simulator))).status == 200
+    *early, late = (entry.at_s for entry in simulator.log.entries())
+    assert early == [0.0] * 6
+    assert late < 3 * work_s, "of the six some were still waiting for theirs"
+    assert clock.now_s == pytest.approx(7 * work_s)
