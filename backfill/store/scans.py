@@ -124,7 +124,7 @@ class Scans:
             await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
             await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
             await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
-            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, msgspec.json.encode(census))
+            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, msgspec.json.encode(dict(census)))
             await connection.execute(INSERT_SLICES, run_id, lease.realm_id, msgspec.json.encode(slices))
 
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
