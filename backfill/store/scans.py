@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
-
 from backfill.model import Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.leases import require
+from backfill.store.reports import encoded
 
 REALM_RUN = "SELECT state, scan_started_at FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2"
 
@@ -124,14 +123,14 @@ class Scans:
             await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
             await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
             await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
-            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, msgspec.json.encode(dict(census)))
-            await connection.execute(INSERT_SLICES, run_id, lease.realm_id, msgspec.json.encode(slices))
+            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, encoded(dict(census)))
+            await connection.execute(INSERT_SLICES, run_id, lease.realm_id, encoded(slices))
 
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
         async with self._database.control() as connection, connection.transaction():
             await require(connection, lease)
-            await connection.execute(UPSERT_PROOFS, run_id, lease.realm_id, msgspec.json.encode(proofs))
+            await connection.execute(UPSERT_PROOFS, run_id, lease.realm_id, encoded(proofs))
             if all(proof.proven for proof in proofs):
                 await connection.execute(FINISH, run_id, lease.realm_id)
 

@@ -83,6 +83,12 @@ async def test_a_proof_says_why_not(work: Work) -> None:
         await work.store.finish_scan(work.lease, work.run_id, [Proof("Bill", False, "count", 3, 2, 0, None)])
 
 
+async def test_a_reason_may_quote_what_no_database_holds(work: Work) -> None:
+    await work.store.finish_scan(work.lease, work.run_id, [Proof("Bill", False, "count", 3, 2, 0, None, "said 'a\0b'")])
+    (proof,) = await work.store.proofs(REALM)
+    assert proof.reason == "said 'a\N{REPLACEMENT CHARACTER}b'"
+
+
 async def test_parking_marks_the_realm_and_its_part_of_the_run(work: Work, realms: Realms, database: Database) -> None:
     await work.store.park(REALM, work.run_id, code="3100", message="the company is closed", action="drop it")
     assert (await realms.get(REALM)).state == "parked"
