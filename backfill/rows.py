@@ -173,15 +173,6 @@ def without(records: Sequence[Record], ids: Collection[str]) -> Sequence[Record]
     return [record for record in records if record.id not in ids]
 
 
-def kinds(column: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each of the small numbers in `column`, from 0 on, and the places where it stands.
-
-    Counted: at its first `unique` numpy loads its masked arrays, 10 ms in which the database has nothing to do.
-    """
-    for kind in np.flatnonzero(np.bincount(column)).tolist():
-        yield kind, np.flatnonzero(column == kind)
-
-
 def moments(column: NDArray[np.datetime64]) -> list[datetime | None]:
     """A column of times as aware datetimes in UTC."""
     return [None if since is None else _EPOCH + since for since in (column - _COLUMN_EPOCH).tolist()]

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from backfill.model import Document
-from backfill.rows import NO_SYNC_TOKEN, Rows, doc_bytes, kinds
+from backfill.rows import NO_SYNC_TOKEN, Rows, doc_bytes
 from backfill.store.database import JSONB_VERSION
 
 COLUMNS = ("realm_id", "id", "sync_token", "created_at", "updated_at", "deleted_at", "doc", "run_id")
@@ -74,7 +74,9 @@ def _between(outer: bytes, rows: Rows) -> list[bytes]:
     for bit, (_, is_null) in enumerate(columns.values()):
         layouts |= is_null << bit
     pieces = np.empty(len(rows), object)
-    for layout, places in kinds(layouts):
+    # Counted: at its first `unique` numpy loads its masked arrays, 10 ms in which the database has nothing to do.
+    for layout in np.flatnonzero(np.bincount(layouts)).tolist():
+        places = np.flatnonzero(layouts == layout)
         present = tuple(name for bit, name in enumerate(columns) if not layout >> bit & 1)
         inner, fields = _layout(len(outer), layout >> len(columns), present)
         made = np.frombuffer(bytearray((outer + inner) * len(places)), fields)
