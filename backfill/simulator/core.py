@@ -82,8 +82,8 @@ class Simulator:
         self._rng = random.Random(f"{seed}:answers")
         self._people: dict[str, People] = {}
         self._group: TaskGroup | None = None
-        self._desk: anyio.Lock | None = None
-        """While the simulator runs: who has it acts, and the others wait in line."""
+        self._desk = anyio.Lock()
+        """While the simulator runs, who has it acts, and the others wait in line."""
 
     def credentials(self, realm_id: str) -> Credentials:
         """What an app that was given consent for the realm holds."""
@@ -103,18 +103,18 @@ class Simulator:
 
     @asynccontextmanager
     async def running(self, post: Post | None = None) -> AsyncIterator[None]:
-        """While open, other people work in every realm that was touched, from its first touch on.
+        """While open, calls are acted on in turn, and other people work in every realm from its first call on.
 
         `post` sends webhooks, to whoever asked for them; without it they stay unsent.
         """
         async with anyio.create_task_group() as group:
-            self._group, self._desk = group, anyio.Lock()
+            self._group = group
             if post is not None:
                 group.start_soon(self.webhooks.run, post, name="webhooks")
             try:
                 yield
             finally:
-                self._group = self._desk = None
+                self._group = None
                 group.cancel_scope.cancel()
 
     async def exchange(self, call: Call) -> Answer:
@@ -257,12 +257,12 @@ class Simulator:
         return await self._in_turn(strike.call, strike.settings)
 
     async def _in_turn(self, call: Call, settings: SimulatorSettings) -> Answer:
-        """Act, one call after the other, and look between two at who arrived.
+        """Act, while the simulator runs one call after the other, and look between two at who arrived.
 
         A page takes some 20 ms to make, a company's first one twice as long. Were all made that are asked for, whoever
         knocks meanwhile would be taken for having come when they are done: all at once, and more than a second allows.
         """
-        if self._desk is None:
+        if self._group is None:
             return self._acted(call, settings)
         async with self._desk:
             self._touch(call.realm_id)
