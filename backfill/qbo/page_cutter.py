@@ -41,8 +41,8 @@ _META_DATA = b'"MetaData":{"CreateTime":"'
 """Intuit's order and spelling. Within a string its quotes would be escaped."""
 _TIME = b"0000-00-00T00:00:00+00:00"
 """As Intuit spells it: always as long, always with an offset."""
-_ID, _TOKEN = b'"Id":"', b'","SyncToken":"'
-_HEAD = _ID + b"%b" + _TOKEN + b'%b",' + _META_DATA + _TIME
+_ID, _TOKEN, _CREATED = b'"Id":"', b'","SyncToken":"', b'",' + _META_DATA + _TIME
+_HEAD = _ID + b"%b" + _TOKEN + b"%b" + _CREATED
 """What a row says in one piece: Id, SyncToken, and when it was created."""
 _UPDATED = b'"LastUpdatedTime":"'
 _BETWEEN_TIMES = b'",' + _UPDATED
@@ -154,7 +154,7 @@ def _heads(body: bytes, heads_to: _Places) -> tuple[_Places, NDArray[np.bytes_],
 
 def _digits_before(body: bytes, head_to: int) -> tuple[int, int]:
     """How many digits the Id and the SyncToken have whose row says no more of its head from `head_to` on."""
-    token_to = head_to - len(_TIME) - len(_META_DATA) - len(b'",')
+    token_to = head_to - len(_CREATED)
     token_from = body.rfind(b'"', 0, token_to) + 1
     id_to = token_from - len(_TOKEN)
     id_size, token_size = id_to - body.rfind(b'"', 0, max(0, id_to)) - 1, token_to - token_from
