@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import re
 import socket
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from itertools import accumulate
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
@@ -42,6 +45,9 @@ ENTITIES = (
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """A page or two, as far as the kernel allows it: what it does not take at once is copied twice."""
+
+STATEMENTS_KEPT = 10_000
+"""To read a statement takes as long as to send a page. A warmed up server has read those of a load before."""
 
 _BOUND = re.compile(r"MetaData\.(CreateTime|LastUpdatedTime) (>=|<=) '([^']+)'")
 _FROM = re.compile(r"FROM (\w+)")
@@ -147,14 +153,14 @@ class Answers:
         """The compressed page for a statement that asks for one, made once."""
         if "COUNT(" in statement:
             return None
-        entity, first, last = self._asked(statement)
+        entity, first, last = _asked(statement, self.rows.count)
         key = (entity, first, last)
         if key not in self._pages:
             self._pages[key] = igzip.compress(b"".join(self.query(statement)), compresslevel=1)
         return self._pages[key]
 
     def _query_response(self, statement: str) -> list[bytes | memoryview]:
-        entity, first, last = self._asked(statement)
+        entity, first, last = _asked(statement, self.rows.count)
         if "COUNT(" in statement:
             return [b'{"QueryResponse":{"totalCount":%d}' % (last - first)]
         if first == last:
@@ -162,23 +168,32 @@ class Answers:
         head = b'{"QueryResponse":{"%s":[' % entity.encode()
         return [head, self.rows.slice(first, last), b'],"startPosition":1,"maxResults":%d}' % (last - first)]
 
-    def _asked(self, statement: str) -> tuple[str, int, int]:
-        found = _FROM.search(statement)
-        assert found is not None, statement
-        first, last = 0, self.rows.count if found[1] in ENTITIES else 0
-        for attribute, operator, value in _BOUND.findall(statement):
-            if attribute == "LastUpdatedTime" and operator == ">=":
-                return found[1], 0, 0  # nobody changed anything
-            second = int((datetime.fromisoformat(value) - FIRST).total_seconds())
-            if operator == ">=":
-                first = min(last, max(first, second))
-            else:
-                last = max(first, min(last, second + 1))
-        page = _PAGE.search(statement)
-        if page is not None:
-            first = min(last, first + int(page[1]) - 1)
-            last = min(last, first + int(page[2]))
-        return found[1], first, last
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _asked(statement: str, count: int) -> tuple[str, int, int]:
+    """What a statement asks of `count` rows: the entity, and first..last-1."""
+    found = _FROM.search(statement)
+    assert found is not None, statement
+    first, last = 0, count if found[1] in ENTITIES else 0
+    for attribute, operator, value in _BOUND.findall(statement):
+        if attribute == "LastUpdatedTime" and operator == ">=":
+            return found[1], 0, 0  # nobody changed anything
+        second = int((datetime.fromisoformat(value) - FIRST).total_seconds())
+        if operator == ">=":
+            first = min(last, max(first, second))
+        else:
+            last = max(first, min(last, second + 1))
+    page = _PAGE.search(statement)
+    if page is not None:
+        first = min(last, first + int(page[1]) - 1)
+        last = min(last, first + int(page[2]))
+    return found[1], first, last
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT)
+def _statement(query: str) -> str:
+    """The statement of a query string."""
+    return parse_qs(query)["query"][0]
 
 
 class Protocol(asyncio.Protocol):
@@ -218,7 +233,7 @@ class Protocol(asyncio.Protocol):
         page: bytes | None = None
         parts: list[bytes | memoryview] = []
         if url.path.endswith("/query"):
-            statement = body.decode() if body else parse_qs(url.query)["query"][0]
+            statement = body.decode() if body else _statement(url.query)
             page = self.answers.page(unquote_plus(statement) if body else statement) if self.answers.gzipped else None
             parts = [page] if page is not None else self.answers.query(statement)
         elif url.path.endswith("/batch"):
@@ -231,12 +246,22 @@ class Protocol(asyncio.Protocol):
         status = b"200 OK" if parts else b"404 Not Found"
         size = sum(len(part) for part in parts)
         encoding = b"Content-Encoding: gzip\r\n" if page is not None else b""
-        self.transport.write(
-            b"HTTP/1.1 %s\r\nContent-Type: application/json;charset=utf-8\r\n%sContent-Length: %d\r\n\r\n"
-            % (status, encoding, size)
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/json;charset=utf-8\r\n%sContent-Length: %d\r\n\r\n" % (
+            status,
+            encoding,
+            size,
         )
-        for part in parts:  # each by itself: to join them is to copy the page once more
+        for part in _joined([head, *parts]):
             self.transport.write(part)
+
+
+def _joined(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Small parts that follow one another as one, or each is a packet; rows by themselves: to join them is to copy."""
+    for are_bytes, group in itertools.groupby(parts, lambda part: isinstance(part, bytes)):
+        if are_bytes:
+            yield b"".join(group)
+        else:
+            yield from group
 
 
 def _time() -> bytes:
