@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.parity import Canonical, keys, whole
+from benchmarks.parity import Canonical, keys, whole, without_cursor
 
 OBJECTS = "SELECT doc::text FROM {table}"
 """Selects what a peer keeps of a document, as JSON."""
@@ -104,6 +104,7 @@ PEERS: Mapping[str, Peer] = {
         install=EXTRA,
         faster=15.0,
         keeps="messages in a file",
+        compared=without_cursor,
         landed=None,
     ),
     "tap": Peer(

@@ -34,6 +34,13 @@ def whole(text: str | bytes) -> bytes:
     return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
 
 
+def without_cursor(text: str | bytes) -> bytes:
+    """All of a document but what Airbyte's reader adds to it."""
+    row = orjson.loads(text)
+    row.pop("airbyte_cursor", None)
+    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+
+
 def keys(text: str | bytes) -> bytes:
     """What identifies a row and its version, and its amount, for those who keep columns."""
     row = orjson.loads(text)

@@ -1,7 +1,9 @@
 """Airbyte's declarative reader, its CDK: what its QuickBooks source is made of, without a destination.
 
-The manifest is written to be quick: pages of 1,000 without slices, where the source's own asks for each month of
-each entity. Its messages, which a destination would be piped, go to a file of its folder; nothing is landed.
+A row goes through what that source's manifest has it go through: the time of its last update is added to it, and
+moves the cursor of its stream. Calls are fewer than that manifest makes: pages of 1,000 rows, not 200, and one slice
+of each entity, where the source asks for each month. Its messages, which a destination would be piped, go to a file
+of its folder; nothing is landed.
 """
 
 from __future__ import annotations
@@ -16,9 +18,15 @@ from asked import PAGE_ROWS, Asked, run
 
 MESSAGES = "messages.jsonl"
 
+WORKERS = 2
+"""The source's own default is 4, and they wait for the interpreter's lock: 345 us a row, 285 with two (measured)."""
+
+CURSOR = "airbyte_cursor"
+"""What the source calls the member that it adds."""
+
 
 def main(asked: Asked) -> int:
-    """All entities as streams of one source, as many at a time as it chooses."""
+    """All entities as streams of one source."""
     catalog = {
         "streams": [
             {
@@ -48,7 +56,7 @@ def _manifest(asked: Asked) -> dict[str, Any]:
         "version": "6.0.0",
         "type": "DeclarativeSource",
         "check": {"type": "CheckStream", "stream_names": [asked.entities[0]]},
-        "concurrency_level": {"type": "ConcurrencyLevel", "default_concurrency": 10, "max_concurrency": 10},
+        "concurrency_level": {"type": "ConcurrencyLevel", "default_concurrency": WORKERS, "max_concurrency": WORKERS},
         "streams": [_stream(asked, entity) for entity in asked.entities],
         "spec": {"type": "Spec", "connection_specification": {"type": "object", "properties": {}}},
     }
@@ -60,6 +68,20 @@ def _stream(asked: Asked, entity: str) -> dict[str, Any]:
         "type": "DeclarativeStream",
         "name": entity,
         "primary_key": ["Id"],
+        "transformations": [
+            {
+                "type": "AddFields",
+                "fields": [
+                    {"type": "AddedFieldDefinition", "path": [CURSOR], "value": "{{ record.MetaData.LastUpdatedTime }}"}
+                ],
+            }
+        ],
+        "incremental_sync": {
+            "type": "DatetimeBasedCursor",
+            "cursor_field": CURSOR,
+            "start_datetime": "2015-01-01T00:00:00+0000",
+            "datetime_format": "%Y-%m-%dT%H:%M:%S%z",
+        },
         "schema_loader": {"type": "InlineSchemaLoader", "schema": {"type": "object", "additionalProperties": True}},
         "retriever": {
             "type": "SimpleRetriever",
