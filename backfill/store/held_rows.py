@@ -46,18 +46,19 @@ WHERE realm_id = $1 AND deleted_at IS NULL
     AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
 """
 
-# Every table has its branch, and only those asked for are looked into: one statement, planned once a session.
-LIVE_BY_ENTITY = " UNION ALL ".join(
-    f"SELECT '{entity}' AS entity,"  # noqa: S608  # names of ours
-    f" (SELECT array_agg(id) FROM {table_of(entity)} WHERE realm_id = $1 AND deleted_at IS NULL) AS ids"
-    f" WHERE '{entity}' = ANY ($2::text[])"
-    for entity in ENTITIES
-)
-
 QUARANTINED = """
 SELECT entity, array_remove(array_agg(id), '') AS ids, count(*) FILTER (WHERE id = '') AS nameless
 FROM backfill.quarantine WHERE realm_id = $1 GROUP BY entity, run_id
 """
+
+# Every table has its branch, and only those asked for are looked into: one statement, planned once a session. What is
+# live has no number of nameless rows.
+HELD_BY_ID = QUARANTINED + "".join(
+    f" UNION ALL SELECT '{entity}',"  # noqa: S608  # names of ours
+    f" (SELECT array_agg(id) FROM {table_of(entity)} WHERE realm_id = $1 AND deleted_at IS NULL), NULL"
+    f" WHERE '{entity}' = ANY ($2::text[])"
+    for entity in ENTITIES
+)
 
 MARKED_IDS = """
 SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
@@ -130,8 +131,9 @@ class HeldRows:
         if not entities:
             return {}
         async with self._database.control() as connection:
-            live = await connection.fetch(LIVE_BY_ENTITY, realm_id, entities)
-            quarantine = _by_entity(await connection.fetch(QUARANTINED, realm_id))
+            rows = await connection.fetch(HELD_BY_ID, realm_id, entities)
+        live = [row for row in rows if row["nameless"] is None]
+        quarantine = _by_entity([row for row in rows if row["nameless"] is not None])
         nothing: tuple[Collection[str], int] = (), 0
         return {row["entity"]: HeldById(row["ids"] or (), *quarantine.get(row["entity"], nothing)) for row in live}
 

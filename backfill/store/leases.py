@@ -100,19 +100,29 @@ class Leases:
     async def renew(self, lease: Lease) -> None:
         """Prolong the lease from now. A lease that ran out and was taken by nobody is prolonged as well."""
         async with self._database.control() as connection:
-            renewed = await connection.fetchval(RENEW, lease.realm_id, lease.epoch, lease.owner, self._lease_s)
+            renewed = await connection.fetchval(RENEW, *fence_of(lease), self._lease_s)
         if not renewed:
             raise lease_lost(lease)
 
     async def release(self, lease: Lease) -> None:
         """Give the realm back, if it is still ours. Nothing can be committed with the lease afterwards."""
         async with self._database.control() as connection:
-            await connection.execute(RELEASE, lease.realm_id, lease.epoch, lease.owner)
+            await connection.execute(RELEASE, *fence_of(lease))
 
 
 async def require(connection: Connection, lease: Lease) -> None:
     """Hold the realm for the caller's transaction. Raises LeaseLostError if another has taken it."""
-    if await connection.fetchrow(FENCE, lease.realm_id, lease.epoch, lease.owner) is None:
+    require_fence(await connection.fetchrow(FENCE, *fence_of(lease)), lease)
+
+
+def fence_of(lease: Lease) -> tuple[str, int, str]:
+    """The first parameters of a statement that begins with the fence."""
+    return lease.realm_id, lease.epoch, lease.owner
+
+
+def require_fence(row: asyncpg.Record | None, lease: Lease) -> None:
+    """Of what a statement selected from its fence. Raises LeaseLostError if the realm is not ours: it wrote nothing."""
+    if row is None:
         raise lease_lost(lease)
 
 

@@ -5,64 +5,89 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from backfill.model import Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
-from backfill.store.leases import require
+from backfill.store.leases import FENCE, fence_of, require_fence
 from backfill.store.reports import encoded
 
-REALM_RUN = "SELECT state, scan_started_at FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2"
-
-CENSUS = "SELECT entity, counted FROM backfill.census WHERE run_id = $1 AND realm_id = $2"
-
-SLICES = """
-SELECT entity, number, lower_bound, upper_bound, cursor, rows_read, done
-FROM backfill.slice WHERE run_id = $1 AND realm_id = $2 ORDER BY entity, number
+# One statement is one moment. Where the scan was not begun, neither is there anything else.
+SCAN = """
+SELECT jsonb_build_object(
+    'started_at', scan_started_at,
+    'census', (
+        SELECT coalesce(jsonb_object_agg(entity, counted), '{}')
+        FROM backfill.census WHERE run_id = $1 AND realm_id = $2
+    ),
+    'slices', (
+        SELECT coalesce(
+            jsonb_agg(
+                jsonb_build_object(
+                    'entity', entity, 'number', number, 'lower', lower_bound, 'upper', upper_bound,
+                    'cursor', cursor, 'rows', rows_read, 'done', done
+                )
+                ORDER BY entity, number
+            ),
+            '[]'
+        )
+        FROM backfill.slice WHERE run_id = $1 AND realm_id = $2
+    ),
+    'finished', state = 'done'
+)
+FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2
 """
 
-BEGIN = """
-INSERT INTO backfill.realm_run (run_id, realm_id, state, scan_started_at) VALUES ($1, $2, 'running', $3)
-ON CONFLICT (run_id, realm_id) DO UPDATE
-SET state = 'running', scan_started_at = excluded.scan_started_at, finished_at = NULL
-"""
+# A scan that is begun again has a new plan. And a refused row whose Id could not be read is never cleared by landing,
+# so an earlier scan's would count for ever.
+CLEAR = f"""
+WITH fence AS MATERIALIZED ({FENCE}),
+census AS (DELETE FROM backfill.census WHERE run_id = $4 AND realm_id = $1),
+slices AS (DELETE FROM backfill.slice WHERE run_id = $4 AND realm_id = $1),
+nameless AS (
+    DELETE FROM backfill.quarantine
+    WHERE realm_id = $1 AND id = '' AND run_id <> $4 AND entity = ANY ($5::text[])
+)
+SELECT FROM fence
+"""  # noqa: S608  # a statement of ours
 
-# A scan that is begun again has a new plan.
-CLEAR_PLAN = """
-WITH census AS (DELETE FROM backfill.census WHERE run_id = $1 AND realm_id = $2)
-DELETE FROM backfill.slice WHERE run_id = $1 AND realm_id = $2
-"""
-
-# A refused row whose Id could not be read is never cleared by landing, so an earlier scan's would count for ever.
-CLEAR_NAMELESS = """
-DELETE FROM backfill.quarantine WHERE realm_id = $2 AND id = '' AND run_id <> $1 AND entity = ANY ($3::text[])
-"""
-
-INSERT_CENSUS = """
-INSERT INTO backfill.census (run_id, realm_id, entity, counted)
-SELECT $1, $2, key, value::bigint FROM jsonb_each_text($3)
-"""
-
-INSERT_SLICES = """
+PLAN = """
+WITH begun AS (
+    INSERT INTO backfill.realm_run (run_id, realm_id, state, scan_started_at) VALUES ($1, $2, 'running', $3)
+    ON CONFLICT (run_id, realm_id) DO UPDATE
+    SET state = 'running', scan_started_at = excluded.scan_started_at, finished_at = NULL
+),
+census AS (
+    INSERT INTO backfill.census (run_id, realm_id, entity, counted)
+    SELECT $1, $2, key, value::bigint FROM jsonb_each_text($4)
+)
 INSERT INTO backfill.slice (run_id, realm_id, entity, number, lower_bound, upper_bound, cursor, rows_read, done)
-SELECT $1, $2, plan.* FROM jsonb_to_recordset($3) AS plan (
+SELECT $1, $2, plan.* FROM jsonb_to_recordset($5) AS plan (
     entity text, number integer, lower timestamptz, upper timestamptz, cursor timestamptz, rows bigint, done boolean
 )
 """
 
-UPSERT_PROOFS = """
-INSERT INTO backfill.proof AS held (
-    run_id, realm_id, entity, proven, method, counted, landed_live, quarantined, watermark, reason, proven_at
+FINISH = f"""
+WITH fence AS MATERIALIZED ({FENCE}),
+proofs AS (
+    INSERT INTO backfill.proof AS held (
+        run_id, realm_id, entity, proven, method, counted, landed_live, quarantined, watermark, reason, proven_at
+    )
+    SELECT $4, $1, proofs.*, now() FROM fence, jsonb_to_recordset($5) AS proofs (
+        entity text, proven boolean, method text, counted bigint, landed_live bigint, quarantined bigint,
+        watermark timestamptz, reason text
+    )
+    ON CONFLICT (realm_id, entity) DO UPDATE SET
+        run_id = excluded.run_id, proven = excluded.proven, method = excluded.method, counted = excluded.counted,
+        landed_live = excluded.landed_live, quarantined = excluded.quarantined, watermark = excluded.watermark,
+        reason = excluded.reason, proven_at = excluded.proven_at
+),
+finished AS (
+    UPDATE backfill.realm_run SET state = 'done', finished_at = now() FROM fence
+    WHERE run_id = $4 AND realm_id = $1 AND $6::boolean
 )
-SELECT $1, $2, proofs.*, now() FROM jsonb_to_recordset($3) AS proofs (
-    entity text, proven boolean, method text, counted bigint, landed_live bigint, quarantined bigint,
-    watermark timestamptz, reason text
-)
-ON CONFLICT (realm_id, entity) DO UPDATE SET
-    run_id = excluded.run_id, proven = excluded.proven, method = excluded.method, counted = excluded.counted,
-    landed_live = excluded.landed_live, quarantined = excluded.quarantined, watermark = excluded.watermark,
-    reason = excluded.reason, proven_at = excluded.proven_at
-"""
-
-FINISH = "UPDATE backfill.realm_run SET state = 'done', finished_at = now() WHERE run_id = $1 AND realm_id = $2"
+SELECT FROM fence
+"""  # noqa: S608  # a statement of ours
 
 PARK = """
 WITH parked AS (
@@ -85,6 +110,11 @@ FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
 """
 
 
+NOT_BEGUN = Scan(started_at=None, census={}, slices=[], finished=False)
+
+_SCAN = msgspec.json.Decoder(Scan)
+
+
 class Scans:
     """Reads and writes the state of scans. All of it is durable at once."""
 
@@ -93,19 +123,9 @@ class Scans:
 
     async def scan(self, run_id: RunId, realm_id: RealmId) -> Scan:
         """How far the realm is in the run, as one moment saw it; an empty scan if it was not begun."""
-        async with (
-            self._database.control() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            realm_run = await connection.fetchrow(REALM_RUN, run_id, realm_id)
-            census = await connection.fetch(CENSUS, run_id, realm_id)
-            slices = await connection.fetch(SLICES, run_id, realm_id)
-        return Scan(
-            started_at=None if realm_run is None else realm_run["scan_started_at"],
-            census={row["entity"]: row["counted"] for row in census},
-            slices=[Slice(*row.values()) for row in slices],
-            finished=realm_run is not None and realm_run["state"] == "done",
-        )
+        async with self._database.control() as connection:
+            scan = await connection.fetchval(SCAN, run_id, realm_id)
+        return NOT_BEGUN if scan is None else _SCAN.decode(scan)
 
     async def begin(
         self,
@@ -119,20 +139,14 @@ class Scans:
         """Store the scan's start and plan, all or nothing; an earlier plan of the same run is dropped."""
         entities = sorted({*census, *(part.entity for part in slices)})
         async with self._database.control() as connection, connection.transaction():
-            await require(connection, lease)
-            await connection.execute(BEGIN, run_id, lease.realm_id, started_at)
-            await connection.execute(CLEAR_PLAN, run_id, lease.realm_id)
-            await connection.execute(CLEAR_NAMELESS, run_id, lease.realm_id, entities)
-            await connection.execute(INSERT_CENSUS, run_id, lease.realm_id, encoded(dict(census)))
-            await connection.execute(INSERT_SLICES, run_id, lease.realm_id, encoded(slices))
+            require_fence(await connection.fetchrow(CLEAR, *fence_of(lease), run_id, entities), lease)
+            await connection.execute(PLAN, run_id, lease.realm_id, started_at, encoded(dict(census)), encoded(slices))
 
     async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
         """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
-        async with self._database.control() as connection, connection.transaction():
-            await require(connection, lease)
-            await connection.execute(UPSERT_PROOFS, run_id, lease.realm_id, encoded(proofs))
-            if all(proof.proven for proof in proofs):
-                await connection.execute(FINISH, run_id, lease.realm_id)
+        hold = all(proof.proven for proof in proofs)
+        async with self._database.control() as connection:
+            require_fence(await connection.fetchrow(FINISH, *fence_of(lease), run_id, encoded(proofs), hold), lease)
 
     async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
         """Set the company aside, in the run too, with what a person must do. A new import takes it back."""
