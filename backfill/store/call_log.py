@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import anyio
 import asyncpg
@@ -19,6 +20,9 @@ from isal import isal_zlib
 from backfill.errors import UnavailableError
 from backfill.events import Answered, Event, RequestAnswered
 from backfill.store.database import Database
+
+if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
+    from backfill.store.database import Connection
 
 COLUMNS = (
     "asked_at",
@@ -115,13 +119,13 @@ class CallLog:
             self._due.set()
 
     async def keep(self) -> None:
-        """Write what was observed, until cancelled. Drops what is older than is wanted, once a day."""
-        retired: date | None = None
+        """Write what was observed, until cancelled. Begins each day with its table, and without what is too old."""
+        begun: date | None = None
         while True:
             today = self._now().astimezone(UTC).date()
-            if retired != today:
-                retired = today
-                await self._retire(today)
+            if begun != today:
+                begun = today
+                await self._begin(today)
             with anyio.move_on_after(EVERY_S):
                 await self._due.wait()
             self._due = anyio.Event()
@@ -167,17 +171,24 @@ class CallLog:
         days = {_day(row) for row in rows} - self._days_made
         async with self._database.control() as connection:
             for day in sorted(days):
-                await connection.execute(MAKE_DAY, day)
-            self._days_made |= days
+                await self._make(connection, day)
             async with connection.transaction():
                 await connection.execute("SET LOCAL synchronous_commit = off")
                 await connection.copy_records_to_table("call", schema_name="backfill", columns=COLUMNS, records=rows)
 
-    async def _retire(self, today: date) -> None:
-        """Drop the days that are over. Where somebody reads them, or the database is away, they go tomorrow."""
+    async def _begin(self, today: date) -> None:
+        """Make the day's table, for which else the run's end would wait, and drop the days that are over.
+
+        Where somebody reads these, or the database is away, they go tomorrow, and the table is made when it is needed.
+        """
         with suppress(UnavailableError):
             async with self._database.control() as connection:
+                await self._make(connection, today)
                 await connection.execute(DROP_OLD, today - timedelta(days=self._options.retention_days))
+
+    async def _make(self, connection: Connection, day: date) -> None:
+        await connection.execute(MAKE_DAY, day)
+        self._days_made.add(day)
 
     def _row(self, event: Answered) -> Row:
         asked_at = self._now() - timedelta(seconds=event.duration_s)

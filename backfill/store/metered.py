@@ -52,10 +52,11 @@ class MeteredCounts:
         `more` is asked again if another process added some meanwhile. Raises UnavailableError if that has no end.
         """
         async with self._database.control() as connection:
-            await connection.execute(BEGIN, app, month)
             for _ in range(ADD_TRIES):
                 so_far = await connection.fetchrow(SO_FAR, app, month)
-                assert so_far is not None, "it was begun"
+                if so_far is None:  # the month's first
+                    await connection.execute(BEGIN, app, month)
+                    continue
                 told = so_far["calls"], so_far["items"]
                 sums = await connection.fetchrow(ADD, app, month, *more(*told), *told)
                 if sums is not None:

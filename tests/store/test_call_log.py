@@ -309,8 +309,24 @@ async def test_a_reader_keeps_a_day_from_being_dropped_and_nobody_waits(database
     async with reader.transaction():
         await reader.fetch("SELECT * FROM backfill.call")
         with anyio.fail_after(30):
-            await log_of(database)._retire(date(2026, 11, 28))
+            await log_of(database)._begin(date(2026, 11, 28))
     await reader.close()
-    assert len(await tables(database)) == 1
-    await log_of(database)._retire(date(2026, 11, 28))
-    assert await tables(database) == []
+    assert len(await tables(database)) == 2
+    await log_of(database)._begin(date(2026, 11, 28))
+    assert await tables(database) == ["backfill.call_20261128"]
+
+
+async def test_a_day_has_its_table_before_its_first_call(database: Database) -> None:
+    """Else a run's end waits until it is made."""
+
+    async def made() -> bool:
+        return await tables(database) == ["backfill.call_20261128"]
+
+    log = log_of(database)
+    async with kept(log):
+        await until(made)
+    log.observe(answered())
+    async with database.control() as connection:
+        await connection.execute("ALTER FUNCTION backfill.make_calls_of RENAME TO made_already")
+    await log.settle()
+    assert log.trouble == ""
