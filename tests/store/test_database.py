@@ -288,3 +288,12 @@ async def test_a_page_may_be_handed_to_a_local_socket_at_once(database: Database
             sizes.append(pipe.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
     landing, control = sizes
     assert landing > control or landing >= most_allowed()
+
+
+async def test_no_statement_of_ours_is_compiled(database: Database) -> None:
+    """The embedded server does not anyway; a server of the user's own does where it takes one to be large."""
+    for pool in (database.control, database.landing):
+        async with pool() as connection:
+            told = await connection.fetchrow("SELECT setting, source FROM pg_settings WHERE name = 'jit'")
+        assert told is not None
+        assert tuple(told) == ("off", "client")
