@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from backfill.errors import LeaseLostError
 from backfill.model import Held, Lease, Proof, Record, RunId, Scan, Slice
-from backfill.store.database import Database
+from backfill.store.database import Database, open_database
 from backfill.store.realms import Realms
+from backfill.store.scans import Scans
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, deleted, live
 
 SLICES = [Slice("Bill", 0, None, None), Slice("Invoice", 0, None, at(5)), Slice("Invoice", 1, at(5), None)]
@@ -29,6 +32,18 @@ async def test_what_was_begun_is_read_back(work: Work) -> None:
     await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census=census, slices=SLICES)
     assert await work.store.scan(work.run_id, REALM) == Scan(NOW, census, SLICES, finished=False)
     assert (await work.store.scan(work.run_id, OTHER_REALM)).started_at is None
+
+
+async def test_times_are_in_utc_wherever_the_server_is(work: Work, database: Database, database_dsn: str) -> None:
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={}, slices=SLICES)
+    async with database.control() as connection:
+        name = await connection.fetchval("SELECT quote_ident(current_database())")
+        await connection.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
+    async with open_database(database_dsn) as there:
+        scan = await Scans(there).scan(work.run_id, REALM)
+    times = [scan.started_at, *(time for part in scan.slices for time in (part.lower, part.upper, part.cursor))]
+    assert {time.utcoffset() for time in times if time is not None} == {timedelta(0)}
+    assert scan == Scan(NOW, {}, SLICES, finished=False)
 
 
 async def test_a_scan_begun_again_has_its_new_plan_only(work: Work) -> None:
