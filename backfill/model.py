@@ -147,6 +147,9 @@ class Scan(msgspec.Struct, frozen=True):
     finished: bool
 
 
+NOT_BEGUN = Scan(started_at=None, census={}, slices=[], finished=False)
+
+
 class Proof(msgspec.Struct, frozen=True):
     """Whether one entity of one realm is complete, how that was shown, and as of when.
 

@@ -37,7 +37,7 @@ from backfill.store.landing_statements import (
     known_statement,
     land_statement,
 )
-from backfill.store.leases import lease_lost
+from backfill.store.leases import fence_of, lease_lost
 from backfill.store.postgres_errors import is_data_error
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
@@ -229,7 +229,7 @@ class _Page:
 
     def _leased(self) -> tuple[object, ...]:
         """The first five parameters of both statements."""
-        return self.lease.realm_id, self.lease.epoch, self.lease.owner, self.run_id, self.entity
+        return *fence_of(self.lease), self.run_id, self.entity
 
     def _fenced(self, row: asyncpg.Record | None, checkpoint: Checkpoint | None) -> asyncpg.Record:
         """What either statement answered, if the fence held and the slice was there."""

@@ -18,6 +18,7 @@ from msgspec import structs
 
 from backfill.errors import RealmBusyError
 from backfill.model import (
+    NOT_BEGUN,
     Checkpoint,
     Expected,
     Held,
@@ -128,7 +129,7 @@ class MemoryStore:
 
     def scan_now(self, run_id: RunId, realm_id: RealmId) -> Scan:
         """As `scan`, at once."""
-        return self._scans.get((run_id, realm_id), Scan(started_at=None, census={}, slices=[], finished=False))
+        return self._scans.get((run_id, realm_id), NOT_BEGUN)
 
     def is_registered(self, realm_id: RealmId) -> bool:
         return realm_id in self._realms

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from backfill.model import Lease, Proof, RealmId, RunId, Scan, Slice
+from backfill.model import NOT_BEGUN, Lease, Proof, RealmId, RunId, Scan, Slice
 from backfill.store.database import Database
 from backfill.store.leases import FENCE, fence_of, require_fence
 from backfill.store.reports import encoded
@@ -109,8 +109,6 @@ SELECT entity, proven, method, counted, landed_live, quarantined, watermark, rea
 FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
 """
 
-
-NOT_BEGUN = Scan(started_at=None, census={}, slices=[], finished=False)
 
 _SCAN = msgspec.json.Decoder(Scan)
 
