@@ -11,13 +11,13 @@ It prints its address, and serves until its stdin closes.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import itertools
 import json
 import re
 import socket
+import socketserver
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import accumulate
@@ -42,9 +42,6 @@ ENTITIES = (
     "Deposit",
 )
 """What the benchmarks read: transactions, which are the bulk of any company."""
-
-SEND_BUFFER_BYTES = 4 * 1024 * 1024
-"""A page or two, as far as the kernel allows it: what it does not take at once is copied twice."""
 
 STATEMENTS_KEPT = 10_000
 """To read them was a tenth of the server's work (measured); a warmed up one has read those of a load before."""
@@ -196,80 +193,67 @@ def _statement(query: str) -> str:
     return parse_qs(query)["query"][0]
 
 
-class Protocol(asyncio.Protocol):
-    """As much HTTP/1.1 as a well-behaved client needs: keep-alive, content-length, no pipelining."""
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = socket.SOMAXCONN
 
     def __init__(self, answers: Answers, latency_s: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = answers
         self.latency_s = latency_s
-        self.received = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
-        end = self.received.find(b"\r\n\r\n")
-        while end >= 0:
-            head = bytes(self.received[:end])
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            body_end = end + 4 + (int(length[1]) if length else 0)
-            if len(self.received) < body_end:
-                return
-            body = bytes(self.received[end + 4 : body_end])
-            del self.received[:body_end]
-            if self.latency_s:
-                asyncio.get_running_loop().call_later(self.latency_s, self._answer, head, body)
-            else:
-                self._answer(head, body)
-            end = self.received.find(b"\r\n\r\n")
-
-    def _answer(self, head: bytes, body: bytes) -> None:
-        self.answers.calls += 1
-        target = head.split(b" ", 2)[1].decode()
-        url = urlsplit(target)
-        page: bytes | None = None
-        parts: list[bytes | memoryview] = []
-        if url.path.endswith("/query"):
-            statement = body.decode() if body else _statement(url.query)
-            page = self.answers.page(unquote_plus(statement) if body else statement) if self.answers.gzipped else None
-            parts = [page] if page is not None else self.answers.query(statement)
-        elif url.path.endswith("/batch"):
-            parts = self.answers.batch(body)
-        elif url.path.endswith("/cdc"):
-            parts = self.answers.cdc(parse_qs(url.query)["entities"][0])
-        elif url.path.endswith("/bearer"):
-            parts = [b'{"token_type":"bearer","access_token":"%s","expires_in":3600,' % (b"a" * 800)]
-            parts.append(b'"refresh_token":"bench","x_refresh_token_expires_in":8726400}')
-        status = b"200 OK" if parts else b"404 Not Found"
-        size = sum(len(part) for part in parts)
-        encoding = b"Content-Encoding: gzip\r\n" if page is not None else b""
-        headers = b"Content-Type: application/json;charset=utf-8\r\n%sContent-Length: %d" % (encoding, size)
-        for part in _joined([b"HTTP/1.1 %s\r\n%s\r\n\r\n" % (status, headers), *parts]):
-            self.transport.write(part)
 
 
-def _joined(parts: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """Small parts that follow one another as one, or each is a packet; rows by themselves: to join them is to copy."""
-    for are_bytes, group in itertools.groupby(parts, lambda part: isinstance(part, bytes)):
-        if are_bytes:
-            yield b"".join(group)
-        else:
-            yield from group
+class _Handler(socketserver.StreamRequestHandler):
+    """As much HTTP/1.1 as a well-behaved client needs: keep-alive, content-length, no pipelining.
+
+    A connection is a thread, which waits in one system call until the kernel has all of an answer. An event loop wakes
+    up for each part of it, and copies what is left.
+    """
+
+    server: _Server
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Answer until the client hangs up."""
+        while request_line := self.rfile.readline():
+            length = 0
+            while (line := self.rfile.readline()) not in (b"\r\n", b""):
+                name, _, value = line.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            body = self.rfile.read(length)
+            if self.server.latency_s:
+                time.sleep(self.server.latency_s)
+            parts = _answer(self.server.answers, request_line, body)
+            sent = self.connection.sendmsg(parts)
+            assert sent == sum(map(len, parts)), "a blocking socket takes all"
+
+
+def _answer(answers: Answers, request_line: bytes, body: bytes) -> list[bytes | memoryview]:
+    """A whole response, in parts."""
+    url = urlsplit(request_line.split(b" ", 2)[1].decode())
+    page: bytes | None = None
+    parts: list[bytes | memoryview] = []
+    if url.path.endswith("/query"):
+        statement = body.decode() if body else _statement(url.query)
+        page = answers.page(unquote_plus(statement) if body else statement) if answers.gzipped else None
+        parts = [page] if page is not None else answers.query(statement)
+    elif url.path.endswith("/batch"):
+        parts = answers.batch(body)
+    elif url.path.endswith("/cdc"):
+        parts = answers.cdc(parse_qs(url.query)["entities"][0])
+    elif url.path.endswith("/bearer"):
+        parts = [b'{"token_type":"bearer","access_token":"%s","expires_in":3600,' % (b"a" * 800)]
+        parts.append(b'"refresh_token":"bench","x_refresh_token_expires_in":8726400}')
+    status = b"200 OK" if parts else b"404 Not Found"
+    size = sum(len(part) for part in parts)
+    encoding = b"Content-Encoding: gzip\r\n" if page is not None else b""
+    headers = b"Content-Type: application/json;charset=utf-8\r\n%sContent-Length: %d" % (encoding, size)
+    return [b"HTTP/1.1 %s\r\n%s\r\n\r\n" % (status, headers), *parts]
 
 
 def _time() -> bytes:
     return datetime.now(UTC).isoformat(timespec="milliseconds").encode()
-
-
-async def _serve(answers: Answers, latency_s: float) -> None:
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Protocol(answers, latency_s), "127.0.0.1", 0)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
-    await loop.run_in_executor(None, sys.stdin.read)
-    server.close()
 
 
 def main() -> None:
@@ -280,7 +264,11 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     given = parser.parse_args()
     answers = Answers(Rows(given.rows), gzipped=given.gzip)
-    asyncio.run(_serve(answers, given.latency_ms / 1000))
+    with _Server(answers, given.latency_ms / 1000) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+        sys.stdin.read()
+        server.shutdown()
 
 
 if __name__ == "__main__":
