@@ -19,6 +19,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,7 @@ ORDER_BYTES = 65_536
 """Of arguments and environment, at most."""
 
 STREAMS = 3
+_ASKING = threading.Lock()
 _NUMBER = struct.Struct("i")
 
 
@@ -88,9 +90,14 @@ class Nursery:
         self._process.wait()
 
 
-@cache
 def nursery() -> Nursery:
-    """This process's own. It ends with it, if nobody closes it before."""
+    """This process's own, whichever thread asks first. It ends with it, if nobody closes it before."""
+    with _ASKING:  # a cache alone makes a second one while the first is being made, and nobody closes that
+        return _own()
+
+
+@cache
+def _own() -> Nursery:
     inherited = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")
     return Nursery({name: os.environ[name] for name in inherited if name in os.environ})
 
