@@ -22,10 +22,10 @@ _FIRST_BYTES = HEAD_BYTES // 2
 
 
 class HeadFirstSocket(socket.socket):
-    """`_FIRST_BYTES` after a request, then never more at once than have come already.
+    """`_FIRST_BYTES` after a request, then up to `HEAD_BYTES`, then whatever is wanted.
 
-    So whoever reads has all after a few more pieces, and whoever waits has no more than `HEAD_BYTES`. Only an event
-    loop that reads through the socket object is held back: asyncio's own on Unix, with and without TLS.
+    Whoever does not read has told the connection to wait by then, so only who reads on gets more. Only an event loop
+    that reads through the socket object is held back: asyncio's own on Unix, with and without TLS.
     """
 
     __slots__ = ("_received_bytes",)
@@ -57,4 +57,7 @@ class HeadFirstSocket(socket.socket):
         return received
 
     def _at_most(self, size_bytes: int) -> int:
-        return min(size_bytes, max(_FIRST_BYTES - self._received_bytes, self._received_bytes))
+        if self._received_bytes >= HEAD_BYTES:
+            return size_bytes
+        held_back_at = _FIRST_BYTES if self._received_bytes < _FIRST_BYTES else HEAD_BYTES
+        return min(size_bytes, held_back_at - self._received_bytes)

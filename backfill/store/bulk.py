@@ -48,14 +48,12 @@ async def encoded(realm_id: str, run_id: int, rows: Rows) -> AsyncGenerator[byte
     between = _between(tail + head, rows)
     size_bytes = doc_bytes(rows) + sum(map(len, between))
     step = max(1, MESSAGE_BYTES * len(rows) // max(1, size_bytes))
+    parts: list[Document] = [b""] * (2 * len(rows))
+    parts[::2], parts[1::2] = between, rows.docs
+    parts[:1] = [part[len(tail) :] for part in between[:1]]  # there is no row before the first
     yield _HEADER
-    for start in range(0, len(rows), step):
-        docs = rows.docs[start : start + step]
-        parts: list[Document] = [b""] * (2 * len(docs))
-        parts[::2] = between[start : start + step]
-        parts[1::2] = docs
-        message = b"".join(parts)
-        yield message if start else message[len(tail) :]  # there is no row before the first
+    for start in range(0, len(parts), 2 * step):
+        yield b"".join(parts[start : start + 2 * step])
     yield tail + TRAILER if rows else TRAILER
 
 
