@@ -1,4 +1,4 @@
-"""A QuickBooks of prebaked bytes: pages made once and served by a bare protocol, so that it is never the bottleneck.
+"""A QuickBooks of prebaked bytes: pages made once and served by bare threads, so that it is never the bottleneck.
 
 Not the simulator: it has no books, no limits and no memory of who asked. Every entity of every realm has the
 same rows, one a second by CreateTime, of realistic size. Run as a process of its own:
