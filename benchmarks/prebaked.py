@@ -126,7 +126,6 @@ class Answers:
     def __init__(self, rows: Rows, *, gzipped: bool) -> None:
         self.rows = rows
         self.gzipped = gzipped
-        self.calls = 0
         self._pages: dict[tuple[str, int, int], bytes] = {}
 
     def query(self, statement: str) -> list[bytes | memoryview]:

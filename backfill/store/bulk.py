@@ -50,7 +50,8 @@ async def encoded(realm_id: str, run_id: int, rows: Rows) -> AsyncGenerator[byte
     step = max(1, MESSAGE_BYTES * len(rows) // max(1, size_bytes))
     parts: list[Document] = [b""] * (2 * len(rows))
     parts[::2], parts[1::2] = between, rows.docs
-    parts[:1] = [part[len(tail) :] for part in between[:1]]  # there is no row before the first
+    if rows:
+        parts[0] = between[0][len(tail) :]  # there is no row before the first
     yield _HEADER
     for start in range(0, len(parts), 2 * step):
         yield b"".join(parts[start : start + 2 * step])
