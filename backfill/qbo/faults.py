@@ -236,7 +236,8 @@ _TEXT_RULES: tuple[_TextRule, ...] = (
 _BY_STATUS: Mapping[int, FaultRule] = MappingProxyType(
     {
         401: FaultRule("", "the access token was refused", _REFRESH, _RECONNECT),
-        403: FaultRule("", "access was refused", _PARK, _ENVIRONMENT),
+        # Whom Intuit really refuses it tells so by a code. Without one it may be an old throttle that came in half.
+        403: FaultRule("", "access was refused", _RETRY, _ENVIRONMENT),
         408: FaultRule("", "the server gave up waiting", _RETRY, _AGAIN),
         413: FaultRule("", "the request is too large", _SHRINK, _SMALLER),
         429: FAULTS["3001"],

@@ -18,8 +18,18 @@ from backfill.errors import TooLargeError
 from backfill.qbo.envelopes import parse
 from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
 from backfill.qbo.report_columns import columns
-from backfill.qbo.report_rows import Flattener
-from backfill.qbo.report_shape import DECODER, OutlandishError, Report, Row, cells_of, columns_of, rows_of
+from backfill.qbo.report_rows import GRAND_TOTAL, Flattener
+from backfill.qbo.report_shape import (
+    DECODER,
+    Cell,
+    Line,
+    OutlandishError,
+    Report,
+    Row,
+    cells_of,
+    columns_of,
+    rows_of,
+)
 from backfill.qbo.reports import Report as ReportKind
 from backfill.report_model import ReportDocument
 from backfill.wire import Request, Response
@@ -82,9 +92,9 @@ def _cut(report: ReportKind, shape: Report, response: Response, cells: int) -> _
     """How the answer was cut; None if nothing shows that it was. Without the notice a body may just have been lost."""
     if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
         return _Cut("Intuit says that it has more data than it displays", cells)
-    open_section = _without_total(rows_of(shape.Rows)) if report.totalled else None
-    if open_section is not None:
-        return _Cut(f"its section {open_section!r} has no total", None)
+    lacking = _lacking_total(rows_of(shape.Rows)) if report.totalled else None
+    if lacking is not None:
+        return _Cut(lacking, None)
     if cells > _SUSPECT_CELLS:
         return _Cut(f"it has {cells:,} cells, and Intuit cuts at {CELLS_MAX:,}", cells)
     return None
@@ -127,18 +137,26 @@ def _all(rows: Sequence[Row]) -> Iterator[Row]:
         yield from _all(rows_of(row.Rows))
 
 
-def _without_total(rows: Sequence[Row]) -> str | None:
-    """The title of the first section without a total, if there is one."""
-    for row in _sections(rows):
-        if row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
-            head = cells_of(row.Header)
-            return str(head[0].value) if head else row.group or ""
+def _lacking_total(rows: Sequence[Row]) -> str | None:
+    """Which total is missing, in words, if one is. A cut takes the end of the document, and with it the total of what
+    it is in: of an outermost section, or of rows that stand in none, as those of a trial balance do.
+    """
+    for row in rows:
+        if _is_section(row) and row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
+            return f"its section {_title(row.Header) or row.group or ''!r} has no total"
+    last = next((row for row in reversed(rows) if _is_section(row) or any(cell.value for cell in cells_of(row))), None)
+    if last is not None and not _is_section(last) and last.group != GRAND_TOTAL:
+        return f"nothing sums up its rows, of which {_title(last)!r} is the last"
     return None
 
 
-def _sections(rows: Sequence[Row]) -> Iterator[Row]:
-    """The outermost sections: a cut takes the end of the document, and with it the total of what it is in."""
-    return (row for row in rows if row.Header is not None or row.Rows is not None or row.Summary is not None)
+def _is_section(row: Row) -> bool:
+    return row.Header is not None or row.Rows is not None or row.Summary is not None
+
+
+def _title(line: Row | Line | list[Cell] | None) -> str:
+    cells = cells_of(line)
+    return str(cells[0].value or "") if cells else ""
 
 
 def _too_large(cut: _Cut, response: Response, request: Request) -> TooLargeError:

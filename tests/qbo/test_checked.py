@@ -50,6 +50,7 @@ async def test_a_good_answer_passes_as_it_is() -> None:
         (401, b'{"fault":{"error":[{"code":"003200"}]}}', Disposition.REFRESH),
         (403, b'{"fault":{"error":[{"code":"3100"}]}}', Disposition.PARK),
         (403, b"<IntuitResponse><Fault><Error code='3001'/></Fault></IntuitResponse>", Disposition.WAIT),
+        (403, b"<IntuitResponse><Fault><Error co", Disposition.RETRY),  # half of the one above
         (429, b"", Disposition.WAIT),
         (503, b"<html><title>503</title></html>", Disposition.RETRY),
         (302, b"", Disposition.STOP),

@@ -116,13 +116,13 @@ def test_lists_and_objects_are_the_same() -> None:
 
 def test_zero_and_nothing_are_the_same() -> None:
     shown = [{**cells(("Design income", "82"), value), "type": "Data"} for value in ("0.00", "", "0")]
-    rows = [decoded("ProfitAndLoss", profit_and_loss(row)).rows[0] for row in shown]
+    rows = [decoded("ProfitAndLoss", profit_and_loss(row, NET)).rows[0] for row in shown]
     assert rows[0] == rows[1] == rows[2]
 
 
 @pytest.mark.parametrize(("digits", "is_number"), [(28, True), (29, False), (2_000_000, False)])
 def test_a_number_is_as_long_as_is_added_up_exactly(digits: int, is_number: bool) -> None:
-    (row,) = decoded("ProfitAndLoss", profit_and_loss(cells("x", "9" * digits))).rows
+    row = decoded("ProfitAndLoss", profit_and_loss(cells("x", "9" * digits), NET)).rows[0]
     assert isinstance(row.cells["total"], Decimal) is is_number
 
 
@@ -240,13 +240,32 @@ class TestCut:
             decoded("ProfitAndLoss", profit_and_loss({**INCOME, "Rows": [cells(words, "")]}))
 
     def test_a_customers_memo_is_not_the_notice(self) -> None:
-        assert decoded("ProfitAndLoss", profit_and_loss({**cells((CUT, "82"), "7.00"), "type": "Data"})).rows
+        assert decoded("ProfitAndLoss", profit_and_loss({**cells((CUT, "82"), "7.00"), "type": "Data"}, NET)).rows
 
     def test_a_section_without_its_total_was_cut(self) -> None:
         broken = {key: value for key, value in INCOME.items() if key != "Summary"}
         with pytest.raises(TooLargeError, match="'Income' has no total") as caught:
             decoded("ProfitAndLoss", profit_and_loss(broken))
         assert caught.value.cells_max is None, "no word says that it was for its size"
+
+    @pytest.mark.parametrize("blank", [[], [cells("", "")]])
+    def test_rows_that_nothing_sums_up_were_cut(self, blank: list[Any]) -> None:
+        rows = [cells(("Checking", "35"), "5.00", ""), cells(("Sales", "79"), "", "5.00")]
+        with pytest.raises(TooLargeError, match="nothing sums up its rows, of which 'Sales' is the last") as caught:
+            decoded("TrialBalance", profit_and_loss(*rows, *blank))
+        assert caught.value.cells_max is None, "no word says that it was for its size"
+
+    @pytest.mark.parametrize(
+        "total",
+        [
+            {"Summary": cells("TOTAL", "5.00", "5.00"), "group": "GrandTotal", "type": "Section"},
+            {**cells("TOTAL", "5.00", "5.00"), "group": "GrandTotal"},
+        ],
+    )
+    def test_rows_that_are_summed_up_are_whole(self, total: dict[str, Any]) -> None:
+        row = cells(("Checking", "35"), "5.00", "5.00")
+        assert len(decoded("TrialBalance", profit_and_loss(row, total)).rows) == 2
+        assert decoded("TrialBalance", profit_and_loss()).rows == []
 
     def test_a_list_has_no_totals_to_miss(self) -> None:
         body = {
