@@ -100,12 +100,27 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan, jobs: Job
             return scan, Census(counts=scan.census, not_offered=[], refused={}, taken_at=scan.started_at)
         if not jobs:
             again = await take_census(work, unknown, updated_since=options.since, costs=options.costs)
-            return scan, replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
+            # As of the scan's beginning, like all others: what came since then is caught up on.
+            census = replace(again, counts={**scan.census, **again.counts}, taken_at=scan.started_at)
+            return await _planned(work, options, census, unknown, jobs, before=scan.slices)
         # What is known has become less since (a proof that did not hold): the plan is not for that, so it is made anew.
     held = {name: job.held for name, job in jobs.items() if job.outright}
     census = await take_census(work, asked, updated_since=options.since, costs=options.costs, held=held)
     work.observe(events.CensusTaken(realm_id=work.realm_id, counts=dict(census.counts)))
-    planned = [entity for entity in asked if entity.name not in census.proofs and _way(entity, jobs) is Way.WHOLE]
+    return await _planned(work, options, census, asked, jobs)
+
+
+async def _planned(
+    work: RealmWork,
+    options: ExtractOptions,
+    census: Census,
+    entities: Sequence[Entity],
+    jobs: Jobs,
+    *,
+    before: Sequence[Slice] = (),
+) -> tuple[Scan, Census]:
+    """The scan with slices of the `entities`, which the census counted, and those there were `before`; stored."""
+    planned = [entity for entity in entities if entity.name not in census.proofs and _way(entity, jobs) is Way.WHOLE]
     slices = await plan_slices(
         work,
         planned,
@@ -117,6 +132,7 @@ async def _begun(work: RealmWork, options: ExtractOptions, scan: Scan, jobs: Job
     )
     # Open above: whoever changes a row meanwhile moves it on to where it is still to be read.
     slices += [whole(job.entity.name, job.since - OVERLAP, None) for job in jobs.values() if job.is_walked]
+    slices = [*before, *slices]
     await work.store.begin_scan(
         work.lease, work.run_id, started_at=census.taken_at, census=census.counts, slices=slices
     )

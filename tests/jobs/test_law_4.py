@@ -16,6 +16,7 @@ from backfill.model import Checkpoint, Landed, Lease, Record, RunId
 from backfill.pacing.metering import MeteredBudget
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
+from tests.jobs.test_offered import of_items
 from tests.jobs.world import RUN, Tap, World, breaches, differences
 
 pytestmark = pytest.mark.virtual
@@ -105,6 +106,28 @@ async def test_the_census_is_kept_over_a_crash() -> None:
     assert len(counts) == 1, "what is not read outright"
     assert "SELECT * FROM CompanyInfo STARTPOSITION 1 MAXRESULTS 1000" not in world.statements(), "nor the time asked"
     assert breaches(world) == []
+
+
+async def test_what_is_counted_late_is_planned_late() -> None:
+    """It is read by slices, like all others: with checkpoints, and with a row set aside that nobody can read."""
+    poisoned: dict[tuple[str, str], frozenset[str]] = {}
+    settings = SimulatorSettings(poison_code="4002", poisoned=poisoned)
+    world = World(seed=2, rows_min=200, rows_max=200, page_rows=7, settings=settings)
+    invoices = world.company_of().table("Invoice").by_created()
+    poisoned[world.realm, "Invoice"] = frozenset({invoices[len(invoices) // 2].id})
+    refused = world.simulator.injections.add(of_items("2050", "Invoice"))
+    assert (await world.extract()).unproven == [world.realm]
+    before = await world.store.scan(RUN, world.realm)
+    assert "Invoice" not in {part.entity for part in before.slices}, "nobody knew how many there are"
+
+    world.simulator.injections.remove(refused)
+    assert (await world.extract()).proven == [world.realm]
+    after = await world.store.scan(RUN, world.realm)
+    assert [part for part in after.slices if part.entity != "Invoice"] == before.slices
+    (invoice,) = (part for part in after.slices if part.entity == "Invoice")
+    assert invoice.done
+    proof = world.store.proofs(world.realm)["Invoice"]
+    assert (proof.landed_live, proof.quarantined) == (len(invoices) - 1, 1)
 
 
 class TestTheMonthsCap:

@@ -52,6 +52,14 @@ async def test_a_scan_begun_again_has_its_new_plan_only(work: Work) -> None:
     assert await work.store.scan(work.run_id, REALM) == Scan(at(9), {"Term": 2}, SLICES[:1], finished=False)
 
 
+async def test_a_plan_that_is_added_to_keeps_how_far_its_slices_are(work: Work) -> None:
+    begun = [Slice("Bill", 0, None, None, cursor=at(3), rows=5), Slice("Invoice", 0, None, at(5), rows=2, done=True)]
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={"Bill": 9}, slices=begun)
+    more = [*begun, Slice("Term", 0, None, None)]
+    await work.store.begin_scan(work.lease, work.run_id, started_at=NOW, census={"Bill": 9, "Term": 2}, slices=more)
+    assert await work.store.scan(work.run_id, REALM) == Scan(NOW, {"Bill": 9, "Term": 2}, more, finished=False)
+
+
 async def test_a_plan_that_cannot_be_stored_is_not_stored_in_part(work: Work) -> None:
     with pytest.raises(Exception, match="duplicate key"):
         await work.store.begin_scan(
