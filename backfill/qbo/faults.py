@@ -236,8 +236,7 @@ _TEXT_RULES: tuple[_TextRule, ...] = (
 _BY_STATUS: Mapping[int, FaultRule] = MappingProxyType(
     {
         401: FaultRule("", "the access token was refused", _REFRESH, _RECONNECT),
-        # Whom Intuit really refuses it tells so by a code. Without one it may be an old throttle that came in half.
-        403: FaultRule("", "access was refused", _RETRY, _ENVIRONMENT),
+        403: FaultRule("", "access was refused", _PARK, _ENVIRONMENT),
         408: FaultRule("", "the server gave up waiting", _RETRY, _AGAIN),
         413: FaultRule("", "the request is too large", _SHRINK, _SMALLER),
         429: FAULTS["3001"],
@@ -252,6 +251,8 @@ _BY_STATUS_CLASS: Mapping[int, FaultRule] = MappingProxyType(
         5: FaultRule("", "Intuit's server failed", _RETRY, _AGAIN),
     }
 )
+
+_UNSAID = FaultRule("", "the request was refused, and the reason cannot be read", _RETRY, _AGAIN)
 
 _GRAVITY: tuple[Disposition, ...] = (
     _WAIT,
@@ -280,6 +281,13 @@ def rule_of(fault: Fault, status: int) -> FaultRule:
 def rule_of_status(status: int) -> FaultRule:
     """The rule where the body says nothing that is known."""
     return _BY_STATUS.get(status) or _BY_STATUS_CLASS.get(status // 100) or _BY_STATUS_CLASS[5]
+
+
+def rule_without_fault(status: int) -> FaultRule:
+    """The rule where the body holds no fault that can be read."""
+    # Intuit says why in each of its 400s and 403s: a passing trouble, a deletion, a throttle of the old form alike.
+    # Without that the answer is spoilt, or somebody else's, and decides as little as a spoilt 200.
+    return _UNSAID if status in {400, 403} else rule_of_status(status)
 
 
 def gravest(faults: Sequence[Fault], status: int) -> tuple[Fault, FaultRule]:

@@ -50,7 +50,6 @@ async def test_a_good_answer_passes_as_it_is() -> None:
         (401, b'{"fault":{"error":[{"code":"003200"}]}}', Disposition.REFRESH),
         (403, b'{"fault":{"error":[{"code":"3100"}]}}', Disposition.PARK),
         (403, b"<IntuitResponse><Fault><Error code='3001'/></Fault></IntuitResponse>", Disposition.WAIT),
-        (403, b"<IntuitResponse><Fault><Error co", Disposition.RETRY),  # half of the one above
         (429, b"", Disposition.WAIT),
         (503, b"<html><title>503</title></html>", Disposition.RETRY),
         (302, b"", Disposition.STOP),
@@ -60,6 +59,22 @@ def test_an_answer_that_is_no_2xx_is_an_error_with_its_disposition(
     status: int, body: bytes, disposition: Disposition
 ) -> None:
     assert raised(status, body).disposition is disposition
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{" + (FAULT % b"610")[:40],
+        (b"{" + FAULT % b"610" + b"}").replace(b":", b':"\xff",:', 1),
+        b"<IntuitResponse><Fault><Error code='610'/></Fau",
+        b"<html><title>400 Bad Request</title></html>",
+    ],
+)
+def test_a_refusal_whose_reason_cannot_be_read_decides_nothing_and_is_asked_again(status: int, body: bytes) -> None:
+    error = raised(status, body)
+    assert (error.code, error.disposition) == ("", Disposition.RETRY)
 
 
 def test_a_throttle_says_how_long() -> None:

@@ -50,7 +50,7 @@ def test_there_is_no_row_beyond_the_documented_ones() -> None:
         (302, Disposition.STOP),
         (400, Disposition.REJECT),
         (401, Disposition.REFRESH),
-        (403, Disposition.RETRY),
+        (403, Disposition.PARK),
         (404, Disposition.REJECT),
         (408, Disposition.RETRY),
         (413, Disposition.SHRINK),
