@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -100,8 +100,8 @@ class Stage:
         """How often each fault was injected."""
         self.told: set[str] = set()
         """Intuit's fault codes that came in answers."""
-        self.troubled: set[RealmId] = set()
-        """Realms that a person has to see to, whatever the program does."""
+        self.troubles: dict[Fault, RealmId] = {}
+        """Fault to the realm that a person has to see to because of it. One realm may have several: each ends alone."""
         self.on_death: list[Callable[[], None]] = []
         """Told of every process that is killed while faults strike."""
         self.breaches: list[Breach] = []
@@ -162,6 +162,11 @@ class Stage:
         oauth.grants.consented(realm_id, app.client_id, grant.scopes, at=now().timestamp())
         self.vault.replace(realm_id, self._consent(realm_id))
         self.store.reconnect(realm_id)
+
+    @property
+    def troubled(self) -> Collection[RealmId]:
+        """Realms that a person has to see to, whatever the program does: until the last of their troubles is over."""
+        return self.troubles.values()
 
     def working_realms(self) -> Sequence[RealmId]:
         """Those that are not set aside."""

@@ -33,9 +33,9 @@ class Lapsed(Fault):
     async def strike(self, stage: Stage) -> None:
         await anyio.sleep(self.at_s)
         realm_id = stage.realm_ids[self.realm]
-        stage.troubled.add(realm_id)
+        stage.troubles[self] = realm_id
         stage.simulator.injections.add(Injection(BareText(), realms=(realm_id,), lanes=API))
         stage.injected(self)
 
     def heal(self, stage: Stage) -> None:
-        stage.troubled.discard(stage.realm_ids[self.realm])
+        stage.troubles.pop(self, None)

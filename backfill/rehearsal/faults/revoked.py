@@ -41,12 +41,10 @@ class Revoked(Fault):
     async def strike(self, stage: Stage) -> None:
         await anyio.sleep(self.at_s)
         realm_id = stage.realm_ids[self.realm]
-        stage.troubled.add(realm_id)
+        stage.troubles[self] = realm_id
         stage.simulator.oauth.revoke(realm_id)
         stage.injected(self)
 
     def heal(self, stage: Stage) -> None:
-        realm_id = stage.realm_ids[self.realm]
-        if realm_id in stage.troubled and not self.for_good:
-            stage.troubled.discard(realm_id)
-            stage.reconnect(realm_id)
+        if self in stage.troubles and not self.for_good:
+            stage.reconnect(stage.troubles.pop(self))
