@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from backfill.errors import RequestError
-from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of
+from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of, names_since
 from backfill.jobs.load.reading import Read, read_created_since, read_values
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.versions import document, read_objects
@@ -95,13 +95,14 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
     by_stamp = [each for each in wanted if each.item.stamp]
     stamped = await _created_since(work, entity, min(each.since for each in by_stamp)) if by_stamp else Read()
     by_name = [each for each in wanted if not each.item.stamp]
-    names = list(dict.fromkeys(_name(table, each) for each in by_name))
+    names = list(dict.fromkeys(name for each in by_name for name in _names(table, each)))
     named = await _named(work, entity, table.natural_key, names, min((each.since for each in by_name), default=_NEVER))
     found = stamped.records | named.records
     owned = set(await work.ledger.owned(work.realm_id, entity.name, list(found)))
     documents = sorted(
         ((record, document(record)) for id_, record in found.items() if id_ not in owned),
-        key=lambda pair: (pair[0].created_at or _NEVER, pair[0].id),
+        # Of one name an inactive one may be what was made before, and undone.
+        key=lambda pair: (pair[1].get("Active") is False, pair[0].created_at or _NEVER, pair[0].id),
     )
     index = _Index(table.stamp_field, table.natural_key, documents)
     for each in wanted:
@@ -112,7 +113,7 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
             and (record.created_at is None or record.created_at >= each.since.replace(microsecond=0))
         ]  # fmt: skip
         # What was created since and cannot be read may have any stamp.
-        fault = named.unread.get(_name(table, each))
+        fault = next((named.unread[name] for name in _names(table, each) if name in named.unread), None)
         if each.item.stamp:
             fault = next(iter(stamped.unread.values()), None)
         seen.sights[each.item.row_id] = Sight.THERE if matches else Sight.UNREADABLE if fault else Sight.ABSENT
@@ -142,8 +143,9 @@ class _Index:
         return self._named.get(name_of(wanted.sent.get(self._key)), ())
 
 
-def _name(table: Writing, wanted: _Wanted) -> str:
-    return str(wanted.sent.get(table.natural_key) or "")
+def _names(table: Writing, wanted: _Wanted) -> Sequence[str]:
+    name = str(wanted.sent.get(table.natural_key) or "")
+    return names_since(name) if table.entity.hides_inactive else (name,)
 
 
 async def _named(work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime) -> Read:

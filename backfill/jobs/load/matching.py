@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +35,11 @@ def is_ours(table: Writing, sent: Mapping[str, Any], held: Mapping[str, Any], *,
 def name_of(value: object) -> str:
     """A name or number as two of them are compared."""
     return _DELETED.sub("", str(value or "")).strip().casefold()
+
+
+def names_since(name: str) -> Sequence[str]:
+    """What a query has to name for what was made by that name: people may have made it inactive since."""
+    return name, f"{name} (deleted)"
 
 
 def is_applied(sent: Mapping[str, Any], held: Mapping[str, Any]) -> bool:

@@ -161,9 +161,10 @@ class RealmLoad:
 
     async def _again(self, lane: Lane) -> Seal | None:
         seal = self._doubts.to_send_again(lane)
-        if seal is not None:
-            await self._work.ledger.send_again(self._work.lease, seal.seal_id)
-        return seal
+        if seal is None:
+            return None
+        await self._work.ledger.send_again(self._work.lease, seal.seal_id)
+        return self.rows.doubt(seal)
 
     def _is_over(self) -> bool:
         pool = self.rows.pool

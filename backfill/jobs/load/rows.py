@@ -74,6 +74,12 @@ class Rows:
                 self.pool.add(row, ())
                 self.pool.take_this(row.row_id)
 
+    def doubt(self, seal: Seal) -> Seal:
+        """The seal as it is sent again: from now on "exists already" may mean us, here as in the ledger."""
+        for item in seal.items:
+            self.pool.out[item.row_id] = structs.replace(self.pool.out[item.row_id], doubtful=True)
+        return structs.replace(seal, items=tuple(structs.replace(item, doubtful=True) for item in seal.items))
+
     async def _admit(self, rows: Sequence[LoadRow]) -> None:
         """Hold the rows, and those that make what they need, and so on."""
         refused: list[Outcome] = []

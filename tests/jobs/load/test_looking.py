@@ -1,0 +1,91 @@
+"""What is found again after a lost answer, whatever people or the server did to it meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+
+from backfill.jobs.load.options import Mode
+from backfill.load_model import RowState
+from backfill.simulator.changes import deactivated
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.network import LostReply
+from backfill.simulator.settings import SimulatorSettings
+from backfill.wire import Request, Response, Transport
+from tests.jobs.load.test_load import Spy, customer
+from tests.jobs.load.world import LoadWorld
+
+pytestmark = pytest.mark.virtual
+
+FORGETFUL = SimulatorSettings(latency_s=0.2, request_id_again="executed")
+"""A requestid keeps nothing from being done twice."""
+
+
+def losing(**options: Any) -> LoadWorld:
+    """A world in which the answer to one write is lost, which took effect."""
+    world = LoadWorld(mode=Mode.FREE, settings=FORGETFUL, **options)
+    world.remember("Customer")
+    world.simulator.injections.add(Injection(LostReply(), lanes=("write",), times=1))
+    return world
+
+
+async def loaded(world: LoadWorld, meanwhile: Callable[[], object]) -> None:
+    """A load of one customer, with what happens before it is looked for."""
+    await world.add(customer(0))
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.load)
+        await anyio.sleep(30)
+        meanwhile()
+
+
+async def test_what_people_made_inactive_meanwhile_is_found_by_the_name_that_it_has_then() -> None:
+    spy = Spy()
+    world = losing(wrap=spy)
+
+    def made_inactive() -> None:
+        (made,) = [doc for doc in world.objects("Customer") if doc["DisplayName"] == "Customer of ours 0"]
+        world.company().replace("Customer", made["Id"], deactivated("Customer", made))
+
+    await loaded(world, made_inactive)
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 1}
+    assert len(spy.writes()) == 1, "it is there, so it is not sent again"
+
+
+async def test_of_two_of_a_name_the_active_one_is_ours() -> None:
+    """The other one may be what was made and undone a moment before."""
+    world = losing()
+    undone = world.company().create("Customer", {"DisplayName": "made before"})
+    inactive = {"DisplayName": "Customer of ours 0 (deleted)", "Active": False}
+    await loaded(world, lambda: world.company().replace("Customer", undone.id, inactive))
+    (row,) = world.kept(entity="Customer")
+    assert (row.state, row.object_id == undone.id) == (RowState.ADOPTED, False)
+
+
+class Behind:
+    """A server whose first answer about customers of a name does not know yet what was made."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self._is_behind = True
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        response = await self._inner.send(request, deadline=deadline)
+        if self._is_behind and "DisplayName IN" in dict(request.params).get("query", ""):
+            self._is_behind = False
+            body = json.dumps({"QueryResponse": {}, "time": json.loads(response.body)["time"]}).encode()
+            return replace(response, body=body)
+        return response
+
+
+async def test_what_was_sent_again_and_exists_already_is_looked_for_before_it_is_believed() -> None:
+    world = losing(wrap=Behind)
+    await world.add(customer(0))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 1}
