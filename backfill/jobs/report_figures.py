@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from backfill.qbo.report_columns import TOTAL, is_summed
 from backfill.qbo.reports import Kind, Report, Subject
-from backfill.report_model import Figures, ReportDocument, ReportRow, RowType
+from backfill.report_model import Figures, HeldReport, ReportDocument, ReportRow, RowType
 
 _ZERO = Decimal(0)
 
@@ -34,12 +34,23 @@ def figures(report: Report, document: ReportDocument) -> Figures:
     return Figures() if report.kind is Kind.LIST else Figures(closing=amounts)
 
 
-def together(parts: Iterable[Figures]) -> Figures:
-    """The figures of the cuts of one day, which have no row in common."""
+def together(parts: Iterable[HeldReport]) -> Figures:
+    """The figures of the cuts of one day, in order: those by accounts have no row in common, those by columns all."""
+    by_rows: dict[str, Figures] = {}
+    for one in parts:
+        rows = one.part.cut.partition("columns=")[0]
+        said, before = one.figures, by_rows.get(rows, Figures())
+        # Of the same rows one set of columns may say the balances, another the changes, and two the same in two
+        # currencies: the company's own, which other reports are in, is asked for last.
+        by_rows[rows] = Figures(
+            opening=said.opening or before.opening,
+            change=said.change or before.change,
+            closing=said.closing or before.closing,
+        )
     opening: dict[str, Decimal] = {}
     change: dict[str, Decimal] = defaultdict(lambda: _ZERO)
     closing: dict[str, Decimal] = defaultdict(lambda: _ZERO)
-    for part in parts:
+    for part in by_rows.values():
         opening |= part.opening
         for sums, more in ((change, part.change), (closing, part.closing)):
             for key, amount in more.items():

@@ -102,7 +102,7 @@ def _together(held: Sequence[HeldReport]) -> list[Stretch]:
     for (dates, _, _), group in groupby(ordered, key=place):
         parts = list(group)
         if parts[-1].part.closes:
-            found.append(Stretch(parts[-1], dates, together(part.figures for part in parts)))
+            found.append(Stretch(parts[-1], dates, together(parts)))
     return found
 
 

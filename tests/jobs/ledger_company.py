@@ -61,6 +61,8 @@ class LedgerCompany:
     modern: bool = False
     resets_results: bool = False
     """Income and expense accounts begin each fiscal year with nothing in the ledger."""
+    multicurrency: bool = False
+    """All amounts are of a currency of which two make one of the company's own."""
     cells_max: int = 400_000
     days_max: int = 1_000_000
     """A longer period times out."""
@@ -103,7 +105,9 @@ class LedgerCompany:
         if entity == "CompanyInfo":
             return [{"Id": "1", "Country": self.country, "FiscalYearStartMonth": self.fiscal_month, **times}]
         if entity == "Preferences":
-            return [{"Id": "1", "AccountingInfoPrefs": {"FirstMonthOfFiscalYear": self.fiscal_month}, **times}]
+            currency = {"CurrencyPrefs": {"MultiCurrencyEnabled": self.multicurrency}}
+            accounting = {"AccountingInfoPrefs": {"FirstMonthOfFiscalYear": self.fiscal_month}}
+            return [{"Id": "1", **accounting, **currency, **times}]
         if entity == "Account":
             return [
                 {"Id": id_, "Name": name, "Classification": kind, "AccountSubType": subtype, **times}
@@ -176,6 +180,11 @@ class LedgerCompany:
         return self._cells(keys, {keys[0]: ("Total", None), "subt_nat_amount": (posted, None)})
 
     def _cells(self, keys: Sequence[str], values: Mapping[str, tuple[Any, str | None]]) -> list[Any]:
+        if self.multicurrency:
+            amounts = {key: amount for key, (amount, _) in values.items() if key.endswith("_nat_amount")}
+            natural = {key: (2 * amount, None) for key, amount in amounts.items()}
+            home = {key.replace("nat_", "nat_home_"): (amount, None) for key, amount in amounts.items()}
+            values = {**values, **natural, **home}
         return [values.get(key, ("", None)) for key in keys]
 
     def _named(self, id_: str, width: int) -> list[Any]:

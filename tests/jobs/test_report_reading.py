@@ -120,6 +120,27 @@ class TestADayThatIsTooMuch:
         others = [key for one in parts for key in one.held.part.cut.removeprefix("columns=").split(",")[5:]]
         assert sorted(others) == ["is_no_post", "memo", "split_acc", "subt_nat_amount"]
 
+    async def test_of_one_account_is_proven_by_the_columns_in_the_companys_own_currency(self) -> None:
+        """All columns are of the same postings: what a set of them comes to is not added to what another does."""
+        entries = [transaction(number, "2026-11-10", "84", "82", "10.25") for number in range(2, 92)]
+        around = [transaction(1, "2026-11-09", "84", "82", "7.00"), transaction(92, "2026-11-11", "35", "84", "3.00")]
+        company = LedgerCompany([*entries, *around], multicurrency=True, cells_max=10 * 70)
+        world = ReportWorld(company)
+        assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
+        columns = [one.held.part.cut for one in world.landed("GeneralLedger") if "columns=" in one.held.part.cut]
+        assert [cut.split("&")[0] for cut in columns] == ["account=82", "account=82", "account=84", "account=84"]
+        assert ["subt_nat_amount" in cut for cut in columns] == [True, False, True, False]
+        assert ["subt_nat_home_amount" in cut for cut in columns] == [False, True, False, True]
+
+    async def test_of_one_account_is_proven_by_columns_that_say_its_balance_and_its_changes_apart(self) -> None:
+        entries = [transaction(number, "2026-11-10", "84", "82", "10.25") for number in range(2, 92)]
+        around = [transaction(1, "2026-11-09", "84", "82", "7.00"), transaction(92, "2026-11-11", "35", "84", "3.00")]
+        world = ReportWorld(LedgerCompany([*entries, *around], cells_max=5 * 100))
+        assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
+        cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if "columns=" in one.held.part.cut]
+        assert [cut for cut in cuts if cut.endswith("name,subt_nat_amount")]
+        assert [cut for cut in cuts if cut.endswith("name,rbal_nat_amount")]
+
     async def test_is_said_where_nothing_helps_and_the_others_go_on(self) -> None:
         company = LedgerCompany(busy("2026-11-10", 1, 300), cells_max=8 * 60)
         world = ReportWorld(company)
