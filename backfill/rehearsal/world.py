@@ -128,7 +128,7 @@ def draw_world(seed: int, *, only: frozenset[str] | None = None) -> World:
     )
     for fault in world.faults:
         world = replace(world, settings=fault.settings(world.settings))
-    return replace(world, settings=world.job.settings(seed, world.settings))
+    return replace(world, settings=world.job.settings(world))
 
 
 def _tight_limits(rng: Random) -> Limits:

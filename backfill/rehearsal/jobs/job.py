@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.ground import Ground
     from backfill.rehearsal.process import Process
     from backfill.rehearsal.stage import Stage
+    from backfill.rehearsal.world import World
 
 
 class RehearsedJob(Protocol):
@@ -52,6 +53,6 @@ class RehearsedJob(Protocol):
         """What happens, after all is done, before the command is given once more, if the world has it so."""
         ...
 
-    def settings(self, seed: int, settings: SimulatorSettings) -> SimulatorSettings:  # noqa: ARG002  # few need it
-        """What of the server is so for this job, in the world of a seed."""
-        return settings
+    def settings(self, world: World) -> SimulatorSettings:
+        """The server's settings in that world, with what of them is so for this job."""
+        return world.settings

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.ground import Ground
     from backfill.rehearsal.process import Process
     from backfill.rehearsal.stage import Stage
+    from backfill.rehearsal.world import World
 
 URL = "http://127.0.0.1/webhooks"
 """Nobody listens there: deliveries go to whichever process lives."""
@@ -46,8 +47,8 @@ class Webhooks(Extract):
     name: ClassVar[str] = "webhooks"
     moves_on: ClassVar[bool] = True
 
-    def settings(self, seed: int, settings: SimulatorSettings) -> SimulatorSettings:
-        rng = Random(f"webhooks of world {seed}")
+    def settings(self, world: World) -> SimulatorSettings:
+        rng = Random(f"webhooks of world {world.seed}")
         told = WebhookSettings(
             format=rng.choice(("legacy", "cloudevents", "both")),
             delay_s=rng.choice((0.0, 5.0, 300.0)),
@@ -60,7 +61,7 @@ class Webhooks(Extract):
             retry_s=LADDER_S,
             retry_then_s=LADDER_S[-1],
         )
-        return replace(settings, webhooks=told)
+        return replace(world.settings, webhooks=told)
 
     async def begin(self, stage: Stage, ground: Ground) -> None:
         await hold(stage, ground)
