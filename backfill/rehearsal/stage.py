@@ -84,8 +84,8 @@ class Stage:
         self.refreshes = Refreshes(self.vault, self.realm_ids, self._generation)
         self.trace = Trace()
         self.healed = False
-        self.people_done = False
-        """Whether those who work in the books have made all their changes."""
+        self.people_done = anyio.Event()
+        """Those who work in the books have made all their changes."""
         self.clock_off = timedelta()
         """How far our machines' clocks are off the server's."""
         self.deaths = 0

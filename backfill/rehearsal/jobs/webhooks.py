@@ -97,7 +97,7 @@ class Webhooks(Extract):
 
 def _all_told(stage: Stage, realm_id: RealmId) -> bool:
     waits = any(one.outcome is None and one.told.realm_id == realm_id for one in stage.inbox.kept())
-    return not waits and stage.simulator.webhooks.waiting == 0 and stage.people_done
+    return not waits and stage.simulator.webhooks.waiting == 0 and stage.people_done.is_set()
 
 
 async def _delivered(stage: Stage, headers: Mapping[str, str], body: bytes) -> int | None:
