@@ -12,7 +12,7 @@ transaction: Intuit's reference leaves open which a ledger shows, so across a ye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -125,13 +125,17 @@ def _wrong_sums(evidence: Evidence) -> Iterator[Mismatch]:
 
 
 class _Balance:
-    """What an account may have: one amount, or across a year's end one of two."""
+    """What an account may have: one amount, or across a year's end one of two; and the places that say so.
 
-    def __init__(self, *amounts: Decimal) -> None:
+    Periods that do not name the account leave its balance as it was: the place may be any number of them before.
+    """
+
+    def __init__(self, *amounts: Decimal, places: Iterable[tuple[str, Period]] = ()) -> None:
         self.amounts = set(amounts)
+        self.places = frozenset(places)
 
-    def moved(self, change: Decimal) -> _Balance:
-        return _Balance(*(amount + change for amount in self.amounts))
+    def moved(self, change: Decimal, place: tuple[str, Period]) -> _Balance:
+        return _Balance(*(amount + change for amount in self.amounts), places=self.places | {place})
 
 
 def _broken_chain(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:
@@ -152,7 +156,7 @@ def _broken_chain(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismat
         for key in stretch.figures.opening.keys() | stretch.figures.change.keys():
             said = stretch.figures.opening.get(key)
             start = _Balance(said) if said is not None else balances.get(key, _Balance(_ZERO))
-            balances[key] = start.moved(stretch.figures.change.get(key, _ZERO))
+            balances[key] = start.moved(stretch.figures.change.get(key, _ZERO), stretch.place)
         sheet = sheets.get(stretch.dates.end)
         if sheet is not None and sheet.part.run_id == stretch.part.run_id:
             yield from _wrong_closings(evidence, stretch, sheet, balances, accounts, whole=whole)
@@ -171,10 +175,10 @@ def _wrong_openings(
     for key, opening in stretch.figures.opening.items():
         if key not in accounts or not (whole or key in balances):
             continue
-        expected = balances.get(key, _Balance(_ZERO)).amounts
-        if opening not in expected:
-            ends = "nothing went before" if before is None else f"{before.dates} ended with {_words(expected)}"
-            places = [stretch.place] if before is None else [before.place, stretch.place]
+        expected = balances.get(key, _Balance(_ZERO))
+        if opening not in expected.amounts:
+            ends = "nothing went before" if before is None else f"{before.dates} ended with {_words(expected.amounts)}"
+            places = [*expected.places, *([] if before is None else [before.place]), stretch.place]
             yield Mismatch(f"{evidence.asked.title} of {stretch.dates}: {key} begins with {opening}, {ends}", places)
 
 
@@ -190,14 +194,14 @@ def _wrong_closings(
     for key in balances.keys() | sheet.figures.closing.keys():
         if key not in accounts or accounts[key].is_of_result or not (whole or key in balances):
             continue
-        expected = balances.get(key, _Balance(_ZERO)).amounts
+        expected = balances.get(key, _Balance(_ZERO))
         said = sheet.figures.closing.get(key, _ZERO)
-        if said not in expected:
+        if said not in expected.amounts:
             reason = (
-                f"{evidence.asked.title} up to {stretch.dates.end}: {key} comes to {_words(expected)}, "
+                f"{evidence.asked.title} up to {stretch.dates.end}: {key} comes to {_words(expected.amounts)}, "
                 f"{sheet.part.part.report} says {said}"
             )
-            yield Mismatch(reason, [stretch.place, sheet.place])
+            yield Mismatch(reason, [*expected.places, stretch.place, sheet.place])
 
 
 def _wrong_result(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:

@@ -92,3 +92,17 @@ async def test_what_is_in_the_books_and_no_transaction_is_read_too(first: str, b
     assert world.dates("GeneralLedger")[0].startswith(begins)
     sheets = [request for request in company.asked if request.path == "/reports/BalanceSheet"]
     assert len(sheets) == looks + 1, "and the one to prove by"
+
+
+async def test_an_old_period_that_named_what_is_no_more_is_read_again() -> None:
+    """Later ledgers do not name an account without a balance: the balance sheet tells, and who named it is suspect."""
+    company = LedgerCompany([transaction(1, "2024-01-05", "35", "34", "5.00")])
+    company.transactions.append(transaction(2, "2024-02-29", "17", "33", "77.70"))
+    world = ReportWorld(company)
+    await world.read(asking("GeneralLedger"))
+    company.transactions.pop()
+    before = len(world.calls)
+    assert (await world.read(asking("GeneralLedger"), run=2)).troubles == []
+    assert postings(world.landed("GeneralLedger")) == posted(company)
+    ends = {call["end_date"] for call in world.calls[before:] if call["report"] == "GeneralLedger"}
+    assert ends == {"2024-06-30", "2024-12-31", "2025-06-30", "2025-12-31", "2026-06-30", "2026-11-20"}
