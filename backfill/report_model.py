@@ -34,8 +34,8 @@ class ReportPart(msgspec.Struct, frozen=True):
     """One answer's place: which part of which planned period of which report it is.
 
     A period that was too much for one answer has several, for `dates` that follow one another. Dates that were too much
-    have several again, by `number`, each with its `cut` (some accounts, or some columns); the last of them `closes`.
-    Of a period that is not over, and of balances, `dates` end where they were asked for.
+    have several again, by `number`, each with its `cut` (some accounts, types of accounts, or columns); the last one
+    `closes`. Of a period that is not over, and of balances, `dates` end where they were asked for.
     """
 
     report: str

@@ -18,6 +18,7 @@ from backfill.jobs.work import RealmWork
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.reports import Basis
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -42,6 +43,10 @@ _MONTHS = (
 
 _DEBIT_CLASSES = {"Asset", "Expense"}
 
+_UNAPPLIED = {"UnappliedCashPaymentIncome": "Income", "UnappliedCashBillPaymentExpense": "Expense"}
+"""Subtype to type of the accounts that a payment counts under on the cash basis until it settles something: QuickBooks
+posts to them by itself. Companies have been seen to list both; that all do is not documented."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -54,6 +59,10 @@ class Account:
     """Retained earnings: QuickBooks moves each year's income there without a transaction."""
     parent_id: str = ""
     """The account that it is below; empty: none."""
+    type: str = ""
+    """As `AccountType` says it."""
+    subtype: str = ""
+    """As `AccountSubType` says it."""
 
     @property
     def is_debit(self) -> bool:
@@ -82,6 +91,13 @@ class CompanyFacts:
     """No account is left out for not being readable."""
     multicurrency: bool = False
     """Transactions may be in other currencies than the company's own."""
+
+    def types_not_whole(self, basis: Basis | None) -> tuple[str, ...]:
+        """The types of which a report on the basis may show an account that is none of `accounts`."""
+        if basis is Basis.ACCRUAL:
+            return ()
+        subtypes = {account.subtype for account in self.accounts.values()}
+        return tuple(type_ for subtype, type_ in _UNAPPLIED.items() if subtype not in subtypes)
 
 
 def families(accounts: Mapping[str, Account], ids: Iterable[str]) -> Sequence[tuple[str, ...]]:
@@ -127,6 +143,7 @@ class _Account(msgspec.Struct):
     Id: str
     ParentRef: _Ref = msgspec.field(default_factory=_Ref)
     Classification: str = ""
+    AccountType: str = ""
     AccountSubType: str = ""
 
 
@@ -198,8 +215,14 @@ async def _page(work: RealmWork, statement: str) -> Page | RequestError:
 
 
 def _account(shape: _Account) -> Account:
-    retained = shape.AccountSubType == "RetainedEarnings"
-    return Account(shape.Id, shape.Classification, retained=retained, parent_id=shape.ParentRef.value)
+    return Account(
+        shape.Id,
+        shape.Classification,
+        retained=shape.AccountSubType == "RetainedEarnings",
+        parent_id=shape.ParentRef.value,
+        type=shape.AccountType,
+        subtype=shape.AccountSubType,
+    )
 
 
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:

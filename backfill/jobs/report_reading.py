@@ -1,8 +1,8 @@
 """One period of one report, read to its end: in one answer if it fits, else in as many as it takes.
 
 What is too much for one answer (Intuit says so, leaves out totals, runs into its own time-out, or sends nothing of use)
-is asked for in shorter parts, down to a day; then by accounts, then by columns. Rows of different answers are never
-joined: each answer is kept whole, as the part that it is.
+is asked for in shorter parts, down to a day; then by accounts, or by their types where some may not be known; then by
+columns. Rows of different answers are never joined: each answer is kept whole, as the part that it is.
 """
 
 from __future__ import annotations
@@ -52,15 +52,19 @@ class Cut:
     """A share of one report's rows, or of its columns. None: all of them."""
 
     accounts: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    """Of accounts."""
     columns: tuple[str, ...] | None = None
 
     def narrow(self, parameters: Parameters) -> Parameters:
         if self.accounts is not None:
             parameters = narrowed(parameters, "account", self.accounts)
+        if self.types is not None:
+            parameters = narrowed(parameters, "account_type", self.types)
         return parameters if self.columns is None else narrowed(parameters, "columns", self.columns)
 
     def __str__(self) -> str:
-        parts = (("account", self.accounts), ("columns", self.columns))
+        parts = (("account", self.accounts), ("account_type", self.types), ("columns", self.columns))
         return "&".join(f"{name}={','.join(values)}" for name, values in parts if values is not None)
 
 
@@ -120,7 +124,7 @@ class PeriodReader:
         return None
 
     async def _read_in_cuts(self, dates: Period, error: RequestError) -> None:
-        """What cannot be asked for in a shorter period, by accounts and then by columns."""
+        """What cannot be asked for in a shorter period, by accounts or their types and then by columns."""
         waiting = list(reversed(self._finer(Cut())))
         if not waiting:
             await self._read_once_more(dates, error)
@@ -149,25 +153,31 @@ class PeriodReader:
         raise self._unreadable(dates, Cut(), error) from error
 
     def _finer(self, cut: Cut) -> Sequence[Cut]:
-        """Two halves of `cut`, or nothing if it is as small as can be."""
-        report = self.planned.asked.report
-        accounts = cut.accounts
-        if accounts is None and report.by_account and self.facts.accounts_whole:
+        """Two parts of `cut` or more, or nothing if it is as small as can be."""
+        asked, accounts = self.planned.asked, cut.accounts
+        if cut == Cut() and asked.report.by_account and self.facts.accounts_whole:
             accounts = tuple(sorted(self.facts.accounts))
+            if types := self.facts.types_not_whole(asked.basis):  # parts by accounts might not be all of these
+                accounts = tuple(id_ for id_ in accounts if self.facts.accounts[id_].type not in types)
+                if accounts:
+                    of_types = [replace(cut, types=(type_,)) for type_ in types]
+                    return [*self._short(replace(cut, accounts=accounts)), *of_types]
         # Who asks for an account is given those below it as well: a family that is torn apart would come twice.
         together = families(self.facts.accounts, accounts or ())
         if len(together) > 1:
             halves = [tuple(id_ for family in half for id_ in family) for half in _halves(together)]
-            short = all(len(",".join(half)) <= _ACCOUNTS_CHARS_MAX for half in halves)
-            found = [replace(cut, accounts=half) for half in halves]
-            return found if short else [finer for half in found for finer in self._finer(half)]
-        asked = dict(cut.narrow(self.planned.asked.parameters)).get("columns", "")
-        columns = tuple(asked.split(",")) if asked else ()
+            return [short for half in halves for short in self._short(replace(cut, accounts=half))]
+        named = dict(cut.narrow(asked.parameters)).get("columns", "")
+        columns = tuple(named.split(",")) if named else ()
         identity = tuple(key for key in columns if key in IDENTITY_COLUMNS)
         others = tuple(key for key in columns if key not in identity)
         if len(others) > 1:
             return [replace(cut, columns=(*identity, *half)) for half in _halves(others)]
         return []
+
+    def _short(self, cut: Cut) -> Sequence[Cut]:
+        """`cut`, or as many as have their accounts in a URL."""
+        return [cut] if len(",".join(cut.accounts or ())) <= _ACCOUNTS_CHARS_MAX else self._finer(cut)
 
     async def _land(self, dates: Period, cut: Cut, *, number: int, closes: bool) -> None:
         """Ask once, and land what comes with its checkpoint, which it is itself."""

@@ -37,6 +37,11 @@ INCOME, COGS, EXPENSES = ("82", "45"), ("80",), ("17",)
 SIGN = {"Asset": 1, "Expense": 1, "Liability": -1, "Equity": -1, "Revenue": -1}
 
 
+def account_type(id_: str) -> str:
+    """As far as reports are asked for by types."""
+    return "Income" if id_ in INCOME else "Expense" if id_ in EXPENSES else "Bank"
+
+
 @dataclass(frozen=True)
 class Transaction:
     """A transaction by its lines: account to debit (credits below zero)."""
@@ -63,6 +68,8 @@ class LedgerCompany:
     """Income and expense accounts begin each fiscal year with nothing in the ledger."""
     multicurrency: bool = False
     """All amounts are of a currency of which two make one of the company's own."""
+    unlisted: Sequence[str] = ()
+    """Accounts that reports show and no query gives."""
     cells_max: int = 400_000
     days_max: int = 1_000_000
     """A longer period times out."""
@@ -111,7 +118,9 @@ class LedgerCompany:
         if entity == "Account":
             return [
                 {"Id": id_, "Name": name, "Classification": kind, "AccountSubType": subtype, **times}
+                | {"AccountType": account_type(id_)}
                 for id_, (name, kind, subtype) in ACCOUNTS.items()
+                if id_ not in self.unlisted
             ]
         if entity == "JournalEntry" and self.transactions:
             first = min(self.transactions, key=lambda one: one.day)
@@ -144,6 +153,7 @@ class LedgerCompany:
     def _GeneralLedger(self, start: date, end: date, params: Mapping[str, str]) -> Report:  # noqa: N802  # Intuit's name
         keys = params["columns"].split(",")
         chosen = params["account"].split(",") if "account" in params else list(ACCOUNTS)
+        chosen = [id_ for id_ in chosen if account_type(id_) in params.get("account_type", account_type(id_))]
         rows = []
         for id_ in ACCOUNTS:
             if id_ not in chosen:

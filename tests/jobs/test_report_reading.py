@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 
 from backfill.errors import UnansweredError
+from backfill.qbo.reports import Basis
 from backfill.report_model import RowType
 from backfill.wire import Request, Response
-from tests.jobs.ledger_company import LedgerCompany, Transaction, timed_out, transaction
+from tests.jobs.ledger_company import ACCOUNTS, LedgerCompany, Transaction, timed_out, transaction
 from tests.jobs.report_world import ReportWorld, asking, history, postings
 from tests.jobs.test_reports import posted
 
@@ -140,6 +141,22 @@ class TestADayThatIsTooMuch:
         cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if "columns=" in one.held.part.cut]
         assert [cut for cut in cuts if cut.endswith("name,subt_nat_amount")]
         assert [cut for cut in cuts if cut.endswith("name,rbal_nat_amount")]
+
+    @pytest.mark.parametrize(
+        ("unlisted", "types"), [((), []), (("82",), ["Income"]), (("82", "17"), ["Income", "Expense"])]
+    )
+    async def test_on_the_cash_basis_is_read_by_types_where_an_account_may_not_be_listed(
+        self, unlisted: tuple[str, ...], types: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """QuickBooks posts what payments do not settle yet to accounts of its own: no part by others shows it."""
+        monkeypatch.setitem(ACCOUNTS, "82", ("Unapplied payments", "Revenue", "UnappliedCashPaymentIncome"))
+        monkeypatch.setitem(ACCOUNTS, "17", ("Unapplied bills", "Expense", "UnappliedCashBillPaymentExpense"))
+        company = LedgerCompany(busy("2026-11-10", 1, 90), unlisted=unlisted, cells_max=8 * 130)
+        world = ReportWorld(company)
+        assert (await world.read(asking("GeneralLedger", bases=(Basis.CASH,)))).troubles == []
+        assert postings(world.landed("GeneralLedger")) == posted(company)
+        cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if one.held.part.cut]
+        assert [cut for cut in cuts if not cut.startswith("account=")] == [f"account_type={one}" for one in types]
 
     async def test_is_said_where_nothing_helps_and_the_others_go_on(self) -> None:
         company = LedgerCompany(busy("2026-11-10", 1, 300), cells_max=8 * 60)

@@ -57,15 +57,16 @@ def _body(inquiry: Inquiry, table: Table, moved: Mapping[str, list[Entry]]) -> I
 def _account(
     inquiry: Inquiry, table: Table, key: str, moved: Mapping[str, list[Entry]], below: Mapping[str, list[str]]
 ) -> tuple[Node, list[Entry]]:
-    name = inquiry.chart.account(key).name
+    account = inquiry.chart.account(key)
     entries = with_balances(table.sorted(moved.get(key, [])))
     rows: list[Node] = [data(table.row(entry)) for entry in entries]
     for each in below.get(key, ()):
         inner, more = _account(inquiry, table, each, moved, below)
         rows.append(inner)
         entries += more
-    total_cells = table.total(Cell(inquiry.words("Total for {}", name)), entries)
-    return section(table.titled(Cell(name, key)), rows, total_cells), entries
+    head = Cell(account.name, account.id) if account.id else Cell(account.name)
+    total_cells = table.total(Cell(inquiry.words("Total for {}", account.name)), entries)
+    return section(table.titled(head), rows, total_cells), entries
 
 
 def _result(inquiry: Inquiry, table: Table, name: str, group: str, entries: list[Entry]) -> Node:

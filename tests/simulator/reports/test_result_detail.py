@@ -26,3 +26,10 @@ def test_on_the_cash_basis_a_posting_is_there_for_each_part_paid(desk) -> None:
     report = desk.ask("ProfitAndLossDetail", **JANUARY, accounting_method="Cash")
     shown = [(row[0], row[1], row[-2]) for row in report.values()]
     assert shown == [("2026-01-10", "Invoice", "4.00"), ("2026-01-20", "Invoice", "4.00")]
+
+
+def test_what_the_chart_has_no_account_for_is_shown_without_an_id(desk) -> None:
+    desk.paid("2026-01-20", 100)
+    report = desk.ask("ProfitAndLossDetail", **JANUARY, accounting_method="Cash")
+    (section,) = report.body["Rows"]["Row"][0]["Rows"]["Row"]
+    assert section["Header"]["ColData"][0] == {"value": "Unapplied Cash Payment Income"}
