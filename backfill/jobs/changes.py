@@ -97,7 +97,10 @@ async def _round(
                 state.watermarks[entity.name] = answer.server_time
             earliest = min(earliest or answer.server_time, answer.server_time)
         # Once the answer's room is given back: these take their own, and nobody may wait for room while having some.
-        state.ahead.update(await mark_vanished_together(work, doubted))
+        brought = await mark_vanished_together(work, doubted)
+        # Where it was said of one that lives, others may have been deleted only since.
+        lied = any(one.there for one in brought.values())
+        state.ahead.update(entity for entity, one in brought.items() if one.landed or (lied and one.deleted))
     return news, earliest or since + OVERLAP
 
 

@@ -27,11 +27,23 @@ _IDS_TOGETHER_MAX = 30
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What asking by Id brought that was not held so before."""
+    """What asking by Id brought."""
 
-    landed: int
-    """Live rows."""
-    set_aside: int
+    there: int = 0
+    """Rows that exist, whether they were held so before or not."""
+    landed: int = 0
+    """Of those, the ones that were not."""
+    deleted: int = 0
+    """Rows that do not, and were not held so before."""
+    set_aside: int = 0
+
+    def __add__(self, other: Asked) -> Asked:
+        return Asked(
+            self.there + other.there,
+            self.landed + other.landed,
+            self.deleted + other.deleted,
+            self.set_aside + other.set_aside,
+        )
 
 
 async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str]) -> Asked:
@@ -40,7 +52,7 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
     The mark's time is the server's own `time` of the answer that did not have the row. What exists and
     cannot be read is set aside under its Id.
     """
-    landed = set_aside = 0
+    asked = Asked()
     suspect = False  # a list failed after all retries: parts of it are asked for once, a single Id with patience
     waiting = list(_chunks(missing))
     while waiting:
@@ -57,19 +69,16 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
                     continue
                 refusal = Refusal(id=ids[0], code=fault.code, message=fault.message, raw=b"")
                 await work.land(entity, (), refusals=[refusal])
-                set_aside += 1
+                asked += Asked(set_aside=1)
             else:
-                landed += await _settle(work, entity, ids, page)
+                asked += await _settle(work, entity, ids, page)
                 del page  # with its room
-    return Asked(landed, set_aside)
+    return asked
 
 
-async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Sequence[str]]) -> Collection[Entity]:
-    """As `mark_vanished`, for several entities: few Ids of each are asked for in one batch.
-
-    Returns those of which live rows were landed.
-    """
-    brought: set[Entity] = set()
+async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Sequence[str]]) -> Mapping[Entity, Asked]:
+    """As `mark_vanished`, for several entities: few Ids of each are asked for in one batch."""
+    brought: dict[Entity, Asked] = {}
     few = [entity for entity, ids in missing.items() if 0 < len(ids) <= _IDS_TOGETHER_MAX][:BATCH_ITEMS_MAX]
     alone = {entity for entity, ids in missing.items() if ids}
     if len(few) > 1:
@@ -79,12 +88,11 @@ async def mark_vanished_together(work: RealmWork, missing: Mapping[Entity, Seque
             received = sum(answer.received for answer in answers.items if isinstance(answer, Page))
             for entity, answer in zip(few, answers.items, strict=True):
                 if isinstance(answer, Page) and received < PAGE_ROWS_MAX:
-                    if await _settle(work, entity, missing[entity], answer):
-                        brought.add(entity)
+                    brought[entity] = await _settle(work, entity, missing[entity], answer)
                     alone.remove(entity)
     for entity, ids in missing.items():
-        if entity in alone and (await mark_vanished(work, entity, ids)).landed:
-            brought.add(entity)
+        if entity in alone:
+            brought[entity] = await mark_vanished(work, entity, ids)
     return brought
 
 
@@ -112,16 +120,17 @@ async def count_set_aside(
     return counted
 
 
-async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> int:
-    """Land what the answer brought of `ids`, and mark deleted what it did not. Returns how many live rows were news."""
+async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> Asked:
+    """Land what the answer brought of `ids`, and mark deleted what it did not."""
     if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
-        return 0  # an answer of all rows that is cut says nothing of those it does not have
+        return Asked()  # an answer of all rows that is cut says nothing of those it does not have
     present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
     gone = [deleted_stub(id_, page.server_time) for id_ in ids if id_ not in present]
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
     found = [record for record in page.records if record.id in ids]
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
-    return (await work.land(entity, [*found, *gone], refusals=refusals, latest=True)).landed
+    done = await work.land(entity, [*found, *gone], refusals=refusals, latest=True)
+    return Asked(there=len(found), landed=done.landed, deleted=done.deleted)
 
 
 def _asking_for(entity: Entity, ids: Sequence[str]) -> str:

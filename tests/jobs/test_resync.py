@@ -135,6 +135,30 @@ async def test_what_is_read_by_its_id_is_not_ahead_of_the_watermark(edits: int) 
     await resynced(world, BEGIN)
 
 
+async def test_what_is_deleted_just_when_it_is_asked_for_is_not_ahead_of_the_watermark() -> None:
+    """It was said to be gone while it lived, like another that still does: the answer's time does not vouch for it."""
+    world = World(seed=6, rows_min=1500, rows_max=2000)
+    await world.extract()
+    await anyio.sleep(DAY_S)
+    company = world.company_of()
+    flagged = company.table("Invoice").all()[:2]
+    for row in flagged:
+        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "flagged"})
+
+    def deleted(_request: Request, statement: str) -> None:
+        if "FROM Invoice WHERE Id IN" in statement and flagged[0].id in {
+            one.id for one in company.table("Invoice").all()
+        }:
+            company.delete("Invoice", flagged[0].id)
+
+    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    await resynced(world, BEGIN)
+    world.wrap = lambda inner: Tap(inner, before=deleted)
+    await world.extract(run_id=RunId(3))
+    assert breaches(world) == []
+    assert world.store.rows(world.realm, "Invoice")[flagged[0].id].deleted_at is not None
+
+
 async def test_a_live_object_that_was_never_held_is_asked_for_as_well() -> None:
     """Made during the outage and flagged as deleted: a mark on what was never seen would hide it."""
     world = World(seed=6, rows_min=1500, rows_max=2000)
