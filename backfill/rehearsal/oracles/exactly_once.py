@@ -19,6 +19,9 @@ from backfill.store.memory_ledger import KeptRow
 Reference = tuple[str, str]
 """Property and Id: (`SalesTermRef`, `3`)."""
 
+_FAULT_OF_WHAT_ENDED = "610"
+"""What refers to an inactive object is refused with it."""
+
 _SAYS_IT_IS_DONE = DONE_STATES | {RowState.UNDONE}
 
 
@@ -75,6 +78,8 @@ class Effects:
     """(entity, Id) to what it was before the first change."""
     used: set[Reference] = field(default_factory=set)
     """What people's documents refer to."""
+    ended: set[tuple[str, str]] = field(default_factory=set)
+    """(entity, Id) of what people made inactive, be it for a time."""
 
     def object_of(self, key: str) -> tuple[str, str] | None:
         """The object that the row of that key made."""
@@ -98,7 +103,9 @@ class Effects:
         code = held.outcome.code if held.outcome is not None else ""
         is_rejected = held.state is RowState.REJECTED
         if row.fault:
-            if not is_rejected or code != row.fault:
+            # A retry asks again: what refers to something inactive is refused for that, whatever else is wrong with it.
+            is_refused_first = code == _FAULT_OF_WHAT_ENDED and self._refers_to_what_ended(row)
+            if not is_rejected or (code != row.fault and not is_refused_first):
                 yield f"{name} must be rejected with {row.fault}, and is {held.state.value} {code}"
         elif not ids:
             if held.state in _SAYS_IT_IS_DONE and not self._is_hindered(row):
@@ -128,6 +135,15 @@ class Effects:
                 return True
         return False
 
+    def _refers_to_what_ended(self, row: AskedRow) -> bool:
+        """What another row made for it, people made inactive."""
+        return any(
+            (other.entity, id_) in self.ended
+            for other in self.rows
+            if other.key in row.names and other.operation == "create"
+            for id_ in self.found.get(other.identity, ())
+        )
+
 
 def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenChange]) -> Effects:
     """Read the books: what was made first, since changes are of what was made."""
@@ -143,7 +159,10 @@ def effects_of(realm_id: RealmId, rows: Sequence[AskedRow], seen: Sequence[SeenC
         if by_people:
             # An invoice that somebody pays has nothing open any more; a customer's balance matters to nobody.
             effects.meddled[entity, id_] += counted or entity == "Invoice"
-            effects.used.update(references_in({} if after is None else json.loads(after)))
+            now: Mapping[str, object] = {} if after is None else json.loads(after)
+            effects.used.update(references_in(now))
+            if now.get("Active") is False:
+                effects.ended.add((entity, id_))
             continue
         if not counted:
             continue
