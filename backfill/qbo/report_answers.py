@@ -18,7 +18,7 @@ from backfill.errors import TooLargeError
 from backfill.qbo.envelopes import parse
 from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
 from backfill.qbo.report_columns import columns
-from backfill.qbo.report_rows import GRAND_TOTAL, Flattener
+from backfill.qbo.report_rows import Flattener
 from backfill.qbo.report_shape import (
     DECODER,
     Cell,
@@ -145,7 +145,7 @@ def _lacking_total(rows: Sequence[Row]) -> str | None:
         if _is_section(row) and row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
             return f"its section {_title(row.Header) or row.group or ''!r} has no total"
     last = next((row for row in reversed(rows) if _is_section(row) or any(cell.value for cell in cells_of(row))), None)
-    if last is not None and not _is_section(last) and last.group != GRAND_TOTAL:
+    if last is not None and not (_is_section(last) or last.group):  # what has a group is no row of data
         return f"nothing sums up its rows, of which {_title(last)!r} is the last"
     return None
 

@@ -110,7 +110,7 @@ class Report:
     by_account: bool = False
     """It knows the filter `account`, so that even one day of it can be read in parts without a row cut apart."""
     totalled: bool = True
-    """Each section ends with a Summary: one that does not was cut."""
+    """Each section ends with a Summary, and so do rows that stand in none: what does not was cut."""
     ledger: bool = False
     """Its running balances begin with what each account had before: one period's end is the next one's beginning."""
     ties_to: str = ""

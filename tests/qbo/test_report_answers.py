@@ -260,6 +260,7 @@ class TestCut:
         [
             {"Summary": cells("TOTAL", "5.00", "5.00"), "group": "GrandTotal", "type": "Section"},
             {**cells("TOTAL", "5.00", "5.00"), "group": "GrandTotal"},
+            {**cells("Cash at end", "5.00", "5.00"), "type": "Data", "group": "EndingCash"},
         ],
     )
     def test_rows_that_are_summed_up_are_whole(self, total: dict[str, Any]) -> None:
