@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import structs
 
+from backfill.errors import BackfillError, RequestError
 from backfill.model import RealmId
 from backfill.pacing.byte_budget import ByteBudget
 from backfill.pacing.patience import Patience
@@ -142,10 +143,26 @@ class _Hold:
         self._task = asyncio.current_task()
         self._room.holds[self._task] = self
 
-    async def __aexit__(self, *_raised: object) -> None:
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, BackfillError | asyncio.CancelledError):
+            _let_go(error)
         if self._room.holds.get(self._task) is self:
             del self._room.holds[self._task]
         self._room.release(self)
+
+
+def _let_go(error: BaseException) -> None:
+    """Take from `error`, and from those that it came of, the frames that they passed through.
+
+    These hold the page for as long as the error is on its way, which may have a lease to give back and a realm to park
+    first, while others come into the room. What happened the error says in words; a bug's frames are left to it.
+    """
+    found: list[BaseException] = [error]
+    for each in found:  # which grows meanwhile
+        each.__traceback__ = None
+        if isinstance(each, RequestError):
+            each.answer = b""  # the call log, which it is for, has it by now
+        found += [one for one in (each.__cause__, each.__context__) if one is not None and one not in found]
 
 
 class Roomed:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from itertools import accumulate, count
+from types import TracebackType
 
+from backfill.jobs.work import Room
 from backfill.wire import Lane, Request, Response
 
 _Task = asyncio.Task[object] | None
 
 
 class PagesInHand:
-    """A page is its reader's from the question until that reader lands something or asks for the next.
+    """A page is its reader's from the question until that reader lands something, fails, or asks for the next.
 
     Not from the answer alone: in virtual time a page is landed the moment it comes, and two would never meet. Room for
     its beginning is to be taken before it is asked for; how large it was shows when it comes.
@@ -59,3 +62,35 @@ class PagesInHand:
         size = self._came.pop(task, 0)
         if size:
             self._changes.append((next(self._moments), -size))
+
+
+class WatchedRoom:
+    """A realm's room that is seen to be left by an error: nothing of the page will be landed.
+
+    The reader's task may go on for a while after that, to give back what it has, and asks for nothing by which it would
+    show that the page is gone.
+    """
+
+    def __init__(self, room: Room, pages: PagesInHand) -> None:
+        self._room = room
+        self._pages = pages
+
+    def take(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
+        """As `Room.take`."""
+        return _WatchedHold(self._room.take(size_bytes), self._pages)
+
+
+class _WatchedHold(AbstractAsyncContextManager[None]):
+    def __init__(self, hold: AbstractAsyncContextManager[None], pages: PagesInHand) -> None:
+        self._hold = hold
+        self._pages = pages
+
+    async def __aenter__(self) -> None:
+        await self._hold.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._pages.gone()
+        await self._hold.__aexit__(kind, error, traceback)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from weakref import ref
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.errors import StoppedError, UnansweredError
+from backfill.errors import LeaseLostError, RequestError, StoppedError, UnansweredError, UnreadableError
 from backfill.model import RealmId
 from backfill.pacing.patience import Patience
 from backfill.pacing.realm_room import ASKED_SHARE, PageMemory, RealmRoom, Roomed
@@ -121,6 +124,50 @@ async def test_a_small_answer_does_not_stand_in_line_behind_pages() -> None:
             async with count.take(HEAD_BYTES):
                 await Roomed(server, count).send(ASKED, deadline=1e9)
         group.cancel_scope.cancel()
+    assert memory.held_bytes == 0
+
+
+class Rows:
+    """Of a page, in the frames of whoever reads it."""
+
+    def read(self, error: BaseException) -> None:
+        try:
+            int("no number")
+        except ValueError as cause:
+            raise error from cause
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnreadableError("not JSON", realm_id=REALM, asked="a page"),
+        LeaseLostError("another process has the realm", realm_id=REALM),
+        asyncio.CancelledError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_page_that_fails_is_gone_with_its_room(error: BaseException) -> None:
+    """The error goes on, through whatever has to be given back on its way, and holds neither answer nor rows."""
+    memory = PageMemory(ASKED_SHARE * HEAD_BYTES)
+    pages: list[ref[Rows]] = []
+
+    async def read() -> None:
+        rows = Rows()
+        pages.append(ref(rows))
+        if isinstance(error, RequestError):
+            error.answer = b"{,}"
+        rows.read(error)
+
+    gc.disable()  # nobody is to look for the page: it is to be gone
+    try:
+        with pytest.raises(type(error)):
+            async with room(memory).take(PAGE_BYTES):
+                await read()
+        assert [page() for page in pages] == [None]
+    finally:
+        gc.enable()
+    assert getattr(error, "answer", b"") == b""
+    assert isinstance(error.__cause__, ValueError), "why it happened is still said"
     assert memory.held_bytes == 0
 
 

@@ -10,6 +10,7 @@ from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, RealmId, Scan
+from backfill.rehearsal.pages_in_hand import WatchedRoom
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.process import Process
@@ -33,7 +34,7 @@ def realm_job(process: Process, task: Callable[[RealmWork, Scan], Awaitable[Real
                 run_id=process.run_id,
                 ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
                 store=process.store,
-                room=room,
+                room=WatchedRoom(room, process.pages),
                 observe=process.observe,
                 stopping=lambda: False,
                 turn=turn,
