@@ -155,13 +155,15 @@ class RealmBudget:
         """No answer will come any more, since its connection is closed. The server may have taken it in, or may yet.
 
         It is counted in its windows when it arrives, so its permits come back a window after the last moment at which
-        it can. But it may be worked on until `abandoned_s` after its sending: so long its place in flight is kept.
+        it can. But it may be worked on until `abandoned_s` after its arrival: so long its place in flight is kept, and
+        for the spread of the way besides, since whoever takes the place may be that much faster there than it was.
         """
         arrived_by = anyio.current_time() + self.limits.late_arrival_s
+        worked_on_s = self.limits.abandoned_s + self.limits.uplink_spread_s
         self._count_out(grant)
         for ring in self._lanes[grant.lane]:
             ring.come_back_at(arrived_by + self.limits.window_s)
-        self._in_flight.come_back_at(max(arrived_by, grant.sent_at + self.limits.abandoned_s))
+        self._in_flight.come_back_at(max(arrived_by, grant.sent_at + worked_on_s))
         self._end_probe(probe=grant.probe)
 
     def unsent(self, grant: Grant) -> None:

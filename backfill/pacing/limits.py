@@ -34,12 +34,12 @@ class Limits:
     second_s: float
     """The window of `starts_per_second`: 1 s, shorter only in a scaled rehearsal."""
     uplink_spread_s: float
-    """How much longer one request may take to the server than another without breaking `starts_per_second`."""
+    """How much longer one request may take to the server than another without breaking a limit there."""
     in_flight: int
     reserve: float
     """Share of the limits shared by all apps that is left to the others, 0 to below 1."""
     abandoned_s: float
-    """The server may work on a request for this long after it was sent: so long it keeps its place in flight."""
+    """The server may work on a request for this long after it came: so long it keeps its place in flight."""
     late_arrival_s: float
     """A request may still reach the server, and be counted, for this long after its connection was closed."""
     freeze_s: float

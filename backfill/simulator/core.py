@@ -152,7 +152,7 @@ class Simulator:
     async def _served(self, call: Call, back_s: float, strike: Strike | None = None) -> Answer:
         """The doors, the act, the way back. With a strike, what is injected where the service acts is on the way."""
         at_s = anyio.current_time()
-        admission = self._admit(call, self.settings if strike is None else strike.settings)
+        admission = self._admit(call, self.settings if strike is None else strike.settings, at_s)
         self.log.arrive(call.realm_id, call.lane.value, at_s)
         try:
             if admission.refusal is not None:
@@ -165,15 +165,15 @@ class Simulator:
             await _pass(answer.work_s + back_s)
         finally:
             if admission.refusal is None:
-                self.throttle.depart(call.realm_id, admission.app)
+                self.throttle.depart(call.realm_id, admission.app, arrived_at=at_s)
         return answer
 
-    def _admit(self, call: Call, settings: SimulatorSettings) -> _Admission:
+    def _admit(self, call: Call, settings: SimulatorSettings, at_s: float) -> _Admission:
         """First the gateway asks who it is, then how often they came; an unknown caller uses up no realm's limit."""
         state, app, token = self.oauth.check(call.headers.get("authorization", ""), call.realm_id)
         if state is not TokenState.GOOD:
             return _Admission(app, 0, self._stranger(call, state, token))
-        refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=anyio.current_time())
+        refused = self.throttle.arrive(call.realm_id, app, kind=call.kind, at=at_s)
         if refused is None:
             return _Admission(app, self.throttle.in_flight(call.realm_id, app), None)
         form, retry_after = settings.throttle_body, settings.retry_after

@@ -9,6 +9,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,6 +31,9 @@ COUNTED: Mapping[str, Kind] = {
     "emails_per_day": "email",
 }
 """The limits that count one kind of call; every other one counts all."""
+GIVEN_UP_S = 120.0
+"""Intuit's limits page: the server gives up on a request after so long. One that is never answered is in flight till
+then, however long its connection stays open. Divided by `limits_scale`, as the windows are."""
 IN_FLIGHT_WAIT_S = 1.0
 """What Retry-After says when too many calls are in flight: nobody knows when one will end."""
 
@@ -82,7 +86,8 @@ class _App:
     """What is counted for one app on one realm."""
 
     counters: _Counters
-    in_flight: int = 0
+    in_flight: list[float] = field(default_factory=list)
+    """When each of the calls arrived, the first one first."""
     in_flight_tally: Tally = field(default_factory=Tally)
 
 
@@ -95,29 +100,32 @@ class Throttle:
         self._apps: dict[tuple[str, str], _App] = {}
 
     def arrive(self, realm_id: str, app: str, *, at: float, batch: bool = False, kind: Kind = "") -> Refusal | None:
-        """Count an arrival. None: it is served and in flight until `depart`; otherwise it is refused.
+        """Count an arrival. None: it is served, and in flight until `depart` or given up; otherwise it is refused.
 
         `kind` is that of a call which has limits of its own; `batch` is one of them.
         """
         realm, own = self._of(realm_id, app)
         self._other_apps(realm, at)
+        self._give_up(own, at)
         counters = dict(_counting(realm.counters | own.counters, "batch" if batch else kind))
         refusal = max(self._refusals(counters, own, at), key=lambda refusal: refusal.wait_s, default=None)
         if refusal is None or self._settings.refused_count:
             for counter in counters.values():
                 counter.count(at)
         if refusal is None:
-            own.in_flight += 1
-            own.in_flight_tally.most = max(own.in_flight_tally.most, own.in_flight)
+            own.in_flight.append(at)
+            own.in_flight_tally.most = max(own.in_flight_tally.most, len(own.in_flight))
         return refusal
 
-    def depart(self, realm_id: str, app: str) -> None:
-        """A request that was served has its answer."""
-        self._apps[realm_id, app].in_flight -= 1
+    def depart(self, realm_id: str, app: str, *, arrived_at: float) -> None:
+        """A request that was served has its answer, or was given up before."""
+        with suppress(ValueError):
+            self._apps[realm_id, app].in_flight.remove(arrived_at)
 
     def in_flight(self, realm_id: str, app: str) -> int:
+        """How many calls are worked on, by what was known when the last one arrived or departed."""
         own = self._apps.get((realm_id, app))
-        return 0 if own is None else own.in_flight
+        return 0 if own is None else len(own.in_flight)
 
     def inject(self, realm_id: str, count: int, *, at: float, batches: int = 0) -> None:
         """`count` requests of other apps arrive at once, `batches` of them batch calls."""
@@ -140,10 +148,16 @@ class Throttle:
                 called[realm_id].append(app)
         return called
 
+    def _give_up(self, own: _App, at: float) -> None:
+        """Let go the places of calls that the server has worked on for as long as it does."""
+        given_up_s = GIVEN_UP_S / self._settings.limits_scale
+        while own.in_flight and own.in_flight[0] + given_up_s <= at:
+            del own.in_flight[0]
+
     def _refusals(self, counters: _Counters, own: _App, at: float) -> Iterator[Refusal]:
         """Every reason to refuse an arrival; each limit that it finds full notes it, whether it refuses or not."""
         most = self._settings.limits.in_flight
-        if most is not None and own.in_flight >= most:
+        if most is not None and len(own.in_flight) >= most:
             own.in_flight_tally.over += 1
             yield Refusal(IN_FLIGHT, IN_FLIGHT_WAIT_S / self._settings.limits_scale)
         for name, counter in counters.items():

@@ -79,7 +79,7 @@ class Call:
     """Whether it is served."""
     timer: asyncio.TimerHandle | None = None
     """Set while it is bound to arrive."""
-    arrived: bool = False
+    arrived_at: float | None = None
     orphaned: bool = False
     """The process that sent it is gone."""
     working: list[Throttle] = field(default_factory=list)
@@ -132,12 +132,12 @@ class Server:
         """The process that sent is gone: the server drops what nobody waits for any more."""
         for call in list(self._calls):
             call.orphaned = True
-            if call.arrived:
+            if call.arrived_at is not None:
                 self._depart(call)
 
     def _closed(self, call: Call) -> None:
         """The connection is closed. What has not arrived by now comes late, or never."""
-        if call.arrived or (call.timer is None and self.rng.random() < 0.5):
+        if call.arrived_at is not None or (call.timer is None and self.rng.random() < 0.5):
             return
         loop = asyncio.get_running_loop()
         late_at = loop.time() + self.limits.late_arrival_s * self.rng.choice((self.rng.random(), NEARLY))
@@ -148,7 +148,7 @@ class Server:
 
     def _arrive(self, call: Call) -> None:
         now, batch = asyncio.get_running_loop().time(), call.lane is Lane.BATCH
-        call.arrived = True
+        call.arrived_at = now
         self.arrivals.append((now, call.lane))
         for name, judge in self.judges.items():
             refusal = judge.arrive(REALM, OURS, batch=batch, at=now)
@@ -186,7 +186,8 @@ class Server:
     def _depart(self, call: Call) -> None:
         self._calls.pop(call, None)
         for counted in call.working:
-            counted.depart(REALM, OURS)
+            assert call.arrived_at is not None, "none works on what has not come"
+            counted.depart(REALM, OURS, arrived_at=call.arrived_at)
         call.working.clear()
 
 

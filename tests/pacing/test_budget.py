@@ -96,7 +96,7 @@ async def test_an_abandoned_request_keeps_its_place_while_it_may_be_worked_on_an
     one = budget(replace(LIMITS, in_flight=1, requests_per_window=40, block_permits=1))
     grant = await one.take(Lane.QUERY)
     await anyio.sleep(30)
-    one.abandoned(grant)  # closed at 30: it arrives by 40, and is worked on until 120
+    one.abandoned(grant)  # closed at 30: it arrives by 40, and is worked on for 120 s
     await anyio.sleep_until(99.5)
     assert one.rate_used() == 1
     await anyio.sleep_until(100.1)
@@ -104,7 +104,7 @@ async def test_an_abandoned_request_keeps_its_place_while_it_may_be_worked_on_an
     assert await takes(one, Lane.QUERY, within_s=19) is None
     second = await takes(one, Lane.QUERY, within_s=2)
     assert second is not None
-    assert second.sent_at == pytest.approx(120)
+    assert second.sent_at == pytest.approx(120.2)  # 0.2 s faster on the way, it does not come before there is room
 
 
 async def test_whoever_thinks_that_a_request_counts_at_the_end_of_its_work_can_have_it_so() -> None:

@@ -262,7 +262,7 @@ def test_the_judges_see_that_a_leaky_bucket_lets_a_burst_and_its_refill_through(
                 refused = judge.arrive(REALM, OURS, batch=False, at=anyio.current_time())
                 seen[name] += refused is not None and refused.limit == "requests_per_minute"
                 if refused is None:
-                    judge.depart(REALM, OURS)
+                    judge.depart(REALM, OURS, arrived_at=anyio.current_time())
 
     run_virtual(main())
     assert seen.pop("bucket") == 0  # it is a bucket itself: that judge alone would not do

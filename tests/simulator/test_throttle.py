@@ -185,8 +185,8 @@ def test_every_limit_tells_the_most_it_saw_and_how_often_it_was_full() -> None:
     assert judged.arrive("r", "a", batch=True, at=1) is not None
     assert judged.arrive("r", "a", batch=False, at=2) is None
     assert judged.arrive("r", "a", batch=False, at=3) is not None
-    for _ in range(2):
-        judged.depart("r", "a")
+    for arrived_at in (0, 2):
+        judged.depart("r", "a", arrived_at=arrived_at)
     judged.inject("r", 2, at=4.0)
     assert judged.arrive("r", "a", batch=False, at=5) is not None
     seen = {name: (tally.most, tally.over) for name, tally in judged.tallies("r", "a").items()}
@@ -246,11 +246,23 @@ def test_calls_in_flight_are_counted_until_they_depart() -> None:
     assert [judged.arrive("r", "a", batch=False, at=0) is None for _ in range(3)] == [True, True, False]
     assert judged.in_flight("r", "a") == 2
     assert judged.arrive("r", "b", batch=False, at=0) is None, "another app has its own"
-    judged.depart("r", "a")
-    judged.depart("r", "a")
+    judged.depart("r", "a", arrived_at=0)
+    judged.depart("r", "a", arrived_at=0)
     assert judged.arrive("r", "a", batch=False, at=0) is None
     assert (judged.in_flight("r", "a"), judged.tallies("r", "a")["in_flight"].most) == (1, 2)
     assert judged.in_flight("r", "unknown") == 0
+
+
+@pytest.mark.parametrize("scale", [1, 60])
+def test_a_call_that_is_never_answered_is_in_flight_until_the_server_gives_it_up(scale: int) -> None:
+    judged = throttle(replace(NO_LIMITS, in_flight=2), limits_scale=scale)
+    for arrived_s in (0, 30):
+        assert judged.arrive("r", "a", at=arrived_s / scale) is None
+    assert judged.arrive("r", "a", at=119.9 / scale) is not None
+    assert judged.arrive("r", "a", at=120 / scale) is None, "the first one is given up"
+    judged.depart("r", "a", arrived_at=0)
+    assert judged.arrive("r", "a", at=149.9 / scale) is not None, "what was given up has no place to leave"
+    assert judged.arrive("r", "a", at=150 / scale) is None
 
 
 def test_other_apps_use_up_the_realms_minute() -> None:
