@@ -100,19 +100,26 @@ async def test_a_void_and_an_inactive_one_stay_rows() -> None:
     assert b'"Active":false' in row.doc.replace(b" ", b"")
 
 
-async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
-    """Seen of change data capture: whatever it says was deleted is asked for by its Id before it is marked."""
+async def with_flagged(count: int) -> tuple[World, list[str]]:
+    """A company that was read whole, so many of whose invoices were edited since; they are flagged as deleted."""
     world = World(seed=6, rows_min=1500, rows_max=2000)
     await world.extract()
     await anyio.sleep(DAY_S)
     company = world.company_of()
-    flagged = company.table("Invoice").all()[:3]
+    flagged = company.table("Invoice").all()[:count]
     for row in flagged:
         company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "flagged"})
-    company.delete("Invoice", company.table("Invoice").all()[5].id)
     world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
+    return world, [row.id for row in flagged]
+
+
+async def test_a_live_object_that_is_flagged_as_deleted_stays() -> None:
+    """Seen of change data capture: whatever it says was deleted is asked for by its Id before it is marked."""
+    world, flagged = await with_flagged(3)
+    company = world.company_of()
+    company.delete("Invoice", company.table("Invoice").all()[5].id)
     await resynced(world, BEGIN)
-    assert all(world.store.rows(world.realm, "Invoice")[row.id].deleted_at is None for row in flagged)
+    assert all(world.store.rows(world.realm, "Invoice")[id_].deleted_at is None for id_ in flagged)
 
 
 @pytest.mark.parametrize("edits", [1, 2, 3, 4, 40])
@@ -137,26 +144,18 @@ async def test_what_is_read_by_its_id_is_not_ahead_of_the_watermark(edits: int) 
 
 async def test_what_is_deleted_just_when_it_is_asked_for_is_not_ahead_of_the_watermark() -> None:
     """It was said to be gone while it lived, like another that still does: the answer's time does not vouch for it."""
-    world = World(seed=6, rows_min=1500, rows_max=2000)
-    await world.extract()
-    await anyio.sleep(DAY_S)
-    company = world.company_of()
-    flagged = company.table("Invoice").all()[:2]
-    for row in flagged:
-        company.replace("Invoice", row.id, decode(row.doc) | {"PrivateNote": "flagged"})
+    world, (going, _) = await with_flagged(2)
+    await resynced(world, BEGIN)
+    table = world.company_of().table("Invoice")
 
     def deleted(_request: Request, statement: str) -> None:
-        if "FROM Invoice WHERE Id IN" in statement and flagged[0].id in {
-            one.id for one in company.table("Invoice").all()
-        }:
-            company.delete("Invoice", flagged[0].id)
+        if "FROM Invoice WHERE Id IN" in statement and going in {row.id for row in table.all()}:
+            world.company_of().delete("Invoice", going)
 
-    world.simulator.injections.add(Injection(FlaggedDeleted(share=1.0)))
-    await resynced(world, BEGIN)
     world.wrap = lambda inner: Tap(inner, before=deleted)
     await world.extract(run_id=RunId(3))
     assert breaches(world) == []
-    assert world.store.rows(world.realm, "Invoice")[flagged[0].id].deleted_at is not None
+    assert world.store.rows(world.realm, "Invoice")[going].deleted_at is not None
 
 
 async def test_a_live_object_that_was_never_held_is_asked_for_as_well() -> None:
