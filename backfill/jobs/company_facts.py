@@ -55,14 +55,17 @@ class Account:
     id: str
     classification: str
     """Asset, Liability, Equity, Revenue or Expense; empty where it is not said."""
-    retained: bool
-    """Retained earnings: QuickBooks moves each year's income there without a transaction."""
-    parent_id: str = ""
-    """The account that it is below; empty: none."""
-    type: str = ""
+    type: str
     """As `AccountType` says it."""
-    subtype: str = ""
+    subtype: str
     """As `AccountSubType` says it."""
+    parent_id: str
+    """The account that it is below; empty: none."""
+
+    @property
+    def retained(self) -> bool:
+        """Retained earnings: QuickBooks moves each year's income there without a transaction."""
+        return self.subtype == "RetainedEarnings"
 
     @property
     def is_debit(self) -> bool:
@@ -215,14 +218,7 @@ async def _page(work: RealmWork, statement: str) -> Page | RequestError:
 
 
 def _account(shape: _Account) -> Account:
-    return Account(
-        shape.Id,
-        shape.Classification,
-        retained=shape.AccountSubType == "RetainedEarnings",
-        parent_id=shape.ParentRef.value,
-        type=shape.AccountType,
-        subtype=shape.AccountSubType,
-    )
+    return Account(shape.Id, shape.Classification, shape.AccountType, shape.AccountSubType, shape.ParentRef.value)
 
 
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:

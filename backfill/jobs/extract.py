@@ -121,7 +121,7 @@ async def _planned(
 ) -> tuple[Scan, Census]:
     """The scan with slices of the `entities`, which the census counted, and those there were `before`; stored."""
     planned = [entity for entity in entities if entity.name not in census.proofs and _way(entity, jobs) is Way.WHOLE]
-    slices = await plan_slices(
+    added = await plan_slices(
         work,
         planned,
         census.counts,
@@ -131,8 +131,8 @@ async def _planned(
         readers=options.readers,
     )
     # Open above: whoever changes a row meanwhile moves it on to where it is still to be read.
-    slices += [whole(job.entity.name, job.since - OVERLAP, None) for job in jobs.values() if job.is_walked]
-    slices = [*before, *slices]
+    added += [whole(job.entity.name, job.since - OVERLAP, None) for job in jobs.values() if job.is_walked]
+    slices = [*before, *added]
     await work.store.begin_scan(
         work.lease, work.run_id, started_at=census.taken_at, census=census.counts, slices=slices
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import accumulate, count
-from types import TracebackType
 
 from backfill.jobs.work import Room
 from backfill.wire import Lane, Request, Response
@@ -75,22 +75,12 @@ class WatchedRoom:
         self._room = room
         self._pages = pages
 
-    def take(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def take(self, size_bytes: int) -> AsyncIterator[None]:
         """As `Room.take`."""
-        return _WatchedHold(self._room.take(size_bytes), self._pages)
-
-
-class _WatchedHold(AbstractAsyncContextManager[None]):
-    def __init__(self, hold: AbstractAsyncContextManager[None], pages: PagesInHand) -> None:
-        self._hold = hold
-        self._pages = pages
-
-    async def __aenter__(self) -> None:
-        await self._hold.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._pages.gone()
-        await self._hold.__aexit__(kind, error, traceback)
+        async with self._room.take(size_bytes):
+            try:
+                yield
+            except BaseException:
+                self._pages.gone()
+                raise

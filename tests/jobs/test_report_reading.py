@@ -96,6 +96,12 @@ async def test_any_cap_gives_every_posting_once(seed: int) -> None:
     assert len(rows) == len(posted(company))
 
 
+def busy_in_two_accounts() -> list[Transaction]:
+    """Ninety postings to either of two accounts in one day, and something before and after it."""
+    around = [transaction(1, "2026-11-09", "84", "82", "7.00"), transaction(92, "2026-11-11", "35", "84", "3.00")]
+    return [*around, *(transaction(number, "2026-11-10", "84", "82", "10.25") for number in range(2, 92))]
+
+
 class TestADayThatIsTooMuch:
     async def test_is_read_by_accounts(self) -> None:
         company = LedgerCompany(busy("2026-11-10", 1, 120), cells_max=8 * 100)
@@ -123,9 +129,7 @@ class TestADayThatIsTooMuch:
 
     async def test_of_one_account_is_proven_by_the_columns_in_the_companys_own_currency(self) -> None:
         """All columns are of the same postings: what a set of them comes to is not added to what another does."""
-        entries = [transaction(number, "2026-11-10", "84", "82", "10.25") for number in range(2, 92)]
-        around = [transaction(1, "2026-11-09", "84", "82", "7.00"), transaction(92, "2026-11-11", "35", "84", "3.00")]
-        company = LedgerCompany([*entries, *around], multicurrency=True, cells_max=10 * 70)
+        company = LedgerCompany(busy_in_two_accounts(), multicurrency=True, cells_max=10 * 70)
         world = ReportWorld(company)
         assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
         columns = [one.held.part.cut for one in world.landed("GeneralLedger") if "columns=" in one.held.part.cut]
@@ -134,9 +138,7 @@ class TestADayThatIsTooMuch:
         assert ["subt_nat_home_amount" in cut for cut in columns] == [False, True, False, True]
 
     async def test_of_one_account_is_proven_by_columns_that_say_its_balance_and_its_changes_apart(self) -> None:
-        entries = [transaction(number, "2026-11-10", "84", "82", "10.25") for number in range(2, 92)]
-        around = [transaction(1, "2026-11-09", "84", "82", "7.00"), transaction(92, "2026-11-11", "35", "84", "3.00")]
-        world = ReportWorld(LedgerCompany([*entries, *around], cells_max=5 * 100))
+        world = ReportWorld(LedgerCompany(busy_in_two_accounts(), cells_max=5 * 100))
         assert (await world.read(asking("GeneralLedger", "ProfitAndLoss"))).troubles == []
         cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if "columns=" in one.held.part.cut]
         assert [cut for cut in cuts if cut.endswith("name,subt_nat_amount")]
