@@ -79,6 +79,13 @@ class Store(Protocol):
         """
         ...
 
+    async def forget_nameless(self, lease: Lease, entity: str, *, but: Collection[Refusal]) -> None:
+        """Drop what is in quarantine without an Id, except these: all of the entity was read, and no others were met.
+
+        No landing ever clears them. Raises `LeaseLostError`, and drops nothing, if the realm was taken over.
+        """
+        ...
+
     async def held(
         self,
         realm_id: RealmId,

@@ -91,7 +91,7 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
     """Walk the entity again; of a run that reads a part only, ask for all that is held by Id."""
     if scope_since is None:
         everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
-        await read_slice(work, entity, everything, CREATED, reconcile=True, first=False)
+        await read_slice(work, entity, everything, CREATED, reconcile=True)
         await ask_for_set_aside(work, entity)
     else:
         await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))

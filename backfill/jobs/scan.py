@@ -102,7 +102,8 @@ async def read_slice(
 
     A part with a negative number is outside the plan (a sweep, a re-read) and leaves no checkpoint. With
     `reconcile`, rows held of a range that the server no longer has are marked deleted on the way. Unless it is
-    the `first` to read the rows, those that cannot be read and named were set aside before, and are not again.
+    the `first` to read the rows, those that cannot be read and named were set aside before, and are not again;
+    who reconciles all of the entity sets them aside anew, and what is not met any more is forgotten.
     Raises `UnprovenError` if some of it can only be read by offset and never adds up.
     """
     await _Walk(work, entity, part, key, reconcile=reconcile, first=first).run()
@@ -138,12 +139,20 @@ class _Walk:
         self.key = key
         self.reconcile = reconcile
         self.first = first
+        self.everything = reconcile and part.lower is None and part.upper is None
+        self.refusals: list[Refusal] = []
+        """All that were met, if it is everything."""
         # A walk by changes is the only one at its entity, and what it meets again is newer.
         self.latest = part.number < 0 or key is UPDATED
         self.rows = part.rows
         self.size = PageSize.of(work.page_rows)
 
     async def run(self) -> None:
+        await self._walk()
+        if self.everything:
+            await self.work.store.forget_nameless(self.work.lease, self.entity.name, but=self.refusals)
+
+    async def _walk(self) -> None:
         low = self.part.cursor if self.part.cursor is not None else self.part.lower
         seen: frozenset[str] = frozenset()
         skip = 0
@@ -187,7 +196,7 @@ class _Walk:
                 self.rows += len(step.fresh)
                 checkpoint = self._at(step.low, done=not page.full)
             fresh = page.records if step is None else step.fresh
-            await self.work.land(self.entity, fresh, refusals=page.refusals, checkpoint=checkpoint, latest=self.latest)
+            await self._land(fresh, page.refusals, checkpoint)
             ids = frozenset(page.ids()) if self.reconcile else frozenset[str]()
             return _Passed(ids, page.full, None if step is None else replace(step, fresh=()))
 
@@ -249,7 +258,7 @@ class _Walk:
                 start += page.received
                 met.update(page.ids())
                 unread += page.unread
-                await self.work.land(self.entity, page.records, refusals=page.refusals, latest=self.latest)
+                await self._land(page.records, page.refusals, None)
                 del page  # with its room
             if len(unread) > UNREAD_MAX:
                 raise UnprovenError(
@@ -265,8 +274,15 @@ class _Walk:
         return Refusal(id="", code=fault.code, message=fault.message, raw=place.encode())
 
     async def _checkpoint(self, cursor: datetime | None, unread: Sequence[Refusal], *, done: bool) -> None:
-        refusals = unread if self.first else ()
-        await self.work.land(self.entity, (), refusals=refusals, checkpoint=self._at(cursor, done=done))
+        refusals = unread if self.first or self.everything else ()
+        await self._land((), refusals, self._at(cursor, done=done))
+
+    async def _land(
+        self, records: Sequence[Record], refusals: Sequence[Refusal], checkpoint: Checkpoint | None
+    ) -> None:
+        await self.work.land(self.entity, records, refusals=refusals, checkpoint=checkpoint, latest=self.latest)
+        if self.everything:
+            self.refusals += refusals
 
     def _at(self, cursor: datetime | None, *, done: bool) -> Checkpoint | None:
         if self.part.number < 0:

@@ -15,7 +15,7 @@ from backfill.jobs import proofs
 from backfill.jobs.pages import is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
-from backfill.model import Held, Proof
+from backfill.model import Held, Proof, Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
@@ -29,6 +29,8 @@ class WholeAnswer:
 
     entity: Entity
     ids: Collection[str]
+    refusals: Sequence[Refusal]
+    """Rows that cannot be read, with and without a name."""
     received: int
     at: datetime
 
@@ -45,7 +47,7 @@ async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer
     if page.received:
         await work.land(entity, page.records, refusals=page.refusals, latest=True)
     ids = {*ids_of(page.records), *(refusal.id for refusal in page.refusals)}
-    return WholeAnswer(entity, ids, page.received, page.server_time)
+    return WholeAnswer(entity, ids, page.refusals, page.received, page.server_time)
 
 
 async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) -> WholeAnswer | None:
@@ -73,8 +75,11 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
         held.setdefault(one.entity, there.counted())
         missing[one.entity] = sorted({*there.live, *there.aside}.difference(one.ids))
     await mark_vanished_together(work, missing)
-    for one in answers:
-        if missing.get(one.entity):
+    for one in named:
+        forgets = by_id[one.entity.name].nameless > 0 and _scope(one, since) is None
+        if forgets:
+            await work.store.forget_nameless(work.lease, one.entity.name, but=one.refusals)
+        if forgets or missing[one.entity]:
             held[one.entity] = await _held(work, one, since)
     return [
         proofs.compared(one.entity, "snapshot", one.received, held[one.entity], one.at, who="one answer brought")

@@ -14,7 +14,7 @@ Which of two versions of an object stands is decided by the database, row by row
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,11 +33,12 @@ from backfill.store.entity_tables import table_of
 from backfill.store.landing_statements import (
     EXPIRING_LINKS,
     FENCED_CHECKPOINT,
+    FORGET_NAMELESS,
     SET_ASIDE,
     known_statement,
     land_statement,
 )
-from backfill.store.leases import fence_of, lease_lost
+from backfill.store.leases import fence_of, lease_lost, require_fence
 from backfill.store.postgres_errors import is_data_error
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
@@ -117,6 +118,12 @@ class Landing:
                     raise
         async with self._database.landing() as connection, connection.transaction():
             return await _land_in_parts(connection, page, layers, refusals, checkpoint)
+
+    async def forget_nameless(self, lease: Lease, entity: str, *, but: Collection[Refusal]) -> None:
+        """As the port has it."""
+        kept = [_as_filed(entity, refusal).raw for refusal in but]
+        async with self._database.landing() as connection:
+            require_fence(await connection.fetchrow(FORGET_NAMELESS, *fence_of(lease), entity, kept), lease)
 
 
 async def _land_in_parts(

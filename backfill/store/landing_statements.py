@@ -107,6 +107,15 @@ ON CONFLICT (realm_id, entity, key) DO UPDATE SET
     refused_at = excluded.refused_at
 """
 
+FORGET_NAMELESS = f"""
+WITH fence AS MATERIALIZED ({FENCE}),
+forgotten AS (
+    DELETE FROM backfill.quarantine USING fence
+    WHERE realm_id = $1 AND entity = $4 AND id = '' AND raw <> ALL ($5::bytea[])
+)
+SELECT FROM fence
+"""  # noqa: S608  # a statement of ours
+
 
 @cache
 def land_statement(entity: str) -> str:

@@ -208,7 +208,8 @@ class MemoryStore:
         plan = sorted(slices, key=lambda part: (part.entity, part.number))
         assert len({(part.entity, part.number) for part in plan}) == len(plan), "two slices of one number"
         entities = {*census, *(part.entity for part in slices)}
-        _forget_nameless(realm, entities, run_id)
+        # What an earlier run could not name would count for ever: no landing ever clears it.
+        _forget_nameless(realm, entities, lambda _, of_run: of_run == run_id)
         self._scans[run_id, lease.realm_id] = Scan(started_at, dict(census), plan, finished=False)
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
@@ -269,6 +270,11 @@ class MemoryStore:
             realm.quarantine[entity, _key(filed)] = (filed, run_id)
         unchanged = len(records) + len(refusals) - len(refused) - live - deleted
         return Landed(landed=live, unchanged=unchanged, deleted=deleted, quarantined=len(refused))
+
+    async def forget_nameless(self, lease: Lease, entity: str, *, but: Collection[Refusal]) -> None:
+        await anyio.lowlevel.checkpoint()
+        kept = {_key(without_links(entity, refusal)) for refusal in but}
+        _forget_nameless(self._fenced(lease), {entity}, lambda key, _: key in kept)
 
     def _move(self, run_id: RunId, realm_id: RealmId, checkpoint: Checkpoint) -> None:
         """Move the slice on to the checkpoint."""
@@ -384,8 +390,7 @@ def _quarantined(realm: _Realm, entity: str) -> tuple[Collection[str], int]:
     return {refusal.id for refusal, _ in aside if refusal.id}, max(nameless.values(), default=0)
 
 
-def _forget_nameless(realm: _Realm, entities: Collection[str], run_id: RunId) -> None:
-    """What an earlier run could not name would count for ever: no landing ever clears it."""
-    for (entity, key), (refusal, of_run) in list(realm.quarantine.items()):
-        if entity in entities and not refusal.id and of_run != run_id:
+def _forget_nameless(realm: _Realm, entities: Collection[str], is_kept: Callable[[str, RunId], bool]) -> None:
+    for (entity, key), (refusal, run_id) in list(realm.quarantine.items()):
+        if entity in entities and not refusal.id and not is_kept(key, run_id):
             del realm.quarantine[entity, key]

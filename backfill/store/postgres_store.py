@@ -42,6 +42,7 @@ class PostgresStore:
         landing = Landing(database)
         self.prepare_landing = landing.prepare
         self.land = landing.land
+        self.forget_nameless = landing.forget_nameless
 
         verifications = Verifications(database)
         self.documents = verifications.documents

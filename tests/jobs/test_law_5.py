@@ -175,6 +175,23 @@ class TestRowsThatCannotBeRead:
         assert breaches(world) == []
         assert world.store.proofs(world.realm)["Invoice"].quarantined == 2
 
+    async def test_one_that_goes_while_they_are_read_counts_no_longer(self) -> None:
+        poisoned: dict[tuple[str, str], Sequence[str]] = {}
+        world = self.world("4002", poisoned, page_rows=7)
+        company = world.company_of()
+        ids = [row.id for row in company.table("Invoice").by_created()]
+        poisoned[world.realm, "Invoice"] = [ids[5], ids[11]]
+
+        def meddle(_request: Request, _statement: str) -> None:
+            if poisoned and world.store.refusals(world.realm, "Invoice"):
+                poisoned.clear()
+                company.delete("Invoice", ids[5])
+
+        world.wrap = lambda inner: Tap(inner, after=meddle)
+        await world.extract()
+        assert breaches(world) == []
+        assert world.store.proofs(world.realm)["Invoice"].quarantined == 0
+
     async def test_that_were_landed_before_they_went_bad(self) -> None:
         poisoned: dict[tuple[str, str], Sequence[str]] = {}
         world = self.world("4002", poisoned, page_rows=7)

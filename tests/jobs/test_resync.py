@@ -18,6 +18,7 @@ from backfill.simulator.changes import deactivated
 from backfill.simulator.documents import decode
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.rows import FlaggedDeleted
+from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
 from tests.jobs.world import BEGIN, Tap, World, breaches, now
 
@@ -228,3 +229,21 @@ async def test_people_at_work_meanwhile() -> None:
     await outage(world, days=3, changes=60)
     world.wrap = lambda inner: Tap(inner, after=lambda _request, _statement: world.people().act(2))
     await resynced(world, BEGIN)
+
+
+@pytest.mark.parametrize("entity", ["Invoice", "TaxAgency", "TimeActivity"])
+async def test_a_row_that_nobody_could_name_and_that_is_gone_counts_no_longer(entity: str) -> None:
+    """Nothing that comes tells that it is gone, but that all was read again without it."""
+    poisoned: dict[tuple[str, str], Sequence[str]] = {}
+    world = World(
+        seed=21, settings=SimulatorSettings(poisoned=poisoned, poison_code="4002"), rows_min=300, rows_max=300
+    )
+    ids = world.sow(entity, 20, second=lambda number: 90_000 + number)
+    poisoned[world.realm, entity] = [ids[5]]
+    await world.extract()
+    assert world.store.proofs(world.realm)[entity].quarantined == 1
+    since = now()
+    await anyio.sleep(DAY_S)
+    world.company_of().delete(entity, ids[5])
+    await resynced(world, since)
+    assert world.store.proofs(world.realm)[entity].quarantined == 0

@@ -84,6 +84,8 @@ class TestFence:
                 )
         assert await subject.content(REALM, "Invoice") == {}
         assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=0)
+        with pytest.raises(LeaseLostError, match=REALM):
+            await subject.store.forget_nameless(stale, "Invoice", but=[])
         (part,) = (await subject.store.scan(subject.run_id, REALM)).slices
         assert (part.cursor, part.done) == (None, False)
 
@@ -374,3 +376,19 @@ class TestQuarantine:
         await subject.begin(lease, run_id=subject.other_run, Invoice=2)
         assert (await subject.store.held(REALM, "Invoice")).quarantined == 1, "what has a name stays until it comes"
         assert (await subject.store.held(REALM, "Bill")).quarantined == 2, "another entity is not meant"
+
+    @pytest.mark.parametrize("entity", ["Invoice", "Attachable"])
+    async def test_the_nameless_that_a_reading_of_all_did_not_meet_are_forgotten(
+        self, subject: Subject, lease: Lease, entity: str
+    ) -> None:
+        met, *others = (
+            Refusal(id_, "c", "m", b'{"TempDownloadUri":"x"}' + id_.encode()) for id_ in ("", "y" * 201, "5")
+        )
+        for of in (entity, "Bill"):
+            await subject.land(lease, refusals=[met, *others], entity=of)
+        await subject.store.forget_nameless(lease, entity, but=[met])
+        assert (await subject.store.held(REALM, entity)).quarantined == 2
+        assert (await subject.store.held(REALM, "Bill")).quarantined == 3, "another entity is not meant"
+        await subject.store.forget_nameless(lease, entity, but=[])
+        assert await subject.store.aside(REALM) == {entity: {"5"}, "Bill": {"5"}}
+        assert (await subject.store.held(REALM, entity)).quarantined == 1
