@@ -140,8 +140,8 @@ class _Walk:
         self.reconcile = reconcile
         self.first = first
         self.everything = reconcile and part.lower is None and part.upper is None
-        self.refusals: list[Refusal] = []
-        """All that were met, if it is everything."""
+        self.nameless: dict[bytes, Refusal] = {}
+        """Of everything, what was met without a name: a page more than `UNREAD_MAX` at most."""
         # A walk by changes is the only one at its entity, and what it meets again is newer.
         self.latest = part.number < 0 or key is UPDATED
         self.rows = part.rows
@@ -149,8 +149,8 @@ class _Walk:
 
     async def run(self) -> None:
         await self._walk()
-        if self.everything:
-            await self.work.store.forget_nameless(self.work.lease, self.entity.name, but=self.refusals)
+        if self.everything and len(self.nameless) <= UNREAD_MAX:
+            await self.work.store.forget_nameless(self.work.lease, self.entity.name, but=self.nameless.values())
 
     async def _walk(self) -> None:
         low = self.part.cursor if self.part.cursor is not None else self.part.lower
@@ -281,8 +281,8 @@ class _Walk:
         self, records: Sequence[Record], refusals: Sequence[Refusal], checkpoint: Checkpoint | None
     ) -> None:
         await self.work.land(self.entity, records, refusals=refusals, checkpoint=checkpoint, latest=self.latest)
-        if self.everything:
-            self.refusals += refusals
+        if self.everything and len(self.nameless) <= UNREAD_MAX:
+            self.nameless |= {refusal.raw: refusal for refusal in refusals if not refusal.id}
 
     def _at(self, cursor: datetime | None, *, done: bool) -> Checkpoint | None:
         if self.part.number < 0:

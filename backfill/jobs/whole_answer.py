@@ -29,8 +29,8 @@ class WholeAnswer:
 
     entity: Entity
     ids: Collection[str]
-    refusals: Sequence[Refusal]
-    """Rows that cannot be read, with and without a name."""
+    nameless: Sequence[Refusal]
+    """Rows whose Ids cannot be read."""
     received: int
     at: datetime
 
@@ -47,7 +47,8 @@ async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer
     if page.received:
         await work.land(entity, page.records, refusals=page.refusals, latest=True)
     ids = {*ids_of(page.records), *(refusal.id for refusal in page.refusals)}
-    return WholeAnswer(entity, ids, page.refusals, page.received, page.server_time)
+    nameless = [refusal for refusal in page.refusals if not refusal.id]
+    return WholeAnswer(entity, ids, nameless, page.received, page.server_time)
 
 
 async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) -> WholeAnswer | None:
@@ -78,7 +79,7 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
     for one in named:
         forgets = by_id[one.entity.name].nameless > 0 and _scope(one, since) is None
         if forgets:
-            await work.store.forget_nameless(work.lease, one.entity.name, but=one.refusals)
+            await work.store.forget_nameless(work.lease, one.entity.name, but=one.nameless)
         if forgets or missing[one.entity]:
             held[one.entity] = await _held(work, one, since)
     return [

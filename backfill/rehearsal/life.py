@@ -60,6 +60,10 @@ class Life:
                 wait.cancel()
             self._died()
 
+    def close(self) -> None:
+        """It has come to its end of itself: nothing is left to be killed."""
+        self.over = True
+
     def pause(self, for_s: float) -> None:
         """Nothing gets out of it or into it for so long, as after SIGSTOP."""
         self._paused_until = anyio.current_time() + for_s

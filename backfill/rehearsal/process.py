@@ -92,6 +92,7 @@ class Process:
                 if not self.life.over:
                     self.failure = error
         if not self.life.over:
+            self.life.close()
             self._tell(killed=False)
 
     def observe(self, event: events.Event) -> None:
