@@ -130,6 +130,8 @@ class SealItem(msgspec.Struct, frozen=True):
     """What its object is found again by, if there is no natural key."""
     generation: int = 0
     doubtful: bool = False
+    doubtful_since: datetime | None = None
+    """When its first attempt in doubt was sealed, as the ledger reads it back; None: no attempt before this one is."""
 
 
 class Seal(msgspec.Struct, frozen=True):

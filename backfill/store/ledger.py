@@ -72,7 +72,7 @@ ORDER BY seal_id
 
 ITEMS = """
 SELECT seal_id, b_id, row_id, entity, operation, source_key, coalesce(object_id, '') AS object_id,
-    sent_sync_token AS sync_token, stamp, generation, doubtful
+    sent_sync_token AS sync_token, stamp, generation, doubtful, doubtful_since
 FROM backfill.load_row WHERE seal_id = ANY ($1::bigint[]) AND state = 'sealed' ORDER BY row_id
 """
 
@@ -101,9 +101,11 @@ WHERE realm_id = $1 AND seal_id = ANY ($2::bigint[]) AND settled_at IS NULL
 
 SEND_AGAIN = "UPDATE backfill.seal SET lost_at = NULL, sends = sends + 1 WHERE realm_id = $1 AND seal_id = $2"
 
-DOUBT_SENT_AGAIN = (
-    "UPDATE backfill.load_row SET doubtful = true WHERE realm_id = $1 AND seal_id = $2 AND state = 'sealed'"
-)
+DOUBT_SENT_AGAIN = """
+UPDATE backfill.load_row AS held SET doubtful = true, doubtful_since = coalesce(held.doubtful_since, seal.sealed_at)
+FROM backfill.seal
+WHERE held.realm_id = $1 AND held.seal_id = $2 AND held.state = 'sealed' AND seal.seal_id = held.seal_id
+"""
 
 SETTLE = """
 UPDATE backfill.load_row AS held SET
@@ -112,6 +114,10 @@ UPDATE backfill.load_row AS held SET
         ELSE coalesce(nullif(came.object_id, ''), held.object_id) END,
     sync_token = came.sync_token, fault_code = came.code, fault_message = came.message, fault_action = came.action,
     intuit_tid = came.intuit_tid, doubtful = held.doubtful OR came.doubtful,
+    doubtful_since = CASE WHEN came.state NOT IN ('applied', 'adopted') THEN coalesce(
+        held.doubtful_since,
+        CASE WHEN came.doubtful THEN (SELECT sealed_at FROM backfill.seal WHERE seal.seal_id = held.seal_id) END
+    ) END,
     generation = held.generation + (came.state = 'waiting')::integer, settled_at = clock_timestamp()
 FROM unnest(
     $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[]

@@ -42,6 +42,7 @@ class KeptRow:
     state: RowState = RowState.WAITING
     generation: int = 0
     doubtful: bool = False
+    doubtful_since: datetime | None = None
     seal_id: int | None = None
     item: SealItem | None = None
     object_id: str | None = None
@@ -215,7 +216,9 @@ class MemoryLedger:
                 continue
             rows = [self._kept.rows[row_id] for row_id in kept.row_ids]
             left = [
-                structs.replace(row.item, generation=row.generation, doubtful=row.doubtful)
+                structs.replace(
+                    row.item, generation=row.generation, doubtful=row.doubtful, doubtful_since=row.doubtful_since
+                )
                 for row in rows
                 if row.state is RowState.SEALED and row.seal_id == seal_id and row.item is not None
             ]
@@ -266,6 +269,7 @@ class MemoryLedger:
             row = self._kept.rows[row_id]
             if row.state is RowState.SEALED and row.seal_id == seal_id:
                 row.doubtful = True
+                row.doubtful_since = row.doubtful_since or kept.seal.sealed_at
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
         await anyio.lowlevel.checkpoint()
@@ -275,6 +279,11 @@ class MemoryLedger:
             assert row.state in {RowState.WAITING, RowState.SEALED}, "a row is settled once"
             row.state, row.outcome = outcome.state, outcome
             row.doubtful = row.doubtful or outcome.doubtful
+            kept = None if row.seal_id is None else self._kept.seals[row.seal_id]
+            if outcome.state in DONE_STATES:
+                row.doubtful_since = None
+            elif outcome.doubtful and kept is not None:
+                row.doubtful_since = row.doubtful_since or kept.seal.sealed_at
             row.object_id = outcome.object_id or row.object_id
             if outcome.state is RowState.WAITING:
                 row.generation += 1
@@ -282,7 +291,6 @@ class MemoryLedger:
             assert outcome.state not in DONE_STATES or row.object_id, "what is done has an Id"
             if row.new.undoes is not None and outcome.state in DONE_STATES:
                 self._kept.rows[row.new.undoes].state = RowState.UNDONE
-            kept = None if row.seal_id is None else self._kept.seals[row.seal_id]
             if kept is not None:
                 left = (self._kept.rows[row_id] for row_id in kept.row_ids)
                 kept.settled = not any(one.state is RowState.SEALED and one.seal_id == row.seal_id for one in left)

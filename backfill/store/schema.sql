@@ -896,6 +896,9 @@ CREATE TABLE backfill.load_row (
     fault_action text NOT NULL DEFAULT '',
     intuit_tid text NOT NULL DEFAULT '',
     settled_at timestamptz,
+    -- When its first attempt in doubt was sealed. What is done is in doubt no more: what is made of it anew is another
+    -- object.
+    doubtful_since timestamptz,
     CONSTRAINT load_row_sealed CHECK (state <> 'sealed' OR seal_id IS NOT NULL),
     CONSTRAINT load_row_done CHECK (state NOT IN ('applied', 'adopted') OR object_id IS NOT NULL),
     CONSTRAINT load_row_rejected_with_reason CHECK (state <> 'rejected' OR fault_message <> '')

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -75,11 +77,19 @@ def seal_of(*rows: Any, request_id: str = "r1") -> Seal:
     return Seal(0, request_id, "batch", "/batch", (("requestid", request_id),), b"the body", items)
 
 
+async def doubtful_since(books: Books) -> datetime | None:
+    """Of the one row that is sealed."""
+    (seal,) = await books.ledger.unsettled(REALM)
+    (item,) = seal.items
+    return item.doubtful_since
+
+
 async def _in_memory() -> Books:
     subject = contract.in_memory()
     store = subject.store
     assert isinstance(store, MemoryStore)
-    ledger = MemoryLedger(store, now=lambda: at(0))
+    clock = itertools.count()
+    ledger = MemoryLedger(store, now=lambda: at(next(clock)))
 
     async def states() -> dict[str, str]:
         return {row.new.source_key: row.state.value for row in ledger.kept_rows()}
@@ -286,6 +296,35 @@ class TestSeals:
         assert [item.doubtful for item in sent.items] == [True], "from now on 'exists already' may mean us"
         await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.ADOPTED, "7")])
         assert await books.ledger.lose(books.lease, [seal.seal_id], taken_over=False) == []
+
+    async def test_since_when_a_row_is_in_doubt_is_kept_from_attempt_to_attempt(self, books: Books) -> None:
+        loads = (await books.add([new("a")])).loads
+        row = (await books.rows(loads))["a"]
+        first = await books.sealed(row)
+        assert await doubtful_since(books) is None
+        await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.WAITING, doubtful=True)])
+        second = await books.sealed((await books.rows(loads))["a"], request_id="r2")
+        assert await doubtful_since(books) == first.sealed_at
+        await books.ledger.send_again(books.lease, second.seal_id)
+        assert await doubtful_since(books) == first.sealed_at
+
+    async def test_a_seal_that_is_sent_again_is_in_doubt_since_it_was_sealed(self, books: Books) -> None:
+        seal = await books.sealed((await books.rows((await books.add([new("a")])).loads))["a"])
+        await books.ledger.send_again(books.lease, seal.seal_id)
+        assert await doubtful_since(books) == seal.sealed_at
+
+    async def test_what_is_done_is_in_doubt_no_more(self, books: Books) -> None:
+        """Else what is made anew would be taken for what was made and taken back."""
+        row = (await books.rows((await books.add([new("a")])).loads))["a"]
+        seal = await books.sealed(row)
+        await books.ledger.send_again(books.lease, seal.seal_id)
+        await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.ADOPTED, "7")])
+        undoing = new("undo:1", operation="delete", payload={"Id": "7"}, undoes=row.row_id)
+        undo = (await books.rows((await books.add([undoing])).loads))["undo:1"]
+        await books.sealed(undo, request_id="r2")
+        await books.ledger.settle(books.lease, [Outcome(undo.row_id, RowState.APPLIED, "7")])
+        await books.sealed((await books.rows((await books.add([new("a")])).loads))["a"], request_id="r3")
+        assert await doubtful_since(books) is None
 
     async def test_counts(self, books: Books) -> None:
         loads = (await books.add([new("a"), new("b"), new("c")])).loads

@@ -1,7 +1,7 @@
 """After a request without a good answer: what of it is there.
 
-New objects are looked for among those created since it was sent, by their stamp or by their natural key; changed and
-deleted ones by their Ids.
+New objects are looked for among those created since it was sent, or since the first attempt in doubt before it, by
+their stamp or by their natural key; changed and deleted ones by their Ids.
 """
 
 from __future__ import annotations
@@ -82,8 +82,10 @@ async def look(work: LoadWork, seals: Sequence[Seal]) -> Seen:
 def _wanted(work: LoadWork, seal: Seal) -> Iterable[_Wanted]:
     assert seal.sealed_at is not None, "a stored seal has its time"
     sent = sent_of(seal)
-    since = seal.sealed_at.astimezone(UTC) + timedelta(seconds=work.clock_offset_s) - MARGIN
+    offset = timedelta(seconds=work.clock_offset_s)
     for item in seal.items:
+        # What is there may be of an earlier attempt, which people perhaps let be retried only days later.
+        since = (item.doubtful_since or seal.sealed_at).astimezone(UTC) + offset - MARGIN
         yield _Wanted(item, sent[item.b_id], since)
 
 

@@ -15,6 +15,7 @@ from backfill.load_model import RowState
 from backfill.simulator.changes import deactivated
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.refusals import ApiFault
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request, Response, Transport
 from tests.jobs.load.test_load import Spy, customer
@@ -86,6 +87,23 @@ class Behind:
 async def test_what_was_sent_again_and_exists_already_is_looked_for_before_it_is_believed() -> None:
     world = losing(wrap=Behind)
     await world.add(customer(0))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 1}
+
+
+async def test_what_an_attempt_in_doubt_made_is_found_however_much_later_it_is_retried() -> None:
+    """Nobody could look for it at the time, so that it was left to people; the retry is told that the name exists."""
+    world = losing()
+    unreadable = Injection(ApiFault(code="10000"), lanes=("query",), containing="DisplayName IN", until_s=1200)
+    world.simulator.injections.add(unreadable)
+    await world.add(customer(0))
+    await world.load()
+    (row,) = world.kept(entity="Customer")
+    assert row.outcome is not None
+    assert (row.state, row.outcome.code) == (RowState.REJECTED, "unknown")
+    await anyio.sleep(86_400)
+    await world.ledger.retry(None)
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1}
