@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
 from backfill.load_model import Before, Holder, LoadId, LoadRow, Need, Outcome, RowState, Seal, SealItem
 from backfill.model import Lease, RealmId
@@ -90,6 +91,7 @@ FROM unnest($3::bigint[], $4::text[], $5::integer[], $6::text[], $7::text[], $8:
     AS sealed (row_id, b_id, generation, stamp, sync_token, object_id, before)
 WHERE held.row_id = sealed.row_id AND held.realm_id = $1
     AND held.state = 'waiting' AND held.generation = sealed.generation
+RETURNING held.row_id, held.doubtful_since
 """
 
 LOSE = """
@@ -225,7 +227,7 @@ class PostgresLedger:
                     lease.epoch,
                 )
                 assert stored is not None, "an INSERT that returns has a row"
-                done = await connection.execute(
+                rows = await connection.fetch(
                     SEAL_ROWS,
                     lease.realm_id,
                     stored["seal_id"],
@@ -240,11 +242,13 @@ class PostgresLedger:
             except BaseException:
                 await transaction.rollback()
                 raise
-            if done != f"UPDATE {len(seal.items)}":
+            if len(rows) < len(seal.items):
                 await transaction.rollback()
                 return None
             await transaction.commit()
-        return msgspec.structs.replace(seal, seal_id=stored["seal_id"], sealed_at=stored["sealed_at"])
+        since = {row["row_id"]: row["doubtful_since"] for row in rows}
+        items = tuple(structs.replace(item, doubtful_since=since[item.row_id]) for item in seal.items)
+        return structs.replace(seal, seal_id=stored["seal_id"], sealed_at=stored["sealed_at"], items=items)
 
     async def lose(self, lease: Lease, seal_ids: Sequence[int], *, taken_over: bool) -> Sequence[Seal]:
         async with self._database.control() as connection, connection.transaction():
@@ -259,7 +263,7 @@ class PostgresLedger:
             await connection.execute(DOUBT_SENT_AGAIN, lease.realm_id, seal_id)
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
-        columns = list(zip(*(msgspec.structs.astuple(outcome) for outcome in outcomes), strict=True))
+        columns = list(zip(*(structs.astuple(outcome) for outcome in outcomes), strict=True))
         async with self._database.control() as connection, connection.transaction():
             await require(connection, lease)
             settled = await connection.fetch(SETTLE, lease.realm_id, *map(list, columns))

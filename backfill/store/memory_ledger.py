@@ -238,7 +238,10 @@ class MemoryLedger:
             return None
         assert (lease.realm_id, seal.request_id) not in self._kept.request_ids, "two requests of one id"
         self._kept.request_ids.add((lease.realm_id, seal.request_id))
-        stored = structs.replace(seal, seal_id=len(self._kept.seals) + 1, sealed_at=self._now())
+        items = tuple(
+            structs.replace(item, doubtful_since=row.doubtful_since) for row, item in zip(rows, seal.items, strict=True)
+        )
+        stored = structs.replace(seal, seal_id=len(self._kept.seals) + 1, sealed_at=self._now(), items=items)
         self._kept.seals[stored.seal_id] = KeptSeal(stored, tuple(row.row_id for row in rows))
         self._kept.sealed_realm[stored.seal_id] = lease.realm_id
         for row, item in zip(rows, seal.items, strict=True):

@@ -304,6 +304,7 @@ class TestSeals:
         assert await doubtful_since(books) is None
         await books.ledger.settle(books.lease, [Outcome(row.row_id, RowState.WAITING, doubtful=True)])
         second = await books.sealed((await books.rows(loads))["a"], request_id="r2")
+        assert [item.doubtful_since for item in second.items] == [first.sealed_at]
         assert await doubtful_since(books) == first.sealed_at
         await books.ledger.send_again(books.lease, second.seal_id)
         assert await doubtful_since(books) == first.sealed_at

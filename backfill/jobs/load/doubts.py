@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import anyio
+from msgspec import structs
 
 from backfill import events
 from backfill.errors import RequestError
@@ -80,6 +81,22 @@ class Doubts:
         for seal in seals:
             self._doubt(seal, "an earlier process left it unanswered")
 
+    async def made_before(self, seal: Seal) -> bool:
+        """Whether an attempt that was given up in doubt has made some of a seal that is about to be sent.
+
+        Those rows are adopted, and the rest waits for another seal. An attempt of this run was looked for, unless
+        people had to look; they have by now, so that what cannot be read is sent. Raises `RequestError`.
+        """
+        doubtful = tuple(item for item in seal.items if item.doubtful and item.row_id not in self._work.tries)
+        if not doubtful:
+            return False
+        seen = await self._look([structs.replace(seal, items=doubtful)])
+        if seen.adopted:
+            await self._rows.commit(
+                seen.adopted.get(item.row_id) or Outcome(item.row_id, RowState.WAITING) for item in seal.items
+            )
+        return bool(seen.adopted)
+
     async def lost(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
         """A seal, or some of its rows, has no good answer. `now`: what it says of itself can be looked into at once."""
         (left,) = await self._work.ledger.lose(self._work.lease, [seal.seal_id], taken_over=False)
@@ -101,12 +118,19 @@ class Doubts:
         due = [doubt for doubt in self._open.values() if doubt.due_at <= anyio.current_time()]
         if not due:
             return
-        seen = await look(self._work, [doubt.seal for doubt in due])
+        seen = await self._look([doubt.seal for doubt in due])
         outcomes: list[Outcome] = []
         for doubt in due:
             outcomes += self._decided(doubt, seen)
             del self._open[doubt.seal.seal_id]
         await self._rows.commit(outcomes)
+
+    async def _look(self, seals: Sequence[Seal]) -> Seen:
+        seen = await look(self._work, seals)
+        for seal in seals:
+            for item in seal.items:
+                self._work.tries.setdefault(item.row_id, 0)
+        return seen
 
     def _decided(self, doubt: _Doubt, seen: Seen) -> list[Outcome]:
         """What follows for one seal. None of it there: the same request again. Some: those are adopted, and the rest

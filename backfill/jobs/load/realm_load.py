@@ -175,6 +175,8 @@ class RealmLoad:
     async def _sent(self, seal: Seal) -> None:
         """Send a stored seal and settle it."""
         try:
+            if await self._doubts.made_before(seal):
+                return
             answered = await send(self._work, seal)
         except LostError as lost:
             await self._doubts.lost(seal, lost.cause.code or lost.cause.message)

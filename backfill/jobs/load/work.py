@@ -36,7 +36,8 @@ class LoadWork:
     items_max: int = BATCH_ITEMS_MAX
     bytes_max: int = BATCH_BODY_BYTES_MAX
     tries: dict[int, int] = field(default_factory=dict)
-    """Row to attempts that ended in another version of its object, or in nothing known; through all turns of a run."""
+    """Row to attempts that ended in another version of its object, or in nothing known; through all turns of a run.
+    What was looked for is among them."""
 
     @property
     def realm_id(self) -> RealmId:

@@ -10,7 +10,7 @@ import pytest
 from backfill.jobs.load.options import Mode
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.injection.injection import Injection
-from backfill.simulator.injection.network import LostReply
+from backfill.simulator.injection.network import LostReply, LostRequest
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Response
 from tests.jobs.load.test_load import customer, fault_codes
@@ -55,20 +55,59 @@ async def test_in_the_look_by_name_only_the_one_of_that_name_is_left_to_a_person
     assert not any(trouble.code == "4002" for trouble in result.troubles), "the realm's run goes on"
 
 
+def payments(world: LoadWorld, *numbers: int) -> list[dict[str, Any]]:
+    """They have neither a name nor a number: by its stamp alone each is found again."""
+    payer = world.ref("Customer")
+    return [
+        {"entity": "Payment", "source_key": f"p{number}", "payload": {"CustomerRef": payer, "TotalAmt": 5 + number}}
+        for number in numbers
+    ]
+
+
 async def test_in_the_look_by_stamp_what_is_found_is_adopted_and_the_rest_left_to_a_person() -> None:
     """What cannot be read may have any of the stamps that were not found."""
     world = Poisoned(mode=Mode.BATCH)
-    payer = world.ref("Customer")
-    payments = [
-        {"entity": "Payment", "source_key": f"p{number}", "payload": {"CustomerRef": payer, "TotalAmt": 5 + number}}
-        for number in range(4)
-    ]
     world.poison("Payment", world.next_id("Payment", 1))
     lost(world)
-    await world.add(*payments)
+    await world.add(*payments(world, *range(4)))
     await world.load()
     assert world.states() == {"adopted": 3, "rejected": 1}
     assert set(fault_codes(world).values()) == {"unknown"}
+
+
+async def test_what_is_retried_is_looked_for_before_it_is_sent() -> None:
+    """By then it can be read; to QuickBooks it would be another one."""
+    world = Poisoned(mode=Mode.BATCH)
+    world.remember("Payment")
+    world.poison("Payment", world.next_id("Payment", 1))
+    lost(world)
+    await world.add(*payments(world, *range(4)))
+    await world.load()
+    assert world.states() == {"adopted": 3, "rejected": 1}
+    world.poison("Payment")
+    await anyio.sleep(86_400)
+    await world.ledger.retry(None)
+    await world.add(*payments(world, 4, 5))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 4, "applied": 2}
+
+
+async def test_what_is_retried_and_cannot_be_looked_for_is_sent() -> None:
+    """People have looked, as they were told: something else is there that cannot be read."""
+    world = Poisoned(mode=Mode.BATCH)
+    world.remember("Payment")
+    world.simulator.injections.add(Injection(LostRequest(), lanes=("write", "batch"), times=1))
+    (mine, *_) = payments(world, 0)
+    theirs = world.company().create("Payment", mine["payload"])
+    world.poison("Payment", theirs.id)
+    await world.add(mine)
+    await world.load()
+    assert world.states() == {"rejected": 1}
+    assert set(fault_codes(world).values()) == {"unknown"}
+    await world.ledger.retry(None)
+    await world.load()
+    assert world.states() == {"applied": 1}
 
 
 async def test_in_the_look_for_changes_one_that_cannot_be_read_any_more_is_left_to_a_person() -> None:
