@@ -129,9 +129,13 @@ class SealItem(msgspec.Struct, frozen=True):
     stamp: str = ""
     """What its object is found again by, if there is no natural key."""
     generation: int = 0
-    doubtful: bool = False
     doubtful_since: datetime | None = None
-    """When its first attempt in doubt was sealed, as the ledger reads it back; None: no attempt before this one is."""
+    """When its first attempt in doubt was sealed, as the ledger tells of a stored one; None: no attempt is."""
+
+    @property
+    def doubtful(self) -> bool:
+        """There may be what an earlier attempt made."""
+        return self.doubtful_since is not None
 
 
 class Seal(msgspec.Struct, frozen=True):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
 
 _LIGHT = """
 row_id, load_id, entity, operation, source_key, needs, object_key, rank,
-octet_length(payload::text) AS size_bytes, generation, doubtful, undoes IS NOT NULL AS takes_back
+octet_length(payload::text) AS size_bytes, generation, doubtful_since IS NOT NULL AS doubtful,
+undoes IS NOT NULL AS takes_back
 """
 
 WAITING = f"""
@@ -73,7 +74,7 @@ ORDER BY seal_id
 
 ITEMS = """
 SELECT seal_id, b_id, row_id, entity, operation, source_key, coalesce(object_id, '') AS object_id,
-    sent_sync_token AS sync_token, stamp, generation, doubtful, doubtful_since
+    sent_sync_token AS sync_token, stamp, generation, doubtful_since
 FROM backfill.load_row WHERE seal_id = ANY ($1::bigint[]) AND state = 'sealed' ORDER BY row_id
 """
 
@@ -104,7 +105,7 @@ WHERE realm_id = $1 AND seal_id = ANY ($2::bigint[]) AND settled_at IS NULL
 SEND_AGAIN = "UPDATE backfill.seal SET lost_at = NULL, sends = sends + 1 WHERE realm_id = $1 AND seal_id = $2"
 
 DOUBT_SENT_AGAIN = """
-UPDATE backfill.load_row AS held SET doubtful = true, doubtful_since = coalesce(held.doubtful_since, seal.sealed_at)
+UPDATE backfill.load_row AS held SET doubtful_since = coalesce(held.doubtful_since, seal.sealed_at)
 FROM backfill.seal
 WHERE held.realm_id = $1 AND held.seal_id = $2 AND held.state = 'sealed' AND seal.seal_id = held.seal_id
 """
@@ -115,7 +116,7 @@ UPDATE backfill.load_row AS held SET
     object_id = CASE WHEN came.state = 'waiting' AND held.operation = 'create' THEN NULL
         ELSE coalesce(nullif(came.object_id, ''), held.object_id) END,
     sync_token = came.sync_token, fault_code = came.code, fault_message = came.message, fault_action = came.action,
-    intuit_tid = came.intuit_tid, doubtful = held.doubtful OR came.doubtful,
+    intuit_tid = came.intuit_tid,
     doubtful_since = CASE WHEN came.state NOT IN ('applied', 'adopted') THEN coalesce(
         held.doubtful_since,
         CASE WHEN came.doubtful THEN (SELECT sealed_at FROM backfill.seal WHERE seal.seal_id = held.seal_id) END

@@ -46,9 +46,10 @@ UNSETTLED = """
 SELECT count(*) AS seals, coalesce(sum(cardinality(row_ids)), 0) AS rows FROM backfill.seal WHERE settled_at IS NULL
 """
 
-SEVERAL = """
-SELECT realm_id, entity, source_key, object_id, fault_message AS message FROM backfill.load_row
-WHERE fault_code = 'several' AND state = 'adopted' AND ($1::bigint IS NULL OR load_id = $1) LIMIT 100
+# Found again, and all the same for a person to look at.
+AMBIGUOUS = """
+SELECT realm_id, entity, source_key, object_id, fault_message AS message, fault_action AS action FROM backfill.load_row
+WHERE fault_code <> '' AND state = 'adopted' AND ($1::bigint IS NULL OR load_id = $1) LIMIT 100
 """
 
 REJECTED = """
@@ -129,7 +130,7 @@ class LedgerStatus:
         return {
             "unsettled": unsettled,
             "taken_over": await self._rows(UNCERTAIN, load_id),
-            "several": await self._rows(SEVERAL, load_id),
+            "ambiguous": await self._rows(AMBIGUOUS, load_id),
         }
 
     async def rejected(self, load_id: LoadId | None) -> AsyncIterator[Mapping[str, Any]]:

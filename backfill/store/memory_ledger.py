@@ -41,7 +41,6 @@ class KeptRow:
     new: NewRow
     state: RowState = RowState.WAITING
     generation: int = 0
-    doubtful: bool = False
     doubtful_since: datetime | None = None
     seal_id: int | None = None
     item: SealItem | None = None
@@ -53,7 +52,7 @@ class KeptRow:
         new = self.new
         return LoadRow(
             self.row_id, self.load_id, new.entity, new.operation, new.source_key, new.needs, new.object_key, new.rank,
-            len(new.payload), self.generation, self.doubtful, new.undoes is not None,
+            len(new.payload), self.generation, self.doubtful_since is not None, new.undoes is not None,
         )  # fmt: skip
 
     def holder(self) -> Holder:
@@ -216,9 +215,7 @@ class MemoryLedger:
                 continue
             rows = [self._kept.rows[row_id] for row_id in kept.row_ids]
             left = [
-                structs.replace(
-                    row.item, generation=row.generation, doubtful=row.doubtful, doubtful_since=row.doubtful_since
-                )
+                structs.replace(row.item, generation=row.generation, doubtful_since=row.doubtful_since)
                 for row in rows
                 if row.state is RowState.SEALED and row.seal_id == seal_id and row.item is not None
             ]
@@ -271,7 +268,6 @@ class MemoryLedger:
         for row_id in kept.row_ids:
             row = self._kept.rows[row_id]
             if row.state is RowState.SEALED and row.seal_id == seal_id:
-                row.doubtful = True
                 row.doubtful_since = row.doubtful_since or kept.seal.sealed_at
 
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
@@ -281,7 +277,6 @@ class MemoryLedger:
             row = self._kept.rows[outcome.row_id]
             assert row.state in {RowState.WAITING, RowState.SEALED}, "a row is settled once"
             row.state, row.outcome = outcome.state, outcome
-            row.doubtful = row.doubtful or outcome.doubtful
             kept = None if row.seal_id is None else self._kept.seals[row.seal_id]
             if outcome.state in DONE_STATES:
                 row.doubtful_since = None

@@ -882,7 +882,6 @@ CREATE TABLE backfill.load_row (
     state text NOT NULL DEFAULT 'waiting'
         CHECK (state IN ('waiting', 'sealed', 'applied', 'adopted', 'rejected', 'undone')),
     generation integer NOT NULL DEFAULT 0,
-    doubtful boolean NOT NULL DEFAULT false,
     seal_id bigint REFERENCES backfill.seal,
     b_id text NOT NULL DEFAULT '',
     stamp text NOT NULL DEFAULT '',
@@ -896,8 +895,8 @@ CREATE TABLE backfill.load_row (
     fault_action text NOT NULL DEFAULT '',
     intuit_tid text NOT NULL DEFAULT '',
     settled_at timestamptz,
-    -- When its first attempt in doubt was sealed. What is done is in doubt no more: what is made of it anew is another
-    -- object.
+    -- When the first attempt in doubt was sealed; none is: NULL. What is done is in doubt no more: what is made of it
+    -- anew is another object.
     doubtful_since timestamptz,
     CONSTRAINT load_row_sealed CHECK (state <> 'sealed' OR seal_id IS NOT NULL),
     CONSTRAINT load_row_done CHECK (state NOT IN ('applied', 'adopted') OR object_id IS NOT NULL),

@@ -130,7 +130,8 @@ async def test_every_entity_has_its_table_of_the_same_shape(connection: asyncpg.
 
 CATALOGUE = """
 SELECT 'column', attrelid::regclass::text, attname, format_type(atttypid, atttypmod),
-    concat_ws(' ', attnotnull, attidentity, attgenerated, attnum, pg_get_expr(adbin, adrelid))
+    concat_ws(' ', attnotnull, attidentity, attgenerated, pg_get_expr(adbin, adrelid),
+        row_number() OVER (PARTITION BY attrelid ORDER BY attnum))
 FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attnum > 0 AND NOT attisdropped AND attrelid IN (SELECT oid FROM ours)
 UNION ALL

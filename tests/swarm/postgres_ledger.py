@@ -33,7 +33,7 @@ class UsersPostgresLedger(PostgresLedger):
         async with self._base.control() as connection:
             rows = await connection.fetch(
                 "SELECT row_id, load_id, line, realm_id, entity, operation, source_key, payload, payload_hash, needs,"
-                " object_key, natural_key, rank, undoes, state, generation, doubtful, seal_id, object_id, before,"
+                " object_key, natural_key, rank, undoes, state, generation, doubtful_since, seal_id, object_id, before,"
                 " fault_code, fault_message FROM backfill.load_row ORDER BY row_id"
             )
             seals = await connection.fetch("SELECT seal_id, request_id, lane, path, sends FROM backfill.seal")
@@ -57,7 +57,7 @@ class UsersPostgresLedger(PostgresLedger):
                 ),
                 state=RowState(row["state"]),
                 generation=row["generation"],
-                doubtful=row["doubtful"],
+                doubtful_since=row["doubtful_since"],
                 seal_id=row["seal_id"],
                 object_id=row["object_id"],
                 before=None if row["before"] is None else bytes(row["before"]),

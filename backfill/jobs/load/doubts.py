@@ -87,7 +87,8 @@ class Doubts:
         Those rows are adopted, and the rest waits for another seal. An attempt of this run was looked for, unless
         people had to look; they have by now, so that what cannot be read is sent. Raises `RequestError`.
         """
-        doubtful = tuple(item for item in seal.items if item.doubtful and item.row_id not in self._work.tries)
+        tries = self._work.tries
+        doubtful = tuple(item for item in seal.items if item.doubtful and item.row_id not in tries)
         if not doubtful:
             return False
         seen = await self._look([structs.replace(seal, items=doubtful)])

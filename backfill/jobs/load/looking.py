@@ -123,7 +123,7 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
             seen.faults[each.item.row_id] = fault
         if matches:
             owned.add(matches[0].id)
-            seen.adopted[each.item.row_id] = _adopted(each.item, matches[0], matches[1:])
+            seen.adopted[each.item.row_id] = _adopted(each, matches[0], matches[1:])
 
 
 class _Index:
@@ -174,17 +174,18 @@ async def _created_since(work: LoadWork, entity: Entity, since: datetime) -> Rea
     return read
 
 
-def _adopted(item: SealItem, record: Record, others: Sequence[Record]) -> Outcome:
-    """Found. More than one is for a person to look at: which is ours cannot be told any more."""
-    ids = ", ".join(other.id for other in others)
+def _adopted(wanted: _Wanted, record: Record, others: Sequence[Record]) -> Outcome:
+    """Found. More than one is for a person to look at: which is ours cannot be told any more. So is what an earlier
+    attempt made of a row that was corrected since."""
+    code = message = action = ""
+    if others:
+        code, action = "several", "See whether one of them is too many."
+        message = f"there are others like it, created at the same time: Ids {', '.join(other.id for other in others)}"
+    elif wanted.item.doubtful and not is_applied(wanted.sent, document(record)):
+        code, action = "differs", "See what differs, and change it by an update."
+        message = "an earlier attempt made it, and it does not hold all that the row says now"
     return Outcome(
-        item.row_id,
-        RowState.ADOPTED,
-        record.id,
-        str(record.sync_token),
-        code="several" if others else "",
-        message=f"there are others like it, created at the same time: Ids {ids}" if others else "",
-        action="See whether one of them is too many." if others else "",
+        wanted.item.row_id, RowState.ADOPTED, record.id, str(record.sync_token), code, message, action=action
     )
 
 

@@ -78,7 +78,8 @@ class Rows:
         """The seal as it is sent again: from now on "exists already" may mean us, here as in the ledger."""
         for item in seal.items:
             self.pool.out[item.row_id] = structs.replace(self.pool.out[item.row_id], doubtful=True)
-        return structs.replace(seal, items=tuple(structs.replace(item, doubtful=True) for item in seal.items))
+        items = (structs.replace(item, doubtful_since=item.doubtful_since or seal.sealed_at) for item in seal.items)
+        return structs.replace(seal, items=tuple(items))
 
     async def _admit(self, rows: Sequence[LoadRow]) -> None:
         """Hold the rows, and those that make what they need, and so on."""

@@ -50,7 +50,6 @@ def _item(b_id: str, prepared: Prepared) -> SealItem:
         sync_token=prepared.sync_token,
         stamp=prepared.stamp,
         generation=row.generation,
-        doubtful=row.doubtful,
     )
 
 

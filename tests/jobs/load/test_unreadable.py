@@ -93,6 +93,26 @@ async def test_what_is_retried_is_looked_for_before_it_is_sent() -> None:
     assert world.states() == {"adopted": 4, "applied": 2}
 
 
+@pytest.mark.parametrize(("amount", "code"), [(5, ""), (7, "differs")])
+async def test_what_is_there_already_and_was_corrected_is_told(amount: int, code: str) -> None:
+    world = Poisoned(mode=Mode.BATCH)
+    world.remember("Payment")
+    world.poison("Payment", world.next_id("Payment", 0))
+    lost(world)
+    (mine,) = payments(world, 0)
+    await world.add(mine)
+    await world.load()
+    assert world.states() == {"rejected": 1}
+    world.poison("Payment")
+    await world.ledger.retry(None)
+    await world.add({**mine, "payload": {**mine["payload"], "TotalAmt": amount}})
+    await world.load()
+    assert world.breaches() == []
+    (row,) = world.kept(entity="Payment")
+    assert row.outcome is not None
+    assert (row.state.value, row.outcome.code) == ("adopted", code)
+
+
 async def test_what_is_retried_and_cannot_be_looked_for_is_sent() -> None:
     """People have looked, as they were told: something else is there that cannot be read."""
     world = Poisoned(mode=Mode.BATCH)
