@@ -42,6 +42,8 @@ class Life:
     def __init__(self, kill: Kill | None, group: TaskGroup, *, died: Callable[[], None]) -> None:
         """`group` is the world's: what ends a process is not part of it. `died` is told at that very moment."""
         self.over = False
+        """It was killed."""
+        self._closed = False
         self.scope = anyio.CancelScope()
         """Around all that the process does."""
         self._kill = kill
@@ -53,7 +55,7 @@ class Life:
 
     def end(self) -> None:
         """Kill it, now."""
-        if not self.over:
+        if not (self.over or self._closed):
             self.over = True
             self.scope.cancel()
             for wait in self._waits:
@@ -62,7 +64,7 @@ class Life:
 
     def close(self) -> None:
         """It has come to its end of itself: nothing is left to be killed."""
-        self.over = True
+        self._closed = True
 
     def pause(self, for_s: float) -> None:
         """Nothing gets out of it or into it for so long, as after SIGSTOP."""

@@ -174,8 +174,9 @@ class Rehearsal:
     async def _completed(self, run_id: RunId) -> None:
         """Demand that the run comes to its end, of itself."""
         with anyio.move_on_after(PHASE_TWO_S) as phase:
-            for number in range(RUNS_MOST):
-                if number == RUNS_MOST - 1:
+            runs_most = RUNS_MOST + sum(fault.runs_more for fault in self.world.faults)
+            for number in range(runs_most):
+                if number == runs_most - 1:
                     # Where reading takes longer than people wait between two changes, no two reports are of one moment.
                     await self.stage.people_done.wait()
                 await anyio.sleep(START_S)

@@ -11,11 +11,9 @@ from backfill.model import RunId
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.faults.lapsed import Lapsed
 from backfill.rehearsal.faults.revoked import Revoked
-from backfill.rehearsal.faults.short_tokens import ShortTokens
 from backfill.rehearsal.life import Kill
 from backfill.rehearsal.stage import Stage
 from backfill.rehearsal.world import draw_world
-from backfill.simulator.oauth.authority import TokenState
 
 pytestmark = pytest.mark.virtual
 
@@ -27,8 +25,6 @@ async def no_launch(_run_id: RunId, _kill: Kill | None = None) -> bool:
 async def befallen(*faults: Fault, for_s: float) -> Stage:
     """A world of one realm that the faults strike for so long. It is not healed yet."""
     world = replace(draw_world(0, only=frozenset()), realms=1, faults=faults)
-    for fault in faults:
-        world = replace(world, settings=fault.settings(world.settings))
     async with anyio.create_task_group() as group:
         stage = Stage(world, group, no_launch)
         with anyio.move_on_after(for_s):
@@ -61,18 +57,3 @@ async def test_who_was_not_disconnected_is_not_connected_again() -> None:
     stage.heal()
     assert stage.vault.stored(stage.realm_ids[0]) is held
     assert not stage.troubled
-
-
-async def test_tokens_of_a_healed_world_outlive_a_request() -> None:
-    """Two that end on the way end a run, as they should: with lives of seconds no long load would come to its end."""
-    short = ShortTokens(access_life_s=5, rotation_s=0, old_life_s=0, reuse="refused", ends_access_token=False)
-    stage = await befallen(short, for_s=1)
-    (realm_id,) = stage.realm_ids
-    oauth = stage.simulator.oauth
-    short_lived = oauth.credentials(realm_id)
-    assert oauth.check(f"Bearer {short_lived.access_token}", realm_id)[0] is TokenState.GOOD
-    stage.heal()
-    long_lived = oauth.credentials(realm_id)
-    await anyio.sleep(6)
-    states = [oauth.check(f"Bearer {held.access_token}", realm_id)[0] for held in (short_lived, long_lived)]
-    assert states == [TokenState.EXPIRED, TokenState.GOOD]

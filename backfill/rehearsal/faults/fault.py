@@ -34,6 +34,8 @@ class Fault(ABC):
     """Whether requests that have their turn may wait for it and then go together."""
     parks: ClassVar[bool] = False
     """Whether a realm may be parked for it that is connected all the while."""
+    runs_more: ClassVar[int] = 0
+    """Commands more that may end for it, in a healed world as well."""
 
     @classmethod
     @abstractmethod

@@ -12,10 +12,6 @@ from backfill.simulator.settings import SimulatorSettings
 if TYPE_CHECKING:
     from backfill.rehearsal.stage import Stage
 
-_HEALED_LIFE_S = 30.0
-"""Two that end on the way of one request end a run, as they should; of lives of seconds a load of many writes meets
-that in every run. This outlives several tries of the slowest request."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortTokens(Fault):
@@ -24,6 +20,7 @@ class ShortTokens(Fault):
     name: ClassVar[str] = "tokens expire and rotate"
     chance: ClassVar[float] = 0.4
     bunches: ClassVar[bool] = True
+    runs_more: ClassVar[int] = 3  # two that end on the way of one request end a run: of many writes, often
     access_life_s: float
     rotation_s: float
     old_life_s: float
@@ -51,7 +48,5 @@ class ShortTokens(Fault):
         )
 
     def heal(self, stage: Stage) -> None:
-        oauth = stage.simulator.oauth
-        oauth.access_token_life_s = max(oauth.access_token_life_s, _HEALED_LIFE_S)
         for _ in range(stage.refreshes.rotations):
             stage.injected(self)

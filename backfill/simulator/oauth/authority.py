@@ -71,8 +71,6 @@ class OAuth:
         self._signer = Signer(seed)
         self.grants = Grants(settings, ready_made=self.apps.ready_made.client_id, began=now().timestamp())
         self._codes: dict[str, _Code] = {}
-        self.access_token_life_s = settings.access_token_life_s
-        """Of those that are issued from now on."""
 
     def credentials(self, realm_id: str) -> Credentials:
         """What the ready-made app holds: the current refresh token and a fresh access token."""
@@ -217,7 +215,7 @@ class OAuth:
         body: dict[str, object] = {
             "token_type": "bearer",
             "access_token": self._access_token(grant),
-            "expires_in": int(self.access_token_life_s),
+            "expires_in": int(self._settings.access_token_life_s),
             "refresh_token": self._refresh_token(grant),
             "x_refresh_token_expires_in": int(grant.issued + self._settings.refresh_idle_s - now),
         }
@@ -239,7 +237,7 @@ class OAuth:
 
     def _access_token(self, grant: Grant) -> str:
         grant.serial += 1
-        expires = self._now().timestamp() + self.access_token_life_s
+        expires = self._now().timestamp() + self._settings.access_token_life_s
         return self._signer.access_token(
             AccessClaims(grant.realm_id, grant.client_id, grant.consent, grant.serial, grant.scopes, expires)
         )
