@@ -153,3 +153,37 @@ async def catalogue(connection: asyncpg.Connection) -> set[tuple[str, ...]]:
         + CATALOGUE
     )
     return {tuple(str(value) for value in row) for row in rows}
+
+
+async def test_what_was_in_doubt_before_it_was_told_since_when_is_so_since_its_first_lost_attempt(
+    connection: asyncpg.Connection,
+) -> None:
+    """0011. Of one that nobody is known to have lost, since its first attempt; what is done is not in doubt."""
+    await migrate(connection, shipped_migrations()[:10])
+    await connection.execute(
+        """
+        INSERT INTO backfill.realm (realm_id) VALUES ('1');
+        INSERT INTO backfill.load (source) VALUES ('a file');
+        INSERT INTO backfill.seal (
+            realm_id, request_id, lane, path, params, body, row_ids, epoch, sealed_at, times_lost
+        )
+        SELECT '1', number::text, 'batch', '/batch', '[]', '', row_ids, 1,
+            timestamptz '2026-01-01Z' + number * interval '1 day', lost
+        FROM (VALUES (1, '{1,4}'::bigint[], 0), (2, '{1,3}', 1), (3, '{1,2}', 1)) AS sealed (number, row_ids, lost);
+        INSERT INTO backfill.load_row (
+            load_id, line, realm_id, entity, operation, source_key, payload, payload_hash, needs, object_key,
+            natural_key, rank, state, doubtful, seal_id, object_id, fault_message
+        )
+        SELECT 1, number, '1', 'Customer', 'create', number::text, '{}', '', '{}', '', '', 1, state, doubtful,
+            seal_id, object_id, 'm'
+        FROM (VALUES
+            (1, 'rejected', true, 3, NULL), (2, 'applied', true, 3, '7'), (3, 'waiting', false, 2, NULL),
+            (4, 'waiting', true, 1, NULL)
+        ) AS held (number, state, doubtful, seal_id, object_id);
+        """
+    )
+    await migrate(connection)
+    rows = await connection.fetch(
+        "SELECT row_id, extract(day FROM doubtful_since AT TIME ZONE 'UTC')::int AS day FROM backfill.load_row"
+    )
+    assert {row["row_id"]: row["day"] for row in rows} == {1: 3, 2: None, 3: None, 4: 2}
