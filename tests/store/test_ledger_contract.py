@@ -20,6 +20,7 @@ from backfill.model import Lease, RealmId
 from backfill.store.database import Database
 from backfill.store.ledger import PostgresLedger
 from backfill.store.ledger_import import Imports
+from backfill.store.ledger_status import LedgerStatus
 from backfill.store.memory_ledger import MemoryLedger
 from backfill.store.memory_store import MemoryStore
 from tests.postgres import PostgresServer
@@ -357,3 +358,22 @@ class TestFence:
         assert await books.states() == {"a": "sealed", "b": "waiting"}
         (left,) = await books.ledger.unsettled(REALM)
         assert left.lost_for_s is None
+
+
+async def test_what_was_adopted_and_is_for_a_person_to_look_at_is_named(postgres_server: PostgresServer) -> None:
+    async with contract.fresh(postgres_server) as database:
+        books = await _in_postgres(database)
+        loads = (await books.add([new("a"), new("b"), new("c")])).loads
+        rows = await books.rows(loads)
+        await books.sealed(*rows.values())
+        told = {"code": "differs", "message": "it does not hold all", "action": "Change it."}
+        await books.ledger.settle(
+            books.lease,
+            [
+                Outcome(rows["a"].row_id, RowState.ADOPTED, "7", **told),
+                Outcome(rows["b"].row_id, RowState.ADOPTED, "8"),
+                Outcome(rows["c"].row_id, RowState.REJECTED, **told),
+            ],
+        )
+        found = (await LedgerStatus(database).audit(loads[0]))["ambiguous"]
+        assert [(row["source_key"], row["object_id"], row["action"]) for row in found] == [("a", "7", "Change it.")]
