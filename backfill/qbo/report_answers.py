@@ -92,7 +92,7 @@ def _cut(report: ReportKind, shape: Report, response: Response, cells: int) -> _
     """How the answer was cut; None if nothing shows that it was. Without the notice a body may just have been lost."""
     if _CUT_WORDS in response.body.lower() and _says_cut(shape, response):
         return _Cut("Intuit says that it has more data than it displays", cells)
-    lacking = _lacking_total(rows_of(shape.Rows)) if report.totalled else None
+    lacking = _lacking_total(report, rows_of(shape.Rows)) if report.totalled else None
     if lacking is not None:
         return _Cut(lacking, None)
     if cells > _SUSPECT_CELLS:
@@ -137,9 +137,9 @@ def _all(rows: Sequence[Row]) -> Iterator[Row]:
         yield from _all(rows_of(row.Rows))
 
 
-def _lacking_total(rows: Sequence[Row]) -> str | None:
+def _lacking_total(report: ReportKind, rows: Sequence[Row]) -> str | None:
     """Which total is missing, in words, if one is. A cut takes the end of the document, and with it the total of what
-    it is in: of an outermost section, or of rows that stand in none, as those of a trial balance do.
+    it is in: of an outermost section, of rows that stand in none, as those of a trial balance do, or of all sections.
     """
     for row in rows:
         if _is_section(row) and row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
@@ -147,6 +147,9 @@ def _lacking_total(rows: Sequence[Row]) -> str | None:
     last = next((row for row in reversed(rows) if _is_section(row) or any(cell.value for cell in cells_of(row))), None)
     if last is not None and not (_is_section(last) or last.group):  # what has a group is no row of data
         return f"nothing sums up its rows, of which {_title(last)!r} is the last"
+    groups = {row.group for row in rows}
+    if report.ends is not None and report.ends[0] in groups and report.ends[1] not in groups:
+        return f"its total {report.ends[1]!r} is missing"
     return None
 
 

@@ -111,6 +111,9 @@ class Report:
     """It knows the filter `account`, so that even one day of it can be read in parts without a row cut apart."""
     totalled: bool = True
     """Each section ends with a Summary, and so do rows that stand in none: what does not was cut."""
+    ends: tuple[str, str] | None = None
+    """The groups of its first section and of the total that it ends with: what has only the first was cut. Of a company
+    in France it has neither (Intuit's reference, "ProfitAndLoss")."""
     ledger: bool = False
     """Its running balances begin with what each account had before: one period's end is the next one's beginning."""
     ties_to: str = ""
@@ -147,6 +150,7 @@ _ROWS: tuple[Report, ...] = (
         based=True,
         by=True,
         shown=("account", "total"),
+        ends=("Income", "NetIncome"),
         ties_to="BalanceSheet",
     ),
     _flow(

@@ -130,7 +130,7 @@ def test_a_number_is_as_long_as_is_added_up_exactly(digits: int, is_number: bool
     "time", ["", "yesterday", "2026-11-20", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
 )
 def test_a_time_that_is_none_is_left_out(time: str) -> None:
-    body = profit_and_loss(INCOME) | {"Header": HEADER | {"Time": time}}
+    body = profit_and_loss(INCOME, NET) | {"Header": HEADER | {"Time": time}}
     assert decoded("ProfitAndLoss", body).server_time is None
 
 
@@ -268,6 +268,18 @@ class TestCut:
         assert len(decoded("TrialBalance", profit_and_loss(row, total)).rows) == 2
         assert decoded("TrialBalance", profit_and_loss()).rows == []
 
+    @pytest.mark.parametrize("more", [[], [{"Summary": cells("Gross Profit", "3728.00"), "group": "GrossProfit"}]])
+    def test_a_statement_without_its_result_was_cut(self, more: list[Any]) -> None:
+        """Between two of its sections, each of which has its total."""
+        with pytest.raises(TooLargeError, match="its total 'NetIncome' is missing") as caught:
+            decoded("ProfitAndLoss", profit_and_loss(INCOME, *more))
+        assert caught.value.cells_max is None, "no word says that it was for its size"
+
+    def test_a_statement_of_a_company_in_france_has_another_result(self) -> None:
+        revenue = {**INCOME, "group": "Revenue"}
+        result = {"Summary": cells("Résultat", "3728.00"), "type": "Section", "group": "ProfitOrLoss"}
+        assert decoded("ProfitAndLoss", profit_and_loss(revenue, result)).rows
+
     def test_a_list_has_no_totals_to_miss(self) -> None:
         body = {
             "Header": HEADER,
@@ -345,7 +357,7 @@ class TestNoReport:
         assert caught.value.disposition is Disposition.SHRINK
 
     def test_half_a_character_in_a_memo_costs_no_report(self) -> None:
-        body = json.dumps(profit_and_loss(INCOME)).replace("Design income", "Design \\ud800").encode()
+        body = json.dumps(profit_and_loss(INCOME, NET)).replace("Design income", "Design \\ud800").encode()
         document = decoded("ProfitAndLoss", body)
         assert document.rows[1].account_id == "82"
         assert document.body == body, "what is kept is what came"

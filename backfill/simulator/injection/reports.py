@@ -75,7 +75,8 @@ def _cells(line: Any) -> list[dict[str, Any]]:
 def _cut(rows: _Rows, left: int, *, outermost: bool = True) -> int:
     """Take away what comes after the first `left` heads, rows and totals. Below 0: something was taken.
 
-    An outermost section that would be gone keeps its head: a cut never falls between two of them.
+    An outermost section that would be gone keeps its head: a cut falls between two of them only where the next is a
+    total without one, as those of a profit and loss statement are. Then the total at the end is gone, too.
     """
     for number, row in enumerate(rows):
         left -= "Header" in row or "ColData" in row
