@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from backfill.jobs.fleet import Trouble
     from backfill.jobs.verify import VerifyOptions
     from backfill.jobs.work import RealmWork
-    from backfill.model import Proof, Scan
+    from backfill.model import Proof, RealmId, Scan
     from backfill.store.postgres_store import PostgresStore
     from backfill.verdict_model import Verdict
 
@@ -75,6 +75,7 @@ async def run(
         _made(pages)
 
     compared = read_again = 0
+    not_compared: set[tuple[RealmId, str]] = set()
 
     def task(store: PostgresStore) -> Task:
         async def compare(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
@@ -82,6 +83,7 @@ async def run(
             verdicts, repaired = await verified_realm(work, store, options, repair=repair)
             compared += sum(one.compared for one in verdicts)
             read_again += repaired
+            not_compared.update((work.realm_id, one.entity) for one in verdicts if one.equal is None)
             if pages is not None:
                 _write(pages, await _page(work, store, options, verdicts, repaired))
             return [proof_of(one) for one in verdicts]
@@ -97,7 +99,13 @@ async def run(
     ended = await run_realms(settings, "verify", scope, realm_ids=realm_ids, wait=wait, task=task)
     return replace(
         ended,
-        fleet=replace(ended.fleet, troubles=[_with_advice(trouble, repair) for trouble in ended.fleet.troubles]),
+        fleet=replace(
+            ended.fleet,
+            troubles=[
+                trouble if (trouble.realm_id, trouble.entity) in not_compared else _with_advice(trouble, repair)
+                for trouble in ended.fleet.troubles
+            ],
+        ),
         good="equal to the company",
         also=f"{compared:,} documents compared; {read_again:,} objects read again.",
     )
@@ -118,20 +126,22 @@ def _with_advice(trouble: Trouble, repaired: bool) -> Trouble:
 
 
 def proof_of(verdict: Verdict) -> Proof:
-    """The verdict as a run's result has it. What could not be compared is said on the page, and is no difference."""
+    """The verdict as a run's result has it."""
+    from backfill.jobs.verified import holds
     from backfill.model import Proof
 
     named = ", ".join(f"{one.id} ({one.kind.value})" for one in verdict.differences[:5])
     more = ", ..." if len(verdict.differences) > 5 else ""
+    differ = f"{len(verdict.differences):,} differ from the company: {named}{more}"
     return Proof(
         entity=verdict.entity,
-        proven=verdict.equal is not False,
+        proven=holds(verdict),
         method="verified",
         counted=verdict.counted,
         landed_live=verdict.held,
         quarantined=0,
         watermark=None,
-        reason=f"{len(verdict.differences):,} differ from the company: {named}{more}" if verdict.differences else "",
+        reason=differ if verdict.differences else "" if holds(verdict) else verdict.note,
     )
 
 

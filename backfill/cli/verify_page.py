@@ -10,6 +10,7 @@ from html import escape
 
 import msgspec
 
+from backfill.jobs.verified import holds
 from backfill.model import Proof, RealmId
 from backfill.verdict_model import Verdict
 
@@ -64,9 +65,13 @@ class RealmPage:
         return [proof for proof in self.proofs if not proof.proven]
 
     @property
+    def not_compared(self) -> Sequence[Verdict]:
+        return [one for one in self.verdicts if not one.differences and not holds(one)]
+
+    @property
     def equal(self) -> bool:
-        """Nothing differs, and everything that is landed was proven complete."""
-        return not self.differences and not self.unproven
+        """Nothing differs, all could be compared, and everything that is landed was proven complete."""
+        return not self.differences and not self.not_compared and not self.unproven
 
 
 def page_as_json(page: RealmPage) -> bytes:
@@ -135,6 +140,12 @@ def _banner(page: RealmPage) -> str:
         said.append(
             f"Of {', '.join(words(proof.entity) for proof in page.unproven)} it is not shown that all was read."
         )
+    if page.not_compared:
+        kinds = ", ".join(words(one.entity) for one in page.not_compared)
+        said.append(f"Of {kinds} it is not shown whether it is equal.")
+    if not page.differences and not page.unproven:
+        said.append("To find out: backfill verify, once more.")
+        return _banner_of("open", "Not all could be compared", " ".join(said) + repaired)
     said.append("To put right: backfill verify --repair, or backfill resync.")
     return _banner_of("bad", "The copy does not equal the company", " ".join(said) + repaired)
 

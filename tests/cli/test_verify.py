@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Query
 from tests.comparison import compare
-from tests.processes import Backfill, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, simulated
 
 
 def test_after_an_outage_everything_is_as_in_the_company(
@@ -98,6 +99,25 @@ def test_a_sample_sees_what_all_documents_have(connected: Backfill, query: Query
     found = connected.run("verify", "--entity", "Account", "--json")
     assert found.code == 1
     assert "Account" in {error["entity"] for error in found.json()["errors"]}
+
+
+def test_what_could_not_be_read_is_unproven(user: Backfill, tmp_path: Path) -> None:
+    """The same command is what there is to do, and no repair."""
+    with simulated(tmp_path, realms=1, rows="100:140") as intuit:
+        connected = user.having(**intuit.variables)
+        assert connected.run("realms", "import", intuit.realms_file).code == 0
+        verify = ("verify", "--repair", "--deep", "--entity", "Account", "--json")
+        assert connected.run("extract", "--json", "--entity", "Account").code == 0
+        too_large = {"mishap": "answer_too_large", "over_rows": 0, "lanes": ["query"], "entities": ["Account"]}
+        inject = urllib.request.Request(f"{intuit.url}/control/injections", data=json.dumps([too_large]).encode())
+        with OPENER.open(inject, timeout=PATIENCE_S) as answer:
+            assert answer.status == 200
+        found = connected.run(*verify)
+        assert found.code == 1, found.stderr
+        (error,) = found.json()["errors"]
+        assert (error["entity"], error["code"]) == ("Account", "unproven")
+        assert "it could not be read" in error["message"]
+        assert "the same command again" in error["action"]
 
 
 @pytest.mark.parametrize("arguments", [["--since", "2999-01-01"], ["--since", "yesterday"]])

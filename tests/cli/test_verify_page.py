@@ -47,6 +47,16 @@ def test_a_verdict_that_could_not_be_had_says_why() -> None:
     html = page_as_html(page([open_])).decode()
     assert "not compared" in html
     assert "the company keeps stock" in html
+    assert "The copy equals the company" in html
+
+
+def test_what_could_not_be_read_is_not_called_equal() -> None:
+    open_ = Verdict("CreditCardPayment", None, None, 7, 0, note="it could not be read")
+    html = page_as_html(page([open_])).decode()
+    assert "equals the company" not in html
+    assert "does not equal" not in html
+    assert "Of Credit card payment it is not shown whether it is equal." in html
+    assert not json.loads(page_as_json(page([open_])))["equal"]
 
 
 def test_the_json_has_every_difference() -> None:

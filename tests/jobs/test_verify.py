@@ -21,6 +21,7 @@ from backfill.simulator.documents import decode
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.rows import PoisonedRow
+from backfill.simulator.injection.sizes import AnswerTooLarge
 from backfill.simulator.settings import SimulatorSettings
 from backfill.store.memory_rows import Row
 from backfill.store.memory_verifications import MemoryVerifications
@@ -188,6 +189,23 @@ async def test_what_cannot_be_asked_for_by_its_id_is_not_called_equal() -> None:
     assert differing(verdicts) == named
     assert verdicts["Bill"].equal is None
     assert "could not be read" in verdicts["Bill"].note
+
+
+@pytest.mark.virtual
+async def test_what_could_not_be_read_is_not_done_with() -> None:
+    """The same command goes on with it: what differs in it is named and repaired once Intuit lets it be read."""
+    world = World(seed=2)
+    await world.extract()
+    customers = frozenset(rows(world, "Customer"))
+    broken(world)
+    world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=0), lanes=("query",), entities=("Customer",)))
+    verdicts = await verified(world, run=2, repair=True)
+    assert (verdicts["Customer"].equal, verdicts["Bill"].equal) == (None, True)
+    world.simulator.injections.clear()
+    verdicts = await verified(world, run=2, repair=True)
+    assert verdicts["Customer"].equal
+    assert rows(world, "Customer").keys() == customers
+    assert world.store.scan_now(RunId(2), world.realm).finished, "a trial balance not compared keeps nothing open"
 
 
 @pytest.mark.virtual

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from backfill.jobs.fleet import RealmJob, RealmOutcome
-from backfill.jobs.verified import verified_realm
+from backfill.jobs.verified import holds, verified_realm
 from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
 from backfill.model import Scan
@@ -39,6 +39,6 @@ class Verify(Extract):
         async def task(work: RealmWork, _scan: Scan) -> RealmOutcome:
             await verified_realm(work, process.verifications, options, repair=False)
             verdicts, _ = await verified_realm(work, process.verifications, options, repair=True)
-            return RealmOutcome(proven=all(one.equal is not False for one in verdicts))
+            return RealmOutcome(proven=all(map(holds, verdicts)))
 
         return realm_job(process, task)
