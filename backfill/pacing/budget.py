@@ -320,6 +320,7 @@ class RealmBudget:
             group = ceil(len(dues) / SNAPSHOT_GROUPS)
             for first in range(0, len(dues), max(1, group)):
                 together = dues[first : first + group]
-                # Hundredths, as a reader has them; rounded up, like the group.
-                held.append(HeldPermits(name, len(together), ceil((together[-1] - now) * 100) / 100))
+                # Hundredths, as a reader has them; rounded up, like the group, and one more: else the last bit that is
+                # lost in a reader's sums, with other times than ours, lets a permit come back too soon.
+                held.append(HeldPermits(name, len(together), (ceil((together[-1] - now) * 100) + 1) / 100))
         return held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -113,6 +114,24 @@ async def test_a_restart_lets_no_permit_come_back_sooner_than_it_would_have() ->
         assert second.rate_used() >= one.rate_used(), tenth_of_a_second
         await anyio.sleep(0.1)
     assert second.rate_used() == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_a_restart_lets_no_permit_come_back_sooner_by_a_rounding_either(seed: int) -> None:
+    # A bit of a float sooner, and the server still counts the one before in the same window.
+    rng = random.Random(seed)
+    limits = replace(LIMITS, requests_per_window=1, batches_per_window=1, block_permits=1)
+    ledger = MemoryPermitLedger()
+    await anyio.sleep(rng.random())
+    one = budget(limits, ledger=ledger)
+    one.answered(await one.take(Lane.QUERY))
+    back_at = anyio.current_time() + limits.window_s
+    await anyio.sleep(rng.randrange(500) / 100)  # whole hundredths, as the ledger has them: there is none to round up
+    await one.settle()
+    await anyio.sleep(rng.uniform(0, 50))
+    second = budget(limits, ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    assert back_at <= (await second.take(Lane.QUERY)).sent_at < back_at + 0.03
 
 
 async def test_after_a_crash_the_whole_block_counts_as_just_sent() -> None:
