@@ -130,9 +130,11 @@ def proof_of(verdict: Verdict) -> Proof:
     from backfill.jobs.verified import holds
     from backfill.model import Proof
 
-    named = ", ".join(f"{one.id} ({one.kind.value})" for one in verdict.differences[:5])
-    more = ", ..." if len(verdict.differences) > 5 else ""
-    differ = f"{len(verdict.differences):,} differ from the company: {named}{more}"
+    reason = "" if holds(verdict) else verdict.note
+    if verdict.differences:
+        named = ", ".join(f"{one.id} ({one.kind.value})" for one in verdict.differences[:5])
+        more = ", ..." if len(verdict.differences) > 5 else ""
+        reason = f"{len(verdict.differences):,} differ from the company: {named}{more}"
     return Proof(
         entity=verdict.entity,
         proven=holds(verdict),
@@ -141,7 +143,7 @@ def proof_of(verdict: Verdict) -> Proof:
         landed_live=verdict.held,
         quarantined=0,
         watermark=None,
-        reason=differ if verdict.differences else "" if holds(verdict) else verdict.note,
+        reason=reason,
     )
 
 

@@ -138,8 +138,8 @@ class _Walk:
         self.part = part
         self.key = key
         self.reconcile = reconcile
-        self.first = first
         self.everything = reconcile and part.lower is None and part.upper is None
+        self.first = first or self.everything
         self.nameless: dict[bytes, Refusal] = {}
         """Of everything, what was met without a name: a page more than `UNREAD_MAX` at most."""
         # A walk by changes is the only one at its entity, and what it meets again is newer.
@@ -274,7 +274,7 @@ class _Walk:
         return Refusal(id="", code=fault.code, message=fault.message, raw=place.encode())
 
     async def _checkpoint(self, cursor: datetime | None, unread: Sequence[Refusal], *, done: bool) -> None:
-        refusals = unread if self.first or self.everything else ()
+        refusals = unread if self.first else ()
         await self._land((), refusals, self._at(cursor, done=done))
 
     async def _land(
