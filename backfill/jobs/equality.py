@@ -127,10 +127,10 @@ def _exact(doc: bytes) -> dict[str, Any]:
 
 
 def _members(doc: bytes) -> dict[str, Any]:
-    """The members, or none of what is nested too deep."""
+    """The members, or none of what is nested too deep or is no document."""
     try:
         return _exact(doc)
-    except RecursionError:
+    except (RecursionError, ValueError, AttributeError):
         return {}
 
 

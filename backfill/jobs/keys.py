@@ -50,6 +50,14 @@ def _page_created(
     return query.page(entity, created_from=low, created_to=high, start_position=start_position, max_results=max_results)
 
 
+def _ids_created(
+    entity: Entity, low: datetime | None, high: datetime | None, *, start_position: int, max_results: int
+) -> str:
+    return query.ids_only(
+        entity, created_from=low, created_to=high, start_position=start_position, max_results=max_results
+    )
+
+
 def _count_created(entity: Entity, low: datetime | None, high: datetime | None) -> str:
     return query.count(entity, created_from=low, created_to=high)
 
@@ -81,6 +89,8 @@ CREATED = Key("created", "created_at", _page_created, _count_created)
 BY_PLACE = Key("created", None, _page_created, _count_created)
 """In the order of CREATED, which is not relied on: by offset. A few rows at a time (a page that had to shrink) no
 answer shows that its order means nothing, as that of TaxAgency."""
+IDS = Key("created", None, _ids_created, _count_created)
+"""The same without the documents."""
 UPDATED = Key("updated", "updated_at", _page_updated, _count_updated)
 UNKEYED = Key("unkeyed", None, _page_unkeyed, _count_all)
 """No time to go by (RecurringTransaction): whole, by offset, until as many were met as there are."""

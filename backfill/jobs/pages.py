@@ -87,18 +87,20 @@ async def read_page(
     *,
     start_position: int,
     size: PageSize,
+    to_land: bool = True,
 ) -> PageRead:
     """Rows of `entity` between the bounds (inclusive) from `start_position` on, as many as the server can give.
 
-    Raises `RequestError` when what fails is not the page's size or content.
+    Not `to_land`: to be looked at here. Raises `RequestError` when what fails is not the page's size or content.
     """
+    ask = work.ask.page_to_land if to_land else work.ask.page
     with ExitStack() as whole:
         while True:
             asked = size.rows
             statement = key.page(entity, low, high, start_position=start_position, max_results=asked)
             try:
                 # The one row left of a page is not set aside for a passing trouble: it is asked for with patience.
-                page = await work.ask.page_to_land(entity, statement, hasty=size.suspect and asked > 1)
+                page = await ask(entity, statement, hasty=size.suspect and asked > 1)
             except RequestError as error:
                 if not is_too_much(error):
                     raise

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
 from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.keys import BY_PLACE, IDS, UNKEYED
 from backfill.jobs.offered import answer_or_proof
-from backfill.jobs.pages import is_too_much
+from backfill.jobs.pages import PageRead, PageSize, is_too_much, read_page
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, codes_of
+from backfill.jobs.scan import UNREAD_MAX
 from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
@@ -192,42 +194,58 @@ class _Verifier:
         """Everything the company has, by offset: what shifts meanwhile is asked for by its Id before it counts."""
         there: set[str] = set()
         newer: set[str] = set()
+        nameless: list[str] = []
+        size = PageSize.of(self.work.page_rows)
         start, full = 1, found.rates is None or bool(found.rates.codes)
         while full:
             self.work.check_stop()
-            async with self.work.room_for(found.entity, PAGE_ROWS_MAX):
-                records, full = await self._page(found, start, documents=documents)
-                start += len(records)
-                there.update(record.id for record in records)
-                newer.update(record.id for record in records if is_newer(bytes(record.doc), self._watermark(found)))
+            async with self.work.room_for(found.entity, size.rows):
+                page = await self._page(found, start, size, documents=documents)
+                full, start = page.full, start + page.received
+                there.update(filter(None, page.ids()))
+                newer.update(one.id for one in page.records if is_newer(bytes(one.doc), self._watermark(found)))
+                newer.update(one.id for one in page.refusals if is_newer(one.raw, self._watermark(found)))
+                nameless += [refusal.message for refusal in page.refusals if not refusal.id]
+                nameless += [fault.message for fault in page.unread]
+                for refusal in page.refusals:
+                    if refusal.id and refusal.id not in newer:
+                        await self._left_unread(found, [refusal.id], refusal.message)
                 if documents:
-                    await self._compare(found, records)
-                del records  # with their room
-        held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
+                    await self._compare(found, page.records)
+                del page  # with its room
+            if len(nameless) > UNREAD_MAX:
+                raise UnprovenError(
+                    f"more than {UNREAD_MAX} objects cannot be read, the last since {nameless[-1]}",
+                    action="See what Intuit said: backfill calls.",
+                )
         found.there = there
+        held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
         lost = held - there
         if found.rates is not None:
             found.counted = len(there)
             lost = {id_ for id_ in lost if found.rates.would_be_given(id_, oldest_day(there))}
             kept = len(held - there - lost)
             found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
+        # Those in quarantine that were not met by name are known not to be landed as they are, too.
+        known = found.quarantined - len(there.intersection(found.aside))
+        if len(nameless) > known:
+            found.unknown, found.note = True, f"some could not be read: {nameless[0]}"
         await self._look_up(found, sorted(lost))
         missing = there.difference(held, found.aside)
         found.newer += len(missing & newer)
         if missing - newer:
             await self._look_up(found, sorted(missing - newer))
 
-    async def _page(self, found: _Found, start: int, *, documents: bool) -> tuple[Sequence[Record], bool]:
+    async def _page(self, found: _Found, start: int, size: PageSize, *, documents: bool) -> PageRead:
         entity = found.entity
         if entity.reading is Reading.LISTING:
-            return (await self.work.ask.listing(entity)).records, False
+            return _page_read(await self.work.ask.listing(entity), full=False)
         if found.rates is not None:
             rates = await self.work.ask.page(entity, found.rates.page(start))
-            return rates.records, rates.received >= PAGE_ROWS_MAX
-        order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
-        write = query.page if documents or entity.reading is not Reading.SCAN else query.ids_only
-        page = await self.work.ask.page(entity, write(entity, order_by=order_by, start_position=start))
-        return page.records, entity.countable and page.received >= PAGE_ROWS_MAX
+            return _page_read(rates, full=rates.received >= PAGE_ROWS_MAX)
+        key = UNKEYED if entity.reading is not Reading.SCAN else BY_PLACE if documents else IDS
+        page = await read_page(self.work, entity, key, None, None, start_position=start, size=size, to_land=False)
+        return page if entity.countable else replace(page, full=False)
 
     async def sample(self) -> None:
         """Some documents of each entity that was not compared whole, many entities to a call."""
@@ -266,6 +284,9 @@ class _Verifier:
                     refused.append((found, ids, answer))
                     continue
                 await self._compare(found, answer.records)
+                for refusal in answer.refusals:
+                    if not is_newer(refusal.raw, self._watermark(found)):
+                        await self._left_unread(found, [refusal.id], refusal.message)
                 present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
                 gone = [id_ for id_ in ids if id_ not in present]
                 documents = await self.landed.documents(self.work.realm_id, found.entity.name, gone)
@@ -276,11 +297,14 @@ class _Verifier:
                 middle = len(ids) // 2
                 await self._look_up_together([(found, ids[:middle]), (found, ids[middle:])])
             else:
-                await self._left_unread(found, ids, fault)
+                await self._left_unread(found, ids, fault.message)
 
-    async def _left_unread(self, found: _Found, ids: Sequence[str], fault: RequestError) -> None:
+    async def _left_unread(self, found: _Found, ids: Sequence[str], why: str) -> None:
         """What the walk saw and is not held is missing all the same; of what is held, nobody can say what it is."""
-        found.note = found.note or f"some could not be read: {fault.message}"
+        ids = [id_ for id_ in ids if id_ not in found.aside]
+        if not ids:
+            return
+        found.note = found.note or f"some could not be read: {why}"
         documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
         for id_ in ids:
             if id_ in documents:
@@ -332,6 +356,10 @@ class _Verifier:
                 if later and record.id in self.found[entity].differences:
                     del self.found[entity].differences[record.id]
                     self.found[entity].newer += 1
+
+
+def _page_read(page: Page, *, full: bool) -> PageRead:
+    return PageRead(page.records, page.refusals, page.received, full=full)
 
 
 def _note_missing_side(found: _Found, id_: str, document: bytes | None) -> None:

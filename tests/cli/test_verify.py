@@ -116,7 +116,7 @@ def test_what_could_not_be_read_is_unproven(user: Backfill, tmp_path: Path) -> N
         assert found.code == 1, found.stderr
         (error,) = found.json()["errors"]
         assert (error["entity"], error["code"]) == ("Account", "unproven")
-        assert "it could not be read" in error["message"]
+        assert "could not be read" in error["message"]
         assert "the same command again" in error["action"]
 
 

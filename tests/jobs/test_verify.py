@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,63 +12,10 @@ from msgspec import structs
 
 from backfill.jobs.equality import about, compared
 from backfill.jobs.rates import RATES_OF_THE_DAY
-from backfill.jobs.verified import verified_realm
-from backfill.jobs.verify import IDS_PER_STATEMENT, VerifyOptions
-from backfill.jobs.work import RealmWork
-from backfill.model import Proof, RunId, Scan
 from backfill.simulator.documents import decode
-from backfill.simulator.injection.batches import ItemFault
-from backfill.simulator.injection.injection import Injection
-from backfill.simulator.injection.rows import PoisonedRow
-from backfill.simulator.injection.sizes import AnswerTooLarge
-from backfill.simulator.settings import SimulatorSettings
-from backfill.store.memory_rows import Row
-from backfill.store.memory_verifications import MemoryVerifications
-from backfill.verdict_model import DifferenceKind, Verdict
+from backfill.verdict_model import DifferenceKind
+from tests.jobs.verifying import broken, differing, rows, verified
 from tests.jobs.world import BEGIN, World
-
-Named = set[tuple[str, str, DifferenceKind]]
-
-
-async def verified(world: World, *, run: int, deep: bool = True, repair: bool = False) -> Mapping[str, Verdict]:
-    landed = MemoryVerifications(world.store)
-
-    async def task(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
-        await verified_realm(work, landed, VerifyOptions(entities=world.entities, deep=deep), repair=repair)
-        return []
-
-    world.task = task
-    result = await world.extract(run_id=RunId(run))
-    assert result.troubles == []
-    return landed.verdicts(world.realm)
-
-
-def differing(verdicts: Mapping[str, Verdict]) -> Named:
-    return {(entity, one.id, one.kind) for entity, verdict in verdicts.items() for one in verdict.differences}
-
-
-def rows(world: World, entity: str) -> dict[str, Row]:
-    """The held rows themselves, to be broken."""
-    found = world.store.rows(world.realm, entity)
-    assert isinstance(found, dict)
-    return found
-
-
-def broken(world: World) -> Named:
-    """A row dropped, a document altered in its version, one that is not in the company, one marked deleted."""
-    dropped = rows(world, "Customer").popitem()[0]
-    id_, invoice = next(iter(rows(world, "Invoice").items()))
-    rows(world, "Invoice")[id_] = replace(invoice, doc=invoice.doc.replace(b'"TotalAmt":', b'"TotalAmt":1'))
-    bill = next(iter(rows(world, "Bill").values()))
-    rows(world, "Bill")["99999999"] = bill
-    vendor_id, vendor = next(iter(rows(world, "Vendor").items()))
-    rows(world, "Vendor")[vendor_id] = replace(vendor, deleted_at=BEGIN.replace(year=2030))
-    return {
-        ("Customer", dropped, DifferenceKind.MISSING),
-        ("Invoice", id_, DifferenceKind.ALTERED),
-        ("Bill", "99999999", DifferenceKind.EXTRA),
-        ("Vendor", vendor_id, DifferenceKind.MISSING),
-    }
 
 
 @pytest.mark.virtual
@@ -161,64 +107,6 @@ async def test_what_is_set_aside_is_said_and_is_no_difference() -> None:
         assert differing(verdicts) == set()
         assert verdicts["Customer"].equal
         assert "1 set aside" in verdicts["Customer"].note
-
-
-@pytest.mark.virtual
-@pytest.mark.parametrize("code", ["4002", "10000"])
-async def test_a_row_that_the_server_cannot_read_keeps_only_its_kind_from_being_compared(code: str) -> None:
-    world = World(seed=2)
-    poisoned = {(world.realm, "Invoice"): frozenset({world.company_of().table("Invoice").all()[0].id})}
-    world = World(seed=2, settings=SimulatorSettings(poison_code=code, poisoned=poisoned))
-    await world.extract()
-    named = {one for one in broken(world) if one[0] != "Invoice"}
-    verdicts = await verified(world, run=2)
-    assert differing(verdicts) == named
-    assert verdicts["Invoice"].equal is None
-    assert "could not be read" in verdicts["Invoice"].note
-
-
-@pytest.mark.virtual
-async def test_what_cannot_be_asked_for_by_its_id_is_not_called_equal() -> None:
-    """What the company shows and we have not is missing; of what we have and cannot look at, nobody can say."""
-    world = World(seed=2)
-    await world.extract()
-    named = {one for one in broken(world) if one[2] is not DifferenceKind.EXTRA}
-    unread = ItemFault(code="10000", item_entities=("Bill", "Customer", "Vendor"), share=1.0)
-    world.simulator.injections.add(Injection(unread, lanes=("batch",), containing="Id IN"))
-    verdicts = await verified(world, run=2)
-    assert differing(verdicts) == named
-    assert verdicts["Bill"].equal is None
-    assert "could not be read" in verdicts["Bill"].note
-
-
-@pytest.mark.virtual
-async def test_what_could_not_be_read_is_not_done_with() -> None:
-    """The same command goes on with it: what differs in it is named and repaired once Intuit lets it be read."""
-    world = World(seed=2)
-    await world.extract()
-    customers = frozenset(rows(world, "Customer"))
-    broken(world)
-    world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=0), lanes=("query",), entities=("Customer",)))
-    verdicts = await verified(world, run=2, repair=True)
-    assert (verdicts["Customer"].equal, verdicts["Bill"].equal) == (None, True)
-    world.simulator.injections.clear()
-    verdicts = await verified(world, run=2, repair=True)
-    assert verdicts["Customer"].equal
-    assert rows(world, "Customer").keys() == customers
-    assert world.store.scan_now(RunId(2), world.realm).finished, "a trial balance not compared keeps nothing open"
-
-
-@pytest.mark.virtual
-async def test_one_row_that_cannot_be_read_keeps_no_other_from_the_sample() -> None:
-    world = World(seed=2)
-    await world.extract()
-    customers = rows(world, "Customer")
-    unread = PoisonedRow(ids=(next(iter(customers)),), share=0.0)
-    world.simulator.injections.add(Injection(unread, lanes=("batch",), entities=("Customer",), containing="Customer"))
-    customer = (await verified(world, run=2, deep=False))["Customer"]
-    assert customer.equal is None
-    assert "could not be read" in customer.note
-    assert customer.compared == min(len(customers), IDS_PER_STATEMENT) - 1
 
 
 @pytest.mark.virtual

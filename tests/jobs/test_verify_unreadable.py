@@ -1,0 +1,159 @@
+"""Verify where Intuit does not let all be read: the others are compared, and what nobody could look at is not equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from backfill.jobs.scan import UNREAD_MAX
+from backfill.jobs.verify import IDS_PER_STATEMENT
+from backfill.model import RunId
+from backfill.simulator.envelopes import Answer
+from backfill.simulator.injection.batches import ItemFault
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.mishap import Proceed, Strike
+from backfill.simulator.injection.rows import PoisonedRow, RowMishap, answer_of, changed, id_of, pages, tables
+from backfill.simulator.injection.sizes import AnswerTooLarge
+from backfill.simulator.settings import SimulatorSettings
+from backfill.verdict_model import DifferenceKind
+from tests.jobs.verifying import broken, differing, rows, verified
+from tests.jobs.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongSyncToken(RowMishap):
+    """Rows whose header nobody can read."""
+
+    async def befall(self, strike: Strike, proceed: Proceed) -> Answer:
+        answer = await proceed(strike)
+        body = answer_of(answer)
+        found = [row for page in pages(body) for _, them in tables(page) for row in them if id_of(row) in self.ids]
+        for row in found:
+            row["SyncToken"] = "-1"
+        return changed(answer, body, strike, by=len(found))
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("code", ["4002", "10000"])
+async def test_a_row_in_quarantine_that_cannot_be_read_keeps_no_other_from_being_compared(code: str) -> None:
+    world = World(seed=2)
+    invoices = world.company_of().table("Invoice").all()
+    poisoned = {(world.realm, "Invoice"): frozenset({invoices[-1].id})}
+    world = World(seed=2, settings=SimulatorSettings(poison_code=code, poisoned=poisoned))
+    await world.extract()
+    named = broken(world)
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == named
+    assert verdicts["Invoice"].compared == len(invoices) - 1
+    assert "1 set aside" in verdicts["Invoice"].note
+    assert (await verified(world, run=3, repair=True))["Invoice"].equal
+
+
+@pytest.mark.virtual
+async def test_a_row_that_came_to_be_unreadable_is_not_called_equal_and_keeps_no_other_from_being_compared() -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = broken(world)
+    id_ = next(reversed(rows(world, "Invoice")))
+    world.simulator.injections.add(Injection(PoisonedRow(ids=(id_,), share=0.0), containing="Invoice"))
+    assert differing(await verified(world, run=2)) == named
+    invoice = (await verified(world, run=3, repair=True))["Invoice"]
+    assert (invoice.equal, invoice.differences) == (None, [])
+    assert "could not be read" in invoice.note
+
+
+@pytest.mark.virtual
+async def test_what_is_set_aside_beside_an_older_version_is_no_difference() -> None:
+    world = World(seed=2)
+    await world.extract()
+    id_ = next(reversed(rows(world, "Customer")))
+    world.simulator.injections.add(Injection(PoisonedRow(ids=(id_,), share=0.0), containing="Customer"))
+    await world.extract(run_id=RunId(2))
+    assert id_ in rows(world, "Customer")
+    customer = (await verified(world, run=3))["Customer"]
+    assert customer.equal, customer
+    assert "1 set aside" in customer.note
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("deep", [True, False])
+async def test_pages_that_are_too_large_are_asked_for_smaller(deep: bool) -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = {one for one in broken(world) if deep or one[2] is not DifferenceKind.ALTERED}
+    world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=7), lanes=("query",)))
+    verdicts = await verified(world, run=2, deep=deep)
+    assert named <= differing(verdicts)
+    assert all(one.equal is not None for entity, one in verdicts.items() if entity != "TrialBalance")
+
+
+@pytest.mark.virtual
+async def test_an_entity_of_which_nothing_can_be_read_is_given_up_after_some_rows() -> None:
+    world = World(seed=2)
+    customers = world.sow("Customer", 2 * UNREAD_MAX, second=lambda number: 1_000 + number)
+    await world.extract()
+    unread = PoisonedRow(ids=tuple(customers), share=0.0)
+    world.simulator.injections.add(Injection(unread, lanes=("query",), entities=("Customer",)))
+    customer = (await verified(world, run=2))["Customer"]
+    assert customer.equal is None
+    assert f"more than {UNREAD_MAX} objects cannot be read" in customer.note
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_row_that_comes_unreadable_is_not_called_equal(held: bool) -> None:
+    """What of it is held is not what the company has; what is not held is missing."""
+    world = World(seed=2)
+    await world.extract()
+    id_ = next(iter(rows(world, "Customer")))
+    if not held:
+        del rows(world, "Customer")[id_]
+    world.simulator.injections.add(Injection(WrongSyncToken(ids=(id_,)), entities=("Customer",)))
+    customer = (await verified(world, run=2))["Customer"]
+    assert customer.equal is (None if held else False)
+    assert [one.id for one in customer.differences] == ([] if held else [id_])
+
+
+@pytest.mark.virtual
+async def test_what_cannot_be_asked_for_by_its_id_is_not_called_equal() -> None:
+    """What the company shows and we have not is missing; of what we have and cannot look at, nobody can say."""
+    world = World(seed=2)
+    await world.extract()
+    named = {one for one in broken(world) if one[2] is not DifferenceKind.EXTRA}
+    unread = ItemFault(code="10000", item_entities=("Bill", "Customer", "Vendor"), share=1.0)
+    world.simulator.injections.add(Injection(unread, lanes=("batch",), containing="Id IN"))
+    verdicts = await verified(world, run=2)
+    assert differing(verdicts) == named
+    assert verdicts["Bill"].equal is None
+    assert "could not be read" in verdicts["Bill"].note
+
+
+@pytest.mark.virtual
+async def test_what_could_not_be_read_is_not_done_with() -> None:
+    """The same command goes on with it: what differs in it is named and repaired once Intuit lets it be read."""
+    world = World(seed=2)
+    await world.extract()
+    customers = frozenset(rows(world, "Customer"))
+    broken(world)
+    world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=0), lanes=("query",), entities=("Customer",)))
+    verdicts = await verified(world, run=2, repair=True)
+    assert (verdicts["Customer"].equal, verdicts["Bill"].equal) == (None, True)
+    world.simulator.injections.clear()
+    verdicts = await verified(world, run=2, repair=True)
+    assert verdicts["Customer"].equal
+    assert rows(world, "Customer").keys() == customers
+    assert world.store.scan_now(RunId(2), world.realm).finished, "a trial balance not compared keeps nothing open"
+
+
+@pytest.mark.virtual
+async def test_one_row_that_cannot_be_read_keeps_no_other_from_the_sample() -> None:
+    world = World(seed=2)
+    await world.extract()
+    customers = rows(world, "Customer")
+    unread = PoisonedRow(ids=(next(iter(customers)),), share=0.0)
+    world.simulator.injections.add(Injection(unread, lanes=("batch",), entities=("Customer",), containing="Customer"))
+    customer = (await verified(world, run=2, deep=False))["Customer"]
+    assert customer.equal is None
+    assert "could not be read" in customer.note
+    assert customer.compared == min(len(customers), IDS_PER_STATEMENT) - 1
