@@ -34,7 +34,7 @@ OFF = "[call_log]\nenabled = false\n"
 ALONE_CALLS = 5000
 """As many as take a second, so that the clock's grain does not show."""
 
-Round = dict[str, dict[str, float]]
+Round = Mapping[str, Mapping[str, float]]
 
 
 def main() -> None:

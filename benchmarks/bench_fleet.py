@@ -26,7 +26,7 @@ import time
 import tracemalloc
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -135,7 +135,7 @@ class World:
             for realm_id in self.pages:
                 group.start_soon(realm, realm_id)
 
-    async def _late(self) -> AsyncIterator[RealmId]:
+    async def _late(self) -> AsyncGenerator[RealmId]:
         for realm_id, at in self.late_s.items():
             await anyio.sleep_until(at)
             yield realm_id

@@ -56,10 +56,10 @@ class Floor:
             response = Response(status=200, body=b"".join(answers.query(statement)))
             asked = calls.query(RealmId(realm_ids(1)[0]), statement)
             records += decode_page_to_land(entity, response, request=asked).records
-        rows = Rows.of(records)
+        columns = Rows.of(records)
         with self._file.open("wb") as file:
             for number, realm_id in enumerate(realm_ids(realms), 1):
-                header, *pieces = [piece async for piece in encoded(realm_id, 1, rows)]
+                header, *pieces = [piece async for piece in encoded(realm_id, 1, columns)]
                 if number == 1:
                     file.write(header)
                 stream = b"".join(pieces)

@@ -105,12 +105,14 @@ def staged(dsn: str, folder: Path, *, old_lives_s: float, realms: int = 1) -> It
     command = [sys.executable, "-m", "backfill", "simulate", "--port=0", f"--realms={realms}", "--rows=10:10"]
     command += [f"--profile={profile}", "--until-stdin-closes", f"--write-realms={file}"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=environment, **pipes) as simulator:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+    ) as simulator:
         assert simulator.stdout is not None
         assert simulator.stdin is not None
         try:
-            url = simulator.stdout.readline().decode().strip()
+            url = simulator.stdout.readline().strip()
             rows = [json.loads(line) for line in file.read_text().splitlines()]
             asyncio.run(_import(dsn, rows))
             yield [Stage(dsn, url, row["realm_id"], folder) for row in rows]
@@ -141,7 +143,7 @@ async def _work(dsn: str, url: str, realm_id: RealmId, rotations: int, dies: boo
     events: list[Event] = []
     code = 0
     if dies:
-        LockedTokens.store = _die  # type: ignore[method-assign]  # this is the crash
+        LockedTokens.store = _die  # type: ignore[method-assign, assignment]  # this is the crash
     async with open_database(dsn) as database, open_http(url, f"{url}/oauth2/v1/tokens/bearer") as http:
         keeper = TokenKeeper(
             TokenVault(database, Keyring([KEY])),

@@ -36,7 +36,8 @@ Documents = Mapping[str, Any]
 class Companies(Protocol):
     """Who knows what each company held when."""
 
-    realm_ids: Sequence[str]
+    @property
+    def realm_ids(self) -> Sequence[str]: ...
 
     def state(self, realm_id: str, at: str) -> bytes: ...
 

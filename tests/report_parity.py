@@ -51,7 +51,8 @@ Line = tuple[str, str, str, Decimal]
 class Companies(Protocol):
     """Who knows the companies' own books."""
 
-    realm_ids: Sequence[str]
+    @property
+    def realm_ids(self) -> Sequence[str]: ...
 
     def state(self, realm_id: str, at: str) -> bytes: ...
 

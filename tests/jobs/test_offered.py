@@ -12,7 +12,7 @@ from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.refusals import ApiFault
 from backfill.wire import Request, Response
-from tests.jobs.test_verify import differing, rows, verified
+from tests.jobs.verifying import differing, rows, verified
 from tests.jobs.world import Tap, World, breaches, fault
 
 pytestmark = pytest.mark.virtual
