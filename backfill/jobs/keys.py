@@ -89,8 +89,8 @@ CREATED = Key("created", "created_at", _page_created, _count_created)
 BY_PLACE = Key("created", None, _page_created, _count_created)
 """In the order of CREATED, which is not relied on: by offset. A few rows at a time (a page that had to shrink) no
 answer shows that its order means nothing, as that of TaxAgency."""
-IDS = Key("created", None, _ids_created, _count_created)
-"""The same without the documents."""
+IDS = Key("created", "created_at", _ids_created, _count_created)
+"""CREATED without the documents."""
 UPDATED = Key("updated", "updated_at", _page_updated, _count_updated)
 UNKEYED = Key("unkeyed", None, _page_unkeyed, _count_all)
 """No time to go by (RecurringTransaction): whole, by offset, until as many were met as there are."""

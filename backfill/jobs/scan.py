@@ -9,7 +9,7 @@ offset, again and again, until as many different rows were met as the server cou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -109,6 +109,16 @@ async def read_slice(
     await _Walk(work, entity, part, key, reconcile=reconcile, first=first).run()
 
 
+Look = Callable[[Sequence[Record], Sequence[Refusal]], Awaitable[None]]
+"""What is done with rows that are not to be landed, and with what could not be read. They may come more than once."""
+
+
+async def look_through(work: RealmWork, entity: Entity, key: Key, look: Look) -> None:
+    """Show all of an entity to `look`, a page at a time, and land nothing. Raises as `read_slice`."""
+    everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
+    await _Walk(work, entity, everything, key, reconcile=False, first=True, look=look).run()
+
+
 def _may_hide_a_row(places: Sequence[int], *, is_beginning: bool) -> bool:
     """Whether one of the places, which could not be read, may hold a row that could be read alone. Pure.
 
@@ -132,12 +142,23 @@ class _Passed:
 
 
 class _Walk:
-    def __init__(self, work: RealmWork, entity: Entity, part: Slice, key: Key, *, reconcile: bool, first: bool) -> None:
+    def __init__(
+        self,
+        work: RealmWork,
+        entity: Entity,
+        part: Slice,
+        key: Key,
+        *,
+        reconcile: bool,
+        first: bool,
+        look: Look | None = None,
+    ) -> None:
         self.work = work
         self.entity = entity
         self.part = part
         self.key = key
         self.reconcile = reconcile
+        self.look = look
         self.everything = reconcile and part.lower is None and part.upper is None
         self.first = first or self.everything
         self.nameless: dict[bytes, Refusal] = {}
@@ -187,9 +208,7 @@ class _Walk:
         self.work.check_stop()
         self.work.turn.check()
         async with self.work.room_for(self.entity, self.size.rows):
-            page = await read_page(
-                self.work, self.entity, self.key, low, self.part.upper, start_position=skip + 1, size=self.size
-            )
+            page = await self._read(low, self.part.upper, start_position=skip + 1)
             step = advance(page, self.key, low, seen, skip)
             checkpoint = None
             if step is not None and not step.dense:
@@ -199,6 +218,18 @@ class _Walk:
             await self._land(fresh, page.refusals, checkpoint)
             ids = frozenset(page.ids()) if self.reconcile else frozenset[str]()
             return _Passed(ids, page.full, None if step is None else replace(step, fresh=()))
+
+    async def _read(self, low: datetime | None, high: datetime | None, *, start_position: int) -> PageRead:
+        return await read_page(
+            self.work,
+            self.entity,
+            self.key,
+            low,
+            high,
+            start_position=start_position,
+            size=self.size,
+            to_land=self.look is None,
+        )
 
     async def _by_offset(self, low: datetime | None, high: datetime | None) -> Sequence[Refusal]:
         """Everything between the bounds by offset, until as many different Ids were met as there are.
@@ -221,9 +252,11 @@ class _Walk:
                 if counted == counted_before:  # nothing came or went: two passes can agree and both meet a row twice
                     unread = unread[: max(0, counted - len(met))]
                 self.rows += len(met)
-                named = await self._mark_missing(met, low, high, named=not unread)
-                if unread and self.key.name == CREATED.name:
-                    named += await count_set_aside(self.work, self.entity, met, low, high)
+                named = 0
+                if self.look is None:
+                    named = await self._mark_missing(met, low, high, named=not unread)
+                    if unread and self.key.name == CREATED.name:
+                        named += await count_set_aside(self.work, self.entity, met, low, high)
                 return [self._unnamed(number, low, high, fault) for number, fault in enumerate(unread[named:], 1)]
         raise UnprovenError(
             f"{self.entity.name} of realm {self.work.realm_id}: {len(met)} different objects were met in "
@@ -250,9 +283,7 @@ class _Walk:
         while full:
             self.work.check_stop()
             async with self.work.room_for(self.entity, self.size.rows):
-                page = await read_page(
-                    self.work, self.entity, self.key, low, high, start_position=start, size=self.size
-                )
+                page = await self._read(low, high, start_position=start)
                 full = page.full
                 places += [start for _ in page.unread]
                 start += page.received
@@ -280,6 +311,9 @@ class _Walk:
     async def _land(
         self, records: Sequence[Record], refusals: Sequence[Refusal], checkpoint: Checkpoint | None
     ) -> None:
+        if self.look is not None:
+            await self.look(records, refusals)
+            return
         await self.work.land(self.entity, records, refusals=refusals, checkpoint=checkpoint, latest=self.latest)
         if self.everything and len(self.nameless) <= UNREAD_MAX:
             self.nameless |= {refusal.raw: refusal for refusal in refusals if not refusal.id}

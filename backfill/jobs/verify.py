@@ -18,17 +18,18 @@ from functools import partial
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import AskedRates, asked_as, oldest_day, repair_rates
 from backfill.jobs.equality import about, compared, is_newer
-from backfill.jobs.keys import BY_PLACE, IDS, UNKEYED
+from backfill.jobs.keys import CREATED, IDS, UNKEYED, Key
 from backfill.jobs.offered import answer_or_proof
-from backfill.jobs.pages import PageRead, PageSize, is_too_much, read_page
+from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, codes_of
-from backfill.jobs.scan import UNREAD_MAX
+from backfill.jobs.scan import Look, look_through
+from backfill.jobs.slices import ROWS_PER_SLICE
 from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Proof, Record
+from backfill.model import Proof, Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
@@ -191,33 +192,29 @@ class _Verifier:
             found.unknown, found.note = True, f"it could not be read: {fault.message}"
 
     async def _walk(self, found: _Found, *, documents: bool) -> None:
-        """Everything the company has, by offset: what shifts meanwhile is asked for by its Id before it counts."""
+        """Everything the company has. What is held and was not met is asked for by its Id before it counts."""
         there: set[str] = set()
         newer: set[str] = set()
-        nameless: list[str] = []
-        size = PageSize.of(self.work.page_rows)
-        start, full = 1, found.rates is None or bool(found.rates.codes)
-        while full:
-            self.work.check_stop()
-            async with self.work.room_for(found.entity, size.rows):
-                page = await self._page(found, start, size, documents=documents)
-                full, start = page.full, start + page.received
-                there.update(filter(None, page.ids()))
-                newer.update(one.id for one in page.records if is_newer(bytes(one.doc), self._watermark(found)))
-                newer.update(one.id for one in page.refusals if is_newer(one.raw, self._watermark(found)))
-                nameless += [refusal.message for refusal in page.refusals if not refusal.id]
-                nameless += [fault.message for fault in page.unread]
-                for refusal in page.refusals:
-                    if refusal.id and refusal.id not in newer:
-                        await self._left_unread(found, [refusal.id], refusal.message)
-                if documents:
-                    await self._compare(found, page.records)
-                del page  # with its room
-            if len(nameless) > UNREAD_MAX:
-                raise UnprovenError(
-                    f"more than {UNREAD_MAX} objects cannot be read, the last since {nameless[-1]}",
-                    action="See what Intuit said: backfill calls.",
-                )
+        nameless: dict[bytes, str] = {}
+
+        async def look(records: Sequence[Record], refusals: Sequence[Refusal]) -> None:
+            watermark = self._watermark(found)
+            fresh = [record for record in records if record.id not in there]
+            newer.update(record.id for record in fresh if is_newer(bytes(record.doc), watermark))
+            newer.update(refusal.id for refusal in refusals if is_newer(refusal.raw, watermark))
+            there.update(record.id for record in fresh)
+            there.update(refusal.id for refusal in refusals if refusal.id)
+            nameless.update((refusal.raw, refusal.message) for refusal in refusals if not refusal.id)
+            for refusal in refusals:
+                if refusal.id and refusal.id not in newer:
+                    await self._left_unread(found, [refusal.id], refusal.message)
+            if documents:
+                await self._compare(found, fresh)
+
+        if found.counted is None:
+            await self._pages(found, look)
+        else:
+            await look_through(self.work, found.entity, _key(found, documents=documents), look)
         found.there = there
         held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
         lost = held - there
@@ -227,25 +224,31 @@ class _Verifier:
             kept = len(held - there - lost)
             found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
         # Those in quarantine that were not met by name are known not to be landed as they are, too.
-        known = found.quarantined - len(there.intersection(found.aside))
-        if len(nameless) > known:
-            found.unknown, found.note = True, f"some could not be read: {nameless[0]}"
+        if len(nameless) > found.quarantined - len(there.intersection(found.aside)):
+            found.unknown, found.note = True, f"some could not be read: {next(iter(nameless.values()))}"
         await self._look_up(found, sorted(lost))
         missing = there.difference(held, found.aside)
         found.newer += len(missing & newer)
         if missing - newer:
             await self._look_up(found, sorted(missing - newer))
 
-    async def _page(self, found: _Found, start: int, size: PageSize, *, documents: bool) -> PageRead:
+    async def _pages(self, found: _Found, look: Look) -> None:
+        """All pages of what has no COUNT to say when all of it was met."""
         entity = found.entity
-        if entity.reading is Reading.LISTING:
-            return _page_read(await self.work.ask.listing(entity), full=False)
-        if found.rates is not None:
-            rates = await self.work.ask.page(entity, found.rates.page(start))
-            return _page_read(rates, full=rates.received >= PAGE_ROWS_MAX)
-        key = UNKEYED if entity.reading is not Reading.SCAN else BY_PLACE if documents else IDS
-        page = await read_page(self.work, entity, key, None, None, start_position=start, size=size, to_land=False)
-        return page if entity.countable else replace(page, full=False)
+        start, full = 1, found.rates is None or bool(found.rates.codes)
+        while full:
+            self.work.check_stop()
+            async with self.work.room_for(entity, PAGE_ROWS_MAX):
+                if entity.reading is Reading.LISTING:
+                    page = await self.work.ask.listing(entity)
+                else:
+                    order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
+                    every = query.page(entity, order_by=order_by, start_position=start)
+                    page = await self.work.ask.page(entity, found.rates.page(start) if found.rates else every)
+                full = entity.queryable and page.received >= PAGE_ROWS_MAX
+                start += page.received
+                await look(page.records, page.refusals)
+                del page  # with its room
 
     async def sample(self) -> None:
         """Some documents of each entity that was not compared whole, many entities to a call."""
@@ -358,8 +361,13 @@ class _Verifier:
                     self.found[entity].newer += 1
 
 
-def _page_read(page: Page, *, full: bool) -> PageRead:
-    return PageRead(page.records, page.refusals, page.received, full=full)
+def _key(found: _Found, *, documents: bool) -> Key:
+    """Of what change data capture does not carry the order may mean nothing, which few rows at a time do not show."""
+    if found.entity.reading is Reading.WRAPPED:
+        return UNKEYED
+    key = CREATED if documents else IDS
+    is_small = found.counted is not None and found.counted <= ROWS_PER_SLICE
+    return replace(key, time=None) if is_small and not found.entity.carried_by_cdc else key
 
 
 def _note_missing_side(found: _Found, id_: str, document: bytes | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import anyio
@@ -12,10 +12,12 @@ from msgspec import structs
 
 from backfill.jobs.equality import about, compared
 from backfill.jobs.rates import RATES_OF_THE_DAY
+from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.simulator.documents import decode
 from backfill.verdict_model import DifferenceKind
+from backfill.wire import Request
 from tests.jobs.verifying import broken, differing, rows, verified
-from tests.jobs.world import BEGIN, World
+from tests.jobs.world import BEGIN, Tap, World
 
 
 @pytest.mark.virtual
@@ -94,6 +96,31 @@ async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
 
 
 @pytest.mark.virtual
+async def test_more_rates_than_a_page_are_all_compared() -> None:
+    world = World(seed=2)
+    company = world.company_of()
+    for number in range(PAGE_ROWS_MAX):
+        day = (BEGIN.date() - timedelta(days=number)).isoformat()
+        company.create("ExchangeRate", {"SourceCurrencyCode": "EUR", "AsOfDate": day, "Rate": Decimal("1.10")})
+    await anyio.sleep(60)  # past the second of the last change
+    await world.extract()
+    held = len(rows(world, "ExchangeRate"))
+    assert held > PAGE_ROWS_MAX
+    assert (await verified(world, run=2))["ExchangeRate"].compared == held
+
+
+@pytest.mark.virtual
+async def test_few_rows_at_a_time_in_no_order_are_all_compared() -> None:
+    world = World(seed=2, page_rows=1)
+    ids = world.sow("TaxAgency", 40, second=lambda number: 90_000 + number % 7)
+    await world.extract()
+    for id_ in ids[::4]:
+        del rows(world, "TaxAgency")[id_]
+    found = await verified(world, run=2)
+    assert {one.id for one in found["TaxAgency"].differences} == set(ids[::4])
+
+
+@pytest.mark.virtual
 async def test_what_is_set_aside_is_said_and_is_no_difference() -> None:
     """Postgres refuses it, it is named in quarantine, and to read it again would change nothing."""
     world = World(seed=2)
@@ -132,6 +159,27 @@ async def test_what_the_company_changed_since_is_no_difference() -> None:
     assert differing(verdicts) == set()
     for entity in ("Invoice", "Customer", "Vendor"):
         assert "changed since" in verdicts[entity].note, entity
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("deep", [True, False])
+async def test_what_is_deleted_while_it_is_compared_hides_nothing_behind_it(deep: bool) -> None:
+    world = World(seed=2, page_rows=3)
+    company = world.company_of()
+    by_time = [row.id for row in sorted(company.table("Invoice").all(), key=lambda row: row.created)]
+    await world.extract()
+    await anyio.sleep(3600)
+    for id_ in by_time[3::3]:  # by offset, each would stand where a page begins, until something before it goes
+        del rows(world, "Invoice")[id_]
+    gone = iter(by_time[1::3])
+
+    def meddle(_request: Request, statement: str) -> None:
+        if "FROM Invoice" in statement and "ORDERBY" in statement and (id_ := next(gone, None)):
+            company.delete("Invoice", id_)
+
+    world.wrap = lambda inner: Tap(inner, after=meddle)
+    found = differing(await verified(world, run=2, deep=deep))
+    assert {id_ for entity, id_, _ in found if entity == "Invoice"} == set(by_time[3::3])
 
 
 def of_one_currency() -> World:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anyio
 import pytest
 
 from backfill.jobs.scan import UNREAD_MAX
 from backfill.jobs.verify import IDS_PER_STATEMENT
 from backfill.model import RunId
+from backfill.simulator.documents import decode
 from backfill.simulator.envelopes import Answer
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
@@ -71,9 +73,12 @@ async def test_what_is_set_aside_beside_an_older_version_is_no_difference() -> N
     world.simulator.injections.add(Injection(PoisonedRow(ids=(id_,), share=0.0), containing="Customer"))
     await world.extract(run_id=RunId(2))
     assert id_ in rows(world, "Customer")
+    await anyio.sleep(3600)
+    later = world.company_of().table("Customer").all()[0]
+    world.company_of().replace("Customer", later.id, decode(later.doc) | {"Notes": "later"})
     customer = (await verified(world, run=3))["Customer"]
     assert customer.equal, customer
-    assert "1 set aside" in customer.note
+    assert customer.note == "1 set aside in quarantine; 1 changed since they were read"
 
 
 @pytest.mark.virtual
@@ -110,9 +115,16 @@ async def test_a_row_that_comes_unreadable_is_not_called_equal(held: bool) -> No
     if not held:
         del rows(world, "Customer")[id_]
     world.simulator.injections.add(Injection(WrongSyncToken(ids=(id_,)), entities=("Customer",)))
-    customer = (await verified(world, run=2))["Customer"]
-    assert customer.equal is (None if held else False)
-    assert [one.id for one in customer.differences] == ([] if held else [id_])
+    for run, deep in ((2, True), (3, False)):
+        customer = (await verified(world, run=run, deep=deep))["Customer"]
+        assert customer.equal is (None if held else False)
+        assert [one.id for one in customer.differences] == ([] if held else [id_])
+    await anyio.sleep(3600)
+    now = world.company_of().table("Customer").get(id_)
+    world.company_of().replace("Customer", id_, decode(now.doc) | {"Notes": "later"})
+    for run, deep in ((4, True), (5, False)):
+        customer = (await verified(world, run=run, deep=deep))["Customer"]
+        assert customer.equal, "how it stood when it was read, nobody can say any more"
 
 
 @pytest.mark.virtual

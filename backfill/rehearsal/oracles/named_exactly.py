@@ -40,7 +40,12 @@ def _of_entity(
     there = {filed_under(entity, id_, doc): doc for id_, doc in stood.items()}
     landed = stage.store.live_documents(realm_id, entity)
     wrong = {id_ for id_ in there.keys() | landed.keys() if difference(landed.get(id_), there.get(id_))}
-    aside = {refusal.id for refusal in stage.store.refusals(realm_id, entity)}
+    refusals = stage.store.refusals(realm_id, entity)
+    aside = {refusal.id for refusal in refusals}
+    # Of those set aside without a name nobody can tell which they are: that many that cannot be read are accounted for.
+    unreadable = stage.world.settings.poisoned.get((realm_id, entity), frozenset()) & wrong
+    if len(unreadable - aside) <= sum(not refusal.id for refusal in refusals):
+        aside |= unreadable
     moved = changed_since(stage, realm_id, entity, watermark.replace(microsecond=0) - timedelta(microseconds=1))
     named = {one.id for one in verdict.differences}
     for id_ in sorted(wrong - named - moved - aside):
