@@ -79,8 +79,8 @@ class _Check:
 
     def _faults_of_groups(self) -> Iterator[str]:
         yield from _formulas(self._groups, self._columns)
-        if all(group in self._groups for group in _BALANCED):
-            assets, owed = (self._groups[group] for group in _BALANCED)
+        if any(group in self._groups for group in _BALANCED):  # where one side is not shown, it is nothing, or was cut
+            assets, owed = (self._groups.get(group, {}) for group in _BALANCED)
             yield from _differences("assets against liabilities and equity", assets, owed, self._balanced)
         for sides in _SIDES:
             if set(sides) <= set(self._columns):

@@ -91,6 +91,12 @@ def test_assets_are_what_is_owed_and_owned() -> None:
     assert "assets against" in wrong_sums(document(*sides))[0]
 
 
+@pytest.mark.parametrize("group", ["TotalAssets", "TotalLiabilitiesAndEquity"])
+def test_a_balance_sheet_of_one_side_was_cut_unless_it_comes_to_nothing(group: str) -> None:
+    assert "assets against" in wrong_sums(document(total("one", "9", group)))[0]
+    assert wrong_sums(document(total("one", "0.00", group))) == []
+
+
 def test_a_class_by_itself_need_not_balance() -> None:
     columns = (ReportColumn("account", "Account"), *(ReportColumn(key, "Money") for key in ("7", "8", "total")))
     assets = row(RowType.SUMMARY, "TotalAssets", "TotalAssets", **{"7": "5", "8": "4", "total": "9"})
