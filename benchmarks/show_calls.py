@@ -1,4 +1,5 @@
-"""How many calls a company costs, census, catch-up and proof included: by its size, and by what is optimised.
+"""How many calls a company costs, census, catch-up and proof included: by its size, and by what is optimised; and how
+many to compare it with what was landed.
 
     python -m benchmarks.show_calls
 
@@ -22,6 +23,7 @@ from backfill.pacing.metering import BatchCountsAs, MeteredBudget
 from backfill.pacing.virtual_clock import run_virtual
 from backfill.simulator.settings import SimulatorSettings
 from benchmarks.measured import write_result
+from tests.jobs.verifying import differing, verified
 from tests.jobs.world import World, breaches
 
 SIZES = (100, 800, 5_000, 60_000)
@@ -35,6 +37,20 @@ WAYS = {
     "calls": Costs(optimise=Optimise.CALLS, batch_counts_as=BatchCountsAs.CALL),
     "calls, items billed": Costs(optimise=Optimise.CALLS, batch_counts_as=BatchCountsAs.ITEMS),
 }
+
+
+DEPTHS = {"verify": False, "verify --deep": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What it costs to compare the companies of one size; each figure of all companies, in their order."""
+
+    objects: int
+    command: str
+    calls: Sequence[int]
+    virtual_s: Sequence[float]
+    compared: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +82,21 @@ def main() -> None:
             figures = f"{_range(cost.calls):>9} {_range(cost.items):>9} {_range(cost.virtual_s):>11}"
             print(f"{rows:>8,}  {cost.optimise:<20} {figures}   {lanes}", flush=True)
         costs += of_size
+    print(f"\n{'objects':>8}  {'command':<20} {'calls':>9} {'compared':>9} {'seconds':>11}")
+    compared = []
+    for rows in SIZES:
+        for command in DEPTHS:
+            one = run_virtual(_verified(rows, command), wall_limit_s=WALL_LIMIT_S)
+            print(
+                f"{rows:>8,}  {command:<20} {_range(one.calls):>9} {one.compared:>9,} {_range(one.virtual_s):>11}",
+                flush=True,
+            )
+            compared.append(one)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 1), "peak_mb": round(usage.ru_maxrss / 1024, 1)}
-    write_result("calls", {"companies": COMPANIES, "latency_s": LATENCY_S, **used, "costs": costs})
+    write_result(
+        "calls", {"companies": COMPANIES, "latency_s": LATENCY_S, **used, "costs": costs, "verified": compared}
+    )
 
 
 async def _cost(rows: int, name: str) -> Cost:
@@ -79,16 +107,7 @@ async def _cost(rows: int, name: str) -> Cost:
     landed = 0
     checksum = hashlib.sha256()
     for company in range(COMPANIES):
-        world = World(
-            seed=1,
-            realms=COMPANIES,
-            rows_min=rows,
-            rows_max=rows,
-            settings=SimulatorSettings(latency_s=LATENCY_S),
-            costs=WAYS[name],
-            metered=MeteredBudget(None, batch_counts_as=BatchCountsAs.ITEMS),
-        )
-        world.realm_ids = [world.realm_ids[company]]
+        world = _world(rows, company, costs=WAYS[name])
         begun_s = anyio.current_time()
         await world.extract()
         seconds.append(round(anyio.current_time() - begun_s, 1))
@@ -111,6 +130,38 @@ async def _cost(rows: int, name: str) -> Cost:
         landed=landed,
         checksum=checksum.hexdigest(),
     )
+
+
+async def _verified(rows: int, command: str) -> Verified:
+    calls: list[int] = []
+    seconds: list[float] = []
+    documents = 0
+    for company in range(COMPANIES):
+        world = _world(rows, company)
+        await world.extract()
+        before, begun_s = world.simulator.log.summary()[world.realm].requests, anyio.current_time()
+        verdicts = await verified(world, run=2, deep=DEPTHS[command])
+        calls.append(world.simulator.log.summary()[world.realm].requests - before)
+        seconds.append(round(anyio.current_time() - begun_s, 1))
+        assert differing(verdicts) == set(), "nothing was broken"
+        documents += sum(one.compared for one in verdicts.values())
+        held = sum(one.held for one in verdicts.values())
+        assert not DEPTHS[command] or held == sum(one.compared for one in verdicts.values()), "not all was compared"
+    return Verified(objects=rows, command=command, calls=calls, virtual_s=seconds, compared=documents)
+
+
+def _world(rows: int, company: int, *, costs: Costs = WAYS["time"]) -> World:
+    world = World(
+        seed=1,
+        realms=COMPANIES,
+        rows_min=rows,
+        rows_max=rows,
+        settings=SimulatorSettings(latency_s=LATENCY_S),
+        costs=costs,
+        metered=MeteredBudget(None, batch_counts_as=BatchCountsAs.ITEMS),
+    )
+    world.realm_ids = [world.realm_ids[company]]
+    return world
 
 
 def _range(figures: Sequence[float]) -> str:

@@ -50,7 +50,13 @@ def verify(
         from backfill.qbo.catalogue import entity as find_entity
 
         chosen = [find_entity(name) for name in (entity or settings.extract.entities)]
-        options = VerifyOptions(entities=chosen, deep=deep, trial_balance=not entity)
+        options = VerifyOptions(
+            entities=chosen,
+            deep=deep,
+            trial_balance=not entity,
+            readers=settings.extract.readers_per_realm,
+            costs=settings.costs,
+        )
         ended = await run(settings, options, realm or [], repair=repair, pages=pages, wait=not no_wait)
         output.show(ended.as_json(), ended.in_words(), as_json=as_json)
         return ended.exit_code

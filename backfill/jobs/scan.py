@@ -113,10 +113,9 @@ Look = Callable[[Sequence[Record], Sequence[Refusal]], Awaitable[None]]
 """What is done with rows that are not to be landed, and with what could not be read. They may come more than once."""
 
 
-async def look_through(work: RealmWork, entity: Entity, key: Key, look: Look) -> None:
-    """Show all of an entity to `look`, a page at a time, and land nothing. Raises as `read_slice`."""
-    everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
-    await _Walk(work, entity, everything, key, reconcile=False, first=True, look=look).run()
+async def look_through(work: RealmWork, entity: Entity, part: Slice, key: Key, look: Look) -> None:
+    """Show all of `part` to `look`, a page at a time, and land nothing. Raises as `read_slice`."""
+    await _Walk(work, entity, part, key, reconcile=False, first=True, look=look).run()
 
 
 def _may_hide_a_row(places: Sequence[int], *, is_beginning: bool) -> bool:

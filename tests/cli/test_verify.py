@@ -108,8 +108,8 @@ def test_what_could_not_be_read_is_unproven(user: Backfill, tmp_path: Path) -> N
         assert connected.run("realms", "import", intuit.realms_file).code == 0
         verify = ("verify", "--repair", "--deep", "--entity", "Account", "--json")
         assert connected.run("extract", "--json", "--entity", "Account").code == 0
-        too_large = {"mishap": "answer_too_large", "over_rows": 0, "lanes": ["query"], "entities": ["Account"]}
-        inject = urllib.request.Request(f"{intuit.url}/control/injections", data=json.dumps([too_large]).encode())
+        unreadable = {"mishap": "poisoned_row", "share": 1.0, "entities": ["Account"]}
+        inject = urllib.request.Request(f"{intuit.url}/control/injections", data=json.dumps([unreadable]).encode())
         with OPENER.open(inject, timeout=PATIENCE_S) as answer:
             assert answer.status == 200
         found = connected.run(*verify)

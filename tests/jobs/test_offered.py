@@ -108,6 +108,21 @@ async def test_of_a_listing(times: int) -> None:
     assert (proof.proven, proof.method) == (True, "listing" if times == 1 else NOT_OFFERED)
 
 
+@pytest.mark.parametrize("held", [0, 1])
+async def test_verify_believes_a_listing_that_is_not_offered_where_nothing_is_held(held: int) -> None:
+    def refuses(request: Request, _statement: str) -> Response | None:
+        refused = fault("500", "Operation Could not find resource for relative")
+        return refused if "taxclassification" in request.path else None
+
+    world = World(seed=2)
+    if held:
+        await world.extract()
+    world.wrap = lambda inner: Tap(inner, before=refuses)
+    await world.extract(run_id=RunId(2))
+    listing = (await verified(world, run=3))["TaxClassification"]
+    assert listing.equal is (None if held else True)
+
+
 @pytest.mark.parametrize("entity", ["Customer", "ExchangeRate"])
 async def test_verify_hears_it_twice(entity: str) -> None:
     """Of all that it had lost, the company was said to have none: so nothing seemed to be missing."""

@@ -12,8 +12,10 @@ from msgspec import structs
 
 from backfill.jobs.equality import about, compared
 from backfill.jobs.rates import RATES_OF_THE_DAY
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.simulator.documents import decode
+from backfill.simulator.settings import SimulatorSettings
 from backfill.verdict_model import DifferenceKind
 from backfill.wire import Request
 from tests.jobs.verifying import broken, differing, rows, verified
@@ -28,6 +30,65 @@ async def test_what_was_extracted_is_equal() -> None:
     assert differing(verdicts) == set()
     assert {entity for entity, one in verdicts.items() if one.equal is None} == {"TrialBalance"}
     assert sum(one.compared for one in verdicts.values()) > world.company_of().rows * 0.9
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("deep", [True, False])
+async def test_a_small_company_is_compared_for_few_calls(deep: bool) -> None:
+    """Two that count, one or two with all documents or a sample, the listing, three for the trial balance."""
+    world = World(seed=1, rows_min=800, rows_max=800)
+    await world.extract()
+    before = world.simulator.log.summary()[world.realm].requests
+    verdicts = await verified(world, run=2, deep=deep)
+    assert differing(verdicts) == set()
+    assert world.simulator.log.summary()[world.realm].requests - before <= 8
+    if deep:
+        assert sum(one.compared for one in verdicts.values()) == sum(one.held for one in verdicts.values())
+
+
+@pytest.mark.virtual
+async def test_a_large_entity_is_compared_by_several_readers() -> None:
+    world = World(seed=2, settings=SimulatorSettings(latency_s=1.0))
+    ids = world.sow("Invoice", 24_000, second=lambda number: 600 * number)
+    await world.extract()
+    for id_ in ids[::1_000]:
+        del rows(world, "Invoice")[id_]
+    began_s = anyio.current_time()
+    verdicts = await verified(world, run=2)
+    assert anyio.current_time() - began_s < 24, "as many seconds as pages, if they came one after the other"
+    assert {one.id for one in verdicts["Invoice"].differences} == set(ids[::1_000])
+    assert verdicts["Invoice"].compared == len(rows(world, "Invoice"))
+
+
+@pytest.mark.virtual
+async def test_an_answer_that_holds_all_that_one_can_hold_was_cut() -> None:
+    world = World(seed=2, settings=SimulatorSettings(batch_object_cap=1_000))
+    world.sow("Customer", 700, second=lambda number: 90_000 + number)
+    await world.extract()
+    company = world.company_of()
+    dropped = {entity: rows(world, entity).popitem()[0] for entity in ("Item", "Estimate", "JournalEntry")}
+    counted = iter([True])
+
+    def meddle(_request: Request, statement: str) -> None:
+        if "COUNT(*) FROM Customer" in statement and next(counted, False):
+            for number in range(400):
+                company.create("Customer", {"DisplayName": f"came meanwhile {number}"})
+
+    world.wrap = lambda inner: Tap(inner, after=meddle)
+    found = differing(await verified(world, run=2))
+    assert found == {(entity, id_, DifferenceKind.MISSING) for entity, id_ in dropped.items()}
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("entity", ["TaxClassification", "CompanyInfo", "Preferences", "CustomerType"])
+async def test_what_has_no_count_is_compared_by_itself(entity: str) -> None:
+    world = World(seed=2, entities=[CATALOGUE[entity]])
+    await world.extract()
+    held = rows(world, entity)
+    assert (await verified(world, run=2))[entity].compared == len(held) > 0
+    id_, row = next(iter(held.items()))
+    held[id_] = replace(row, doc=row.doc.replace(b'"Id":', b'"Another":1,"Id":'))
+    assert differing(await verified(world, run=3)) == {(entity, id_, DifferenceKind.ALTERED)}
 
 
 @pytest.mark.virtual

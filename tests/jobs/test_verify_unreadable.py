@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import anyio
 import pytest
 
+from backfill.jobs.comparison import IDS_PER_STATEMENT
 from backfill.jobs.scan import UNREAD_MAX
-from backfill.jobs.verify import IDS_PER_STATEMENT
 from backfill.model import RunId
 from backfill.simulator.documents import decode
 from backfill.simulator.envelopes import Answer
@@ -84,7 +84,7 @@ async def test_what_is_set_aside_beside_an_older_version_is_no_difference() -> N
 @pytest.mark.virtual
 @pytest.mark.parametrize("deep", [True, False])
 async def test_pages_that_are_too_large_are_asked_for_smaller(deep: bool) -> None:
-    world = World(seed=2)
+    world = World(seed=2, page_rows=10)
     await world.extract()
     named = {one for one in broken(world) if deep or one[2] is not DifferenceKind.ALTERED}
     world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=7), lanes=("query",)))
@@ -99,7 +99,7 @@ async def test_an_entity_of_which_nothing_can_be_read_is_given_up_after_some_row
     customers = world.sow("Customer", 2 * UNREAD_MAX, second=lambda number: 1_000 + number)
     await world.extract()
     unread = PoisonedRow(ids=tuple(customers), share=0.0)
-    world.simulator.injections.add(Injection(unread, lanes=("query",), entities=("Customer",)))
+    world.simulator.injections.add(Injection(unread, entities=("Customer",), containing="Customer"))
     customer = (await verified(world, run=2))["Customer"]
     assert customer.equal is None
     assert f"more than {UNREAD_MAX} objects cannot be read" in customer.note
@@ -148,7 +148,8 @@ async def test_what_could_not_be_read_is_not_done_with() -> None:
     await world.extract()
     customers = frozenset(rows(world, "Customer"))
     broken(world)
-    world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=0), lanes=("query",), entities=("Customer",)))
+    unread = PoisonedRow(ids=tuple(customers), share=0.0)
+    world.simulator.injections.add(Injection(unread, containing="FROM Customer"))
     verdicts = await verified(world, run=2, repair=True)
     assert (verdicts["Customer"].equal, verdicts["Bill"].equal) == (None, True)
     world.simulator.injections.clear()

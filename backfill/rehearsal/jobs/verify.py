@@ -34,7 +34,10 @@ class Verify(Extract):
         damage(stage)
 
     def realm_job(self, process: Process) -> RealmJob:
-        options = VerifyOptions(entities=tuple(CATALOGUE.values()), deep=True, trial_balance=False)
+        world = process.stage.world
+        options = VerifyOptions(
+            entities=tuple(CATALOGUE.values()), deep=True, trial_balance=False, readers=world.readers, costs=world.costs
+        )
 
         async def task(work: RealmWork, _scan: Scan) -> RealmOutcome:
             await verified_realm(work, process.verifications, options, repair=False)

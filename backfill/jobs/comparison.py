@@ -1,0 +1,218 @@
+"""What a company sends of an entity beside what is landed of it, until the verdict can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from backfill.errors import FaultError, RequestError
+from backfill.jobs.asked_rates import AskedRates, oldest_day
+from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.pages import is_too_much
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.model import Record, Refusal
+from backfill.qbo import query
+from backfill.qbo.catalogue import Entity, Reading
+from backfill.verdict_model import Difference, DifferenceKind, Verdict
+
+IDS_PER_STATEMENT = 30
+"""Documents of one entity in a batch: thirty times thirty stay below the thousand objects that an answer holds."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What is found of one entity, while it is looked at."""
+
+    entity: Entity
+    counted: int | None = None
+    held: int = 0
+    quarantined: int = 0
+    aside: Collection[str] = ()
+    """Ids that are in quarantine: known not to be landed as they are."""
+    looked_at: set[str] = field(default_factory=set)
+    """Ids whose documents were compared."""
+    met: set[str] = field(default_factory=set)
+    """Ids that the company was seen to have."""
+    met_newer: set[str] = field(default_factory=set)
+    """Those of them that it changed after the watermark."""
+    nameless: dict[bytes, str] = field(default_factory=dict)
+    """What was met and has no Id that can be read: its bytes, or where it stands, to what is wrong with it."""
+    is_whole: bool = False
+    """Whether `met` is every Id that the company has."""
+    differences: dict[str, Difference] = field(default_factory=dict)
+    newer: int = 0
+    moved: int = 0
+    note: str = ""
+    unknown: bool = False
+    rates: AskedRates | None = None
+    """How they are asked for, where these are rates and the company has currencies."""
+
+    def verdict(self) -> Verdict:
+        said = [self.note]
+        said += [f"{self.quarantined:,} set aside in quarantine"] if self.quarantined else []
+        said += [f"{self.newer:,} changed since they were read"] if self.newer else []
+        said += [f"{self.moved:,} differ in a balance alone, which moves without a new version"] if self.moved else []
+        return Verdict(
+            entity=self.entity.name,
+            equal=None if self.unknown and not self.differences else not self.differences,
+            counted=self.counted,
+            held=self.held,
+            compared=len(self.looked_at),
+            differences=sorted(self.differences.values(), key=lambda one: (one.kind.value, one.id)),
+            note="; ".join(part for part in said if part),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Compares for one realm."""
+
+    work: RealmWork
+    landed: VerificationStore
+
+    async def meet(
+        self, found: Found, records: Sequence[Record], refusals: Sequence[Refusal], *, documents: bool
+    ) -> None:
+        """Take what the company sent of all that it has. What came before may come again."""
+        watermark = self._watermark(found)
+        fresh = [record for record in records if record.id not in found.met]
+        found.met_newer.update(record.id for record in fresh if is_newer(bytes(record.doc), watermark))
+        found.met_newer.update(refusal.id for refusal in refusals if is_newer(refusal.raw, watermark))
+        found.met.update(record.id for record in fresh)
+        found.met.update(refusal.id for refusal in refusals if refusal.id)
+        found.nameless.update((refusal.raw, refusal.message) for refusal in refusals if not refusal.id)
+        for refusal in refusals:
+            if refusal.id and refusal.id not in found.met_newer:
+                await self._left_unread(found, [refusal.id], refusal.message)
+        if documents:
+            await self._compare(found, fresh)
+
+    async def settle(self, found: Found) -> None:
+        """All was met. What is held and was not is asked for by its Id before it counts, and the other way round."""
+        found.is_whole = True
+        held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
+        lost = held - found.met
+        if found.rates is not None:
+            found.counted = len(found.met)
+            lost = {id_ for id_ in lost if found.rates.would_be_given(id_, oldest_day(found.met))}
+            kept = len(held - found.met - lost)
+            found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
+        # Those in quarantine that were not met by name are known not to be landed as they are, too.
+        if len(found.nameless) > found.quarantined - len(found.met.intersection(found.aside)):
+            found.unknown, found.note = True, f"some could not be read: {next(iter(found.nameless.values()))}"
+        await self._look_up(found, sorted(lost))
+        missing = found.met.difference(held, found.aside)
+        found.newer += len(missing & found.met_newer)
+        await self._look_up(found, sorted(missing - found.met_newer))
+
+    async def _look_up(self, found: Found, ids: Sequence[str]) -> None:
+        """Ask for the Ids and compare. Where the entity's rows cannot be asked for by Id, the walk has said it all."""
+        if found.entity.reading is not Reading.SCAN:
+            documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+            for id_ in ids:
+                _note_missing_side(found, id_, documents.get(id_))
+            return
+        for start in range(0, len(ids), IDS_PER_STATEMENT):
+            await self.look_up_together([(found, ids[start : start + IDS_PER_STATEMENT])])
+
+    async def look_up_together(self, asked: Sequence[tuple[Found, Sequence[str]]]) -> None:
+        """Ask for Ids of several entities in one call, and compare. Raises `RequestError` for the realm's troubles."""
+        refused: list[tuple[Found, Sequence[str], RequestError]] = []
+        async with self.work.room_for(asked[0][0].entity, sum(len(ids) for _, ids in asked)):
+            answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
+            for (found, ids), answer in zip(asked, answers.items, strict=True):
+                if isinstance(answer, RequestError):
+                    if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
+                        raise answer
+                    refused.append((found, ids, answer))
+                    continue
+                await self._compare(found, answer.records)
+                for refusal in answer.refusals:
+                    if not is_newer(refusal.raw, self._watermark(found)):
+                        await self._left_unread(found, [refusal.id], refusal.message)
+                present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
+                gone = [id_ for id_ in ids if id_ not in present]
+                documents = await self.landed.documents(self.work.realm_id, found.entity.name, gone)
+                for id_, document in documents.items():
+                    _note_missing_side(found, id_, document)
+        for found, ids, fault in refused:
+            if is_too_much(fault) and len(ids) > 1:  # one row spoils it for the others
+                middle = len(ids) // 2
+                await self.look_up_together([(found, ids[:middle]), (found, ids[middle:])])
+            else:
+                await self._left_unread(found, ids, fault.message)
+
+    async def _left_unread(self, found: Found, ids: Sequence[str], why: str) -> None:
+        """What the walk saw and is not held is missing all the same; of what is held, nobody can say what it is."""
+        ids = [id_ for id_ in ids if id_ not in found.aside]
+        if not ids:
+            return
+        found.note = found.note or f"some could not be read: {why}"
+        documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+        for id_ in ids:
+            if id_ in documents:
+                found.unknown = True
+            elif found.is_whole and id_ in found.met:
+                _note_missing_side(found, id_, None)
+
+    async def _compare(self, found: Found, records: Sequence[Record]) -> None:
+        """Compare what the company sent with what is landed of it."""
+        watermark = self._watermark(found)
+        ids = [record.id for record in records]
+        documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
+        for record in records:
+            if record.id in found.aside:
+                continue
+            there, ours = bytes(record.doc), documents.get(record.id)
+            if ours is None:
+                if found.is_whole and not is_newer(there, watermark):
+                    found.differences[record.id] = Difference(
+                        record.id, DifferenceKind.MISSING, about(there), "the company has it"
+                    )
+                continue
+            found.looked_at.add(record.id)
+            one = compared(ours, there, watermark)
+            found.newer += one.newer
+            found.moved += one.moved
+            if one.detail:
+                found.differences[record.id] = Difference(record.id, DifferenceKind.ALTERED, about(ours), one.detail)
+
+    def _watermark(self, found: Found) -> datetime | None:
+        return self.work.proven_at.get(found.entity.name)
+
+    async def forgive_later_deletes(self, founds: Iterable[Found]) -> None:
+        """What was deleted after the watermark is no difference: change data capture knows when that was."""
+        doubted = {
+            found.entity: found
+            for found in founds
+            if found.entity.carried_by_cdc and self._watermark(found) and _has_extra(found)
+        }
+        if not doubted:
+            return
+        since = min(self.work.proven_at[entity.name] for entity in doubted)
+        try:
+            answer = await self.work.ask.cdc(list(doubted), since)
+        except FaultError:
+            return  # too long ago; then nobody can tell, and to name one too many is safe
+        for entity, found in doubted.items():
+            page = answer.pages.get(entity.name)
+            watermark = self.work.proven_at[entity.name].replace(microsecond=0)  # as of changes: see `equality`
+            for record in page.records if page is not None and answer.total < self.work.cdc_objects else ():
+                later = record.deleted and record.updated_at is not None and record.updated_at >= watermark
+                if later and record.id in found.differences:
+                    del found.differences[record.id]
+                    found.newer += 1
+
+
+def _note_missing_side(found: Found, id_: str, document: bytes | None) -> None:
+    """An Id that only one side has."""
+    if document is None:
+        found.differences[id_] = Difference(id_, DifferenceKind.MISSING, "", "the company has it")
+    else:
+        found.differences[id_] = Difference(id_, DifferenceKind.EXTRA, about(document), "the company has none")
+
+
+def _has_extra(found: Found) -> bool:
+    return any(one.kind is DifferenceKind.EXTRA for one in found.differences.values())
