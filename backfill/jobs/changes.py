@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backfill.errors import FaultError
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
 from backfill.qbo.answers import CdcAnswer

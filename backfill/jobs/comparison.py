@@ -9,7 +9,7 @@ from datetime import datetime
 from backfill.errors import FaultError, RequestError
 from backfill.jobs.asked_rates import AskedRates, oldest_day
 from backfill.jobs.equality import about, compared, is_newer
-from backfill.jobs.pages import is_too_much
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Record, Refusal
@@ -66,7 +66,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparer:
     """Compares for one realm."""
 
     work: RealmWork

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backfill.errors import FaultError, RequestError
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.rates import RatesLook, after_currencies
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.whole_answer import WholeAnswer, all_of, land_whole, prove_whole, read_alone
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.keys import CREATED, Key
 from backfill.jobs.slices import ONE_SECOND
+from backfill.jobs.too_much import AskSize, is_broken_row, is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
@@ -25,40 +25,13 @@ from backfill.rows import ids_of
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before any object of QuickBooks Online: as good as no bound, for keys that need one."""
 
-_SMALLER = {Disposition.SHRINK, Disposition.QUARANTINE}
-
-_BROKEN_ROW = {"4002", "10000"}
-"""Recorded of pages that hold a stored row which cannot be read. 10000 is also said of passing troubles, so it is
-retried first; what stays after that is the row."""
-
-_SMALLER_AFTER_RETRIES = {"10000", "10100", "6002", "504", "timeout"}
-"""Application error, result too large, gateway time-out, no answer in time: first retried as passing troubles; what
-stays after that is the page's size, or a row in it."""
-
 
 @dataclass(slots=True)
-class PageSize:
-    """How many rows to ask for next: halved when a page fails, doubled when one comes."""
+class PageSize(AskSize):
+    """In rows."""
 
-    most: int
-    rows: int
-    suspect: bool = False
-    """A page failed after all retries of what may have been a passing trouble. Until pages are whole again the next
-    may fail like it, so it is asked once and shrinks at once: to find one row in a thousand takes ten pages."""
     sends_more: bool = False
     """The server was seen to send one row more than it was asked for, as was reported of TimeActivity."""
-
-    @classmethod
-    def of(cls, most: int) -> PageSize:
-        return cls(most=most, rows=most)
-
-    def shrink(self, *, suspect: bool) -> None:
-        self.rows = max(1, self.rows // 2)
-        self.suspect = self.suspect or suspect
-
-    def grow(self) -> None:
-        self.suspect = self.suspect and self.rows < self.most
-        self.rows = min(self.most, self.rows * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +69,7 @@ async def read_page(
     ask = work.ask.page_to_land if to_land else work.ask.page
     with ExitStack() as whole:
         while True:
-            asked = size.rows
+            asked = size.now
             statement = key.page(entity, low, high, start_position=start_position, max_results=asked)
             try:
                 # The one row left of a page is not set aside for a passing trouble: it is asked for with patience.
@@ -115,18 +88,6 @@ async def read_page(
                 size.grow()
                 size.sends_more = size.sends_more or page.received > asked
                 return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
-
-
-def is_too_much(error: RequestError) -> bool:
-    """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
-    if error.disposition in _SMALLER:
-        return True
-    return error.code in _SMALLER_AFTER_RETRIES or error.status == HTTPStatus.GATEWAY_TIMEOUT
-
-
-def is_broken_row(error: RequestError) -> bool:
-    """Whether the fault, of an answer that can hold one row, says that this row cannot be read."""
-    return error.disposition in _SMALLER or error.code in _BROKEN_ROW
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.changes import OVERLAP
 from backfill.jobs.gaps import differing_parts
 from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import ROWS_PER_SLICE
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, Slice

@@ -14,6 +14,7 @@ from typing import TypeVar
 import anyio
 
 from backfill.errors import Disposition, RequestError, UnreadableError
+from backfill.jobs.too_much import AskSize, is_too_much
 from backfill.model import RealmId
 from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
@@ -33,15 +34,34 @@ _READ_ATTEMPTS = 3
 _ITEM_ATTEMPTS = 3
 """A batch item may fail by itself (a throttle per item is thinkable); it is asked again with the others that did."""
 
+_ALONE_IN_A_ROW_MAX = 10
+"""Statements that are not answered in time, one after the other and each by itself: that is no matter of size any more.
+The rows of a batch fit one answer of a thousand, so ten that are too much alone would be less than a hundred each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Items:
     """Answers to statements that went out in batches, in the order of the statements."""
 
     items: Sequence[Page | RequestError]
-    first_time: datetime
-    """The server's `time` of the first batch answer."""
-    last_time: datetime
+    times: Sequence[datetime]
+    """The server's `time` of each batch answer."""
+
+    @property
+    def first_time(self) -> datetime:
+        """The server's `time` of the first batch answer. Raises an item's `RequestError` if there was none."""
+        return min(self._times())
+
+    @property
+    def last_time(self) -> datetime:
+        """The server's `time` of the last one. Raises as `first_time`."""
+        return max(self._times())
+
+    def _times(self) -> Sequence[datetime]:
+        for item in () if self.times else self.items:
+            if isinstance(item, RequestError):
+                raise item
+        return self.times
 
 
 class Questions:
@@ -57,6 +77,7 @@ class Questions:
         self._hasty = hasty or transport
         self.realm_id = realm_id
         self._call_s = call_s
+        self._items = AskSize.of(BATCH_ITEMS_MAX)
 
     async def page(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
         """The rows that `statement` selects. Raises `RequestError`."""
@@ -87,20 +108,44 @@ class Questions:
     async def many(self, statements: Sequence[str], *, to_land: bool = False) -> Items:
         """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`.
 
-        `to_land`: the rows are going to be landed, and may come as columns.
+        What is too much for the server in one call is asked for in smaller ones, down to the statement: what fails by
+        itself then is that one's answer. `to_land`: the rows are going to be landed, and may come as columns.
         """
         found: dict[int, Page | RequestError] = {}
+        failed: dict[int, RequestError] = {}
+        in_a_row = 0
         times: list[datetime] = []
         waiting = list(range(len(statements)))
         for _ in range(_ITEM_ATTEMPTS):
-            for start in range(0, len(waiting), BATCH_ITEMS_MAX):
-                part = waiting[start : start + BATCH_ITEMS_MAX]
-                answer = await self._batch({str(number): statements[number] for number in part}, to_land=to_land)
+            while waiting:
+                part, size = waiting[: self._items.now], self._items
+                try:
+                    answer = await self._batch(
+                        {str(number): statements[number] for number in part},
+                        to_land=to_land,
+                        hasty=size.suspect and (len(part) > 1 or in_a_row > 0),
+                    )
+                except RequestError as error:
+                    if not is_too_much(error):
+                        raise
+                    size.now = len(part)
+                    size.shrink(suspect=error.disposition is Disposition.RETRY)
+                    if len(part) == 1:
+                        failed |= {waiting.pop(0): error}
+                        in_a_row += error.disposition is Disposition.RETRY
+                        if in_a_row == _ALONE_IN_A_ROW_MAX:
+                            raise
+                    continue
+                in_a_row = 0
+                size.grow()
+                del waiting[: len(part)]
                 times.append(answer.server_time)
                 found.update(_pages(answer, part))
             waiting = [number for number in range(len(statements)) if _is_passing(found.get(number))]
+            waiting = [number for number in waiting if number not in failed]
             if not waiting:
                 break
+        found |= failed
         missing = [statements[number] for number in waiting if number not in found]
         if missing:
             raise UnreadableError(
@@ -108,7 +153,7 @@ class Questions:
                 realm_id=self.realm_id,
                 asked=missing[0],
             )
-        return Items([found[number] for number in range(len(statements))], min(times), max(times))
+        return Items([found[number] for number in range(len(statements))], times)
 
     async def report(
         self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False
@@ -118,10 +163,11 @@ class Questions:
         way = self._hasty if hasty else self._transport
         return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
 
-    async def _batch(self, statements: dict[str, str], *, to_land: bool) -> BatchAnswer:
+    async def _batch(self, statements: dict[str, str], *, to_land: bool, hasty: bool) -> BatchAnswer:
         request = calls.batch(self.realm_id, statements)
         decode = answers.decode_batch_to_land if to_land else answers.decode_batch
-        return await self._ask(request, lambda response: decode(response, request=request))
+        way = self._hasty if hasty else self._transport
+        return await self._ask(request, lambda response: decode(response, request=request), way)
 
     async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False, to_land: bool = False) -> Page:
         way = self._hasty if hasty else self._transport

@@ -206,7 +206,7 @@ class _Walk:
         """Read and land one page; one that is crowded or out of order leaves no checkpoint."""
         self.work.check_stop()
         self.work.turn.check()
-        async with self.work.room_for(self.entity, self.size.rows):
+        async with self.work.room_for(self.entity, self.size.now):
             page = await self._read(low, self.part.upper, start_position=skip + 1)
             step = advance(page, self.key, low, seen, skip)
             checkpoint = None
@@ -281,7 +281,7 @@ class _Walk:
         full = True
         while full:
             self.work.check_stop()
-            async with self.work.room_for(self.entity, self.size.rows):
+            async with self.work.room_for(self.entity, self.size.now):
                 page = await self._read(low, high, start_position=start)
                 full = page.full
                 places += [start for _ in page.unread]

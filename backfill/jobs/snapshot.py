@@ -15,8 +15,8 @@ from backfill.errors import RequestError
 from backfill.jobs import proofs
 from backfill.jobs.census import Census
 from backfill.jobs.offered import answer_or_proof
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.whole_answer import WholeAnswer, all_of, land_whole, prove_whole, read_alone
 from backfill.jobs.work import RealmWork
 from backfill.model import Held, Proof

@@ -15,9 +15,9 @@ from enum import StrEnum
 from backfill.errors import FaultError, RequestError
 from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.readers import share
 from backfill.jobs.targets import CHANGED, Plan, Question, Wanted, pack, plan_reads
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import deleted_stub
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Refusal

@@ -10,7 +10,7 @@ from itertools import islice
 import orjson
 
 from backfill.errors import FaultError
-from backfill.jobs.pages import is_too_much
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query

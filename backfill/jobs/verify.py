@@ -20,11 +20,10 @@ from functools import partial
 
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import asked_as, repair_rates
-from backfill.jobs.comparison import IDS_PER_STATEMENT, Comparison, Found
+from backfill.jobs.comparison import IDS_PER_STATEMENT, Comparer, Found
 from backfill.jobs.costs import Costs
 from backfill.jobs.keys import CREATED, IDS, UNKEYED, Key
 from backfill.jobs.offered import answer_or_proof
-from backfill.jobs.pages import is_too_much
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, RATES_MAX, codes_of
@@ -32,6 +31,7 @@ from backfill.jobs.readers import share
 from backfill.jobs.scan import Look, look_through
 from backfill.jobs.slices import ROWS_PER_SLICE, whole
 from backfill.jobs.snapshot import is_snapshot, packed
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.trial import compare_trial_balance
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
@@ -67,12 +67,12 @@ class VerifyOptions:
 async def verify_realm(work: RealmWork, landed: VerificationStore, options: VerifyOptions) -> Sequence[Verdict]:
     """Compare one realm with its company. Raises `StoppedError`, and `RequestError` for what concerns the realm."""
     work.proven_at = await work.store.proven_at(work.realm_id)
-    comparison = Comparison(work, landed)
-    verifier = _Verifier(work, landed, comparison, options, {entity: Found(entity) for entity in options.entities})
+    comparer = Comparer(work, landed)
+    verifier = _Verifier(work, landed, comparer, options, {entity: Found(entity) for entity in options.entities})
     counted_at = await verifier.count()
     await verifier.read_whole(counted_at)
     await verifier.sample()
-    await comparison.forgive_later_deletes(verifier.found.values())
+    await comparer.forgive_later_deletes(verifier.found.values())
     verdicts = [found.verdict() for found in verifier.found.values()]
     if options.trial_balance:
         moved = any(found.newer for found in verifier.found.values())
@@ -100,7 +100,7 @@ async def repair_realm(work: RealmWork, landed: VerificationStore, verdicts: Seq
 class _Verifier:
     work: RealmWork
     landed: VerificationStore
-    comparison: Comparison
+    comparer: Comparer
     options: VerifyOptions
     found: dict[Entity, Found]
 
@@ -163,7 +163,7 @@ class _Verifier:
         for found in wanted:
             if not found.unknown:
                 with _trouble_of(found):
-                    await self.comparison.settle(found)
+                    await self.comparer.settle(found)
 
     def _is_wanted_whole(self, found: Found) -> bool:
         if found.unknown or (found.counted == 0 and found.held == 0):
@@ -189,7 +189,7 @@ class _Verifier:
                     if isinstance(item, RequestError) or brought >= PAGE_ROWS_MAX:
                         alone.append(found)
                     else:
-                        await self.comparison.meet(found, item.records, item.refusals, documents=True)
+                        await self.comparer.meet(found, item.records, item.refusals, documents=True)
                 del answers, item  # with their room
         return alone
 
@@ -227,7 +227,7 @@ class _Verifier:
         documents = self._has_all_compared(found)
 
         async def look(records: Sequence[Record], refusals: Sequence[Refusal]) -> None:
-            await self.comparison.meet(found, records, refusals, documents=documents)
+            await self.comparer.meet(found, records, refusals, documents=documents)
 
         if found.unknown:
             return
@@ -271,7 +271,7 @@ class _Verifier:
                 asked.append((found, rng.sample(ids, min(self.options.sample, IDS_PER_STATEMENT, len(ids)))))
         for start in range(0, len(asked), query.BATCH_ITEMS_MAX):
             self.work.check_stop()
-            await self.comparison.look_up_together(asked[start : start + query.BATCH_ITEMS_MAX])
+            await self.comparer.look_up_together(asked[start : start + query.BATCH_ITEMS_MAX])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from backfill.errors import FaultError
 from backfill.jobs import proofs
-from backfill.jobs.pages import is_too_much
+from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
 from backfill.model import Held, Proof, Refusal

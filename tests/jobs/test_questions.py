@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -91,6 +92,69 @@ async def test_an_item_that_is_always_left_out_is_no_answer() -> None:
     with pytest.raises(UnreadableError, match="realm 1"):
         await questions(transport).many(["5", "6"])
     assert transport.sizes == [2, 1, 1]
+
+
+class Heavy:
+    """Answers batches of COUNTs as `Scripted`, as long as they weigh no more than it can; else with a fault."""
+
+    def __init__(self, most: int, code: str, weights: Mapping[str, int] = MappingProxyType({})) -> None:
+        self.sizes: list[int] = []
+        self._most, self._code, self._weights = most, code, weights
+        self._inner = Scripted()
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        asked = [item["Query"] for item in msgspec.json.decode(request.body)["BatchItemRequest"]]
+        self.sizes.append(len(asked))
+        if sum(self._weights.get(statement, 1) for statement in asked) <= self._most:
+            return await self._inner.send(request, deadline=deadline)
+        body = {"Fault": {"Error": [{"Message": "m", "Detail": "d", "code": self._code}], "type": "SystemFault"}}
+        return Response(status=500, body=msgspec.json.encode(body))
+
+
+@pytest.mark.parametrize("code", ["10100", "6002"])
+@pytest.mark.parametrize("most", [1, 7, 29])
+async def test_a_batch_that_is_too_much_is_asked_for_in_smaller_ones(code: str, most: int) -> None:
+    transport = Heavy(most, code)
+    asking = questions(transport)
+    found = await asking.many([str(number) for number in range(61)])
+    assert numbers(found.items) == list(range(61))
+    assert len(transport.sizes) <= 5 + 2 * 61 / ((most + 1) // 2), "every other call is too much again at the worst"
+
+
+@pytest.mark.parametrize("code", ["10100", "6002"])
+async def test_a_statement_that_is_too_much_by_itself_is_answered_with_its_fault(code: str) -> None:
+    transport = Heavy(30, code, {"3": 31, "4": 31})
+    found = await questions(transport).many([str(number) for number in range(30)])
+    assert numbers(found.items) == [*range(3), code, code, *range(5, 30)]
+    assert transport.sizes == [30, 15, 7, 3, 6, 3, 1, 1, 1, 2, 4, 8, 10], "and neither is asked for again"
+    alone = await questions(transport).many(["3"])
+    assert numbers(alone.items) == [code]
+    with pytest.raises(FaultError):
+        _ = alone.first_time
+
+
+async def test_many_statements_may_each_be_too_much_as_long_as_others_are_answered() -> None:
+    heavy = {str(number): 31 for number in range(0, 60, 2)}
+    found = await questions(Heavy(30, "6002", heavy)).many([str(number) for number in range(60)])
+    assert numbers(found.items) == ["6002" if number % 2 == 0 else number for number in range(60)]
+
+
+async def test_where_nothing_is_answered_in_time_it_is_the_server() -> None:
+    transport = Heavy(0, "6002")
+    with pytest.raises(FaultError):
+        await questions(transport).many([str(number) for number in range(30)])
+    assert len(transport.sizes) == 4 + 10, "halved to one, and ten by themselves"
+    assert (
+        numbers((await questions(Heavy(0, "10100")).many([str(number) for number in range(30)])).items)
+        == ["10100"] * 30
+    )
+
+
+async def test_what_may_be_too_much_again_is_asked_for_once() -> None:
+    patient, hasty = Heavy(1, "6002"), Heavy(1, "6002")
+    asking = Questions(patient, RealmId("1"), call_s=60, hasty=hasty)  # type: ignore[arg-type]  # one method is enough
+    await asking.many(["1", "2", "3", "4"])
+    assert (patient.sizes, hasty.sizes) == ([4, 1, 1, 1, 1], [2, 2, 2])
 
 
 class Bodies:

@@ -48,7 +48,7 @@ class Server:
         self.looks.append(list(statements))
         items = [self._answer(statement, seconds=n * self.apart) for n, statement in enumerate(statements)]
         self.after()
-        return Items(items, T0, T0)
+        return Items(items, [T0])
 
     async def page(self, _entity: Entity, statement: str) -> Page:
         if "CompanyCurrency" in statement:

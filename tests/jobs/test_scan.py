@@ -107,13 +107,13 @@ def test_a_page_shrinks_to_a_row_and_grows_to_what_was_asked() -> None:
     sizes = []
     for _ in range(12):
         size.shrink(suspect=True)
-        sizes.append(size.rows)
+        sizes.append(size.now)
     assert sizes == [500, 250, 125, 62, 31, 15, 7, 3, 1, 1, 1, 1]
     suspects = []
     for _ in range(12):
         suspects.append(size.suspect)
         size.grow()
-    assert size.rows == 1000
+    assert size.now == 1000
     assert suspects == [True] * 11 + [False], "until a whole page came"
 
 

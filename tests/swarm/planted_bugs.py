@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
-from backfill.jobs import changes, equality, prove, report_reading, reports, told, verify, whole_answer
+from backfill.jobs import changes, comparison, equality, prove, report_reading, reports, told, whole_answer
 from backfill.jobs.equality import Comparison
 from backfill.jobs.load import looking, realm_load
 from backfill.jobs.load.doubts import Doubts
@@ -189,7 +189,7 @@ def a_resync_looks_for_nothing_deleted(patch: pytest.MonkeyPatch) -> None:
 
 
 def verify_does_not_look_into_documents(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(verify, "compared", lambda *_arguments: Comparison(""))
+    patch.setattr(comparison, "compared", lambda *_arguments: Comparison(""))
 
 
 def verify_names_what_has_changed_since(patch: pytest.MonkeyPatch) -> None:

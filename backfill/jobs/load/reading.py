@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
-from backfill.jobs.pages import is_broken_row, is_too_much
 from backfill.jobs.questions import Questions
+from backfill.jobs.too_much import is_broken_row, is_too_much
 from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.answers import Page

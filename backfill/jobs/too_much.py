@@ -1,0 +1,58 @@
+"""What the server cannot answer because too much was asked for at once, and how much to ask for instead.
+
+Intuit runs into its own 120 s, says that a result is too large, or fails for one stored row that it cannot read: asked
+for less, it answers the rest. So it is with the rows of a page and with the statements of a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Self
+
+from backfill.errors import Disposition, RequestError
+
+_SMALLER = {Disposition.SHRINK, Disposition.QUARANTINE}
+
+_BROKEN_ROW = {"4002", "10000"}
+"""Recorded of pages that hold a stored row which cannot be read. 10000 is also said of passing troubles, so it is
+retried first; what stays after that is the row."""
+
+_SMALLER_AFTER_RETRIES = {"10000", "10100", "6002", "504", "timeout"}
+"""Application error, result too large, gateway time-out, no answer in time: first retried as passing troubles; what
+stays after that is the page's size, or a row in it."""
+
+
+@dataclass(slots=True)
+class AskSize:
+    """How much to ask for next, in rows or statements: halved when it fails, doubled when it comes."""
+
+    most: int
+    now: int
+    suspect: bool = False
+    """It failed after all retries of what may have been a passing trouble. Until as much as may be comes again the next
+    may fail like it, so that is asked once and shrinks at once: to find one row in a thousand takes ten pages."""
+
+    @classmethod
+    def of(cls, most: int) -> Self:
+        return cls(most=most, now=most)
+
+    def shrink(self, *, suspect: bool) -> None:
+        self.now = max(1, self.now // 2)
+        self.suspect = self.suspect or suspect
+
+    def grow(self) -> None:
+        self.suspect = self.suspect and self.now < self.most
+        self.now = min(self.most, self.now * 2)
+
+
+def is_too_much(error: RequestError) -> bool:
+    """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
+    if error.disposition in _SMALLER:
+        return True
+    return error.code in _SMALLER_AFTER_RETRIES or error.status == HTTPStatus.GATEWAY_TIMEOUT
+
+
+def is_broken_row(error: RequestError) -> bool:
+    """Whether the fault, of an answer that can hold one row, says that this row cannot be read."""
+    return error.disposition in _SMALLER or error.code in _BROKEN_ROW
