@@ -8,7 +8,7 @@ from datetime import datetime
 
 from backfill.errors import FaultError, RequestError
 from backfill.jobs.asked_rates import AskedRates, oldest_day
-from backfill.jobs.equality import about, compared, is_newer
+from backfill.jobs.equality import about, compared, is_newer, may_be_newer
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
@@ -78,8 +78,8 @@ class Comparer:
         """Take what the company sent of all that it has. What came before may come again."""
         watermark = self._watermark(found)
         fresh = [record for record in records if record.id not in found.met]
-        found.met_newer.update(record.id for record in fresh if is_newer(bytes(record.doc), watermark))
-        found.met_newer.update(refusal.id for refusal in refusals if is_newer(refusal.raw, watermark))
+        found.met_newer.update(record.id for record in fresh if is_newer(record, watermark))
+        found.met_newer.update(refusal.id for refusal in refusals if may_be_newer(refusal.raw, watermark))
         found.met.update(record.id for record in fresh)
         found.met.update(refusal.id for refusal in refusals if refusal.id)
         found.nameless.update((refusal.raw, refusal.message) for refusal in refusals if not refusal.id)
@@ -130,7 +130,7 @@ class Comparer:
                     continue
                 await self._compare(found, answer.records)
                 for refusal in answer.refusals:
-                    if not is_newer(refusal.raw, self._watermark(found)):
+                    if not may_be_newer(refusal.raw, self._watermark(found)):
                         await self._left_unread(found, [refusal.id], refusal.message)
                 present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
                 gone = [id_ for id_ in ids if id_ not in present]
@@ -167,7 +167,7 @@ class Comparer:
                 continue
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
-                if found.is_whole and not is_newer(there, watermark):
+                if found.is_whole and not is_newer(record, watermark):
                     found.differences[record.id] = Difference(
                         record.id, DifferenceKind.MISSING, about(there), "the company has it"
                     )

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from backfill.jobs import equality
 from backfill.jobs.equality import MEMBERS_SHOWN_MAX, about, compared
 from backfill.jobs.quoted import QUOTED_MAX
 
@@ -16,6 +17,26 @@ LINE_MAX = 4 * QUOTED_MAX
 
 def doc(**members: object) -> bytes:
     return json.dumps(members).encode()
+
+
+VALUES = (
+    b"639", b"639.0", b"639.00", b"-0.0", b"0.0", b"6.39e2", b"1E400", b"12345678901234567890123",
+    b"18446744073709551616", b'"639.0"', b'"639.00"', b"null", b"true", b"[]", b"{}", b"[639.0]", b"[639.00]",
+    b'{"value":1.0}', b'{"value":1.00}', b'"\\u00e9"', b'"\xc3\xa9"', b'"\\ud800"', b'"\xc3"',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("there", VALUES)
+def test_the_quick_way_says_what_the_careful_one_says(there: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = [(b'{"Id":"7","Any":%s}' % ours, b'{ "Any" : %s, "Id" : "7" }' % there) for ours in VALUES]
+    docs += [(b'{"Id":"7"}', there_) for _, there_ in docs[:1]]
+    quick = [compared(ours, theirs, None) for ours, theirs in docs]
+    monkeypatch.setattr(equality, "_are_equal", lambda *_docs: False)
+    assert quick == [compared(ours, theirs, None) for ours, theirs in docs]
+
+
+def test_no_few_bytes_are_written_out_to_many() -> None:
+    assert len(compared(b'{"Amount":1}', b'{"Amount":1E999999999}', None).detail) <= LINE_MAX
 
 
 def test_two_huge_values_show_where_they_differ() -> None:

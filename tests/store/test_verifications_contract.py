@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from msgspec import structs
 
 from backfill.errors import LeaseLostError
+from backfill.jobs.equality import compared
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.model import Lease
 from backfill.store.memory_store import MemoryStore
@@ -52,6 +54,19 @@ async def test_documents_by_id_and_in_order(looked: Looked) -> None:
     assert list(await looked.at.documents_after(REALM, "Invoice", "", 3)) == ["10", "9", "B"]
     assert list(await looked.at.documents_after(REALM, "Invoice", "B", 3)) == ["a"]
     assert await looked.at.documents_after(OTHER_REALM, "Invoice", "", 3) == {}
+
+
+NUMBERS = ("1.0E7", "6.39e2", "1.50E1", "1e-3", "-1.5E+2", "-0", "-0.0", "0e5", "639", "639.00", "-639.0", "1" * 25)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_a_number_is_equal_to_what_is_landed_of_it(looked: Looked, number: str) -> None:
+    """Postgres writes it in another way where it was sent with an exponent, or as nothing with a sign."""
+    sent = b'{"Id":"1","Amount":%s,"Line":[{"Amount":%s}]}' % (number.encode(), number.encode())
+    await looked.subject.land(looked.lease, structs.replace(live("1", 1), doc=sent))
+    landed = (await looked.at.documents(REALM, "Invoice", ["1"]))["1"]
+    assert compared(landed, sent, None).detail == ""
+    assert "Amount" in compared(landed, sent.replace(number.encode(), b"7"), None).detail
 
 
 async def test_a_mark_that_is_forgotten_does_not_outlive_the_object(looked: Looked) -> None:
