@@ -99,6 +99,11 @@ class Ground:
         assert loaded.said["realms"]["proven"] == realms, loaded.said
         return loaded
 
+    async def verify(self, entities: Sequence[str]) -> Loaded:
+        """A comparison of every document of what is landed by `backfill verify --deep`."""
+        chosen = [word for entity in entities for word in ("--entity", entity)]
+        return await self.load(self._backfill("verify", "--deep", "--json", *chosen), self.environment())
+
     async def count(self, table: str) -> int:
         """Rows of a table."""
         connection = await asyncpg.connect(self.dsn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backfill.errors import FaultError, RequestError
@@ -12,7 +12,7 @@ from backfill.jobs.equality import about, compared, is_newer, may_be_newer
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Record, Refusal
+from backfill.model import Record, Refusal, Slice
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
@@ -31,16 +31,12 @@ class Found:
     quarantined: int = 0
     aside: Collection[str] = ()
     """Ids that are in quarantine: known not to be landed as they are."""
-    looked_at: set[str] = field(default_factory=set)
-    """Ids whose documents were compared."""
-    met: set[str] = field(default_factory=set)
-    """Ids that the company was seen to have."""
-    met_newer: set[str] = field(default_factory=set)
-    """Those of them that it changed after the watermark."""
+    compared: int = 0
+    """Documents."""
     nameless: dict[bytes, str] = field(default_factory=dict)
     """What was met and has no Id that can be read: its bytes, or where it stands, to what is wrong with it."""
-    is_whole: bool = False
-    """Whether `met` is every Id that the company has."""
+    aside_met: set[str] = field(default_factory=set)
+    """Those in quarantine that were met by their Ids."""
     differences: dict[str, Difference] = field(default_factory=dict)
     newer: int = 0
     moved: int = 0
@@ -59,10 +55,37 @@ class Found:
             equal=None if self.unknown and not self.differences else not self.differences,
             counted=self.counted,
             held=self.held,
-            compared=len(self.looked_at),
+            compared=self.compared,
             differences=sorted(self.differences.values(), key=lambda one: (one.kind.value, one.id)),
             note="; ".join(part for part in said if part),
         )
+
+
+@dataclass(slots=True)
+class Part:
+    """All of an entity, or a part of it by CreateTime, and what the company was seen to have there."""
+
+    found: Found
+    between: Slice | None
+    """None: all of it, without a COUNT that says when it was met."""
+    documents: bool
+    """Whether documents are compared, and not Ids alone."""
+    met: set[str] = field(default_factory=set)
+    newer: set[str] = field(default_factory=set)
+    """Those of `met` that the company changed after the watermark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Ids of an entity to be asked for. Of those in `met` the company was seen to have them."""
+
+    found: Found
+    ids: Sequence[str]
+    met: Collection[str] = ()
+
+    def halves(self) -> list[Asked]:
+        middle = len(self.ids) // 2
+        return [replace(self, ids=ids) for ids in (self.ids[:middle], self.ids[middle:])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,81 +95,88 @@ class Comparer:
     work: RealmWork
     landed: VerificationStore
 
-    async def meet(
-        self, found: Found, records: Sequence[Record], refusals: Sequence[Refusal], *, documents: bool
-    ) -> None:
-        """Take what the company sent of all that it has. What came before may come again."""
-        watermark = self._watermark(found)
-        fresh = [record for record in records if record.id not in found.met]
-        found.met_newer.update(record.id for record in fresh if is_newer(record, watermark))
-        found.met_newer.update(refusal.id for refusal in refusals if may_be_newer(refusal.raw, watermark))
-        found.met.update(record.id for record in fresh)
-        found.met.update(refusal.id for refusal in refusals if refusal.id)
+    async def meet(self, part: Part, records: Sequence[Record], refusals: Sequence[Refusal]) -> None:
+        """Take what the company sent of a part. What came before may come again."""
+        found, watermark = part.found, self._watermark(part.found)
+        fresh = [record for record in records if record.id not in part.met]
+        part.newer.update(record.id for record in fresh if is_newer(record, watermark))
+        part.newer.update(refusal.id for refusal in refusals if may_be_newer(refusal.raw, watermark))
+        part.met.update(record.id for record in fresh)
+        part.met.update(refusal.id for refusal in refusals if refusal.id)
         found.nameless.update((refusal.raw, refusal.message) for refusal in refusals if not refusal.id)
         for refusal in refusals:
-            if refusal.id and refusal.id not in found.met_newer:
-                await self._left_unread(found, [refusal.id], refusal.message)
-        if documents:
-            await self._compare(found, fresh)
+            if refusal.id and refusal.id not in part.newer:
+                await self._left_unread(Asked(found, [refusal.id]), refusal.message)
+        if part.documents:
+            # The second that two parts share is the earlier one's.
+            begins = part.between.lower if part.between is not None else None
+            await self._compare(Asked(found, ()), [one for one in fresh if begins is None or one.created_at != begins])
 
-    async def settle(self, found: Found) -> None:
-        """All was met. What is held and was not is asked for by its Id before it counts, and the other way round."""
-        found.is_whole = True
-        held = set(await self.work.store.live_ids(self.work.realm_id, found.entity.name))
-        lost = held - found.met
+    async def settle(self, part: Part) -> None:
+        """All of it was met. What only one side seems to have is asked for by its Id before it counts."""
+        found = part.found
+        low, high = (part.between.lower, part.between.upper) if part.between is not None else (None, None)
+        held = set(
+            await self.work.store.live_ids(self.work.realm_id, found.entity.name, created_from=low, created_to=high)
+        )
+        lost = held - part.met
         if found.rates is not None:
-            found.counted = len(found.met)
-            lost = {id_ for id_ in lost if found.rates.would_be_given(id_, oldest_day(found.met))}
-            kept = len(held - found.met - lost)
+            found.counted = len(part.met)
+            lost = {id_ for id_ in lost if found.rates.would_be_given(id_, oldest_day(part.met))}
+            kept = len(held - part.met - lost)
             found.note = f"{kept:,} are kept that QuickBooks does not give any more" if kept else ""
-        # Those in quarantine that were not met by name are known not to be landed as they are, too.
-        if len(found.nameless) > found.quarantined - len(found.met.intersection(found.aside)):
-            found.unknown, found.note = True, f"some could not be read: {next(iter(found.nameless.values()))}"
-        await self._look_up(found, sorted(lost))
-        missing = found.met.difference(held, found.aside)
-        found.newer += len(missing & found.met_newer)
-        await self._look_up(found, sorted(missing - found.met_newer))
+        missing = part.met.difference(held, found.aside)
+        found.newer += len(missing & part.newer)
+        found.aside_met |= part.met.intersection(found.aside)
+        await self._look_up(Asked(found, sorted(lost | missing - part.newer), part.met))
 
-    async def _look_up(self, found: Found, ids: Sequence[str]) -> None:
+    def account_for_nameless(self, found: Found) -> None:
+        """All of the entity was met. What is in quarantine and was not met by its Id is known not to be landed so."""
+        if len(found.nameless) > found.quarantined - len(found.aside_met):
+            found.unknown, found.note = True, f"some could not be read: {next(iter(found.nameless.values()))}"
+
+    async def _look_up(self, asked: Asked) -> None:
         """Ask for the Ids and compare. Where the entity's rows cannot be asked for by Id, the walk has said it all."""
+        found, ids = asked.found, asked.ids
         if found.entity.reading is not Reading.SCAN:
             documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
             for id_ in ids:
                 _note_missing_side(found, id_, documents.get(id_))
             return
         for start in range(0, len(ids), IDS_PER_STATEMENT):
-            await self.look_up_together([(found, ids[start : start + IDS_PER_STATEMENT])])
+            await self.look_up_together([replace(asked, ids=ids[start : start + IDS_PER_STATEMENT])])
 
-    async def look_up_together(self, asked: Sequence[tuple[Found, Sequence[str]]]) -> None:
+    async def look_up_together(self, all_asked: Sequence[Asked]) -> None:
         """Ask for Ids of several entities in one call, and compare. Raises `RequestError` for the realm's troubles."""
-        refused: list[tuple[Found, Sequence[str], RequestError]] = []
-        async with self.work.room_for(asked[0][0].entity, sum(len(ids) for _, ids in asked)):
-            answers = await self.work.ask.many([query.by_ids(found.entity, ids) for found, ids in asked])
-            for (found, ids), answer in zip(asked, answers.items, strict=True):
+        refused: list[tuple[Asked, RequestError]] = []
+        async with self.work.room_for(all_asked[0].found.entity, sum(len(asked.ids) for asked in all_asked)):
+            answers = await self.work.ask.many([query.by_ids(asked.found.entity, asked.ids) for asked in all_asked])
+            for asked, answer in zip(all_asked, answers.items, strict=True):
                 if isinstance(answer, RequestError):
                     if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
                         raise answer
-                    refused.append((found, ids, answer))
+                    refused.append((asked, answer))
                     continue
-                await self._compare(found, answer.records)
+                found = asked.found
+                await self._compare(asked, answer.records)
                 for refusal in answer.refusals:
                     if not may_be_newer(refusal.raw, self._watermark(found)):
-                        await self._left_unread(found, [refusal.id], refusal.message)
+                        await self._left_unread(replace(asked, ids=[refusal.id]), refusal.message)
                 present = {record.id for record in answer.records} | {refusal.id for refusal in answer.refusals}
-                gone = [id_ for id_ in ids if id_ not in present]
+                gone = [id_ for id_ in asked.ids if id_ not in present]
                 documents = await self.landed.documents(self.work.realm_id, found.entity.name, gone)
                 for id_, document in documents.items():
                     _note_missing_side(found, id_, document)
-        for found, ids, fault in refused:
-            if is_too_much(fault) and len(ids) > 1:  # one row spoils it for the others
-                middle = len(ids) // 2
-                await self.look_up_together([(found, ids[:middle]), (found, ids[middle:])])
+        for asked, fault in refused:
+            if is_too_much(fault) and len(asked.ids) > 1:  # one row spoils it for the others
+                await self.look_up_together(asked.halves())
             else:
-                await self._left_unread(found, ids, fault.message)
+                await self._left_unread(asked, fault.message)
 
-    async def _left_unread(self, found: Found, ids: Sequence[str], why: str) -> None:
+    async def _left_unread(self, asked: Asked, why: str) -> None:
         """What the walk saw and is not held is missing all the same; of what is held, nobody can say what it is."""
-        ids = [id_ for id_ in ids if id_ not in found.aside]
+        found = asked.found
+        ids = [id_ for id_ in asked.ids if id_ not in found.aside]
         if not ids:
             return
         found.note = found.note or f"some could not be read: {why}"
@@ -154,12 +184,12 @@ class Comparer:
         for id_ in ids:
             if id_ in documents:
                 found.unknown = True
-            elif found.is_whole and id_ in found.met:
+            elif id_ in asked.met:
                 _note_missing_side(found, id_, None)
 
-    async def _compare(self, found: Found, records: Sequence[Record]) -> None:
+    async def _compare(self, asked: Asked, records: Sequence[Record]) -> None:
         """Compare what the company sent with what is landed of it."""
-        watermark = self._watermark(found)
+        found, watermark = asked.found, self._watermark(asked.found)
         ids = [record.id for record in records]
         documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
         for record in records:
@@ -167,12 +197,12 @@ class Comparer:
                 continue
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
-                if found.is_whole and not is_newer(record, watermark):
+                if record.id in asked.met and not is_newer(record, watermark):
                     found.differences[record.id] = Difference(
                         record.id, DifferenceKind.MISSING, about(there), "the company has it"
                     )
                 continue
-            found.looked_at.add(record.id)
+            found.compared += 1
             one = compared(ours, there, watermark)
             found.newer += one.newer
             found.moved += one.moved

@@ -11,16 +11,17 @@ counted.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from msgspec import structs
+
 from backfill.errors import FaultError, RequestError, UnprovenError
 from backfill.jobs.asked_rates import asked_as, repair_rates
-from backfill.jobs.comparison import IDS_PER_STATEMENT, Comparer, Found
+from backfill.jobs.comparison import IDS_PER_STATEMENT, Asked, Comparer, Found, Part
 from backfill.jobs.costs import Costs
 from backfill.jobs.keys import CREATED, IDS, UNKEYED, Key
 from backfill.jobs.offered import answer_or_proof
@@ -37,12 +38,15 @@ from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.whole_answer import all_of
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Proof, Record, Refusal, Slice
+from backfill.model import Proof, Slice
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.verdict_model import Verdict
+
+_PART_ROWS = 50_000
+"""Of a part that is compared all Ids are in memory, on both sides: some 10 MB, for each reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +60,6 @@ class VerifyOptions:
     """Whether the landed ledger is compared with QuickBooks' own trial balance."""
     sample: int = IDS_PER_STATEMENT
     """Documents of each entity that are compared otherwise; at most IDS_PER_STATEMENT."""
-    seed: str = ""
-    """Of which ones are in the sample."""
     readers: int = 8
     """Pages of one realm read at a time; as of extract."""
     costs: Costs = field(default_factory=Costs)
@@ -103,6 +105,8 @@ class _Verifier:
     comparer: Comparer
     options: VerifyOptions
     found: dict[Entity, Found]
+    compared_whole: set[Entity] = field(default_factory=set)
+    """Of these no sample is wanted any more."""
 
     async def count(self) -> datetime:
         """Count everything on both sides. What Intuit does not count is compared row by row.
@@ -153,17 +157,12 @@ class _Verifier:
     async def read_whole(self, counted_at: datetime) -> None:
         """All Ids where the numbers differ; all documents where that is wanted, or where one answer has them anyway."""
         wanted = [found for found in self.found.values() if self._is_wanted_whole(found)]
-        alone = await self._read_together(wanted)
-        await share(
-            await self._parts(alone, counted_at),
-            self._read_part,
-            readers=self.options.readers,
-            name=f"realm {self.work.realm_id}, verifier",
-        )
+        parts = await self._parts(await self._read_together(wanted), counted_at)
+        name = f"realm {self.work.realm_id}, verifier"
+        await share(parts, self._read_part, readers=self.options.readers, name=name)
         for found in wanted:
             if not found.unknown:
-                with _trouble_of(found):
-                    await self.comparer.settle(found)
+                self.comparer.account_for_nameless(found)
 
     def _is_wanted_whole(self, found: Found) -> bool:
         if found.unknown or (found.counted == 0 and found.held == 0):
@@ -180,6 +179,7 @@ class _Verifier:
         alone = [found for found in wanted if found.entity not in small]
         for group in packed(small, rows):
             self.work.check_stop()
+            came: list[Part] = []
             async with self.work.room_for(group[0], sum(rows[entity.name] for entity in group)):
                 answers = await self.work.ask.many([self._all_of(entity) for entity in group])
                 brought = sum(item.received for item in answers.items if isinstance(item, Page))
@@ -189,9 +189,19 @@ class _Verifier:
                     if isinstance(item, RequestError) or brought >= PAGE_ROWS_MAX:
                         alone.append(found)
                     else:
-                        await self.comparer.meet(found, item.records, item.refusals, documents=True)
+                        came.append(Part(found, None, documents=True))
+                        await self.comparer.meet(came[-1], item.records, item.refusals)
                 del answers, item  # with their room
+            for part in came:
+                with _trouble_of(part.found):
+                    await self._settle(part)
         return alone
+
+    async def _settle(self, part: Part) -> None:
+        await self.comparer.settle(part)
+        part.met, part.newer = set(), set()  # the next one's are as many
+        if part.documents:
+            self.compared_whole.add(part.found.entity)
 
     def _is_small(self, found: Found, rows: dict[str, int]) -> bool:
         if found.rates is not None:
@@ -202,7 +212,7 @@ class _Verifier:
         rates = self.found[entity].rates
         return all_of(entity, None) if rates is None else rates.page(1)
 
-    async def _parts(self, alone: Sequence[Found], counted_at: datetime) -> Sequence[tuple[Found, Slice | None]]:
+    async def _parts(self, alone: Sequence[Found], counted_at: datetime) -> Sequence[Part]:
         """What several readers share: slices of what has a COUNT that says when all was met, and the others whole."""
         counts = {found.entity.name: found.counted for found in alone if found.counted is not None}
         slices = await plan_slices(
@@ -212,32 +222,34 @@ class _Verifier:
             started_at=counted_at,
             since=None,
             costs=self.options.costs,
-            readers=self.options.readers,
+            readers=max(self.options.readers, sum(counts.values()) // _PART_ROWS),
         )
-        planned = {part.entity for part in slices}
-        parts: list[tuple[Found, Slice | None]] = [(self.found[CATALOGUE[part.entity]], part) for part in slices]
+        last = {part.entity: part.number for part in slices}
+        slices = [structs.replace(part, upper=None) if part.number == last[part.entity] else part for part in slices]
+        parts = [self._part(self.found[CATALOGUE[part.entity]], part) for part in slices]
         for found in alone:
             name = found.entity.name
-            if name not in planned:
-                parts.append((found, whole(name, None, None) if name in counts else None))
+            if name not in last:
+                parts.append(self._part(found, whole(name, None, None) if name in counts else None))
         return parts
 
-    async def _read_part(self, part: tuple[Found, Slice | None]) -> None:
-        found, between = part
-        documents = self._has_all_compared(found)
+    def _part(self, found: Found, between: Slice | None) -> Part:
+        return Part(found, between, documents=self._has_all_compared(found))
 
-        async def look(records: Sequence[Record], refusals: Sequence[Refusal]) -> None:
-            await self.comparer.meet(found, records, refusals, documents=documents)
-
+    async def _read_part(self, part: Part) -> None:
+        found = part.found
         if found.unknown:
             return
         with _trouble_of(found):
-            if between is not None:
-                await look_through(self.work, found.entity, between, _key(found, documents=documents), look)
-                return
-            proof = await answer_or_proof(self.work, found.entity, partial(self._pages, found, look))
-            if proof is not None:
-                found.unknown, found.note = not proof.proven, proof.reason
+            look = partial(self.comparer.meet, part)
+            if part.between is not None:
+                await look_through(self.work, found.entity, part.between, _key(part), look)
+            else:
+                proof = await answer_or_proof(self.work, found.entity, partial(self._pages, found, look))
+                if proof is not None:
+                    found.unknown, found.note = not proof.proven, proof.reason
+                    return
+            await self._settle(part)
 
     async def _pages(self, found: Found, look: Look) -> None:
         """All pages of what has no COUNT to say when all of it was met."""
@@ -258,17 +270,20 @@ class _Verifier:
                 del page  # with its room
 
     async def sample(self) -> None:
-        """Some documents of each entity that was not compared whole, many entities to a call."""
-        # Which ones are looked at is no secret.
-        rng = random.Random(f"{self.options.seed}:{self.work.realm_id}")  # noqa: S311
-        asked: list[tuple[Found, Sequence[str]]] = []
+        """Some documents of each entity that was not compared whole, many entities to a call; each run takes others."""
+        asked: list[Asked] = []
         for entity, found in self.found.items():
-            if self._has_all_compared(found) or found.unknown:
+            if self._has_all_compared(found) or entity in self.compared_whole or found.unknown:
                 continue
-            held = set(await self.work.store.live_ids(self.work.realm_id, entity.name))
-            ids = sorted(held.difference(found.differences, found.aside, found.looked_at))
+            ids = await self.landed.sample_ids(
+                self.work.realm_id,
+                entity.name,
+                min(self.options.sample, IDS_PER_STATEMENT),
+                seed=self.work.run_id,
+                without={*found.differences, *found.aside},
+            )
             if ids:
-                asked.append((found, rng.sample(ids, min(self.options.sample, IDS_PER_STATEMENT, len(ids)))))
+                asked.append(Asked(found, ids))
         for start in range(0, len(asked), query.BATCH_ITEMS_MAX):
             self.work.check_stop()
             await self.comparer.look_up_together(asked[start : start + query.BATCH_ITEMS_MAX])
@@ -287,10 +302,11 @@ def _trouble_of(found: Found) -> Iterator[None]:
         found.unknown, found.note = True, f"it could not be read: {fault.message}"
 
 
-def _key(found: Found, *, documents: bool) -> Key:
+def _key(part: Part) -> Key:
     """Of what change data capture does not carry the order may mean nothing, which few rows at a time do not show."""
+    found = part.found
     if found.entity.reading is Reading.WRAPPED:
         return UNKEYED
-    key = CREATED if documents else IDS
+    key = CREATED if part.documents else IDS
     is_small = found.counted is not None and found.counted <= ROWS_PER_SLICE
     return replace(key, time=None) if is_small and not found.entity.carried_by_cdc else key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from backfill.model import Lease, Proof, RealmId, RunId
@@ -18,6 +18,12 @@ class VerificationStore(Protocol):
 
     async def documents(self, realm_id: RealmId, entity: str, ids: Sequence[str]) -> Mapping[str, bytes]:
         """The documents of those of the Ids that are held live."""
+        ...
+
+    async def sample_ids(
+        self, realm_id: RealmId, entity: str, limit: int, *, seed: int, without: Collection[str]
+    ) -> Sequence[str]:
+        """At most `limit` Ids of live rows, `without` some: with each seed others, with the same the same."""
         ...
 
     async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:

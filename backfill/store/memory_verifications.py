@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
 
 import anyio.lowlevel
 
@@ -30,6 +31,13 @@ class MemoryVerifications:
         await anyio.lowlevel.checkpoint()
         live = self._store.live_documents(realm_id, entity)
         return {id_: live[id_] for id_ in ids if id_ in live}
+
+    async def sample_ids(
+        self, realm_id: RealmId, entity: str, limit: int, *, seed: int, without: Collection[str]
+    ) -> Sequence[str]:
+        await anyio.lowlevel.checkpoint()
+        live = self._store.live_documents(realm_id, entity).keys() - without
+        return sorted(live, key=lambda id_: blake2b(f"{seed}:{id_}".encode()).digest())[:limit]
 
     async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:
         await anyio.lowlevel.checkpoint()

@@ -47,6 +47,7 @@ class PostgresStore:
         verifications = Verifications(database)
         self.documents = verifications.documents
         self.documents_after = verifications.documents_after
+        self.sample_ids = verifications.sample_ids
         self.forget_marks = verifications.forget_marks
         self.keep_verdicts = verifications.keep_verdicts
 

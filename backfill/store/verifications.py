@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
@@ -13,6 +13,12 @@ from backfill.verdict_model import Verdict
 
 DOCUMENTS = """
 SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
+"""
+
+SAMPLE_IDS = """
+SELECT id FROM {table}
+WHERE realm_id = $1 AND deleted_at IS NULL AND NOT id = ANY ($2::text[])
+ORDER BY hashtextextended(id, $3) LIMIT $4
 """
 
 DOCUMENTS_AFTER = """
@@ -55,6 +61,16 @@ class Verifications:
         async with self._database.control() as connection:
             rows = await connection.fetch(DOCUMENTS.format(table=table_of(entity)), realm_id, list(ids))
         return {row["id"]: row["doc"].encode() for row in rows}
+
+    async def sample_ids(
+        self, realm_id: RealmId, entity: str, limit: int, *, seed: int, without: Collection[str]
+    ) -> Sequence[str]:
+        """Some Ids of live rows, as the hash of seed and Id has it: one pass over the index, whatever there is."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(
+                SAMPLE_IDS.format(table=table_of(entity)), realm_id, list(without), seed, limit
+            )
+        return [row["id"] for row in rows]
 
     async def documents_after(self, realm_id: RealmId, entity: str, after: str, limit: int) -> Mapping[str, bytes]:
         """The next live documents in order of their Ids, bytewise."""

@@ -35,6 +35,7 @@ REVIEWED = {
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: DOCUMENTS_AFTER.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: FORGET_MARKS.format(table=table_of(entity))": "a table's name",
+    "store/verifications.py: SAMPLE_IDS.format(table=table_of(entity))": "a table's name",
 }
 """Statements that are neither constants nor made of them, each with where it comes from."""
 

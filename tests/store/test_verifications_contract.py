@@ -56,6 +56,16 @@ async def test_documents_by_id_and_in_order(looked: Looked) -> None:
     assert await looked.at.documents_after(OTHER_REALM, "Invoice", "", 3) == {}
 
 
+async def test_a_sample_is_another_one_with_each_seed(looked: Looked) -> None:
+    ids = {str(number) for number in range(200)}
+    await looked.subject.land(looked.lease, *(live(id_, 1) for id_ in sorted(ids)), deleted("d", 1))
+    samples = [await looked.at.sample_ids(REALM, "Invoice", 30, seed=seed, without=["1", "2"]) for seed in (1, 1, 2)]
+    assert samples[0] == samples[1] != samples[2]
+    assert all(len(set(sample)) == 30 and set(sample) < ids - {"1", "2"} for sample in samples)
+    assert set(await looked.at.sample_ids(REALM, "Invoice", 999, seed=1, without=["1"])) == ids - {"1"}
+    assert await looked.at.sample_ids(OTHER_REALM, "Invoice", 30, seed=1, without=[]) == []
+
+
 NUMBERS = ("1.0E7", "6.39e2", "1.50E1", "1e-3", "-1.5E+2", "-0", "-0.0", "0e5", "639", "639.00", "-639.0", "1" * 25)
 
 
