@@ -98,11 +98,16 @@ class Doubts:
             )
         return bool(seen.adopted)
 
-    async def lost(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
-        """A seal, or some of its rows, has no good answer. `now`: what it says of itself can be looked into at once."""
+    async def lost(
+        self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False, tried: bool = True
+    ) -> None:
+        """A seal, or some of its rows, has no good answer. `now`: what it says of itself can be looked into at once.
+
+        Not `tried`: it says nothing of its rows that fewer of them at once may be the cure.
+        """
         (left,) = await self._work.ledger.lose(self._work.lease, [seal.seal_id], taken_over=False)
         for item in left.items:
-            self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + 1
+            self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + tried
         self._doubt(left, reason, said=said, now=now)
 
     def _doubt(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
@@ -134,8 +139,8 @@ class Doubts:
         return seen
 
     def _decided(self, doubt: _Doubt, seen: Seen) -> list[Outcome]:
-        """What follows for one seal. None of it there: the same request again. Some: those are adopted, and the rest
-        becomes part of other requests."""
+        """What follows for one seal. None of it there: the same request again, unless it was too much. Some: those are
+        adopted, and the rest becomes part of other requests."""
         seal = doubt.seal
         absent = [item for item in seal.items if item.row_id not in seen.adopted]
         outcomes = [seen.adopted[item.row_id] for item in seal.items if item.row_id in seen.adopted]
@@ -145,6 +150,7 @@ class Doubts:
             seal.whole
             and self._work.numbers_kept
             and len(absent) == len(seal.items)
+            and (seal.lane != Lane.BATCH or len(seal.items) <= self._work.items_max)
             and not doubt.said
             and seal.lane in self.lanes
             and all(seen.sights[item.row_id] is Sight.ABSENT for item in absent)

@@ -179,7 +179,7 @@ class RealmLoad:
                 return
             answered = await send(self._work, seal)
         except LostError as lost:
-            await self._doubts.lost(seal, lost.cause.code or lost.cause.message)
+            await self._replies.lost(seal, lost.cause)
         except TooMuchError as refused:
             await self._replies.too_much(seal, refused.cause)
         except (RequestError, StoppedError, UnavailableError):

@@ -15,9 +15,11 @@ from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.sending import Answer, Verdict, judge
 from backfill.jobs.load.versions import Versions, document
 from backfill.jobs.load.work import LoadWork
+from backfill.jobs.too_much import is_too_much
 from backfill.load_model import Outcome, RowState, Seal, SealItem
 from backfill.qbo.answers import Written
 from backfill.qbo.operations import SALES_FORMS, Operation
+from backfill.wire import Lane
 
 
 class Replies:
@@ -38,11 +40,21 @@ class Replies:
         if cause.status == 413:
             self._work.bytes_max = max(1, min(self._work.bytes_max, len(seal.body)) // 2)
         else:
-            self._work.items_max = max(1, len(seal.items) // 2)
+            self._work.items_most = max(1, len(seal.items) // 2)
+            self._work.items_max = min(self._work.items_max, self._work.items_most)
         await self._rows.commit([Outcome(item.row_id, RowState.WAITING) for item in seal.items])
+
+    async def lost(self, seal: Seal, cause: RequestError) -> None:
+        """It is in doubt. If it took the server too long, half of it may not; batches grow again, by an item each."""
+        too_many = len(seal.items) > 1 and is_too_much(cause)
+        if too_many:
+            self._work.items_max = max(1, min(self._work.items_max, len(seal.items) // 2))
+        await self._doubts.lost(seal, cause.code or cause.message, tried=not too_many)
 
     async def settle(self, seal: Seal, answered: Mapping[str, Answer]) -> None:
         """Each row by its own answer. What of the seal is not settled by them is in doubt."""
+        if seal.lane == Lane.BATCH and self._work.items_max <= len(seal.items) < self._work.items_most:
+            self._work.items_max += 1
         if self._work.numbers_kept and not self._books.custom_numbers:
             self._see_numbers(seal, answered)
         verdicts = {item.row_id: judge(item, answered.get(item.b_id)) for item in seal.items}

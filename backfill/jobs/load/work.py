@@ -34,6 +34,8 @@ class LoadWork:
     numbers_kept: bool = True
     """Sales forms were seen to keep the DocNumber that they are given, or nothing else was seen yet."""
     items_max: int = BATCH_ITEMS_MAX
+    """Of a batch, for now: fewer than `items_most` while larger ones were not answered in time."""
+    items_most: int = BATCH_ITEMS_MAX
     bytes_max: int = BATCH_BODY_BYTES_MAX
     tries: dict[int, int] = field(default_factory=dict)
     """Row to attempts that ended in another version of its object, or in nothing known; through all turns of a run.

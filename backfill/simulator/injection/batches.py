@@ -14,7 +14,7 @@ from backfill.simulator.batch import Item
 from backfill.simulator.documents import Doc, encode
 from backfill.simulator.envelopes import Answer, fault_object, time_text
 from backfill.simulator.injection.mishap import Mishap, Proceed, Strike
-from backfill.simulator.injection.refusals import fault_of, fault_rules
+from backfill.simulator.injection.refusals import GatewayTimeout, fault_of, fault_rules
 from backfill.simulator.injection.rows import answer_of, changed
 from backfill.simulator.injection.subject import Subject, item_entities, item_operation
 from backfill.simulator.settings import require
@@ -131,6 +131,25 @@ class ItemsWithoutBid(ItemMishap):
             strike.spare()
             return answer
         return _answered(answer, nameless, strike)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowItems(GatewayTimeout):
+    """Each item of a batch takes its time, one after the other: what is not done in two minutes ends with 504, 6002."""
+
+    item_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        require("the slow items", [("no duration is below 0", min(self.item_s, self.hold_s) >= 0)])
+
+    async def befall(self, strike: Strike, proceed: Proceed) -> Answer:
+        took_s = len(strike.subject.items) * self.item_s
+        if took_s > self.hold_s:
+            return await GatewayTimeout.befall(self, strike, proceed)
+        if not took_s:
+            strike.spare()
+        await strike.wait(took_s)
+        return await proceed(strike)
 
 
 def _answered(answer: Answer, items: list[Doc], strike: Strike) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems
+from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems, SlowItems
 from backfill.simulator.injection.behaviour import Behaviour
 from backfill.simulator.injection.bodies import InvalidBody, TruncatedBody
 from backfill.simulator.injection.mishap import Mishap
@@ -27,7 +27,7 @@ _KINDS: tuple[type[Mishap], ...] = (
     LostRequest, LostReply, CutReply, SlowReply, Delay,
     ApiFault, TooManyRequests, GatewayTimeout, ErrorPage, BareText, NoBody,
     TruncatedBody, InvalidBody, CutReport, WrongAmount,
-    ItemFault, MissingItems, ItemsWithoutBid,
+    ItemFault, MissingItems, ItemsWithoutBid, SlowItems,
     PoisonedRow, FlaggedDeleted, MissingAttributes, UnknownAttribute, Unordered,
     BodyTooLarge, AddressTooLong, ListTooLong, AnswerTooLarge,
     RefusedGrant, RefreshRace, Disconnect,

@@ -13,7 +13,7 @@ from backfill.events import Warned
 from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
 from backfill.model import Record
-from backfill.simulator.injection.batches import ItemFault
+from backfill.simulator.injection.batches import ItemFault, SlowItems
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.injection.refusals import ApiFault
@@ -217,6 +217,37 @@ class TestRefusals:
         sizes = list(map(len, spy.batches()))
         assert sizes[0] == 30
         assert max(sizes[3:]) <= 15, "from then on"
+
+    @pytest.mark.parametrize("mode", [Mode.BATCH, Mode.FASTEST])
+    @pytest.mark.parametrize("after_commit", [False, True])
+    async def test_batches_that_take_too_long_are_halved_and_grow_again(self, mode: Mode, after_commit: bool) -> None:
+        """Sent again as they are, they would take as long again, until each row has failed often enough."""
+        spy = Spy()
+        world = LoadWorld(wrap=spy, mode=mode)
+        world.remember("Customer")
+        slow = SlowItems(item_s=6, after_commit=after_commit)
+        world.simulator.injections.add(Injection(slow, lanes=("batch",), operations=("create",)))
+        await world.add(*(customer(number) for number in range(300)))
+        await world.load()
+        assert world.breaches() == []
+        assert set(world.states()) <= {"applied", "adopted"}
+        sizes = list(map(len, spy.batches()))
+        began = sizes.index(15) if 15 in sizes else len(sizes)
+        assert set(sizes[:began]) == {30}
+        assert max(sizes[began:], default=0) <= 20, "more than twenty would take too long again"
+        if mode is Mode.BATCH:
+            assert 15 in sizes
+            assert max(sizes[began:]) > 15
+
+    async def test_a_batch_that_takes_too_long_by_itself_ends_as_single_rows(self) -> None:
+        world = LoadWorld(mode=Mode.BATCH)
+        world.remember("Customer")
+        slow = SlowItems(item_s=80, after_commit=False)
+        world.simulator.injections.add(Injection(slow, lanes=("batch",), operations=("create",)))
+        await world.add(*(customer(number) for number in range(40)))
+        await world.load()
+        assert world.breaches() == []
+        assert world.states() == {"applied": 40}
 
     async def test_a_throttled_item_goes_again_and_the_others_do_not(self) -> None:
         spy = Spy()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anyio
 import pytest
 
-from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems
+from backfill.simulator.injection.batches import ItemFault, ItemsWithoutBid, MissingItems, SlowItems
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.refusals import ApiFault
 
@@ -79,6 +80,21 @@ async def test_items_are_answered_without_their_bid(client_of) -> None:
     assert all("Customer" in item for item in answered)
     await client.query()
     assert client.struck == [1]
+
+
+@pytest.mark.virtual
+@pytest.mark.parametrize("after_commit", [False, True])
+async def test_a_batch_whose_items_take_too_long_together_ends_with_the_gateway(client_of, after_commit: bool) -> None:
+    client = client_of(Injection(SlowItems(item_s=5, after_commit=after_commit)))
+    began_s = anyio.current_time()
+    assert len(await client.batch(*items(24))) == 24
+    assert anyio.current_time() - began_s == 120
+    response = await client.send("POST", "/batch", {"BatchItemRequest": items(25, "more")})
+    assert (response.status, anyio.current_time() - began_s) == (504, 240)
+    assert b"006002" in response.body
+    assert len(client.names) == 24 + (25 if after_commit else 0)
+    await client.query()
+    assert client.struck == [2], "what is no batch is spared"
 
 
 async def test_a_batch_that_is_refused_as_a_whole_stays_so(client_of) -> None:
