@@ -30,7 +30,7 @@ class ShortTokens(Fault):
     @classmethod
     def drawn(cls, rng: Random, *, realms: int) -> Self:  # noqa: ARG003  # the signature is all faults'
         return cls(
-            access_life_s=rng.choice((5.0, 30.0, 600.0)),
+            access_life_s=rng.choice((10.0, 30.0, 600.0)),  # of less, one request in ten outlives two of them
             rotation_s=rng.choice((0.0, 0.0, 60.0)),
             old_life_s=rng.choice((0.0, 86_400.0)),
             reuse=rng.choice(("refused", "ends_consent")),
