@@ -126,7 +126,7 @@ class _Verifier:
             found = self.found[entity]
             answer = await self._asked_again(entity, item)
             if isinstance(answer, RequestError):
-                if answer.disposition in REALM_DISPOSITIONS:
+                if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
                     raise answer
                 if not entity.countable:
                     found.unknown, found.note = True, f"Intuit refused to say its currencies: {answer.message}"

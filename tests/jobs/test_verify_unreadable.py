@@ -15,6 +15,7 @@ from backfill.simulator.envelopes import Answer
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.mishap import Proceed, Strike
+from backfill.simulator.injection.refusals import GatewayTimeout
 from backfill.simulator.injection.rows import PoisonedRow, RowMishap, answer_of, changed, id_of, pages, tables
 from backfill.simulator.injection.sizes import AnswerTooLarge
 from backfill.simulator.settings import SimulatorSettings
@@ -91,6 +92,18 @@ async def test_pages_that_are_too_large_are_asked_for_smaller(deep: bool) -> Non
     verdicts = await verified(world, run=2, deep=deep)
     assert named <= differing(verdicts)
     assert all(one.equal is not None for entity, one in verdicts.items() if entity != "TrialBalance")
+
+
+@pytest.mark.virtual
+async def test_an_entity_that_takes_too_long_to_count_is_compared_row_by_row() -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = {one for one in broken(world) if one[0] == "Customer"}
+    slow = GatewayTimeout()
+    world.simulator.injections.add(Injection(slow, lanes=("batch",), containing="COUNT(*) FROM Customer WHERE"))
+    customer = (await verified(world, run=2, deep=False))["Customer"]
+    assert customer.counted is None
+    assert {("Customer", one.id, one.kind) for one in customer.differences} == named
 
 
 @pytest.mark.virtual
