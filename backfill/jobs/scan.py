@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfill.errors import RequestError, UnprovenError
-from backfill.jobs.keys import CREATED, UPDATED, Key
+from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.pages import PageRead, PageSize, read_page
 from backfill.jobs.slices import ONE_SECOND, next_second
-from backfill.jobs.vanished import count_set_aside, mark_vanished
+from backfill.jobs.vanished import count_by_id, count_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Checkpoint, Record, Refusal, Slice
 from backfill.qbo.catalogue import Entity
@@ -140,6 +140,18 @@ class _Passed:
     """Without its rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class _OffsetPass:
+    """What one pass by offset left open."""
+
+    unread: Sequence[RequestError]
+    """Why rows cannot be read that cannot be named either."""
+    unclear: bool
+    """A whole row may be among these: see `_may_hide_a_row`."""
+    at_once: bool
+    """One answer had all, so that nothing moved between two."""
+
+
 class _Walk:
     def __init__(
         self,
@@ -240,16 +252,20 @@ class _Walk:
         counted = 0
         before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
-            unread, unclear = await self._offset_pass(low, high, met)
+            passed = await self._offset_pass(low, high, met)
+            unread = passed.unread
             counted_before = counted
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
             agreed = not unread or len(unread) == before
             before = len(unread)
-            if agreed and unclear:
+            if agreed and passed.unclear:
                 raise self._unclear(unread[0])
             if agreed and len(met) + len(unread) >= counted:
+                there = len(met) if passed.at_once else await self._still_there(met)
+                if there + len(unread) < counted:
+                    continue
                 if counted == counted_before:  # nothing came or went: two passes can agree and both meet a row twice
-                    unread = unread[: max(0, counted - len(met))]
+                    unread = unread[: max(0, counted - there)]
                 self.rows += len(met)
                 named = 0
                 if self.look is None:
@@ -263,6 +279,14 @@ class _Walk:
             action="Run the extract again at a quieter hour.",
         )
 
+    async def _still_there(self, met: Collection[str]) -> int:
+        """How many of those that were met the server has, by their Ids, where a key's rows can be asked for so.
+
+        One that was deleted since stands neither for the row that moved to its place, and was passed over, nor for one
+        that cannot be read.
+        """
+        return len(met) if self.key is UNKEYED else await count_by_id(self.work, self.entity, met)
+
     def _unclear(self, fault: RequestError) -> UnprovenError:
         return UnprovenError(
             f"{self.entity.name} of realm {self.work.realm_id}: the server sends one object more than it is asked for,"
@@ -271,19 +295,17 @@ class _Walk:
             action=fault.action,
         )
 
-    async def _offset_pass(
-        self, low: datetime | None, high: datetime | None, met: set[str]
-    ) -> tuple[Sequence[RequestError], bool]:
-        """What cannot be read, and whether a whole row may be among it: see `_may_hide_a_row`."""
+    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> _OffsetPass:
         unread: list[RequestError] = []
         places: list[int] = []
         start = 1
-        full = True
+        full, at_once = True, False
         while full:
             self.work.check_stop()
             async with self.work.room_for(self.entity, self.size.now):
                 page = await self._read(low, high, start_position=start)
                 full = page.full
+                at_once = start == 1 and not full
                 places += [start for _ in page.unread]
                 start += page.received
                 met.update(page.ids())
@@ -296,7 +318,8 @@ class _Walk:
                     f"read, the last since {unread[-1].message}",
                     action=unread[-1].action,
                 )
-        return unread, self.size.sends_more and _may_hide_a_row(places, is_beginning=low is None)
+        unclear = self.size.sends_more and _may_hide_a_row(places, is_beginning=low is None)
+        return _OffsetPass(unread, unclear, at_once)
 
     def _unnamed(self, number: int, low: datetime | None, high: datetime | None, fault: RequestError) -> Refusal:
         """The refusal of a row without a name: the same for the same part, so that it is not set aside twice."""

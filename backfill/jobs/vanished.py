@@ -9,7 +9,7 @@ from itertools import islice
 
 import orjson
 
-from backfill.errors import FaultError
+from backfill.errors import FaultError, RequestError
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
@@ -113,10 +113,29 @@ async def count_set_aside(
     if not aside:
         return 0
     live = await work.store.live_ids(work.realm_id, entity.name, created_from=created_from, created_to=created_to)
+    unmet = set(aside).difference(met, live)
+    return await count_by_id(work, entity, unmet, created_from=created_from, created_to=created_to)
+
+
+async def count_by_id(
+    work: RealmWork,
+    entity: Entity,
+    ids: Iterable[str],
+    *,
+    created_from: datetime | None = None,
+    created_to: datetime | None = None,
+) -> int:
+    """How many of the `ids` the server has now, of those created between the bounds."""
+    statements = [
+        query.count(entity, ids=some, created_from=created_from, created_to=created_to) for some in _chunks(sorted(ids))
+    ]
+    if len(statements) == 1:
+        return await work.ask.count(statements[0])
     counted = 0
-    for ids in _chunks(sorted(set(aside).difference(met, live))):
-        statement = query.count(entity, ids=ids, created_from=created_from, created_to=created_to)
-        counted += await work.ask.count(statement)
+    for item in (await work.ask.many(statements)).items:
+        if isinstance(item, RequestError):
+            raise item
+        counted += item.total_count or 0
     return counted
 
 

@@ -180,7 +180,7 @@ class TestOneRealmRests:
 
 async def test_permits_that_were_not_used_are_not_lost_by_a_turns_end() -> None:
     """Two giants share a place: each pause gives back what was not sent, and no window's place is held in vain."""
-    by_turns = world(fleet_options=FleetOptions(realms_at_once=1, turn_s=1.5))
+    by_turns = world(fleet_options=FleetOptions(realms_at_once=1, turn_s=1.2))
     whole = world(fleet_options=FleetOptions(realms_at_once=1, turn_s=1e6))
     took = []
     for of in (whole, by_turns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,8 @@ import pytest
 
 from backfill.model import RunId
 from backfill.simulator.documents import decode
+from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.sizes import AnswerTooLarge
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
 from tests.jobs.world import BEGIN, Tap, World, breaches
@@ -48,6 +51,29 @@ class TestSince:
         world.since = BEGIN - timedelta(days=1)
         await world.extract(run_id=RunId(2))
         assert breaches(world) == []
+
+
+@pytest.mark.parametrize("creates", [False, True])
+async def test_what_is_deleted_while_it_is_read_by_its_place_hides_nothing_behind_it(creates: bool) -> None:
+    """It was met and is gone; what moved to where nobody looked again was not met: as many as the server counts."""
+    world = World(seed=3)
+    company = world.company_of()
+    ids = world.sow("TaxCode", 60, second=lambda number: 90_000 - number)
+    too_large = Injection(AnswerTooLarge(over_rows=10), containing="SELECT * FROM TaxCode")
+    world.simulator.injections.add(too_large)
+    gone = iter(ids[7:8])
+
+    def meddle(_request: Request, statement: str) -> None:
+        walked = re.search(r"FROM TaxCode .* ORDERBY .* STARTPOSITION (\d+)", statement)
+        if walked and int(walked[1]) > 30 and (id_ := next(gone, None)):
+            company.delete("TaxCode", id_)
+            if creates:
+                company.create("TaxCode", {"Name": "came meanwhile"})
+
+    world.wrap = lambda inner: Tap(inner, after=meddle)
+    await world.extract()
+    assert next(gone, None) is None
+    assert breaches(world) == []
 
 
 @pytest.mark.parametrize("rows", [10, 1100])

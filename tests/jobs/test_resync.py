@@ -101,6 +101,27 @@ async def test_a_void_and_an_inactive_one_stay_rows() -> None:
     assert b'"Active":false' in row.doc.replace(b" ", b"")
 
 
+async def test_a_row_that_is_deleted_while_it_is_read_hides_none_that_cannot_be() -> None:
+    """It was met and is gone, and what moved to its place is met in its stead: as many as there are, with it."""
+    poisoned: dict[tuple[str, str], Sequence[str]] = {}
+    settings = SimulatorSettings(poisoned=poisoned, poison_code="4002")
+    world = World(seed=3, rows_min=300, rows_max=300, page_rows=7, settings=settings)
+    ids = world.sow("TaxCode", 40, second=lambda number: DAY_S - number)
+    poisoned[world.realm, "TaxCode"] = [ids[20]]
+    await world.extract()
+    await anyio.sleep(DAY_S)
+
+    def delete(_request: Request, statement: str) -> None:
+        is_there = world.company_of().table("TaxCode").get(ids[0]) is not None
+        if "FROM TaxCode" in statement and "STARTPOSITION 8 " in statement and is_there:
+            world.company_of().delete("TaxCode", ids[0])
+
+    world.wrap = lambda inner: Tap(inner, after=delete)
+    await resynced(world, BEGIN)
+    assert ids[0] not in world.store.live_documents(world.realm, "TaxCode")
+    assert world.store.proofs(world.realm)["TaxCode"].quarantined == 1
+
+
 async def with_flagged(count: int) -> tuple[World, list[str]]:
     """A company that was read whole, so many of whose invoices were edited since; they are flagged as deleted."""
     world = World(seed=6, rows_min=1500, rows_max=2000)
