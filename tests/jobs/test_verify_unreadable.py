@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -11,30 +12,31 @@ from backfill.jobs.comparison import IDS_PER_STATEMENT
 from backfill.jobs.scan import UNREAD_MAX
 from backfill.model import RunId
 from backfill.simulator.documents import decode
-from backfill.simulator.envelopes import Answer
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
-from backfill.simulator.injection.mishap import Proceed, Strike
 from backfill.simulator.injection.refusals import GatewayTimeout
-from backfill.simulator.injection.rows import PoisonedRow, RowMishap, answer_of, changed, id_of, pages, tables
+from backfill.simulator.injection.rows import PoisonedRow
 from backfill.simulator.injection.sizes import AnswerTooLarge
 from backfill.simulator.settings import SimulatorSettings
 from backfill.verdict_model import DifferenceKind
+from backfill.wire import Request, Response, Transport
 from tests.jobs.verifying import broken, differing, rows, verified
 from tests.jobs.world import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongSyncToken(RowMishap):
-    """Rows whose header nobody can read."""
+class WrongSyncToken:
+    """Stands between client and simulator: the header of one row of an entity cannot be read by anybody."""
 
-    async def befall(self, strike: Strike, proceed: Proceed) -> Answer:
-        answer = await proceed(strike)
-        body = answer_of(answer)
-        found = [row for page in pages(body) for _, them in tables(page) for row in them if id_of(row) in self.ids]
-        for row in found:
-            row["SyncToken"] = "-1"
-        return changed(answer, body, strike, by=len(found))
+    def __init__(self, inner: Transport, entity: str, id_: str) -> None:
+        self._inner = inner
+        self._entity = f'"{entity}":['.encode()
+        self._row = re.compile(rb'("Id":"%s","SyncToken":")\d' % id_.encode())
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        response = await self._inner.send(request, deadline=deadline)
+        parts = response.body.split(b'"QueryResponse":')
+        spoilt = [self._row.sub(rb"\1-", part) if self._entity in part else part for part in parts]
+        return replace(response, body=b'"QueryResponse":'.join(spoilt))
 
 
 @pytest.mark.virtual
@@ -127,7 +129,7 @@ async def test_a_row_that_comes_unreadable_is_not_called_equal(held: bool) -> No
     id_ = next(iter(rows(world, "Customer")))
     if not held:
         del rows(world, "Customer")[id_]
-    world.simulator.injections.add(Injection(WrongSyncToken(ids=(id_,)), entities=("Customer",)))
+    world.wrap = lambda inner: WrongSyncToken(inner, "Customer", id_)
     for run, deep in ((2, True), (3, False)):
         customer = (await verified(world, run=run, deep=deep))["Customer"]
         assert customer.equal is (None if held else False)
