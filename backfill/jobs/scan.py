@@ -283,9 +283,10 @@ class _Walk:
         """How many of those that were met the server has, by their Ids, where a key's rows can be asked for so.
 
         One that was deleted since stands neither for the row that moved to its place, and was passed over, nor for one
-        that cannot be read.
+        that cannot be read. What has no Id that can be read is taken to be there.
         """
-        return len(met) if self.key is UNKEYED else await count_by_id(self.work, self.entity, met)
+        named = [] if self.key is UNKEYED else [id_ for id_ in met if id_]
+        return len(met) - len(named) + await count_by_id(self.work, self.entity, named)
 
     def _unclear(self, fault: RequestError) -> UnprovenError:
         return UnprovenError(

@@ -124,7 +124,10 @@ def test_a_page_that_shrinks_for_its_size_alone_is_no_suspect() -> None:
 
 
 class Server:
-    """Rows in whatever order each question finds them, one of which cannot be read; answers in pages of one."""
+    """Rows in whatever order each question finds them, one of which cannot be read; answers in pages of one.
+
+    `!` comes without an Id.
+    """
 
     def __init__(self, orders: Sequence[str], broken: str) -> None:
         self.orders = list(orders)
@@ -141,6 +144,8 @@ class Server:
         id_ = order[start - 1 : start]
         if id_ == self.broken and id_:
             raise FaultError("broken", realm_id="1", code="4002", disposition=Disposition.QUARANTINE)
+        if id_ == "!":
+            return Page([], [Refusal("", "unreadable_row", "it has no Id", b"!")], 1, at(100))
         records = [row(id_, 2)] if id_ else []
         return Page(records, [], len(records), at(100))
 
@@ -206,6 +211,14 @@ async def test_a_row_that_was_met_and_deleted_since_takes_no_place_of_one_that_c
     assert landed == set("abc"), "who looks for deletes finds that `a` is gone"
     assert len(refused) == 1
     assert server.passes == 2
+
+
+async def test_a_row_without_an_id_is_there_although_nobody_can_ask_for_it() -> None:
+    server = Server(["ab!c"], broken="?")
+    landed, refused = await read(server)
+    assert landed == set("abc")
+    assert [refusal.raw for refusal in refused] == [b"!"]
+    assert server.passes == 1
 
 
 class GenerousServer(Server):
