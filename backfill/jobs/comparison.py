@@ -37,6 +37,8 @@ class Found:
     """What was met and has no Id that can be read: its bytes, or where it stands, to what is wrong with it."""
     aside_met: set[str] = field(default_factory=set)
     """Those in quarantine that were met by their Ids."""
+    compared_whole: bool = False
+    """No sample is wanted any more."""
     differences: dict[str, Difference] = field(default_factory=dict)
     newer: int = 0
     moved: int = 0
@@ -228,9 +230,8 @@ class Comparer:
             return  # too long ago; then nobody can tell, and to name one too many is safe
         for entity, found in doubted.items():
             page = answer.pages.get(entity.name)
-            watermark = self.work.proven_at[entity.name].replace(microsecond=0)  # as of changes: see `equality`
             for record in page.records if page is not None and answer.total < self.work.cdc_objects else ():
-                later = record.deleted and record.updated_at is not None and record.updated_at >= watermark
+                later = record.deleted and is_newer(record, self._watermark(found))
                 if later and record.id in found.differences:
                     del found.differences[record.id]
                     found.newer += 1

@@ -61,7 +61,7 @@ def compared(landed: bytes, there: bytes, watermark: datetime | None) -> Compari
 
 
 def _are_equal(landed: bytes, there: bytes) -> bool:
-    """Whether they are, as nearly all are: an eighth of the work of telling in what. False: that has to tell."""
+    """Whether they are, as nearly all are: a quarter of the work of telling in what. False: that has to tell."""
     try:
         return landed == there or bool(_AS_WRITTEN.decode(landed) == _AS_WRITTEN.decode(there))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -6,7 +6,7 @@ with an empty or broken body has been seen) is only noticed here, where it is de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -113,36 +113,16 @@ class Questions:
         """
         found: dict[int, Page | RequestError] = {}
         failed: dict[int, RequestError] = {}
-        in_a_row = 0
         times: list[datetime] = []
         waiting = list(range(len(statements)))
         for _ in range(_ITEM_ATTEMPTS):
-            while waiting:
-                part, size = waiting[: self._items.now], self._items
-                try:
-                    answer = await self._batch(
-                        {str(number): statements[number] for number in part},
-                        to_land=to_land,
-                        hasty=size.suspect and (len(part) > 1 or in_a_row > 0),
-                    )
-                except RequestError as error:
-                    if not is_too_much(error):
-                        raise
-                    size.now = len(part)
-                    size.shrink(suspect=error.disposition is Disposition.RETRY)
-                    if len(part) == 1:
-                        failed |= {waiting.pop(0): error}
-                        in_a_row += error.disposition is Disposition.RETRY
-                        if in_a_row == _ALONE_IN_A_ROW_MAX:
-                            raise
-                    continue
-                in_a_row = 0
-                size.grow()
-                del waiting[: len(part)]
-                times.append(answer.server_time)
-                found.update(_pages(answer, part))
-            waiting = [number for number in range(len(statements)) if _is_passing(found.get(number))]
-            waiting = [number for number in waiting if number not in failed]
+            async for part, answer in self._batches(statements, waiting, to_land=to_land):
+                if isinstance(answer, RequestError):
+                    failed[part[0]] = answer
+                else:
+                    times.append(answer.server_time)
+                    found.update(_pages(answer, part))
+            waiting = [number for number in waiting if number not in failed and _is_passing(found.get(number))]
             if not waiting:
                 break
         found |= failed
@@ -154,6 +134,35 @@ class Questions:
                 asked=missing[0],
             )
         return Items([found[number] for number in range(len(statements))], times)
+
+    async def _batches(
+        self, statements: Sequence[str], numbers: Sequence[int], *, to_land: bool
+    ) -> AsyncIterator[tuple[Sequence[int], BatchAnswer | RequestError]]:
+        """The answers to those statements, by parts that the server can make; or why it cannot make a single one."""
+        size, start, in_a_row = self._items, 0, 0
+        while start < len(numbers):
+            part = numbers[start : start + size.now]
+            hasty = size.suspect and (len(part) > 1 or in_a_row > 0)
+            try:
+                answer = await self._batch(
+                    {str(number): statements[number] for number in part}, to_land=to_land, hasty=hasty
+                )
+            except RequestError as error:
+                if not is_too_much(error):
+                    raise
+                size.now = len(part)
+                size.shrink(suspect=error.disposition is Disposition.RETRY)
+                if len(part) > 1:
+                    continue
+                in_a_row += error.disposition is Disposition.RETRY
+                if in_a_row == _ALONE_IN_A_ROW_MAX:
+                    raise
+                yield part, error
+            else:
+                in_a_row = 0
+                size.grow()
+                yield part, answer
+            start += len(part)
 
     async def report(
         self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False

@@ -105,8 +105,6 @@ class _Verifier:
     comparer: Comparer
     options: VerifyOptions
     found: dict[Entity, Found]
-    compared_whole: set[Entity] = field(default_factory=set)
-    """Of these no sample is wanted any more."""
 
     async def count(self) -> datetime:
         """Count everything on both sides. What Intuit does not count is compared row by row.
@@ -200,8 +198,7 @@ class _Verifier:
     async def _settle(self, part: Part) -> None:
         await self.comparer.settle(part)
         part.met, part.newer = set(), set()  # the next one's are as many
-        if part.documents:
-            self.compared_whole.add(part.found.entity)
+        part.found.compared_whole = part.documents
 
     def _is_small(self, found: Found, rows: dict[str, int]) -> bool:
         if found.rates is not None:
@@ -273,7 +270,7 @@ class _Verifier:
         """Some documents of each entity that was not compared whole, many entities to a call; each run takes others."""
         asked: list[Asked] = []
         for entity, found in self.found.items():
-            if self._has_all_compared(found) or entity in self.compared_whole or found.unknown:
+            if self._has_all_compared(found) or found.compared_whole or found.unknown:
                 continue
             ids = await self.landed.sample_ids(
                 self.work.realm_id,

@@ -197,6 +197,17 @@ class TestReferences:
         assert "several objects" in row.outcome.message
 
 
+async def slowly_loaded(rows: int, slow: SlowItems, **settings: Any) -> LoadWorld:
+    """A world into which so many customers were loaded while batches took their time; each is there once."""
+    world = LoadWorld(**settings)
+    world.remember("Customer")
+    world.simulator.injections.add(Injection(slow, lanes=("batch",), operations=("create",)))
+    await world.add(*(customer(number) for number in range(rows)))
+    await world.load()
+    assert world.breaches() == []
+    return world
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         "injection",
@@ -223,13 +234,7 @@ class TestRefusals:
     async def test_batches_that_take_too_long_are_halved_and_grow_again(self, mode: Mode, after_commit: bool) -> None:
         """Sent again as they are, they would take as long again, until each row has failed often enough."""
         spy = Spy()
-        world = LoadWorld(wrap=spy, mode=mode)
-        world.remember("Customer")
-        slow = SlowItems(item_s=6, after_commit=after_commit)
-        world.simulator.injections.add(Injection(slow, lanes=("batch",), operations=("create",)))
-        await world.add(*(customer(number) for number in range(300)))
-        await world.load()
-        assert world.breaches() == []
+        world = await slowly_loaded(300, SlowItems(item_s=6, after_commit=after_commit), wrap=spy, mode=mode)
         assert set(world.states()) <= {"applied", "adopted"}
         sizes = list(map(len, spy.batches()))
         began = sizes.index(15) if 15 in sizes else len(sizes)
@@ -240,13 +245,7 @@ class TestRefusals:
             assert max(sizes[began:]) > 15
 
     async def test_a_batch_that_takes_too_long_by_itself_ends_as_single_rows(self) -> None:
-        world = LoadWorld(mode=Mode.BATCH)
-        world.remember("Customer")
-        slow = SlowItems(item_s=80, after_commit=False)
-        world.simulator.injections.add(Injection(slow, lanes=("batch",), operations=("create",)))
-        await world.add(*(customer(number) for number in range(40)))
-        await world.load()
-        assert world.breaches() == []
+        world = await slowly_loaded(40, SlowItems(item_s=80, after_commit=False), mode=Mode.BATCH)
         assert world.states() == {"applied": 40}
 
     async def test_a_throttled_item_goes_again_and_the_others_do_not(self) -> None:
