@@ -52,8 +52,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for path in sorted(here.rglob("test_*.py"))[number :: worker["workercount"]]:
-            # What cannot be loaded, or not yet, is loaded again when it is collected, and told then.
-            with suppress(Exception):
+            # What cannot be loaded (yet), or is skipped, is loaded again when it is collected, and told then.
+            with suppress(Exception, pytest.skip.Exception):
                 importlib.import_module(".".join(path.relative_to(here.parent).with_suffix("").parts))
 
 
