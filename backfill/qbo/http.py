@@ -7,6 +7,7 @@ configured for it. Redirects are not followed, for the same reason.
 from __future__ import annotations
 
 import importlib.metadata
+import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -74,7 +75,7 @@ async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_
             limit=0,
             keepalive_timeout=_KEEPALIVE_S,
             ttl_dns_cache=_DNS_CACHE_S,
-            ssl=True,  # verified against the machine's own authorities, and TLS 1.2 or newer, as Intuit demands
+            ssl=_tls(),
             socket_factory=HeadFirstSocket,
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -303,6 +304,15 @@ def _unreadable(words: str, realm_id: RealmId, asked: str) -> UnreadableError:
         action="Nothing to do: it is asked again. If it stays, check what stands between here and Intuit.",
         code="unreadable",
     )
+
+
+def _tls() -> ssl.SSLContext:
+    """Verified against the machine's own authorities, and TLS 1.2 or newer, as Intuit demands: some builds of Python
+    leave the version to the machine (Debian's does), where it may be older."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])  # as aiohttp's own
+    return context
 
 
 def _version() -> str:

@@ -37,7 +37,7 @@ async def test_law_6_an_answer_that_there_is_no_room_for_is_not_read(
 
     buffers: list[int] = []
     tls = self_signed(tmp_path) if over_tls else None
-    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", unverified())
+    monkeypatch.setattr("backfill.qbo.http._tls", unverified)
     others = readers()  # of tests before this one
     async with serving([ok(body)], max_body_bytes=len(body), tls=tls) as (server, http):
         request = structs.replace(ASKED, coming=no_room_yet)
