@@ -164,6 +164,8 @@ LARGE = {
     "one string": filled(ROWS + b'"', b"x", b'"' + END),
     "backslashes": filled(ROWS + b'"', b"\\", b'"' + END),
     "quotes": filled(ROWS, b'"', END),
+    "quotes within a broken string": filled(ROWS + b'"\\ud800', b'\\"', b'"' + END),
+    "quotes within a broken key": filled(ROWS + b'{"\\ud800', b'\\"', b'":1}' + END),
     "keys": filled(b"{", b'"k":[{"Id":1}],', b'"k":1}'),
     "one key many times": filled(b'{"QueryResponse":{', b'"Invoice":[],', b'"Invoice":[]},' + TIME),
     "digits": filled(b'{"QueryResponse":{"totalCount":', b"9", b"}," + TIME),
