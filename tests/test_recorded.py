@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,12 +23,11 @@ from backfill.store.tokens import TokenVault
 from backfill.wire import Response
 from tests.comparison import differences, parsed
 from tests.postgres import SMALL_POOLS, PostgresServer, postgres_server
+from tests.recordings import recording, skip_without_recordings
 
 __all__ = ["postgres_server"]
 
-RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
-if not RECORDED.is_dir():
-    pytest.skip("the recorded answers are not part of the repository", allow_module_level=True)
+skip_without_recordings()
 
 REALM = RealmId("4620816365000000000")
 
@@ -47,7 +45,7 @@ class Exchange(msgspec.Struct):
 
 def recorded(name: str) -> Response:
     """The last answer of a recording."""
-    exchange = msgspec.json.decode((RECORDED / f"{name}.json").read_bytes(), type=list[Exchange])[-1]
+    exchange = msgspec.json.decode(recording(name), type=list[Exchange])[-1]
     headers = {key.lower(): value for key, value in exchange.response.headers.items()}
     return Response(status=exchange.response.status, headers=headers, body=bytes(exchange.response.body))
 

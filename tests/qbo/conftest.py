@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,18 +12,16 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses, core
 
-RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "recorded"
-"""Answers of Intuit's sandbox, recorded by others. They are not part of this repository."""
+from tests.recordings import recording, skip_without_recordings
 
 
 @pytest.fixture
 def recorded() -> Callable[[str], list[SimpleNamespace]]:
     """A recording's exchanges by name: status, headers, and the body as bytes."""
-    if not RECORDED.is_dir():
-        pytest.skip("the recordings are kept outside the repository, and they are not here")
+    skip_without_recordings()
 
     def load(name: str) -> list[SimpleNamespace]:
-        exchanges = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+        exchanges = json.loads(recording(name))
         return [
             SimpleNamespace(
                 uri=exchange["request"]["uri"],

@@ -6,9 +6,7 @@ The recordings show the sample company, and so do we: what differs is listed, wi
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,17 +15,16 @@ from backfill.simulator.call import Call
 from backfill.simulator.core import Simulator
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.settings import ServerLimits, SimulatorSettings
+from tests.recordings import recording, skip_without_recordings
 
-RECORDED = Path(os.environ.get("BACKFILL_RECORDED_DIR") or Path(__file__).resolve().parents[3] / "shared" / "recorded")
-if not RECORDED.is_dir():
-    pytest.skip("the recorded answers are not part of the repository", allow_module_level=True)
+skip_without_recordings()
 
 REALM = "9130357000000001"
 OF_THE_CONNECTION = {"date", "connection", "transfer-encoding", "content-length"}
 
 
 def recorded(name: str, number: int = 0) -> dict:
-    return json.loads((RECORDED / f"{name}.json").read_text())[number]["response"]
+    return json.loads(recording(name))[number]["response"]
 
 
 async def answered(simulator, method: str, path: str, *, token: str | None = None, body: bytes = b"", **params: str):
@@ -159,7 +156,7 @@ def sandbox() -> Sandbox:
 
 def exchange(name: str, number: int = 0) -> tuple[Any, dict[str, Any]]:
     """A recorded request's body, and the response."""
-    found = json.loads((RECORDED / f"{name}.json").read_text())[number]
+    found = json.loads(recording(name))[number]
     return found["request"].get("body"), found["response"]
 
 

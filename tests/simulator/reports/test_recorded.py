@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from backfill.simulator.api import Api
 from backfill.simulator.call import Call
 from backfill.simulator.company import Company
 from backfill.simulator.settings import SimulatorSettings
+from tests.recordings import recording, skip_without_recordings
 
-RECORDED = Path(__file__).resolve().parents[4] / "shared" / "recorded"
-if not RECORDED.is_dir():
-    pytest.skip("the recorded answers are not part of the repository", allow_module_level=True)
+skip_without_recordings()
 
 KINDS = (
     "Bank", "Bank", "Accounts Receivable", "Other Current Asset", "Other Current Asset", "Fixed Asset",
@@ -30,7 +26,7 @@ UNDEPOSITED, RECEIVABLE, RETAINED = 4, 2, 12
 
 
 def recorded() -> dict[str, Any]:
-    return json.loads((RECORDED / "reports-gl.json").read_text())[0]["response"]
+    return json.loads(recording("reports-gl"))[0]["response"]
 
 
 class Copy:

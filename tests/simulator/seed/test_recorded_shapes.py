@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +12,9 @@ import pytest
 from backfill.simulator.company import Company
 from backfill.simulator.documents import decode
 from backfill.simulator.fleet import Fleet
+from tests.recordings import recording, skip_without_recordings
 
-RECORDED = Path(os.environ.get("BACKFILL_RECORDED_DIR") or Path(__file__).parents[4] / "shared" / "recorded")
-
-if not RECORDED.is_dir():
-    pytest.skip("the recorded answers are not part of the repository", allow_module_level=True)
+skip_without_recordings()
 
 # Lat and Long were dropped from addresses in 2025, after the recordings.
 _GONE = {"Lat", "Long"}
@@ -35,7 +31,7 @@ _RECEIPTS_LACK = {
 
 
 def _recorded(name: str, entity: str) -> list[dict[str, Any]]:
-    bodies = [exchange["response"]["body"] for exchange in json.loads((RECORDED / f"{name}.json").read_text("utf-8"))]
+    bodies = [exchange["response"]["body"] for exchange in json.loads(recording(name))]
     queried = [row for body in bodies for row in body.get("QueryResponse", {}).get(entity, ())]
     return queried + [body[entity] for body in bodies if entity in body and "status" not in body[entity]]
 
