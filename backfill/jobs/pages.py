@@ -78,12 +78,12 @@ async def read_page(
                 if not is_too_much(error):
                     raise
                 whole.enter_context(work.turn.whole())  # or the next turn would begin with the whole page again
+                size.shrink(suspect=error.disposition is Disposition.RETRY)
                 if asked == 1:
                     if not is_broken_row(error):
                         raise  # no answer in time, even to this little: that is no row's fault
                     place = _Place(entity, key, low, high, start_position)
                     return await _set_aside(work, place, fault=error)
-                size.shrink(suspect=error.disposition is Disposition.RETRY)
             else:
                 size.grow()
                 size.sends_more = size.sends_more or page.received > asked

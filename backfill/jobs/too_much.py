@@ -25,25 +25,47 @@ stays after that is the page's size, or a row in it."""
 
 @dataclass(slots=True)
 class AskSize:
-    """How much to ask for next, in rows or statements: halved when it fails, doubled when it comes."""
+    """How much to ask for next, in rows or statements: halved when it fails, doubled when it came often enough.
+
+    What fails again as soon as it has grown is too much for good, or as good as that: twice as many answers are waited
+    for each time, so that of n failures at one size all but the logarithm are spared. When the one that fails has been
+    found, or all that may be asked for comes again, growing is for nothing no more, and the first answer does.
+    """
 
     most: int
     now: int
     suspect: bool = False
     """It failed after all retries of what may have been a passing trouble. Until as much as may be comes again the next
     may fail like it, so that is asked once and shrinks at once: to find one row in a thousand takes ten pages."""
+    _came: int = 0
+    """Answers of this size, since it was last changed."""
+    _grows_after: int = 1
+    _grown: bool = False
+    """This size was reached by doubling."""
 
     @classmethod
     def of(cls, most: int) -> Self:
         return cls(most=most, now=most)
 
     def shrink(self, *, suspect: bool) -> None:
+        """As much as `now` failed."""
+        if self.now == 1:
+            self._grows_after = 1
+        elif self._grown:
+            self._grows_after *= 2
         self.now = max(1, self.now // 2)
+        self._came, self._grown = 0, False
         self.suspect = self.suspect or suspect
 
     def grow(self) -> None:
-        self.suspect = self.suspect and self.now < self.most
-        self.now = min(self.most, self.now * 2)
+        """As much as `now` came."""
+        self._came += 1
+        if self.now == self.most:
+            self.suspect = self._grown = False
+            self._grows_after = 1
+        elif self._came >= self._grows_after:
+            self.now = min(self.most, self.now * 2)
+            self._came, self._grown = 0, True
 
 
 def is_too_much(error: RequestError) -> bool:

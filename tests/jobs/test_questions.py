@@ -154,7 +154,7 @@ async def test_what_may_be_too_much_again_is_asked_for_once() -> None:
     patient, hasty = Heavy(1, "6002"), Heavy(1, "6002")
     asking = Questions(patient, RealmId("1"), call_s=60, hasty=hasty)  # type: ignore[arg-type]  # one method is enough
     await asking.many(["1", "2", "3", "4"])
-    assert (patient.sizes, hasty.sizes) == ([4, 1, 1, 1, 1], [2, 2, 2])
+    assert (patient.sizes, hasty.sizes) == ([4, 1, 1, 1, 1], [2, 2])
 
 
 class Bodies:

@@ -12,7 +12,7 @@ import pytest
 
 from backfill.errors import Disposition, FaultError
 from backfill.jobs.keys import BY_PLACE, CREATED, UNKEYED, UPDATED, Key
-from backfill.jobs.pages import PageRead, PageSize
+from backfill.jobs.pages import PageRead
 from backfill.jobs.questions import Questions
 from backfill.jobs.scan import Step, advance, read_slice
 from backfill.jobs.turns import Turn
@@ -100,27 +100,6 @@ def test_a_walk_by_change_goes_by_last_updated_time(held: Callable[[Sequence[Rec
     step = advance(replace(page(B, edited), records=held([B, edited])), UPDATED, None, NONE, 0)
     assert step is not None
     assert step.low == at(9)
-
-
-def test_a_page_shrinks_to_a_row_and_grows_to_what_was_asked() -> None:
-    size = PageSize.of(1000)
-    sizes = []
-    for _ in range(12):
-        size.shrink(suspect=True)
-        sizes.append(size.now)
-    assert sizes == [500, 250, 125, 62, 31, 15, 7, 3, 1, 1, 1, 1]
-    suspects = []
-    for _ in range(12):
-        suspects.append(size.suspect)
-        size.grow()
-    assert size.now == 1000
-    assert suspects == [True] * 11 + [False], "until a whole page came"
-
-
-def test_a_page_that_shrinks_for_its_size_alone_is_no_suspect() -> None:
-    size = PageSize.of(1000)
-    size.shrink(suspect=False)
-    assert not size.suspect
 
 
 class Server:

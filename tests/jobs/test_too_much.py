@@ -6,7 +6,9 @@ from typing import Literal
 
 import pytest
 
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.simulator.injection.injection import Injection
+from backfill.simulator.injection.rows import PoisonedRow
 from backfill.simulator.injection.sizes import AnswerTooLarge
 from tests.jobs.verifying import broken, differing, verified
 from tests.jobs.world import World, breaches
@@ -27,3 +29,15 @@ async def test_batches_that_are_too_much_are_asked_for_smaller(
     named = broken(world)
     assert differing(await verified(world, run=2)) == named
     assert differing(await verified(world, run=3, repair=True)) == set()
+
+
+async def test_rows_that_cannot_be_read_are_each_set_aside_in_a_few_questions() -> None:
+    world = World(seed=1, entities=[CATALOGUE["Customer"]])
+    ids = world.sow("Customer", 6000, second=lambda number: 60 * number)
+    unread = ids[300::500]
+    world.simulator.injections.add(Injection(PoisonedRow(ids=tuple(unread), share=0.0)))
+    result = await world.extract()
+    assert result.proven == [world.realm]
+    assert len(world.store.refusals(world.realm, "Customer")) == len(unread)
+    pages = [asked for asked in world.statements() if "SELECT * FROM Customer" in asked]
+    assert len(pages) < len(unread) * 60
