@@ -270,7 +270,8 @@ class PostgresLedger:
             settled = await connection.fetch(SETTLE, lease.realm_id, *map(list, columns))
             assert len(settled) == len(outcomes), "a row is settled once"
             undone = [row["undoes"] for row in settled if row["undoes"] and row["state"] in ("applied", "adopted")]
-            await connection.execute(UNDONE, undone)
+            if undone:
+                await connection.execute(UNDONE, undone)
             await connection.execute(SETTLE_SEALS, sorted({row["seal_id"] for row in settled if row["seal_id"]}))
 
     async def counts(self, realm_id: RealmId, loads: Sequence[LoadId]) -> Mapping[str, int]:

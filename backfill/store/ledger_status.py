@@ -12,6 +12,8 @@ from backfill.errors import UsageError
 from backfill.load_model import LoadId
 from backfill.model import RealmId
 from backfill.store.database import Database
+from backfill.store.ledger_import import STATEMENT_TIMEOUT_S
+from backfill.store.ledger_statistics import show_planner
 
 LOADS = """
 SELECT load.load_id, source, undoes, imported_at,
@@ -143,7 +145,9 @@ class LedgerStatus:
     async def retry(self, load_id: LoadId | None) -> int:
         """Let rejected rows wait again. Returns how many."""
         async with self._database.control() as connection:
-            return int((await connection.execute(RETRY, load_id)).rpartition(" ")[2])
+            rows = int((await connection.execute(RETRY, load_id, timeout=STATEMENT_TIMEOUT_S)).rpartition(" ")[2])
+            await show_planner(connection, rows)
+        return rows
 
     async def open_loads(self, load_id: LoadId | None) -> tuple[LoadId, ...]:
         """Loads with rows that are not at their end."""
@@ -160,7 +164,7 @@ class LedgerStatus:
     async def cancel(self, load_id: LoadId) -> int:
         """Let no row of the load be sent any more. Returns how many were waiting."""
         async with self._database.control() as connection:
-            return int((await connection.execute(CANCEL, load_id)).rpartition(" ")[2])
+            return int((await connection.execute(CANCEL, load_id, timeout=STATEMENT_TIMEOUT_S)).rpartition(" ")[2])
 
     async def done(self, load_id: LoadId) -> AsyncIterator[DoneRow]:
         """What took effect and was not taken back, the newest first."""

@@ -913,7 +913,7 @@ CREATE INDEX load_row_made ON backfill.load_row (realm_id, entity, object_id)
     WHERE operation = 'create' AND object_id IS NOT NULL;
 CREATE INDEX load_row_waiting ON backfill.load_row (realm_id, rank, row_id) WHERE state = 'waiting';
 CREATE INDEX load_row_sealed ON backfill.load_row (seal_id) WHERE state = 'sealed';
-CREATE INDEX load_row_by_load ON backfill.load_row (load_id, state);
+CREATE INDEX load_row_by_load ON backfill.load_row (load_id, realm_id, state);
 
 CREATE VIEW backfill.id_map AS
 SELECT realm_id, entity, source_key, object_id, load_id

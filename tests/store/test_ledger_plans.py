@@ -1,0 +1,131 @@
+"""What the ledger's statements read of it: their own rows, however many wait, and whatever the planner believes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from backfill.store import ledger
+from backfill.store.database import Database
+from backfill.store.ledger_import import Imports
+from backfill.store.ledger_status import LedgerStatus
+from tests.store.test_ledger_contract import new
+
+COMPANIES = 20
+ROWS = 1000
+"""Of each company: enough that to read them all is dearer than to look each one up."""
+PAGE = 30
+
+
+async def imported(database: Database, prefix: str) -> int:
+    """A load of as many rows into each of the companies."""
+    async with Imports(database).begin(prefix) as importing:
+        for company in range(COMPANIES):
+            await importing.add([new(f"{prefix}{number}", realm_id=f"{company}") for number in range(ROWS)])
+        (load_id,) = (await importing.finish()).loads
+    return load_id
+
+
+async def never_seen(database: Database) -> int:
+    """A load into a ledger that the planner has not looked at before."""
+    return await imported(database, "key")
+
+
+async def once_all_done(database: Database) -> int:
+    """A load into one of which the planner knows that nothing waits."""
+    await imported(database, "old")
+    await settled(database, "applied")
+    return await imported(database, "key")
+
+
+async def retried(database: Database) -> int:
+    """The same by a retry."""
+    load_id = await imported(database, "key")
+    await settled(database, "rejected")
+    assert await LedgerStatus(database).retry(None) == COMPANIES * ROWS
+    return load_id
+
+
+async def settled(database: Database, state: str) -> None:
+    """All that is there, and the planner knows."""
+    async with database.control() as connection:
+        sealed = await connection.fetchval(ledger.SEAL, "1", "all", "batch", "/batch", b"[]", b"", [], 1)
+        await connection.execute(
+            "UPDATE backfill.load_row SET state = $1, object_id = row_id::text, fault_message = 'no', seal_id = $2",
+            state,
+            sealed,
+        )
+        await connection.execute("ANALYZE backfill.load_row")
+
+
+def literal(value: object) -> str:
+    if isinstance(value, list):
+        return "'{" + ",".join("NULL" if one is None else f'"{one}"' for one in value) + "}'"
+    return f"'{value}'"
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+async def looked_at(database: Database, name: str, statement: str, values: Sequence[object]) -> float:
+    """How many rows of the ledger a statement, prepared as a session has it, reads. What it did is taken back."""
+    arguments = ", ".join(map(literal, values))
+    async with database.control() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"PREPARE {name} AS {statement}")
+        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name} ({arguments})")
+        await connection.execute("DEALLOCATE ALL")
+        await transaction.rollback()
+    (tree,) = explained if isinstance(explained, list) else json.loads(explained)
+    rows = 0.0
+    for node in nodes(tree["Plan"]):
+        if node.get("Relation Name") == "load_row" and "Scan" in node["Node Type"]:
+            removed = sum(value for key, value in node.items() if key.startswith("Rows Removed by"))
+            rows += (node["Actual Rows"] + removed) * node["Actual Loops"]
+    return rows
+
+
+@pytest.mark.parametrize("begun", [never_seen, once_all_done, retried])
+async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
+    async with database.control() as connection:
+        await connection.execute("ALTER TABLE backfill.load_row SET (autovacuum_enabled = off)")
+        await connection.execute(
+            "INSERT INTO backfill.realm (realm_id, name) SELECT company, '' FROM generate_series(0, $1) AS company",
+            COMPANIES,
+        )
+    load_id = await begun(database)
+    async with database.control() as connection:
+        rows = await connection.fetch(
+            "SELECT row_id, source_key FROM backfill.load_row WHERE load_id = $1 AND realm_id = '7' LIMIT $2",
+            load_id,
+            PAGE,
+        )
+        sealed = await connection.fetchrow(ledger.SEAL, "7", "r1", "batch", "/batch", b"[]", b"", [], 1)
+    ids, keys = [row["row_id"] for row in rows], [row["source_key"] for row in rows]
+    texts = [""] * PAGE
+    asked: dict[str, tuple[str, Sequence[object]]] = {
+        "waiting": (ledger.WAITING, [[load_id], 0, 0, PAGE]),
+        "rows": (ledger.ROWS, [ids]),
+        "payloads": (ledger.PAYLOADS, [ids]),
+        "by_key": (ledger.BY_KEY, [["Customer"] * PAGE, keys]),
+        "by_name": (ledger.BY_NAME, [["Customer"] * PAGE, [f"DisplayName={key}" for key in keys]]),
+        "seal_rows": (
+            ledger.SEAL_ROWS,
+            [sealed["seal_id"], ids, keys, [0] * PAGE, texts, texts, texts, [None] * PAGE],
+        ),
+        "settle": (
+            ledger.SETTLE,
+            [ids, ["rejected"] * PAGE, texts, texts, texts, keys, texts, texts, [False] * PAGE],
+        ),
+    }
+    found = {name: await looked_at(database, name, sql, ["7", *values]) for name, (sql, values) in asked.items()}
+    assert {name: rows for name, rows in found.items() if rows > 2 * PAGE} == {}
+    of_the_company = await looked_at(database, "counts", ledger.COUNTS, ["7", [load_id]])
+    assert of_the_company == ROWS
