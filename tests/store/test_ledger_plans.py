@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from backfill.store import ledger
 from backfill.store.database import Database
 from backfill.store.ledger_import import Imports
 from backfill.store.ledger_status import LedgerStatus
+from tests.store.plans import rows_read
 from tests.store.test_ledger_contract import new
 
 COMPANIES = 20
@@ -61,37 +61,6 @@ async def settled(database: Database, state: str) -> None:
         await connection.execute("ANALYZE backfill.load_row")
 
 
-def literal(value: object) -> str:
-    if isinstance(value, list):
-        return "'{" + ",".join("NULL" if one is None else f'"{one}"' for one in value) + "}'"
-    return f"'{value}'"
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-async def looked_at(database: Database, name: str, statement: str, values: Sequence[object]) -> float:
-    """How many rows of the ledger a statement, prepared as a session has it, reads. What it did is taken back."""
-    arguments = ", ".join(map(literal, values))
-    async with database.control() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await connection.execute(f"PREPARE {name} AS {statement}")
-        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name} ({arguments})")
-        await connection.execute("DEALLOCATE ALL")
-        await transaction.rollback()
-    (tree,) = explained if isinstance(explained, list) else json.loads(explained)
-    rows = 0.0
-    for node in nodes(tree["Plan"]):
-        if node.get("Relation Name") == "load_row" and "Scan" in node["Node Type"]:
-            removed = sum(value for key, value in node.items() if key.startswith("Rows Removed by"))
-            rows += (node["Actual Rows"] + removed) * node["Actual Loops"]
-    return rows
-
-
 @pytest.mark.parametrize("begun", [never_seen, once_all_done, retried])
 async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
     async with database.control() as connection:
@@ -125,7 +94,7 @@ async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
             [ids, ["rejected"] * PAGE, texts, texts, texts, keys, texts, texts, [False] * PAGE],
         ),
     }
-    found = {name: await looked_at(database, name, sql, ["7", *values]) for name, (sql, values) in asked.items()}
+    found = {name: await rows_read(database, "load_row", sql, ["7", *values]) for name, (sql, values) in asked.items()}
     assert {name: rows for name, rows in found.items() if rows > 2 * PAGE} == {}
-    of_the_company = await looked_at(database, "counts", ledger.COUNTS, ["7", [load_id]])
+    of_the_company = await rows_read(database, "load_row", ledger.COUNTS, ["7", [load_id]])
     assert of_the_company == ROWS
