@@ -20,6 +20,9 @@ from backfill.wire import Lane
 _PREPARED_AT_ONCE = 10
 """Single writes that are prepared together: one look at the ledger, and one at the company, for all."""
 
+_SENT_WITHIN_S = 1.0
+"""What is prepared to be sent singly no batch takes any more: no more of it than goes out so soon."""
+
 
 class Packer:
     """One realm's. One seal is packed at a time: whoever packs holds the load's lock."""
@@ -30,6 +33,9 @@ class Packer:
         self._preparer = Preparer(work, resolver, versions, books)
         self._prepared: deque[Prepared] = deque()
         """Ready to be sent singly."""
+        options = work.options
+        beside_batches = max(1, int(options.single_window * _SENT_WITHIN_S / options.window_s))
+        self._at_once = min(_PREPARED_AT_ONCE, beside_batches) if options.mode is Mode.FASTEST else _PREPARED_AT_ONCE
 
     def __len__(self) -> int:
         """Rows that are prepared, and in no seal yet."""
@@ -40,8 +46,8 @@ class Packer:
         if lane is Lane.BATCH:
             return await self._batch(busy=busy)
         if not self._prepared:
-            await self._rows.fill(_PREPARED_AT_ONCE)
-            self._prepared += await self._prepare(_PREPARED_AT_ONCE, singly=True)
+            await self._rows.fill(self._at_once)
+            self._prepared += await self._prepare(self._at_once, singly=True)
         return await self._sealed([self._prepared.popleft()], lane) if self._prepared else None
 
     async def _batch(self, *, busy: bool) -> Seal | None:
