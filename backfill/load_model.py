@@ -112,6 +112,8 @@ class Holder(msgspec.Struct, frozen=True):
     row_id: int
     state: RowState
     object_id: str | None
+    several: bool = False
+    """Other rows make objects of the same name, below other parents."""
 
 
 class SealItem(msgspec.Struct, frozen=True):

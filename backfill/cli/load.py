@@ -109,11 +109,10 @@ def status(load: LoadArgument = None, config: ConfigOption = None, as_json: Json
     """Show the loads, why rows were rejected, and what could not be excluded."""
 
     async def work(database: Database, _settings: Settings) -> Exit:
-        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
-        chosen = None if load is None else LoadId(load)
+        chosen = None if load is None else _chosen(load)
         found = {
             "loads": await ledger.loads(chosen, limit=50),
             "by_entity": [] if chosen is None else await ledger.detail(chosen),
@@ -138,11 +137,10 @@ def retry(
 
     async def work(database: Database, settings: Settings) -> Exit:
         from backfill.cli.loading import required_loads, run_load
-        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
-        chosen = None if load is None else LoadId(load)
+        chosen = None if load is None else _chosen(load)
         again = await ledger.retry(chosen)
         loads = required_loads(await ledger.open_loads(chosen), "send again")
         output.say(f"{again:,} rejected rows are sent again.")
@@ -171,10 +169,9 @@ def export_rejected(
 
     async def work(database: Database, _settings: Settings) -> Exit:
         from backfill.cli.load_export import write_rejected
-        from backfill.load_model import LoadId
         from backfill.store.ledger_status import LedgerStatus
 
-        rows = LedgerStatus(database).rejected(None if load is None else LoadId(load))
+        rows = LedgerStatus(database).rejected(None if load is None else _chosen(load))
         count = await write_rejected(rows, file)
         if as_json and file != "-":
             output.result({"rejected": count})
@@ -198,9 +195,8 @@ def undo(
 
     async def work(database: Database, settings: Settings) -> Exit:
         from backfill.cli.load_undo import list_reversals, undo_load
-        from backfill.load_model import LoadId
 
-        chosen: LoadId = LoadId(load)
+        chosen = _chosen(load)
         if dry_run:
             _show({"undo": load, "reversals": await list_reversals(database, chosen)}, as_json=as_json)
             return Exit.DONE
@@ -218,6 +214,15 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
             return await work(database, settings)
 
     run_command(with_store, config=config, as_json=as_json)
+
+
+def _chosen(load: int) -> LoadId:
+    from backfill.errors import UsageError
+    from backfill.load_model import LoadId
+
+    if not 0 < load < 2**63:  # the ledger's numbers go no further
+        raise UsageError(f"There is no load {load}.", action="See which there are: backfill load status")
+    return LoadId(load)
 
 
 def _mode(settings: Settings, mode: str | None) -> Mode:

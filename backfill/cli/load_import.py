@@ -36,7 +36,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        return self.file or "a query"
+        """As the ledger keeps it: a file's name may be no text, and the ledger holds nothing else."""
+        return self.file.encode(errors="backslashreplace").decode() or "a query"
 
 
 @dataclass(slots=True)
@@ -87,7 +88,10 @@ async def import_rows(database: Database, source: Source) -> Imported:
     """Import the source. Raises `UsageError` that names what is wrong with its first 100 bad lines; then nothing is."""
     async with Imports(database).begin(source.name) as importing:
         await _stage(database, importing, source)
-        return await importing.finish()
+        try:
+            return await importing.finish()
+        except UsageError as error:
+            raise _refused(source, error.message.splitlines()) from error
 
 
 async def rehearse_import(database: Database, source: Source) -> DryRun:

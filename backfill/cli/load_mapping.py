@@ -22,6 +22,9 @@ from backfill.jobs.load.references import MARK
 
 _COLUMN = re.compile(r"\{([^{}:]+)(?::(number|count|flag|text))?\}")
 
+_NUMBER = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)?(\.[0-9]*)?")
+"""A comma is one between thousands only: `12,50` would else be a hundred times what it says."""
+
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -50,9 +53,12 @@ class CsvMapping(BaseModel):
     """Lines that each row of the group adds."""
 
     def check(self, columns: Sequence[str]) -> None:
-        """Raises `UsageError` if the mapping names a column that is not there."""
+        """Raises `UsageError` if the mapping names a column that is not there, or there more than once."""
         named = {name for text in _texts(self.model_dump()) for name, _ in _COLUMN.findall(text)}
         missing = sorted(named - set(columns))
+        twice = sorted(name for name in named if columns.count(name) > 1)
+        if twice:
+            raise UsageError(f"The mapping names columns that are there more than once: {', '.join(twice)}.")
         if missing:
             raise UsageError(
                 f"The mapping names columns that are not there: {', '.join(missing)}.",
@@ -134,10 +140,9 @@ def _typed(name: str, kind: str, cell: str) -> Any:
 
 
 def _number(cell: str) -> Decimal:
-    number = Decimal(cell.replace(",", ""))
-    if not number.is_finite():
+    if not _NUMBER.fullmatch(cell):
         raise InvalidOperation
-    return number
+    return Decimal(cell.replace(",", ""))
 
 
 def _texts(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 from typing import IO, Any
 
@@ -65,13 +66,20 @@ def csv_records(file: IO[bytes], mapping: CsvMapping) -> Iterator[SourceRecord]:
     reader = csv.DictReader((line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(file)))
     try:
         mapping.check(reader.fieldnames or ())
-        rows = (CsvRow(reader.line_num, {key: value or "" for key, value in row.items() if key}) for row in reader)
-        for _, group in groupby(rows, mapping.key_of):
+        for _, group in groupby(_csv_rows(reader), mapping.key_of):
             yield _mapped(list(group), mapping)
     except csv.Error as error:
         yield SourceRecord(reader.line_num, None, f"not CSV: {error}")
     except UnicodeDecodeError as error:
         yield SourceRecord(reader.line_num + 1, None, f"not UTF-8 (byte {error.start})")
+
+
+def _csv_rows(reader: csv.DictReader[str]) -> Iterator[CsvRow]:
+    """Raises `csv.Error` where cells stand beyond the last column: a comma within a number has moved the others."""
+    for row in reader:
+        if any(row.pop(None, ())):  # under no name stands what has no column
+            raise csv.Error("it has more cells than there are columns; a cell with a comma stands in quotes")
+        yield CsvRow(reader.line_num, {key: value or "" for key, value in row.items()})
 
 
 def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:
@@ -80,6 +88,12 @@ def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:
         return SourceRecord(line, mapping.record_of(group))
     except UsageError as error:
         return SourceRecord(line, None, error.message)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # small ones would have an exponent, which no number of a cell has
+    return "" if value is None else str(value)
 
 
 async def query_records(
@@ -93,7 +107,7 @@ async def query_records(
         if mapping is None:
             yield SourceRecord(line, {key: value for key, value in row.items() if value is not None})
             continue
-        one = CsvRow(line, {key: "" if value is None else str(value) for key, value in row.items()})
+        one = CsvRow(line, {key: _cell(value) for key, value in row.items()})
         if line == 1:
             mapping.check(tuple(row))
         if group and mapping.key_of(one) != mapping.key_of(group[0]):

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from backfill.cli.loading import Loading, required_loads, run_load
 from backfill.cli.output import say
 from backfill.config import Settings
-from backfill.errors import UnavailableError
+from backfill.errors import UnavailableError, UsageError
 from backfill.jobs.load.options import Mode
 from backfill.jobs.load.undo import Reversal, reversal_of
-from backfill.load_model import Imported, LoadId, NewRow
+from backfill.load_model import Imported, LoadId, NewRow, RowState
 from backfill.qbo.operations import Operation
 from backfill.store.database import Database
 from backfill.store.ledger_import import Imports
@@ -46,9 +46,23 @@ async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, 
                 action="see backfill load status; then give the command again",
             )
     imported = await _imported(database, load_id)
-    loads = required_loads(imported.loads or await _earlier(database, load_id), "undo")
+    # An undoing that was ended before its time has what it was to take back, and this one has only the rest.
+    earlier = await ledger.undoings(load_id, RowState.WAITING, RowState.SEALED)
+    loads = sorted({*imported.loads, *earlier})
+    refused = await ledger.undoings(load_id, RowState.REJECTED)
+    if refused and not loads:
+        raise UsageError(
+            f"What is left of load {load_id} could not be taken back.",
+            action=f"See why: backfill load status {refused[-1]}. Then: backfill load retry {refused[-1]}",
+        )
     return await run_load(
-        settings, database, loads=loads, imported=imported, mode=mode, allow_duplicate_numbers=True, wait=wait
+        settings,
+        database,
+        loads=required_loads(loads, "undo"),
+        imported=imported,
+        mode=mode,
+        allow_duplicate_numbers=True,
+        wait=wait,
     )
 
 
@@ -67,20 +81,9 @@ async def _imported(database: Database, load_id: LoadId) -> Imported:
         return await importing.finish()
 
 
-async def _earlier(database: Database, load_id: LoadId) -> tuple[LoadId, ...]:
-    """Undoings of the load that are not at their end."""
-    ledger = LedgerStatus(database)
-    undoings = [LoadId(row["load_id"]) for row in await ledger.loads(None, limit=1000) if row["undoes"] == load_id]
-    return tuple([load for each in undoings for load in await ledger.open_loads(each)])
-
-
 async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple[DoneRow, Reversal]]:
     ledger = LedgerStatus(database)
-    made = {
-        (done.realm_id, done.entity, done.object_id)
-        async for done in ledger.done(load_id)
-        if done.operation == Operation.CREATE
-    }
+    made = await ledger.made(load_id)
     line = 0
     async for done in ledger.done(load_id):
         line += 1

@@ -79,11 +79,16 @@ def _lead_nowhere(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+def _as_text(words: str) -> str:
+    """What was given on the command line, and is repeated, may be none."""
+    return words.encode(errors="backslashreplace").decode()
+
+
 def failed(error: BackfillError, *, as_json: bool) -> Exit:
     """Say what went wrong and what to do next; the exit code that goes with it."""
     say(f"backfill: {error.message}")
     if error.action:
         say(f"  What to do: {error.action}")
     if as_json:
-        result({"error": {"message": error.message, "action": error.action}})
+        result({"error": {"message": _as_text(error.message), "action": _as_text(error.action)}})
     return Exit.USAGE if isinstance(error, UsageError) else Exit.STOPPED

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
@@ -29,10 +30,15 @@ LINES_MAX = 10_000
 PAYLOAD_BYTES_MAX = 400_000
 """A payload must find its place in a batch."""
 
+NUMBER_DIGITS_MAX = 20
+"""Before the point, and after it: more than any amount, price or rate that QuickBooks takes has, and few enough for
+Postgres and for every calculation here."""
+
 _CENT = Decimal("0.01")
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_SORTING_ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 class PayloadFault(msgspec.Struct, frozen=True):
@@ -44,12 +50,20 @@ class PayloadFault(msgspec.Struct, frozen=True):
 
 def decode(raw: bytes) -> Any:
     """Any JSON, numbers with their scale. Raises `msgspec.DecodeError`, and `UnicodeDecodeError` if it is no text."""
-    return _DECODER.decode(raw)
+    try:
+        return _DECODER.decode(raw)
+    except ArithmeticError as error:
+        raise msgspec.DecodeError("a number has an exponent beyond all bounds") from error
 
 
 def encode(value: Any) -> bytes:
     """Compact JSON, numbers with their scale; the same value always gives the same bytes."""
     return _ENCODER.encode(value)
+
+
+def digest(value: Any) -> bytes:
+    """What tells one content from another, in whatever order its properties stand."""
+    return sha256(_SORTING_ENCODER.encode(value)).digest()
 
 
 def faults_of(entity: str, operation: Operation, payload: Mapping[str, Any]) -> list[PayloadFault]:
@@ -81,7 +95,7 @@ def _missing(entity: str, payload: Mapping[str, Any]) -> Iterator[PayloadFault]:
 def _unbalanced(lines: Any) -> Iterator[PayloadFault]:
     """A journal entry's debits are its credits (2300)."""
     sides = {"Debit": Decimal(0), "Credit": Decimal(0)}
-    for line in lines:
+    for line in lines or ():
         detail = line.get("JournalEntryLineDetail")
         if detail is None:
             continue
@@ -100,6 +114,9 @@ def _unbalanced(lines: Any) -> Iterator[PayloadFault]:
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("a number is expected")  # noqa: TRY004  # pydantic takes it for a fault of the data
+    _, digits, exponent = Decimal(value).as_tuple()
+    if not isinstance(exponent, int) or not -NUMBER_DIGITS_MAX <= exponent <= NUMBER_DIGITS_MAX - len(digits):
+        raise ValueError(f"a number has at most {NUMBER_DIGITS_MAX} digits before the point, and after it")
     return value
 
 

@@ -46,10 +46,27 @@ WHERE realm_id = $1 AND operation = 'create'
 """
 
 BY_NAME = """
-SELECT DISTINCT ON (entity, natural_key) entity, natural_key, row_id, state, object_id
-FROM backfill.load_row JOIN unnest($2::text[], $3::text[]) AS wanted (entity, natural_key) USING (entity, natural_key)
-WHERE realm_id = $1 AND operation = 'create' AND natural_key <> '' AND state <> 'undone'
-ORDER BY entity, natural_key, state NOT IN ('applied', 'adopted'), state = 'rejected', row_id
+SELECT entity, natural_key, row_id, state, object_id, EXISTS (
+    SELECT FROM backfill.load_row AS other
+    WHERE other.realm_id = $1 AND other.entity = made.entity AND other.natural_key = made.natural_key
+        AND other.operation = 'create' AND other.natural_key <> '' AND other.state NOT IN ('undone', 'rejected')
+        AND other.payload -> 'ParentRef' IS DISTINCT FROM made.payload -> 'ParentRef'
+) AS several
+FROM (
+    SELECT DISTINCT ON (entity, natural_key) entity, natural_key, row_id, state, object_id, payload
+    FROM backfill.load_row
+    JOIN unnest($2::text[], $3::text[]) AS wanted (entity, natural_key) USING (entity, natural_key)
+    WHERE realm_id = $1 AND operation = 'create' AND natural_key <> '' AND state <> 'undone'
+    ORDER BY entity, natural_key, state NOT IN ('applied', 'adopted'), state = 'rejected', row_id
+) AS made
+"""
+
+BY_ATTRIBUTE = """
+SELECT DISTINCT ON (name) lower(payload ->> $3) AS name, row_id, state, object_id
+FROM backfill.load_row
+WHERE realm_id = $1 AND entity = $2 AND operation = 'create' AND state NOT IN ('undone', 'rejected')
+    AND lower(payload ->> $3) = ANY ($4::text[])
+ORDER BY name, state NOT IN ('applied', 'adopted'), row_id
 """
 
 LANDED = """
@@ -129,9 +146,20 @@ WHERE held.row_id = came.row_id AND held.realm_id = $1 AND held.state IN ('waiti
 RETURNING held.row_id, held.seal_id, held.undoes, held.state
 """
 
-UNDONE = (
-    "UPDATE backfill.load_row SET state = 'undone', settled_at = clock_timestamp() WHERE row_id = ANY ($1::bigint[])"
-)
+# Who takes a reversal back does again what that had undone, if under another Id: loaded once more, it is there already.
+REDONE = """
+UPDATE backfill.load_row AS original SET state = 'applied', object_id = redone.object_id, settled_at = clock_timestamp()
+FROM backfill.load_row AS redone JOIN backfill.load_row AS reversal ON reversal.row_id = redone.undoes
+WHERE redone.row_id = ANY ($1::bigint[]) AND original.row_id = reversal.undoes AND original.state = 'undone'
+"""
+
+# A reversal that is undone itself has nothing more to do with its row, which may be taken back again by one of its key.
+UNDONE = """
+UPDATE backfill.load_row SET
+    state = 'undone', settled_at = clock_timestamp(), undoes = NULL,
+    source_key = CASE WHEN undoes IS NULL THEN source_key ELSE source_key || '.' || row_id END
+WHERE row_id = ANY ($1::bigint[])
+"""
 
 SETTLE_SEALS = """
 UPDATE backfill.seal SET settled_at = clock_timestamp(), body = ''
@@ -173,23 +201,35 @@ class PostgresLedger:
 
     async def holders(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
         keys = {(need.entity, need.value): need for need in needs if not need.attribute}
-        names = {(need.entity, need.natural_key): need for need in needs if need.attribute}
+        names: dict[tuple[str, str], list[Need]] = {}  # written in any case
+        for need in needs:
+            if need.attribute:
+                names.setdefault((need.entity, need.natural_key), []).append(need)
         async with self._database.control() as connection:
             by_key = await connection.fetch(BY_KEY, realm_id, *_columns(keys))
             by_name = await connection.fetch(BY_NAME, realm_id, *_columns(names))
         found = {keys[row["entity"], row["source_key"]]: _holder(row) for row in by_key}
-        return found | {names[row["entity"], row["natural_key"]]: _holder(row) for row in by_name}
+        for row in by_name:
+            holder = structs.replace(_holder(row), several=row["several"])
+            found |= dict.fromkeys(names[row["entity"], row["natural_key"]], holder)
+        return found
+
+    async def holders_by_attribute(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
+        found: dict[Need, Holder] = {}
+        async with self._database.control() as connection:
+            for (entity, attribute), wanted in _by_attribute(needs).items():
+                for row in await connection.fetch(BY_ATTRIBUTE, realm_id, entity, attribute, list(wanted)):
+                    found |= dict.fromkeys(wanted[row["name"]], _holder(row))
+        return found
 
     async def landed(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
-        groups: dict[tuple[str, str], dict[str, Need]] = {}
-        for need in needs:
-            groups.setdefault((need.entity, need.attribute), {})[need.value.lower()] = need
         found: dict[Need, list[str]] = {}
         async with self._database.control() as connection:
-            for (entity, attribute), wanted in groups.items():
+            for (entity, attribute), wanted in _by_attribute(needs).items():
                 statement = LANDED.format(table=table_of(entity))
                 for row in await connection.fetch(statement, realm_id, attribute, list(wanted)):
-                    found.setdefault(wanted[row["name"]], []).append(row["id"])
+                    for need in wanted[row["name"]]:
+                        found.setdefault(need, []).append(row["id"])
         return found
 
     async def owned(self, realm_id: RealmId, entity: str, object_ids: Sequence[str]) -> frozenset[str]:
@@ -269,9 +309,10 @@ class PostgresLedger:
             await require(connection, lease)
             settled = await connection.fetch(SETTLE, lease.realm_id, *map(list, columns))
             assert len(settled) == len(outcomes), "a row is settled once"
-            undone = [row["undoes"] for row in settled if row["undoes"] and row["state"] in ("applied", "adopted")]
-            if undone:
-                await connection.execute(UNDONE, undone)
+            undoing = [row for row in settled if row["undoes"] and row["state"] in ("applied", "adopted")]
+            if undoing:
+                await connection.execute(REDONE, [row["row_id"] for row in undoing])
+                await connection.execute(UNDONE, [row["undoes"] for row in undoing])
             await connection.execute(SETTLE_SEALS, sorted({row["seal_id"] for row in settled if row["seal_id"]}))
 
     async def counts(self, realm_id: RealmId, loads: Sequence[LoadId]) -> Mapping[str, int]:
@@ -287,6 +328,14 @@ class PostgresLedger:
 def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
     pairs = list(pairs)
     return [first for first, _ in pairs], [second for _, second in pairs]
+
+
+def _by_attribute(needs: Sequence[Need]) -> Mapping[tuple[str, str], Mapping[str, list[Need]]]:
+    """Entity and attribute to values in lower case, each with the needs for it, however they are written."""
+    groups: dict[tuple[str, str], dict[str, list[Need]]] = {}
+    for need in needs:
+        groups.setdefault((need.entity, need.attribute), {}).setdefault(need.value.lower(), []).append(need)
+    return groups
 
 
 def _holder(row: Any) -> Holder:

@@ -60,6 +60,24 @@ FROM staged_row WHERE operation = 'create'
 GROUP BY realm_id, entity, source_key HAVING count(DISTINCT payload_hash) > 1 ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
 """  # noqa: S608  # as above
 
+# The same change twice is one row, and done once: where it first stands. If it stands last as well, and another one of
+# its object between, the object would end as that one says.
+CHANGED_BACK = f"""
+SELECT line, operation || ' of ' || entity || ' ' || source_key || ' stands in line ' || first_line
+    || ' already, and would be done only there, before line ' || latest
+    || ': give it another source_key, and the Id of its object or a reference to it' AS message
+FROM (
+    SELECT *, max(first_line) OVER object AS latest, max(line) OVER object AS last_line
+    FROM (
+        SELECT line, realm_id, entity, operation, source_key, object_key,
+            min(line) OVER (PARTITION BY realm_id, entity, source_key, operation, payload_hash) AS first_line
+        FROM staged_row WHERE operation <> 'create'
+    ) AS change
+    WINDOW object AS (PARTITION BY realm_id, object_key)
+) AS change
+WHERE line = last_line AND first_line < latest ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
+"""  # noqa: S608  # as above
+
 MADE_ALREADY = f"""
 SELECT staged_row.line, entity || ' ' || source_key || ' was '
     || CASE held.state WHEN 'sealed' THEN 'sent' ELSE 'created' END || ' by load ' || held.load_id
@@ -97,6 +115,35 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
         held.state = 'undone'
         OR (held.state IN ('waiting', 'rejected') AND held.payload_hash <> staged_row.payload_hash)
     )
+"""
+
+# A change that was taken back may be made anew, too; and so may one of an object that went when the row that made it
+# was undone: that row's is now, or will be, another one. By which key it goes the object's key says.
+REPEAT = """
+UPDATE backfill.load_row AS held SET
+    load_id = $1, line = staged_row.line, state = 'waiting', generation = generation + 1, object_id = NULL,
+    sync_token = '', fault_code = '', fault_message = '', fault_action = '', settled_at = NULL
+FROM staged_row
+WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
+    AND held.source_key = staged_row.source_key AND held.operation = staged_row.operation
+    AND held.operation <> 'create' AND held.payload_hash = staged_row.payload_hash
+    AND (
+        held.state = 'undone'
+        OR (held.state IN ('applied', 'adopted') AND EXISTS (
+            SELECT FROM backfill.load_row AS made
+            WHERE made.realm_id = held.realm_id AND made.entity = held.entity AND made.operation = 'create'
+                AND made.source_key = substr(held.object_key, length(held.entity || '/') + 1)
+                AND starts_with(held.object_key, held.entity || '/')
+                AND (made.state = 'undone' OR made.object_id IS DISTINCT FROM held.object_id)
+        ))
+    )
+"""
+
+# What took a row back before has nothing to do with what is made of it now, which may be taken back like any other row,
+# by one of the same key.
+FORGET = """
+UPDATE backfill.load_row AS reversal SET undoes = NULL, source_key = reversal.source_key || '.' || reversal.row_id
+FROM backfill.load_row AS again WHERE again.load_id = $1 AND reversal.undoes = again.row_id
 """
 
 ADD = f"""
@@ -153,7 +200,7 @@ class Import:
         """What is wrong with the staged rows, seen together and beside what is there."""
         await self._connection.execute(LOOK_AT_STAGED)
         found: list[ImportFault] = []
-        for statement in (UNKNOWN_REALMS, TWICE, MADE_ALREADY):
+        for statement in (UNKNOWN_REALMS, TWICE, CHANGED_BACK, MADE_ALREADY):
             found += [ImportFault(row["line"], row["message"]) for row in await self._fetched(statement)]
         return sorted(found, key=lambda fault: fault.line)[:FAULTS_SHOWN_MAX]
 
@@ -173,7 +220,11 @@ class Import:
         _require_none(await self.faults())
         await self._connection.execute(f"{LEFT_ALONE} = '{ABANDONED_TRANSACTION_S}s'")
         load_id = await self._connection.fetchval(BEGIN_LOAD, self._source, self._undoes)
-        replaced = _count(await self._connection.execute(REPLACE, load_id, timeout=STATEMENT_TIMEOUT_S))
+        replaced = 0
+        for statement in (REPEAT, REPLACE):
+            replaced += _count(await self._connection.execute(statement, load_id, timeout=STATEMENT_TIMEOUT_S))
+        if replaced:
+            await self._connection.execute(FORGET, load_id, timeout=STATEMENT_TIMEOUT_S)
         added = _count(await self._connection.execute(ADD, load_id, timeout=STATEMENT_TIMEOUT_S))
         if added + replaced < self._rows:
             _require_none([ImportFault(row["line"], row["message"]) for row in await self._fetched(OUTDONE)])

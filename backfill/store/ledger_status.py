@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from backfill.errors import UsageError
-from backfill.load_model import LoadId
+from backfill.load_model import LoadId, RowState
 from backfill.model import RealmId
 from backfill.store.database import Database
 from backfill.store.ledger_import import STATEMENT_TIMEOUT_S
@@ -91,6 +91,19 @@ ORDER BY settled_at DESC, row_id DESC
 """
 
 
+# Taken back or not: of what goes, or went, no change needs to be taken back.
+MADE = """
+SELECT realm_id, entity, object_id FROM backfill.load_row
+WHERE load_id = $1 AND operation = 'create' AND state IN ('applied', 'adopted', 'undone') AND object_id IS NOT NULL
+"""
+
+UNDOINGS = """
+SELECT load_id FROM backfill.load WHERE undoes = $1 AND EXISTS (
+    SELECT FROM backfill.load_row WHERE load_row.load_id = load.load_id AND state = ANY ($2::text[])
+) ORDER BY load_id
+"""
+
+
 class DoneRow(msgspec.Struct, frozen=True):
     """A row that took effect, with what undoing it needs."""
 
@@ -165,6 +178,14 @@ class LedgerStatus:
         """Let no row of the load be sent any more. Returns how many were waiting."""
         async with self._database.control() as connection:
             return int((await connection.execute(CANCEL, load_id, timeout=STATEMENT_TIMEOUT_S)).rpartition(" ")[2])
+
+    async def made(self, load_id: LoadId) -> frozenset[tuple[str, str, str]]:
+        """Realm, entity and Id of all that the load made."""
+        return frozenset(tuple(row.values()) for row in await self._rows(MADE, load_id))
+
+    async def undoings(self, load_id: LoadId, *states: RowState) -> tuple[LoadId, ...]:
+        """The loads that take this one back and have rows in one of these states."""
+        return tuple(LoadId(row["load_id"]) for row in await self._rows(UNDOINGS, load_id, list(states)))
 
     async def done(self, load_id: LoadId) -> AsyncIterator[DoneRow]:
         """What took effect and was not taken back, the newest first."""

@@ -116,10 +116,13 @@ class MemoryLedger:
                 row_id = len(self._kept.rows) + 1
                 held = self._kept.rows[row_id] = known[_key(new)] = KeptRow(row_id, load_id, new)
                 added += 1
-            elif new.operation == "create" and self._gives_way(held, new):
+            elif self._gives_way(held, new):
                 held.load_id, held.new, held.state, held.object_id = load_id, new, RowState.WAITING, None
                 held.generation += 1
                 replaced += 1
+                for row in self._kept.rows.values():
+                    if row.new.undoes == held.row_id:
+                        self._forget(row)
             loads.add(held.load_id)
         self._kept.loads += bool(added or replaced)
         return Imported(added, replaced, len(rows) - added - replaced, tuple(sorted(loads)))
@@ -135,10 +138,18 @@ class MemoryLedger:
             row.generation += 1
         return len(rejected)
 
-    @staticmethod
-    def _gives_way(held: KeptRow, new: NewRow) -> bool:
+    def _gives_way(self, held: KeptRow, new: NewRow) -> bool:
         if held.state is RowState.UNDONE:
             return True
+        if new.operation != "create":
+            made = [
+                row
+                for row in self._kept.rows.values()
+                if (row.new.realm_id, row.new.operation) == (new.realm_id, "create")
+            ]
+            of_it = (row for row in made if f"{row.new.entity}/{row.new.source_key}" == held.new.object_key)
+            is_gone = any(row.object_id != held.object_id or row.state is RowState.UNDONE for row in of_it)
+            return held.state in DONE_STATES and is_gone
         return held.state in {RowState.WAITING, RowState.REJECTED} and held.new.payload_hash != new.payload_hash
 
     # The port.
@@ -179,7 +190,21 @@ class MemoryLedger:
                 else by_key.get((need.entity, need.value))
             )
             if held is not None:
-                found[need] = held.holder()
+                found[need] = structs.replace(held.holder(), several=bool(need.attribute) and _has_twin(held, makers))
+        return found
+
+    async def holders_by_attribute(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
+        await anyio.lowlevel.checkpoint()
+        found: dict[Need, Holder] = {}
+        gone = {RowState.UNDONE, RowState.REJECTED}
+        for row in sorted(self._kept.rows.values(), key=_standing):
+            if (row.new.realm_id, row.new.operation) != (realm_id, "create") or row.state in gone:
+                continue
+            payload = orjson.loads(row.new.payload)
+            for need in needs:
+                value = str(payload.get(need.attribute, ""))
+                if row.new.entity == need.entity and value.lower() == need.value.lower():
+                    found.setdefault(need, row.holder())
         return found
 
     async def landed(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
@@ -288,10 +313,23 @@ class MemoryLedger:
                 row.object_id = None if row.new.operation == "create" else row.object_id
             assert outcome.state not in DONE_STATES or row.object_id, "what is done has an Id"
             if row.new.undoes is not None and outcome.state in DONE_STATES:
-                self._kept.rows[row.new.undoes].state = RowState.UNDONE
+                self._undo(self._kept.rows[row.new.undoes], row)
             if kept is not None:
                 left = (self._kept.rows[row_id] for row_id in kept.row_ids)
                 kept.settled = not any(one.state is RowState.SEALED and one.seal_id == row.seal_id for one in left)
+
+    def _undo(self, undone: KeptRow, by: KeptRow) -> None:
+        """What was taken back; and if that was a reversal, what it had taken back is done again."""
+        undone.state = RowState.UNDONE
+        if undone.new.undoes is not None:
+            original = self._kept.rows[undone.new.undoes]
+            original.state, original.object_id = RowState.APPLIED, by.object_id
+            self._forget(undone)
+
+    def _forget(self, reversal: KeptRow) -> None:
+        """It has nothing more to do with the row that it took back, which may be taken back by another of its key."""
+        key = f"{reversal.new.source_key}.{reversal.row_id}"
+        reversal.new = structs.replace(reversal.new, undoes=None, source_key=key)
 
     async def counts(self, realm_id: RealmId, loads: Sequence[LoadId]) -> Mapping[str, int]:
         await anyio.lowlevel.checkpoint()
@@ -306,6 +344,18 @@ class MemoryLedger:
 
     def _of(self, realm_id: RealmId, loads: Sequence[LoadId]) -> list[KeptRow]:
         return [row for row in self._kept.rows.values() if row.new.realm_id == realm_id and row.load_id in loads]
+
+
+def _has_twin(held: KeptRow, makers: Iterable[KeptRow]) -> bool:
+    """Whether another row makes an object of the same name below another parent."""
+    parent = orjson.loads(held.new.payload).get("ParentRef")
+    named = (held.new.realm_id, held.new.entity, held.new.natural_key)
+    return any(
+        (row.new.realm_id, row.new.entity, row.new.natural_key) == named
+        and row.state not in {RowState.UNDONE, RowState.REJECTED}
+        and orjson.loads(row.new.payload).get("ParentRef") != parent
+        for row in makers
+    )
 
 
 def _key(new: NewRow) -> tuple[object, ...]:

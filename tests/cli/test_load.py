@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def test_lines_that_contradict_one_another_or_the_ledger(writer: Backfill, books
     twice = [customer(realm_id, "twice"), customer(realm_id, "twice", Notes="other")]
     refused = writer.run("load", written(tmp_path, twice))
     assert refused.code == 2
+    assert "nothing was imported, and nothing sent" in refused.stderr
     assert "line 2: Customer twice stands in line 1 already, with another payload" in refused.stderr
     assert writer.run("load", written(tmp_path, twice[:1])).code == 0
     refused = writer.run("load", written(tmp_path, twice[1:]))
@@ -253,6 +255,57 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
     again = writer.run("load", "undo", str(load_id))
     assert again.code == 2
     assert "There is nothing to undo" in again.stderr
+    # Taken back in its turn, it is all there again, and the source has nothing to add.
+    assert writer.run("load", "undo", str(undone.json()["load_ids"][-1])).code == 0
+    assert writer.run("load", tmp_path / "rows.jsonl", "--json").json()["imported"]["known"] == 3
+    assert len(held(books, realm_id, "Invoice")) == invoices + 1
+    assert writer.run("load", "undo", str(load_id)).code == 0
+    assert len(held(books, realm_id, "Invoice")) == invoices
+
+
+def test_an_undoing_that_was_ended_before_its_time_is_gone_on_with(
+    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
+) -> None:
+    """What was to be taken back already is, and no change of it is taken back beside it."""
+    realm_id = books.realm_ids[1]
+    rows = [
+        customer(realm_id, "ended"),
+        customer(realm_id, "ended") | {"operation": "update", "payload": {"Notes": "changed"}},
+    ]
+    load_id = writer.run("load", written(tmp_path, rows), "--json").json()["load_ids"][0]
+    query("UPDATE backfill.realm SET owner = $1, lease_until = now() + interval '1 hour'", str(Owner.current()))
+    ended = writer.run("load", "undo", str(load_id), "--no-wait", "--json")
+    assert (ended.code, ended.json()["rows"]["waiting"]) == (1, 1), ended.stderr
+    query("UPDATE backfill.realm SET owner = NULL, lease_until = NULL")
+    undone = writer.run("load", "undo", str(load_id), "--json")
+    assert (undone.code, undone.json()["rows"]["applied"]) == (0, 1), undone.stderr
+    (made,) = named(books, realm_id, "ended")
+    assert (made["Active"], made["Notes"]) == (False, "changed")
+    query("UPDATE backfill.load_row SET state = 'rejected', fault_message = 'no' WHERE undoes IS NOT NULL")
+    refused = writer.run("load", "undo", str(load_id))
+    assert refused.code == 2
+    assert f"What is left of load {load_id} could not be taken back" in refused.stderr
+    assert "backfill load retry" in refused.stderr
+
+
+def test_what_the_database_cannot_hold_is_said_or_written_otherwise(
+    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
+) -> None:
+    beyond = writer.run("load", "status", str(2**63))
+    assert (beyond.code, "There is no load 9223372036854775808." in beyond.stderr) == (2, True)
+    line = json.dumps(customer(books.realm_ids[0], "beyond", Balance=1))
+    file = tmp_path / os.fsdecode(b"rows\xff.jsonl")
+    for number in ("1e200000", "1e999999999999999999999"):
+        file.write_text(line.replace('"Balance": 1', f'"Balance": {number}'))
+        refused = writer.run("load", file)
+        assert (refused.code, "line 1, column " in refused.stderr) == (2, True), refused.stderr
+    file.write_text(line)
+    assert writer.run("load", file).code == 0
+    assert query("SELECT source FROM backfill.load")[0][0].endswith("rows\\udcff.jsonl")
+    words = os.fsdecode(b"SELECT '\xff'")
+    refused = writer.run("load", "--query", words, "--realm", books.realm_ids[0], "--json")
+    assert (refused.code, "it is not UTF-8" in refused.json()["error"]["message"]) == (2, True)
+    assert writer.executing.run("load", tmp_path / os.fsdecode(b"none\xff"), "--json").code == 2
 
 
 def test_rows_of_a_query(writer: Backfill, books: Intuit, query: Query) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from backfill.cli.load_mapping import CsvMapping, read_mapping
-from backfill.cli.load_source import csv_records, json_lines
+from backfill.cli.load_source import csv_records, json_lines, query_records
 from backfill.errors import UsageError
 
 MAPPING = CsvMapping(
@@ -60,6 +61,36 @@ def test_a_cell_that_is_not_what_it_should_be_names_its_line() -> None:
     ]
 
 
+@pytest.mark.parametrize("cell", ["12,50", "1.234,56", "1,23,456", "1_000", "1e3", "١٢", ",", "1,234,", "0x10"])
+def test_a_number_that_may_be_another_is_none(cell: str) -> None:
+    (number,) = records(f'day,place,adjusts,debit,credit\n1,,,"{cell}",1\n')
+    assert number.fault == f"column debit is no number: {cell!r}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("1,234.50", "1234.50"), ("1,234,567", "1234567"), ("-1200", "-1200"), (".5", "0.5"), ("+7.", "7")],
+)
+def test_commas_between_thousands_are_none_of_a_number(cell: str, number: str) -> None:
+    (one,) = records(f'day,place,adjusts,debit,credit\n1,,,"{cell}",1\n')
+    assert one.record is not None, one.fault
+    assert one.record["payload"]["Line"][0]["Amount"] == Decimal(number)
+
+
+def test_cells_beyond_the_last_column_are_said() -> None:
+    """The others have moved: what looks like an amount is a part of one."""
+    (padded,) = records("day,place,adjusts,debit,credit\n1,,,1,1,,\n")
+    assert padded.record is not None, "spreadsheets leave empty cells at the end"
+    (bad,) = records("day,place,adjusts,debit,credit\n1,,,1,1\n2,,,1,200.00,1\n3,,,1,1\n")
+    assert (bad.line, bad.record) == (3, None)
+    assert bad.fault.startswith("not CSV: it has more cells than there are columns")
+
+
+def test_a_column_that_is_there_twice_is_named() -> None:
+    with pytest.raises(UsageError, match="more than once: debit"):
+        records("day,place,adjusts,debit,credit,debit\n1,,,1,1,2\n")
+
+
 def test_a_column_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="columns that are not there: adjusts, credit, debit, place"):
         records("day\n1\n")
@@ -88,3 +119,13 @@ def test_json_lines_with_line_and_column() -> None:
     assert (listed.line, listed.fault) == (3, "a row is a JSON object")
     assert (broken.line, broken.record) == (4, None)
     assert broken.fault
+
+
+async def test_numbers_of_a_query_are_numbers_of_a_mapping() -> None:
+    async def rows() -> AsyncIterator[Mapping[str, Any]]:
+        cells = {"day": 1, "place": None, "adjusts": True, "credit": Decimal("1E+3")}
+        yield {**cells, "debit": Decimal("0.0000001")}
+
+    (one,) = [record async for record in query_records(rows(), MAPPING)]
+    assert one.record is not None, one.fault
+    assert [line["Amount"] for line in one.record["payload"]["Line"]] == [Decimal("0.0000001"), Decimal(1000)]

@@ -8,6 +8,7 @@ import resource
 from collections.abc import Sequence
 
 import pytest
+from msgspec import structs
 
 from backfill.errors import UnavailableError, UsageError
 from backfill.load_model import Imported, ImportFault, NewRow
@@ -60,6 +61,18 @@ class TestFaults:
         with pytest.raises(UsageError, match="line 2: Customer a stands in line 1 already, with another payload"):
             await imported(database, new("a", 1), new("a", 2, name="b"), new("c", 3))
         assert (await count(database), await count(database, "load")) == (0, 0)
+
+    async def test_a_change_that_is_to_be_done_again_after_another_one(self, database: Database) -> None:
+        """It is known by what it says, and would be left out: then the object would end as the other one says."""
+
+        def changes(*names: str) -> list[NewRow]:
+            made = [new("a", line, name=name) for line, name in enumerate(names, start=1)]
+            return [structs.replace(row, operation="update", object_key="Customer/a") for row in made]
+
+        with pytest.raises(UsageError, match="line 3: update of Customer a stands in line 1 already"):
+            await imported(database, *changes("x", "y", "x"))
+        assert (await imported(database, *changes("x", "y", "x", "y"))).added == 2, "a file that is there twice"
+        assert (await imported(database, *changes("x", "y", "y"))).known == 3
 
     async def test_realms_that_are_none(self, database: Database) -> None:
         with pytest.raises(UsageError, match="line 7: realm 404 is not registered"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from backfill.jobs.load.stamps import STAMP_CHARS, needs_stamp
 from backfill.load_model import Need, NewRow
 from backfill.model import RealmId
 from backfill.qbo.operations import Operation, Writing, operation, writing
-from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, TEXT_CHARS_MAX, PayloadFault, encode, faults_of
+from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, TEXT_CHARS_MAX, PayloadFault, digest, encode, faults_of
 
 _FIRST_CREATE_RANK = 5
 """Deletions come first (0 to 4), so that a number or name that one of them frees can be used again; then everything
@@ -29,6 +28,10 @@ _ZERO = "\0"
 
 _REALM_ID = re.compile(r"[0-9]{1,32}")
 """Intuit's have up to 19 digits, and nobody promised that it stays so."""
+
+_DEPTH_MAX = 40
+"""Objects and lists within one another: several times what any object of QuickBooks has, and little enough to be gone
+through by functions that call themselves."""
 
 _KEY_CHARS_MAX = 500
 """Enough for any system's names, and little enough for an index."""
@@ -67,7 +70,7 @@ class Record(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a record that does not say it gets."""
+    """What a record that does not say it gets; one that says null does not."""
 
     realm_id: str = ""
     entity: str = ""
@@ -75,11 +78,14 @@ class Defaults:
 
     def over(self, record: Mapping[str, Any]) -> dict[str, Any]:
         given = {"realm_id": self.realm_id, "entity": self.entity, "operation": self.operation}
-        return {key: value for key, value in given.items() if value} | dict(record)
+        said = {key: value for key, value in record.items() if value is not None}
+        return {key: value for key, value in given.items() if value} | said
 
 
 def row_of(line: int, record: Mapping[str, Any]) -> NewRow | list[PayloadFault]:
     """The row, or everything that is wrong with the record. `payload` may come decoded with Decimals."""
+    if _is_too_deep(record):
+        return [PayloadFault("payload", f"more than {_DEPTH_MAX} objects and lists are nested within one another")]
     try:
         read = Record.model_validate(record)
     except ValidationError as error:
@@ -102,9 +108,22 @@ def row_of(line: int, record: Mapping[str, Any]) -> NewRow | list[PayloadFault]:
         return [PayloadFault("payload", f"{error.message} {error.action}".strip())]
     faults = [
         PayloadFault(f"payload.{fault.path}".rstrip("."), fault.message)
-        for fault in [*_identity_faults(what, read.payload), *faults_of(table.entity.name, what, plain)]
+        for fault in [
+            *_identity_faults(table.entity.name, what, read.payload),
+            *faults_of(table.entity.name, what, plain),
+        ]
     ]
     return faults or _row(line, read, table, what, needs)
+
+
+def _is_too_deep(record: Mapping[str, Any]) -> bool:
+    level: list[Any] = [record]
+    for _ in range(_DEPTH_MAX):
+        parts = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [part for each in parts for part in each if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _entity_faults(name: object) -> list[PayloadFault]:
@@ -142,7 +161,7 @@ def _row(
         operation=what.value,
         source_key=read.source_key,
         payload=raw,
-        payload_hash=sha256(raw).digest(),
+        payload_hash=digest(payload),
         needs=tuple(text_of(need) for need in dict.fromkeys(needs)),
         object_key=_object_key(entity, what, payload, own),
         natural_key=Need(entity, table.natural_key, str(named).strip()).natural_key if named else "",
@@ -172,16 +191,18 @@ def _object_key(entity: str, what: Operation, payload: Mapping[str, Any], own: N
     return f"{entity}#{object_id}"
 
 
-def _identity_faults(what: Operation, payload: Mapping[str, Any]) -> list[PayloadFault]:
+def _identity_faults(entity: str, what: Operation, payload: Mapping[str, Any]) -> list[PayloadFault]:
     """Which object a change is about is said by its Id, a reference to it, or the key of the row that made it."""
     if what is Operation.CREATE:
         return [PayloadFault(name, "a new object has none yet") for name in ("Id", "SyncToken") if name in payload]
     object_id, token = payload.get("Id"), payload.get("SyncToken")
     faults = []
-    is_id = object_id is None or (isinstance(object_id, str) and object_id != "") or isinstance(object_id, dict)
-    if not is_id:
+    is_reference = isinstance(object_id, dict) and MARK in object_id
+    if not (object_id is None or is_reference or (isinstance(object_id, str) and object_id != "")):
         faults.append(PayloadFault("Id", "an Id is a text, or a reference"))
-    if token is not None and not (isinstance(token, str) and token.isdecimal()):
+    if is_reference and (other := needs_of(object_id)[0].entity) != entity:
+        faults.append(PayloadFault("Id", f"it refers to a {other}, and the row is to change a {entity}"))
+    if token is not None and not (isinstance(token, str) and token.isascii() and token.isdecimal()):
         faults.append(PayloadFault("SyncToken", "a SyncToken is a text of digits"))
     return faults
 

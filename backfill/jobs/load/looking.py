@@ -6,7 +6,7 @@ their stamp or by their natural key; changed and deleted ones by their Ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -75,7 +75,7 @@ async def look(work: LoadWork, seals: Sequence[Seal]) -> Seen:
         if each.item.operation == Operation.CREATE:
             created.setdefault(each.item.entity, []).append(each)
     for entity, group in created.items():
-        await _look_for_new(work, CATALOGUE[entity], group, seen)
+        await _look_for_new(work, CATALOGUE[entity], group, {seal.seal_id for seal in seals}, seen)
     return seen
 
 
@@ -92,7 +92,9 @@ def _wanted(work: LoadWork, seal: Seal) -> Iterable[_Wanted]:
 # New objects
 
 
-async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted], seen: Seen) -> None:
+async def _look_for_new(
+    work: LoadWork, entity: Entity, wanted: Sequence[_Wanted], seal_ids: Collection[int], seen: Seen
+) -> None:
     table = WRITINGS[entity.name]
     by_stamp = [each for each in wanted if each.item.stamp]
     stamped = await _created_since(work, entity, min(each.since for each in by_stamp)) if by_stamp else Read()
@@ -100,20 +102,17 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
     names = list(dict.fromkeys(name for each in by_name for name in _names(table, each)))
     named = await _named(work, entity, table.natural_key, names, min((each.since for each in by_name), default=_NEVER))
     found = stamped.records | named.records
+    rivals = await _rivals(work, entity, seal_ids)  # before it is asked who has what: who settles meanwhile is in both
     owned = set(await work.ledger.owned(work.realm_id, entity.name, list(found)))
     documents = sorted(
         ((record, document(record)) for id_, record in found.items() if id_ not in owned),
         # Of one name an inactive one may be what was made before, and undone.
         key=lambda pair: (pair[1].get("Active") is False, pair[0].created_at or _NEVER, pair[0].id),
     )
-    index = _Index(table.stamp_field, table.natural_key, documents)
+    index = _Index(table, documents, owned)
+    exact = index.exact([*wanted, *rivals])
     for each in wanted:
-        matches = [
-            record
-            for record, held in index.candidates(each)
-            if record.id not in owned and is_ours(table, each.sent, held, stamp=each.item.stamp)
-            and (record.created_at is None or record.created_at >= each.since.replace(microsecond=0))
-        ]  # fmt: skip
+        matches = [*exact.get(each.item.row_id, ()), *(record for record, _ in index.fitting(each))]
         # What was created since and cannot be read may have any stamp.
         fault = next((named.unread[name] for name in _names(table, each) if name in named.unread), None)
         if each.item.stamp:
@@ -126,23 +125,51 @@ async def _look_for_new(work: LoadWork, entity: Entity, wanted: Sequence[_Wanted
             seen.adopted[each.item.row_id] = _adopted(each, matches[0], matches[1:])
 
 
-class _Index:
-    """Objects by what they may be recognised by, so that many items are not compared with all."""
+async def _rivals(work: LoadWork, entity: Entity, seal_ids: Collection[int]) -> Sequence[_Wanted]:
+    """What is under way or in doubt beside these seals, and may be what was found."""
+    others = [seal for seal in await work.ledger.unsettled(work.realm_id) if seal.seal_id not in seal_ids]
+    every = [rival for seal in others for rival in _wanted(work, seal)]
+    return [each for each in every if each.item.entity == entity.name and each.item.operation == Operation.CREATE]
 
-    def __init__(self, stamp_field: str, key: str, documents: Sequence[tuple[Record, dict[str, Any]]]) -> None:
-        self._key = key
+
+class _Index:
+    """Objects by what they may be recognised by, so that many items are not compared with all. `owned` are those that
+    a row has."""
+
+    def __init__(self, table: Writing, documents: Sequence[tuple[Record, dict[str, Any]]], owned: set[str]) -> None:
+        self._table = table
+        self._owned = owned
         self._named: dict[str, list[tuple[Record, dict[str, Any]]]] = {}
         self._stamped: dict[str, list[tuple[Record, dict[str, Any]]]] = {}
         for record, held in documents:
-            self._named.setdefault(name_of(held.get(key)), []).append((record, held))
-            note = str(held.get(stamp_field) or "") if stamp_field else ""
+            self._named.setdefault(name_of(held.get(table.natural_key)), []).append((record, held))
+            note = str(held.get(table.stamp_field) or "") if table.stamp_field else ""
             for part in note.split("[backfill ")[1:]:
                 self._stamped.setdefault(f"[backfill {part.partition(']')[0]}]", []).append((record, held))
 
-    def candidates(self, wanted: _Wanted) -> Sequence[tuple[Record, dict[str, Any]]]:
+    def exact(self, wanted: Sequence[_Wanted]) -> Mapping[int, Sequence[Record]]:
+        """Row to the object that holds all of it: several of one number differ in the rest, and each has its own before
+        any other is taken for it."""
+        found: dict[int, Sequence[Record]] = {}
+        for each in wanted:
+            own = next((record for record, held in self.fitting(each) if is_applied(each.sent, held)), None)
+            if own is not None:
+                found[each.item.row_id] = [own]
+                self._owned.add(own.id)
+        return found
+
+    def fitting(self, wanted: _Wanted) -> Iterable[tuple[Record, Mapping[str, Any]]]:
+        """What may be the item's, and is no other's."""
+        since = wanted.since.replace(microsecond=0)
+        for record, held in self._candidates(wanted):
+            is_free = record.id not in self._owned and (record.created_at is None or record.created_at >= since)
+            if is_free and is_ours(self._table, wanted.sent, held, stamp=wanted.item.stamp):
+                yield record, held
+
+    def _candidates(self, wanted: _Wanted) -> Sequence[tuple[Record, dict[str, Any]]]:
         if wanted.item.stamp:
             return self._stamped.get(wanted.item.stamp, ())
-        return self._named.get(name_of(wanted.sent.get(self._key)), ())
+        return self._named.get(name_of(wanted.sent.get(self._table.natural_key)), ())
 
 
 def _names(table: Writing, wanted: _Wanted) -> Sequence[str]:

@@ -85,9 +85,9 @@ class Packer:
         return self._rows.pool.take(limit, size_bytes_max=self._work.bytes_max, suits=suits)
 
     def _is_stuck(self) -> bool:
-        """Rows are held, none is under way or about to end, and none is ready."""
+        """Rows are held, as many as there are or may be, none is under way or about to end, and none is ready."""
         pool = self._rows.pool
-        return self._rows.exhausted and len(pool) > 0 and not pool.out and not pool.ready()
+        return self._rows.is_full and len(pool) > 0 and not pool.out and not pool.ready()
 
     async def _unstuck(self, limit: int, *, singly: bool) -> list[LoadRow]:
         """Rows that need one another against the order of time go all the same; in a circle they cannot."""

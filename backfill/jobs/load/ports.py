@@ -39,8 +39,13 @@ class Ledger(Protocol):
     async def holders(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
         """Need to the row that makes or made its object, for those that a row of the ledger stands for.
 
-        Of several rows that make an object of one natural key the one that is done stands, else the first.
+        Of several rows that make an object of one natural key the one that is done stands, else the first; and where
+        they make one below each of several parents, that is said.
         """
+        ...
+
+    async def holders_by_attribute(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
+        """The same by an attribute that is no natural key, of rows that are neither rejected nor undone."""
         ...
 
     async def landed(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Sequence[str]]:
@@ -76,7 +81,8 @@ class Ledger(Protocol):
     async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
         """Store what became of rows. A seal without unsettled rows is settled.
 
-        A row that goes back to waiting is in its next generation. One that took another back makes it undone.
+        A row that goes back to waiting is in its next generation. One that took another back makes it undone; and if
+        that had taken back a third one, that one done again.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,9 +14,13 @@ from backfill.jobs.load.work import LoadWork
 from backfill.load_model import DONE_STATES, Need, RowState
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.operations import WRITINGS
 
 _KNOWN_MAX = 5_000
 """Ids that a realm remembers, some 300 bytes each; who needs one that was forgotten looks again, in the ledger."""
+
+_MADE_BY_QUICKBOOKS = "FullyQualifiedName"
+"""Of the names of an object and its parents, whatever a row says."""
 
 _ASKED_MAX = 200
 """Names in one statement: each may be of several objects, and a page holds a thousand."""
@@ -65,12 +69,17 @@ class Resolver:
 
     async def _held(self, needs: Sequence[Need], found: Resolved) -> None:
         """What rows of the ledger make."""
-        holders = await self._work.ledger.holders(self._work.realm_id, needs)
+        realm_id = self._work.realm_id
+        holders = dict(await self._work.ledger.holders(realm_id, needs))
+        if others := [need for need in needs if need.attribute and need.attribute in _written_otherwise(need.entity)]:
+            holders |= await self._work.ledger.holders_by_attribute(realm_id, others)
         for need in needs:
             holder = holders.get(need)
             if holder is None or (need.attribute and holder.state is RowState.REJECTED):
                 if not need.attribute:
                     found.refused[need] = f"no row of the ledger makes {text_of(need)}"
+            elif holder.several:
+                found.refused[need] = f"several rows make a {said(need)}, below different parents: name one by its key"
             elif holder.state in DONE_STATES and holder.object_id:
                 found.ids[need] = holder.object_id
             elif holder.state in {RowState.WAITING, RowState.SEALED}:
@@ -100,7 +109,9 @@ class Resolver:
     ) -> Mapping[Need, Sequence[str]]:
         """What fits, by need. A name whose object QuickBooks cannot read is refused."""
         table = CATALOGUE[entity]
-        by_name = {name_of(need.value): need for need in needs}
+        by_name: dict[str, list[Need]] = {}
+        for need in needs:
+            by_name.setdefault(name_of(need.value), []).append(need)
         statement = partial(query.by_values, table, attribute)
         read = await read_values(self._work.ask, table, [need.value for need in needs], statement)
         for need in needs:
@@ -109,10 +120,15 @@ class Resolver:
         matches: dict[Need, list[str]] = {}
         for record in read.records.values():
             doc = document(record)
-            fitting = by_name.get(name_of(doc.get(attribute)))
-            if fitting is not None and doc.get("Active", True):
-                matches.setdefault(fitting, []).append(record.id)
+            if doc.get("Active", True):
+                for fitting in by_name.get(name_of(doc.get(attribute)), ()):
+                    matches.setdefault(fitting, []).append(record.id)
         return matches
+
+
+def _written_otherwise(entity: str) -> Collection[str]:
+    """The attributes, beside the natural key, that rows have and a reference may name."""
+    return set(WRITINGS[entity].also_known_by) - {_MADE_BY_QUICKBOOKS} if entity in WRITINGS else ()
 
 
 def said(need: Need) -> str:

@@ -39,6 +39,11 @@ class Rows:
         self._waits: dict[int, set[Need]] = {}
         """Row to the needs that its object meets."""
 
+    @property
+    def is_full(self) -> bool:
+        """No more rows are fetched: none is left, or as many are held as may be."""
+        return self.exhausted or len(self.pool) >= self._work.options.held_rows_max
+
     def tell(self) -> None:
         """Wake whoever waits for a change."""
         self.changed.set()
@@ -47,7 +52,7 @@ class Rows:
     async def fill(self, ready: int) -> None:
         """Fetch until so many rows are ready, or as many are held as may be, or none is left."""
         work = self._work
-        while not self.exhausted and self.pool.ready() < ready and len(self.pool) < work.options.held_rows_max:
+        while not self.is_full and self.pool.ready() < ready:
             self._just_ended = set()
             page = await work.ledger.waiting(work.realm_id, work.options.loads, after=self._after, limit=_PAGE_ROWS)
             if len(page) < _PAGE_ROWS:
@@ -97,12 +102,21 @@ class Rows:
             for row in rows:
                 if row.row_id in self.pool:
                     continue
-                self.pool.add(row, [need for need in map(parsed, row.needs) if need in found.pending])
+                missing = [need for need in map(parsed, row.needs) if need in found.pending]
+                self.pool.add(self._late_enough(row, missing, found, makers), missing)
                 reason = next((found.refused[need] for need in map(parsed, row.needs) if need in found.refused), "")
                 if reason:
                     refused.append(rejected(row, "reference", reason, _CORRECT))
             rows = [row for row in makers.values() if row.load_id in self._work.options.loads]
         await self.commit(outcome for outcome in refused if self.pool.holds(outcome.row_id))
+
+    def _late_enough(
+        self, row: LoadRow, missing: Sequence[Need], found: Resolved, makers: Mapping[int, LoadRow]
+    ) -> LoadRow:
+        """The row, no earlier in the chronology than what it needs: else neither could be sent before the other."""
+        needed = [maker for _, maker in (found.pending[need] for need in missing)]
+        ranks = [(makers[maker] if maker in makers else self.pool.row(maker)).rank for maker in needed]
+        return structs.replace(row, rank=max([row.rank, *ranks]))
 
     def _refuse_other_loads(self, found: Resolved, makers: Mapping[int, LoadRow]) -> None:
         """What a row of another load is to make is not waited for: this run does not send it."""

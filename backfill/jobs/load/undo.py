@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from backfill.jobs.load.references import text_of
 from backfill.load_model import Need, NewRow
 from backfill.model import RealmId
 from backfill.qbo.operations import WRITINGS, Operation
-from backfill.qbo.payloads import decode, encode
+from backfill.qbo.payloads import decode, digest, encode
 
 _HEAD = frozenset({"Id", "SyncToken", "MetaData", "domain", "sparse", "status"})
 """What QuickBooks gives every object by itself."""
@@ -58,8 +57,9 @@ def reversal_of(
     if parts is not None:
         row = _row(row_id, realm_id, entity, Operation.UPDATE, {**parts, "Id": object_id}, line)
         return Reversal(row, f"make {', '.join(parts)} of {entity} {object_id} what it was")
-    caveat = "a void cannot be taken back: it is made what it was" if operation is Operation.VOID else ""
+    caveat = "what others changed in it since goes, too"
     if operation is Operation.VOID:
+        caveat = f"a void cannot be taken back: it is made what it was, and {caveat}"
         held = _without_line_ids(held)
     row = _row(row_id, realm_id, entity, Operation.FULL_UPDATE, {**held, "Id": object_id}, line)
     return Reversal(row, f"make {entity} {object_id} what it was", caveat)
@@ -104,7 +104,7 @@ def _row(
         operation=operation.value,
         source_key=key,
         payload=raw,
-        payload_hash=sha256(raw).digest(),
+        payload_hash=digest(payload),
         needs=(),
         object_key=f"{entity}#{payload['Id']}" if "Id" in payload else f"new {text_of(Need(entity, '', key))}",
         natural_key=Need(entity, table.natural_key, str(named)).natural_key if named else "",

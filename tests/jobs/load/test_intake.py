@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,6 +31,18 @@ def faults(**change: Any) -> list[str]:
     return [f"{fault.path}: {fault.message}" for fault in found]
 
 
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def debit(amount: object) -> dict[str, Any]:
+    detail = {"PostingType": "Debit", "AccountRef": {"value": "1"}}
+    return {"Amount": amount, "DetailType": "JournalEntryLineDetail", "JournalEntryLineDetail": detail}
+
+
 def test_a_record_becomes_a_row() -> None:
     found = row()
     assert (found.line, found.realm_id, found.entity, found.operation) == (3, "42", "Customer", "create")
@@ -40,6 +53,17 @@ def test_a_record_becomes_a_row() -> None:
 def test_the_same_content_has_the_same_hash_and_another_another() -> None:
     assert row().payload_hash == row().payload_hash
     assert row().payload_hash != row(payload={"DisplayName": "Acme2"}).payload_hash
+
+
+def test_the_order_of_properties_makes_no_other_content() -> None:
+    """Another program may have written the file the second time; that of lines does."""
+    address = {"City": "Berlin", "Line1": "Hof"}
+    content = {"DisplayName": "Acme", "BillAddr": address}
+    turned = {"BillAddr": dict(reversed(address.items())), "DisplayName": "Acme"}
+    assert row(payload=content).payload_hash == row(payload=turned).payload_hash
+    entries = [[debit(1), debit(-1)], [debit(-1), debit(1)]]
+    hashes = {row(entity="JournalEntry", payload={"Line": lines, "DocNumber": "1"}).payload_hash for lines in entries}
+    assert len(hashes) == 2
 
 
 def test_a_change_without_an_id_is_of_what_the_row_of_its_key_made() -> None:
@@ -82,6 +106,27 @@ def test_ranks_deletions_first_payments_and_deposits_last() -> None:
             {"operation": "update", "payload": {"Id": "5", "SyncToken": 1, "Notes": "x"}},
             "payload.SyncToken: a SyncToken is a text of digits",
         ),
+        (
+            {"operation": "update", "payload": {"Id": "5", "SyncToken": "٣", "Notes": "x"}},
+            "payload.SyncToken: a SyncToken is a text of digits",
+        ),
+        ({"operation": "delete", "payload": {"Id": {"value": "5"}}}, "payload.Id: an Id is a text, or a reference"),
+        (
+            {"operation": "update", "payload": {"Id": {"$ref": "Invoice/5"}, "Notes": "x"}},
+            "payload.Id: it refers to a Invoice, and the row is to change a Customer",
+        ),
+        ({"payload": {"DisplayName": nested(600)}}, "payload: more than 40 objects and lists are nested"),
+        (
+            {"payload": {"DisplayName": "A", "Balance": Decimal("1E+200000")}},
+            "payload.Balance: a number has at most 20",
+        ),
+        ({"payload": {"DisplayName": "A", "Balance": Decimal("1E-21")}}, "payload.Balance: a number has at most 20"),
+        ({"payload": {"DisplayName": "A", "Balance": 10**20}}, "payload.Balance: a number has at most 20 digits"),
+        ({"entity": "JournalEntry", "payload": {"Line": None}}, "payload.Line: a new JournalEntry needs Line"),
+        (
+            {"entity": "JournalEntry", "payload": {"Line": [debit(Decimal("1E+30"))]}},
+            "payload.Line.0.Amount: a number has at most 20 digits",
+        ),
         ({"payload": {"DisplayName": "A", "Notes": "a\0b"}}, "payload: it has a zero character"),
         ({"payload": {"ParentRef": {"$ref": "Nothing/1"}}}, "payload: There is no entity called 'Nothing'"),
     ],
@@ -112,3 +157,9 @@ def test_amounts_keep_their_scale() -> None:
 def test_defaults_stand_where_the_record_says_nothing() -> None:
     defaults = Defaults(realm_id="1", entity="Vendor", operation="update")
     assert defaults.over({"entity": "Customer"}) == {"realm_id": "1", "entity": "Customer", "operation": "update"}
+    assert defaults.over({"realm_id": None, "payload": None})["realm_id"] == "1", "an empty cell is made null"
+
+
+def test_long_numbers_are_taken() -> None:
+    for number in (10**20 - 1, Decimal("0.12345678901234567890"), Decimal("1.5E+3")):
+        assert row(payload={"DisplayName": "A", "Balance": number}).payload

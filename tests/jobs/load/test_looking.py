@@ -107,3 +107,41 @@ async def test_what_an_attempt_in_doubt_made_is_found_however_much_later_it_is_r
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1}
+
+
+def entry(key: str, amount: int) -> dict[str, Any]:
+    """One of several of a number, as the entries of one pay day are."""
+    lines = [
+        {"Amount": amount, "DetailType": "JournalEntryLineDetail",
+         "JournalEntryLineDetail": {"PostingType": side, "AccountRef": {"value": account}}}
+        for side, account in (("Debit", "1"), ("Credit", "2"))
+    ]  # fmt: skip
+    return {"entity": "JournalEntry", "source_key": key, "payload": {"DocNumber": "PAY-1", "Line": lines}}
+
+
+async def test_of_several_of_a_number_each_row_finds_its_own() -> None:
+    """A batch of which the server did only the second before it fell silent."""
+    world = LoadWorld(mode=Mode.BATCH, settings=FORGETFUL)
+    world.simulator.injections.add(Injection(LostReply(after_commit=False), lanes=("batch",), times=1))
+    await world.add(entry("a", 5), entry("b", 7))
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.load)
+        await anyio.sleep(30)
+        world.company().create("JournalEntry", entry("b", 7)["payload"])
+    made = [doc for doc in world.objects("JournalEntry") if doc.get("DocNumber") == "PAY-1"]
+    assert sorted(doc["Line"][0]["Amount"] for doc in made) == [5, 7]
+    assert {row.new.source_key: row.state for row in world.kept()} == {"a": RowState.APPLIED, "b": RowState.ADOPTED}
+
+
+async def test_what_another_row_in_doubt_made_is_not_taken_for_ones_own() -> None:
+    """Though that one cannot be looked for yet."""
+    world = LoadWorld(mode=Mode.FREE, settings=FORGETFUL)
+    first = Injection(LostReply(after_commit=False), lanes=("write",), containing='"Amount":5', times=1)
+    second = Injection(LostReply(hold_s=60), lanes=("write",), containing='"Amount":7', times=1)
+    for lost in (first, second):
+        world.simulator.injections.add(lost)
+    await world.add(entry("a", 5), entry("b", 7))
+    await world.load()
+    made = [doc for doc in world.objects("JournalEntry") if doc.get("DocNumber") == "PAY-1"]
+    assert sorted(doc["Line"][0]["Amount"] for doc in made) == [5, 7]
+    assert {row.new.source_key: row.state for row in world.kept()} == {"a": RowState.APPLIED, "b": RowState.ADOPTED}

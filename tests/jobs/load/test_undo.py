@@ -43,6 +43,7 @@ def test_what_was_changed_is_made_what_it_was() -> None:
     found = reversed_("Customer", Operation.UPDATE, before=BEFORE)
     assert found.row is not None
     assert found.row.operation == "full_update"
+    assert found.caveat == "what others changed in it since goes, too"
     assert b'"Balance":1.50' in found.row.payload
     assert payload(found) == {"Id": "9", "Notes": "old", "Balance": 1.5, "Line": [{"Id": "1", "Amount": 2}]}
 
@@ -52,7 +53,7 @@ def test_of_a_sparse_update_only_its_own_parts_are_made_what_they_were() -> None
     found = reversed_("Customer", Operation.UPDATE, before=BEFORE, sent=b'{"Id":"9","Notes":"new","Title":"Dr."}')
     assert found.row is not None
     assert (found.row.operation, payload(found)) == ("update", {"Id": "9", "Notes": "old", "Title": ""})
-    assert found.words == "make Notes, Title of Customer 9 what it was"
+    assert (found.words, found.caveat) == ("make Notes, Title of Customer 9 what it was", "")
 
 
 def test_what_was_deleted_is_made_again_and_what_was_made_inactive_is_made_active() -> None:
@@ -100,6 +101,39 @@ async def test_what_people_deleted_since_is_taken_back_already() -> None:
     await world.load()
     assert fault_codes(world) == {}
     assert world.states() == {"undone": 1, "adopted": 1}
+
+
+@pytest.mark.virtual
+async def test_who_takes_an_undoing_back_has_done_the_load_again() -> None:
+    """The source adds nothing to that, and what is there is taken back as it was before."""
+    world = LoadWorld()
+    numbered = {"CustomerRef": world.ref("Customer"), "DocNumber": "ONCE"}
+    source = [invoice(0, "", world.ref("Item", Type="Service"), **numbered)]
+
+    def there() -> int:
+        return [doc.get("DocNumber") for doc in world.objects("Invoice")].count("ONCE")
+
+    async def taken_back(key: str) -> None:
+        (row,) = world.kept(source_key=key)
+        found = reversal_of(
+            row.row_id, row.new.realm_id, row.new.entity, Operation(row.new.operation), row.object_id or "",
+            row.before, sent=row.new.payload, line=1, made=(),
+        )  # fmt: skip
+        assert found.row is not None
+        world.loads = (await world.ledger.add([found.row])).loads
+        await world.load()
+
+    await world.add(*source)
+    await world.load()
+    await taken_back("i0")
+    assert there() == 0
+    await taken_back("undo:1")
+    assert there() == 1
+    assert (await world.add(*source)).known == 1
+    await world.load()
+    assert there() == 1
+    await taken_back("i0")
+    assert there() == 0
 
 
 @pytest.mark.virtual
