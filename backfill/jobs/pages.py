@@ -1,8 +1,8 @@
 """One page that may be too much for the server: asked for smaller and smaller, down to the row.
 
 A page of large objects can run into the server's 120 s, and one stored row that cannot be read (4002,
-10000) fails every page that holds it. Both shrink the page by half. A single row that still fails is set
-aside with its fault: under its Id where that can be had, else it is for the walk to say which it is.
+10000, HTTP 500, 504) fails every page that holds it. Both shrink the page by half. A single row that still fails is
+set aside with its fault: under its Id where that can be had, else it is for the walk to say which it is.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def read_page(
                 size.shrink(suspect=error.disposition is Disposition.RETRY)
                 if asked == 1:
                     if not is_broken_row(error):
-                        raise  # no answer in time, even to this little: that is no row's fault
+                        await work.check_well(key.count(entity, low, high))
                     place = _Place(entity, key, low, high, start_position)
                     return await _set_aside(work, place, fault=error)
             else:
@@ -110,7 +110,8 @@ async def _set_aside(work: RealmWork, place: _Place, *, fault: RequestError) -> 
     record = await _read_by_id(work, place.entity, id_)
     if record is not None:
         return PageRead([record], [], 1, full=True)
-    return PageRead([], [Refusal(id=id_, code=fault.code, message=fault.message, raw=b"")], 1, full=True)
+    refusal = Refusal(id=id_, code=fault.code or str(fault.status), message=fault.message, raw=b"")
+    return PageRead([], [refusal], 1, full=True)
 
 
 async def _identify(work: RealmWork, place: _Place) -> str | None:
@@ -123,7 +124,9 @@ async def _identify(work: RealmWork, place: _Place) -> str | None:
     try:
         # The row has just failed after all retries: what fails the projection too is most likely the row again.
         page = await work.ask.page(place.entity, statement, hasty=True)
-    except FaultError:
+    except RequestError as error:
+        if not _is_answered(error):
+            raise
         return None
     return page.records[0].id if page.records else None
 
@@ -154,6 +157,13 @@ async def _behind_another(work: RealmWork, place: _Place) -> Record | None:
 async def _read_by_id(work: RealmWork, entity: Entity, id_: str) -> Record | None:
     try:
         page = await work.ask.object(entity, id_)
-    except FaultError:
+    except RequestError as error:
+        if not _is_answered(error):
+            raise
         return None
     return page.records[0] if page.records else None
+
+
+def _is_answered(error: RequestError) -> bool:
+    """By a fault, or by taking too long over the row: anything else is the way's trouble."""
+    return isinstance(error, FaultError) or is_too_much(error)

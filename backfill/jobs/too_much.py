@@ -22,6 +22,9 @@ _SMALLER_AFTER_RETRIES = {"10000", "10100", "6002", "504", "timeout"}
 """Application error, result too large, gateway time-out, no answer in time: first retried as passing troubles; what
 stays after that is the page's size, or a row in it."""
 
+_SMALLER_STATUSES = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
+"""Likewise, whatever the body is: both were reported of pages that hold such a row."""
+
 
 @dataclass(slots=True)
 class AskSize:
@@ -72,7 +75,9 @@ def is_too_much(error: RequestError) -> bool:
     """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
     if error.disposition in _SMALLER:
         return True
-    return error.code in _SMALLER_AFTER_RETRIES or error.status == HTTPStatus.GATEWAY_TIMEOUT
+    if error.code in _SMALLER_AFTER_RETRIES:
+        return True
+    return error.status in _SMALLER_STATUSES and error.disposition is Disposition.RETRY
 
 
 def is_broken_row(error: RequestError) -> bool:

@@ -9,8 +9,8 @@ from itertools import islice
 
 import orjson
 
-from backfill.errors import FaultError, RequestError
-from backfill.jobs.too_much import is_too_much
+from backfill.errors import RequestError
+from backfill.jobs.too_much import is_broken_row, is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
@@ -60,14 +60,16 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
         async with work.room_for(entity, len(ids)):
             try:
                 page = await work.ask.page(entity, _asking_for(entity, ids), hasty=suspect and len(ids) > 1)
-            except FaultError as fault:
+            except RequestError as fault:
                 if not is_too_much(fault):
                     raise
                 suspect = True
                 if len(ids) > 1:
                     waiting += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
                     continue
-                refusal = Refusal(id=ids[0], code=fault.code, message=fault.message, raw=b"")
+                if not is_broken_row(fault):
+                    await work.check_well(query.count(entity))
+                refusal = Refusal(id=ids[0], code=fault.code or str(fault.status), message=fault.message, raw=b"")
                 await work.land(entity, (), refusals=[refusal])
                 asked += Asked(set_aside=1)
             else:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backfill.errors import FaultError
+from backfill.errors import RequestError
 from backfill.jobs import proofs
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import mark_vanished_together
@@ -57,7 +57,7 @@ async def read_alone(work: RealmWork, entity: Entity, since: datetime | None) ->
     async with work.room_for(entity, PAGE_ROWS_MAX):
         try:
             page = await work.ask.page(entity, all_of(entity, since))
-        except FaultError as fault:
+        except RequestError as fault:
             if not is_too_much(fault):
                 raise
             return None

@@ -99,6 +99,15 @@ class RealmWork:
         mean = self._bytes_per_row.get(entity.name, _BYTES_PER_ROW)
         return self.room.take(int(rows * mean) * _COPIES)
 
+    async def check_well(self, count: str) -> None:
+        """Raise if the server does not even count what it fails to give a single object of: that is an outage, and no
+        object's fault. A refusal is an answer, too, for some entities cannot be counted."""
+        try:
+            await self.ask.count(count)
+        except FaultError as fault:
+            if fault.disposition in REALM_DISPOSITIONS:
+                raise
+
     async def land(
         self,
         entity: Entity,

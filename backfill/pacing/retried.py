@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 import anyio
 from msgspec import structs
@@ -151,8 +152,10 @@ class _Tries:
         return None if wait_s is None or now + wait_s >= self._deadline else wait_s
 
     def _may_send_again(self, error: RequestError) -> bool:
-        if self._lane in self._policy.resend or error.disposition is Disposition.REFRESH:
+        if self._lane in self._policy.resend:
             return True
+        if error.disposition is Disposition.REFRESH:  # said by a gateway that works (401), it was not passed on
+            return (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
         return isinstance(error, UnansweredError) and not error.sent
 
     def _backoff_s(self, rng: random.Random) -> float | None:

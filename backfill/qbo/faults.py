@@ -31,6 +31,7 @@ _ENVIRONMENT = (
     "then ask an administrator of the company to connect it again."
 )
 _BUG = "This is a defect of the program: report it with the intuit_tid."
+_UNSUPPORTED = "Leave it out if the company's plan or country has no such thing; else report it with the intuit_tid."
 _AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
 _FIX = "Correct the row and load it again."
 _FIX_REFERENCE = "Create or reactivate the object that the row refers to, or correct the reference, and load it again."
@@ -63,7 +64,7 @@ _ROWS: tuple[FaultRule, ...] = (
     FaultRule("130", "the request reached the wrong cluster", _RETRY, _AGAIN),
     FaultRule("140", "the company is locked", _PARK, "Wait until the company is unlocked, then run again."),
     FaultRule("150", "the company is under maintenance", _RETRY, _AGAIN),
-    FaultRule("500", "the operation is not supported", _STOP, _BUG),
+    FaultRule("500", "the operation is not supported", _STOP, _UNSUPPORTED),
     FaultRule("600", "the requestid was used before", _READ_BACK, "Nothing to do: what was applied is looked up."),
     FaultRule("610", "the object, or one it refers to, is not there or inactive", _REJECT, _FIX_REFERENCE),
     FaultRule("620", "the transaction cannot be linked", _REJECT, _FIX_REFERENCE),
@@ -77,7 +78,7 @@ _ROWS: tuple[FaultRule, ...] = (
     # Intuit's own pages disagree on the cap (10 and 30), so a refusal is something to learn from.
     FaultRule("1040", "the batch has too many items", _SHRINK, _SMALLER),
     FaultRule("1050", "the content type is not valid", _STOP, _BUG),
-    FaultRule("2000", "there is no object of that name", _STOP, _BUG),
+    FaultRule("2000", "there is no object of that name", _STOP, _UNSUPPORTED),
     # 2010 and 2030 are about the row's content, which is the user's, so they do not stop the run.
     FaultRule("2010", "the row has a property that QuickBooks does not know or does not take", _REJECT, _FIX),
     FaultRule("2020", "a required value is missing", _REJECT, _FIX),

@@ -147,7 +147,10 @@ _ENTITIES: Mapping[str, tuple[str, ...]] = {
         _SALE,
         (
             "number: Deposit\nflag: AllowIPNPayment AllowOnlinePayment AllowOnlineCreditCardPayment\n"
-            "flag: AllowOnlineACHPayment\nany: InvoiceLink EInvoiceStatus"
+            "flag: AllowOnlineACHPayment\nany: InvoiceLink EInvoiceStatus\n"
+            # And what else Intuit itself says that it knows, in the fault for what it does not.
+            "any: callToAction invoiceStatusLog ECloudStatusTimeStamp InvoiceEx TaxFormNum TaxFormType LessCIS\n"
+            "any: ConvenienceFeeDetail PaymentDetailsMessage"
         ),
     ),
     "Item": (

@@ -41,7 +41,7 @@ class PagesInHand:
         self.gone()
         for task in [task for task in self._asked_at if task is None or task.done()]:
             self._end(task)  # it was cancelled with its page
-        if request.lane is Lane.QUERY and any("SELECT * FROM" in value for _, value in request.params):
+        if request.lane is Lane.QUERY and any("SELECT *" in value for _, value in request.params):
             self._asked_at[asyncio.current_task()] = next(self._moments)
 
     def came(self, response: Response) -> None:

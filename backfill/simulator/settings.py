@@ -254,6 +254,10 @@ class SimulatorSettings:
     cdc_left_out: Literal["silent", "refused"] = "silent"
     """What CDC says when asked for ExchangeRate, TaxCode, TaxRate or TimeActivity, which the reference says it does not
     carry: that nothing changed (a public client's tests ask the sandbox for them and are answered), or fault 2000."""
+    unnamed_sku: Literal["answered", "left_out"] = "answered"
+    """Undocumented: whether `SELECT *` has an Item's Sku. A public client names it beside the `*`, to get it."""
+    unqueried: tuple[str, ...] = ()
+    """Undocumented: entities that no query reaches. Of InventoryAdjustment the reference has none."""
     uncounted: tuple[str, ...] = ("CustomerType", "ExchangeRate")
     """Entities whose `SELECT COUNT(*)` is fault 4002, as a public client's tests met it at the sandbox."""
     bare_rates: Literal["answered", "refused"] = "answered"

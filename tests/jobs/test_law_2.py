@@ -333,6 +333,7 @@ class TestUnordered:
         {"id_sort": "honoured"},
         {"window": "fixed"},
         {"not_equal": True},
+        {"unnamed_sku": "left_out"},
         {"gzip": False},
     ],
     ids=str,

@@ -189,6 +189,24 @@ async def test_a_refusal_that_is_not_610_marks_nothing() -> None:
     assert [trouble.code for trouble in fleet.troubles] == ["refused"]
 
 
+@pytest.mark.parametrize("status", [500, 504])
+async def test_in_an_outage_every_event_waits(status: int) -> None:
+    """An object that is not answered for may be broken; where not even a count is answered, it is not."""
+    world, inbox = World(seed=1), Inbox()
+    first, second = rows(world, "Estimate")[:2]
+    world.wrap = lambda inner: Tap(inner, before=lambda _request, _said: Response(status=status, body=b"<html></html>"))
+    inbox.tell("Estimate", first)
+    inbox.tell("Estimate", second)
+    await anyio.sleep(2)
+    fleet = await applied(world, inbox)
+    assert (inbox.outcomes, list(inbox.waiting)) == ({}, [1, 2])
+    assert [trouble.entity for trouble in fleet.troubles] == [""]
+    assert not world.store.refusals(world.realm, "Estimate")
+    world.wrap = lambda inner: inner
+    await applied(world, inbox)
+    assert inbox.outcomes == {1: "landed", 2: "landed"}
+
+
 async def test_an_event_whose_second_is_not_over_waits_for_an_answer_after_it() -> None:
     """Another change of the same second may look like this event told again, and would be left out."""
     world, inbox = World(seed=1), Inbox()

@@ -58,8 +58,8 @@ def query(lane: Lane = Lane.QUERY) -> Request:
     return Request(realm_id=REALM, lane=lane, method="GET", path="/query")
 
 
-def fault(disposition: Disposition, code: str = "10000") -> FaultError:
-    return FaultError("no", realm_id=REALM, disposition=disposition, code=code, status=500)
+def fault(disposition: Disposition, code: str = "10000", status: int = 500) -> FaultError:
+    return FaultError("no", realm_id=REALM, disposition=disposition, code=code, status=status)
 
 
 LOST = UnansweredError("lost", realm_id=REALM, code="timeout")
@@ -211,7 +211,8 @@ async def test_every_attempt_takes_new_permits() -> None:
         (WRITING, Lane.WRITE, UNSENT, 2),
         (WRITING, Lane.BATCH, fault(Disposition.RETRY), 1),
         (WRITING, Lane.BATCH, REFUSED, 1),
-        (WRITING, Lane.BATCH, fault(Disposition.REFRESH), 2),
+        (WRITING, Lane.BATCH, fault(Disposition.REFRESH, status=401), 2),
+        (WRITING, Lane.BATCH, fault(Disposition.REFRESH, status=500), 1),
     ],
 )
 async def test_what_may_have_taken_effect_is_sent_again_only_where_that_does_no_harm(

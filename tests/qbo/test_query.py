@@ -57,6 +57,18 @@ def test_a_count_can_be_bounded() -> None:
     )
 
 
+def test_an_items_sku_is_named_beside_all_else() -> None:
+    """A public client has to, or it gets none."""
+    item = CATALOGUE["Item"]
+    statements = [
+        query.page(item),
+        query.updated_since(item, NINE),
+        query.by_ids(item, ["7"]),
+        query.by_values(item, "Name", ["Shells"]),
+    ]
+    assert all(statement.startswith("SELECT *, Sku FROM Item ") for statement in statements)
+
+
 def test_a_page_is_ordered_by_the_time_that_never_changes() -> None:
     statement = query.page(INVOICE, created_from=NINE, created_to=NINE + timedelta(hours=1), start_position=1001)
     assert statement == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,6 +20,8 @@ from backfill.qbo import answers, calls, report_calls
 from backfill.qbo.answers import Page, Written
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.checked import check
+from backfill.qbo.operations import Operation
+from backfill.qbo.payloads import faults_of
 from backfill.qbo.report_answers import decode_report
 from backfill.qbo.reports import REPORTS
 from backfill.report_model import Period, RowType
@@ -105,6 +108,16 @@ def test_a_recorded_refusal(recorded: Load, name: str, status: int, code: str, d
     assert (error.status, error.code, error.disposition) == (status, code, disposition)
     assert error.intuit_tid == exchange.headers["intuit-tid"]
     assert "AB01EXAMPLE" not in f"{error} {vars(error)}"
+
+
+def test_all_that_the_recorded_refusal_says_is_known_may_be_written(recorded: Load) -> None:
+    """What we refuse by ourselves Intuit is never asked about: so it may be only what Intuit refuses."""
+    (exchange,) = recorded("error-400_json")
+    detail = exchange.tree["Fault"]["Error"][0]["Detail"]
+    unknown, *known = re.findall(r'"(\w+)"', detail)
+    assert len(known) > 50
+    refused = faults_of("Invoice", Operation.UPDATE, dict.fromkeys([unknown, *known]))
+    assert [fault.path for fault in refused] == [unknown]
 
 
 def test_a_recorded_general_ledger_lands_with_the_totals_that_it_shows(recorded: Load) -> None:

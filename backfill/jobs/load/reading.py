@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
+from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.questions import Questions
 from backfill.jobs.too_much import is_broken_row, is_too_much
+from backfill.jobs.work import REALM_DISPOSITIONS
 from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.answers import Page
@@ -32,7 +34,7 @@ class Read:
     """Id to object."""
     unread: dict[str, RequestError] = field(default_factory=dict)
     """What holds a row that cannot be read, to its fault: an Id or a name that was asked for, or the Id, if it can be
-    had, of a row that was created in the time asked for."""
+    had, of a row that was created in the time asked for; the entity's name, where all of it is refused."""
     full: bool = False
     """Some answer was as long as an answer can be: there may be more."""
 
@@ -44,6 +46,13 @@ def is_readable(record: Record) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     return True
+
+
+def is_refusal(error: RequestError) -> bool:
+    """Whether a server that was well refuses what was asked for: an entity that no query reaches (of
+    InventoryAdjustment the reference has none), that this company does not have, or that its user may not see."""
+    is_said = isinstance(error, FaultError) and is_from_a_sound_server(error)
+    return is_said and error.disposition not in REALM_DISPOSITIONS and not is_too_much(error)
 
 
 async def _page(ask: Questions, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
@@ -66,17 +75,24 @@ async def read_values(
 ) -> Read:
     """The objects that `statement` selects for some Ids or names, at most a page's worth; halved where an answer fails.
 
-    Raises `RequestError` for what is not about one of them.
+    Raises `RequestError` for what concerns the realm. What is refused twice cannot be read, whichever is asked for.
     """
     read = Read()
     left = [list(values)] if values else []
-    suspect = False
+    suspect = refused = False
     while left:
         part = left.pop()
         try:
             # A passing trouble was waited out the first time: what stays after that is one of the rows.
             page = await _page(ask, entity, statement(part), hasty=suspect and len(part) > 1)
         except RequestError as error:
+            if is_refusal(error):
+                left.append(part)
+                if refused:
+                    read.unread |= {value: error for some in left for value in some}
+                    return read
+                refused = True
+                continue
             if not is_too_much(error) or (len(part) == 1 and not is_broken_row(error)):
                 raise
             suspect = True
@@ -94,15 +110,23 @@ async def read_created_since(ask: Questions, entity: Entity, since: datetime, un
     """Everything created between two moments, page by page from the last one's CreateTime, so that none is passed over.
 
     Where an answer fails the time is halved, down to the second, and that is read row by row.
-    Raises `RequestError` for what is not about one of the rows.
+    Raises `RequestError` for what concerns the realm. What is refused twice is unread under the entity's name.
     """
     read = Read()
     left = [(since.replace(microsecond=0), until)]
+    refused = False
     while left:
         low, high = left.pop()
         try:
             page = await _page(ask, entity, query.page(entity, created_from=low, created_to=high))
         except RequestError as error:
+            if is_refusal(error):
+                if refused:
+                    read.unread[entity.name] = error
+                    return read
+                refused = True
+                left.append((low, high))
+                continue
             if not is_too_much(error):
                 raise
             middle = low + (high - low) / 2

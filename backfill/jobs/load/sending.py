@@ -17,6 +17,7 @@ from backfill.errors import (
 )
 from backfill.jobs.load.sealing import request_of
 from backfill.jobs.load.work import LoadWork
+from backfill.jobs.offered import is_from_a_sound_server
 from backfill.load_model import Seal, SealItem
 from backfill.qbo import answers
 from backfill.qbo.answers import Page, Written
@@ -59,6 +60,13 @@ class TooMuchError(Exception):
         super().__init__(cause.message)
         self.cause = cause
 
+
+_UNSUPPORTED = frozenset({"500", "2000"})
+"""Of a write: this operation, or this entity, is not for this company. Reads are told so of what its plan or country
+does not have."""
+
+_NO_PATH = "could not find resource"
+"""What 500 says of a path that is none, whatever the row: recorded."""
 
 _TELLTALE = frozenset({"6140", "6240", "630", "5010"})
 """Number, name or object there already, or another version of it: after an attempt in doubt that may be ours."""
@@ -103,13 +111,14 @@ class _Fate(Enum):
 def _fate(error: RequestError, lane: Lane) -> _Fate:
     """Any answer that is no 2xx leaves open whether the server acted, or will, but these: a fault of the application's
     own for a single write, which says that it looked and did not do it; a refusal for the request's size; and what
-    concerns the app's right to ask, which is looked at before anything else.
+    concerns the app's right to ask, which is looked at before anything else. None of it is believed of a server that
+    fails (5xx), whatever code it says.
     """
     if isinstance(error, UnansweredError):
         return _Fate.LOST if error.sent else _Fate.NOT_DONE
-    if isinstance(error, TokenError) or error.disposition in _NO_RIGHT:
+    if isinstance(error, TokenError) or _is_turned_away(error, lane):
         return _Fate.NOT_DONE
-    if not isinstance(error, FaultError) or isinstance(error, ThrottledError) or (error.status or 500) >= 500:
+    if not isinstance(error, FaultError) or isinstance(error, ThrottledError) or not is_from_a_sound_server(error):
         return _Fate.LOST
     if error.disposition is Disposition.SHRINK and lane is Lane.BATCH:
         return _Fate.TOO_MUCH
@@ -120,6 +129,18 @@ def _fate(error: RequestError, lane: Lane) -> _Fate:
 
 
 _NO_RIGHT = frozenset({Disposition.PARK, Disposition.REFRESH, Disposition.STOP})
+
+
+def _is_turned_away(error: RequestError, lane: Lane) -> bool:
+    """Whether the request was refused for what it is, or for whose it is, before anybody looked at its rows."""
+    is_the_rows = lane is Lane.WRITE and _is_of_the_row(error)
+    return error.disposition in _NO_RIGHT and is_from_a_sound_server(error) and not is_the_rows
+
+
+def _is_of_the_row(error: RequestError) -> bool:
+    """Whether the server says that it does not do this to such an object: no other row is the worse for it."""
+    is_said = isinstance(error, FaultError) and _NO_PATH not in error.detail.lower()
+    return is_said and error.code in _UNSUPPORTED and is_from_a_sound_server(error)
 
 
 _BY_DISPOSITION: Mapping[Disposition, Verdict] = {
@@ -141,6 +162,8 @@ def judge(item: SealItem, answer: Answer) -> Verdict:
         return Verdict.APPLIED if is_it else Verdict.UNKNOWN
     if not isinstance(answer, FaultError):
         return Verdict.UNKNOWN
+    if _is_of_the_row(answer):
+        return Verdict.REJECTED
     verdict = _BY_DISPOSITION.get(answer.disposition, Verdict.REJECTED)
     return Verdict.LOOK if item.doubtful and _may_be_ours(item, answer.code) else verdict
 

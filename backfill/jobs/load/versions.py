@@ -9,11 +9,13 @@ from typing import Any
 from msgspec import structs
 
 from backfill.errors import RequestError
-from backfill.jobs.load.reading import is_readable, read_values
+from backfill.jobs.load.reading import is_readable, is_refusal, read_values
 from backfill.jobs.questions import Questions
+from backfill.jobs.targeted import NOT_FOUND
+from backfill.jobs.too_much import is_too_much
 from backfill.model import Record
 from backfill.qbo import query
-from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.payloads import decode
 
 _KEPT_MAX = 500
@@ -70,8 +72,24 @@ async def read_objects(ask: Questions, wanted: Mapping[str, Sequence[str]]) -> d
         for start in range(0, len(ids), _ASKED_MAX):
             read = await read_values(ask, table, ids[start : start + _ASKED_MAX], partial(query.by_ids, table))
             found |= {(entity, record.id): record for record in read.records.values()}
-            found |= {(entity, id_): fault for id_, fault in read.unread.items()}
+            for id_, fault in read.unread.items():
+                alone = await _alone(ask, table, id_, fault) if is_refusal(fault) else fault
+                if alone is not None:
+                    found[entity, id_] = alone
     return found
+
+
+async def _alone(ask: Questions, entity: Entity, id_: str, refused: RequestError) -> Record | RequestError | None:
+    """One object by its own path, where queries are `refused`: Intuit's reference has a path for each. None: gone."""
+    try:
+        page = await ask.object(entity, id_)
+    except RequestError as fault:
+        if fault.code == NOT_FOUND:
+            return None
+        if is_refusal(fault) or is_too_much(fault):
+            return fault
+        raise
+    return page.records[0] if page.records and is_readable(page.records[0]) else refused
 
 
 def document(record: Record) -> dict[str, Any]:

@@ -124,6 +124,9 @@ class ItemsWithoutBid(ItemMishap):
 
     async def befall(self, strike: Strike, proceed: Proceed) -> Answer:
         places = self.chosen(strike)
+        if not places:
+            strike.spare()
+            return await proceed(strike)
         answer, answered = await self.outcomes(strike, proceed, places, after_commit=True)
         marks = {strike.subject.items[place].get("bId") for place in places}
         nameless = [{key: item[key] for key in item if key != "bId" or item["bId"] not in marks} for item in answered]

@@ -66,9 +66,14 @@ def refuse_poison(realm_id: str, entity: str, rows: Iterable[StoredObject], sett
 
 def _objects(asked: Plan, rows: Sequence[StoredObject]) -> list[bytes]:
     if not asked.columns:
-        return [row.doc for row in rows]
+        return [_without(row.doc, asked.left_out) if asked.left_out else row.doc for row in rows]
     wanted = _tree(asked.columns)
     return [_projected(asked, row.doc, wanted) for row in rows]
+
+
+def _without(doc: bytes, name: str) -> bytes:
+    parts = _RAW_OBJECT.decode(doc)
+    return b"{%b}" % b",".join(b'"%b":%b' % (key.encode(), part) for key, part in parts.items() if key != name)
 
 
 _Tree = dict[str, "_Tree"]

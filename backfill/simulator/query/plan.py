@@ -75,6 +75,8 @@ class Plan:
     count: bool
     columns: tuple[tuple[str, ...], ...]
     """Empty: whole objects."""
+    left_out: str
+    """An attribute that whole objects do not have, as it was not named; empty: none."""
     ids: frozenset[str] | None
     active: frozenset[bool] | None
     times: tuple[TimeCondition, ...]
@@ -92,7 +94,7 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
     traits = _ENTITIES.get(statement.entity.lower())
     if traits is None:
         raise FaultedError(unknown_entity(statement.entity))
-    if not traits.queryable:
+    if not traits.queryable or traits.name in settings.unqueried:
         raise FaultedError(unqueryable_entity(traits.name))
     if statement.count and traits.name in settings.uncounted:
         raise FaultedError(UNCOUNTED)
@@ -103,6 +105,7 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
         traits=traits,
         count=statement.count,
         columns=_columns(statement, traits),
+        left_out=_left_out(statement, traits, settings),
         ids=_ids(traits, conditions),
         active=_active(traits, conditions),
         times=tuple(
@@ -125,6 +128,11 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
 def _columns(statement: Statement, traits: EntityTraits) -> tuple[tuple[str, ...], ...]:
     named = tuple(resolved(traits.name, path, filtering=False) for path in statement.columns)
     return () if statement.every_column else named
+
+
+def _left_out(statement: Statement, traits: EntityTraits, settings: SimulatorSettings) -> str:
+    is_named = any(column.lower() == "sku" for column in statement.columns)
+    return "Sku" if traits.name == "Item" and settings.unnamed_sku == "left_out" and not is_named else ""
 
 
 def _check_required(traits: EntityTraits, paths: list[tuple[str, ...]]) -> None:

@@ -82,6 +82,15 @@ async def test_items_are_answered_without_their_bid(client_of) -> None:
     assert client.struck == [1]
 
 
+@pytest.mark.parametrize("mishap", [ItemFault(), MissingItems(), ItemsWithoutBid(), SlowItems()])
+async def test_what_is_no_batch_is_done_and_answered(client_of, mishap) -> None:
+    client = client_of(Injection(mishap))
+    response = await client.send("POST", "/customer", {"DisplayName": "alone"})
+    assert json.loads(response.body)["Customer"]["DisplayName"] == "alone"
+    assert client.names == ["alone"]
+    assert client.struck == [0]
+
+
 @pytest.mark.virtual
 @pytest.mark.parametrize("after_commit", [False, True])
 async def test_a_batch_whose_items_take_too_long_together_ends_with_the_gateway(client_of, after_commit: bool) -> None:

@@ -43,7 +43,8 @@ async def test_every_reading_of_a_request_id_can_be_tried(client_of) -> None:
 
 async def test_every_reading_of_batches_and_cdc_can_be_tried(client_of) -> None:
     readings = {"batch_items": "2", "cdc_also": "TimeActivity", "cdc_left_out": "refused", "uncounted": "Bill"}
-    client = client_of(Injection(Behaviour(settings=readings | {"bare_rates": "refused"})))
+    readings |= {"bare_rates": "refused", "unqueried": "Transfer", "unnamed_sku": "left_out"}
+    client = client_of(Injection(Behaviour(settings=readings)))
     items = [{"bId": str(number), "Query": "SELECT * FROM Bill"} for number in range(3)]
     response = await client.send("POST", "/batch", {"BatchItemRequest": items})
     assert b"Max allowed value is 2" in response.body
@@ -52,6 +53,11 @@ async def test_every_reading_of_batches_and_cdc_can_be_tried(client_of) -> None:
     assert (await client.send("GET", "/cdc", entities="TaxRate", **since)).status == 400
     assert (await client.query("SELECT COUNT(*) FROM Bill")).status == 400
     assert (await client.query("SELECT * FROM ExchangeRate")).status == 400
+    assert (await client.query("SELECT * FROM Transfer")).status == 400
+    realm_id, *_ = client.simulator.fleet.realm_ids
+    client.simulator.fleet.company(realm_id).create("Item", {"Name": "Shells", "Active": True, "Sku": "S-1"})
+    assert b'"Sku"' not in (await client.query("SELECT * FROM Item")).body
+    assert b'"Sku"' in (await client.query("SELECT *, Sku FROM Item")).body
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,24 @@ def test_what_cannot_be_counted(ask: Ask, entity: str) -> None:
     ask(f"SELECT COUNT(*) FROM {entity}", uncounted=())
 
 
+def test_a_sku_that_is_not_named_is_answered_or_left_out(ask: Ask, small_company: Company) -> None:
+    small_company.create("Item", {"Name": "Shells", "Active": True, "Sku": "S-1", "Type": "Service"})
+    asked = ("SELECT * FROM Item", "SELECT *, sku FROM Item", "SELECT Name FROM Item")
+    found = {
+        setting: [row.get("Sku") for text in asked for row in ask(text, unnamed_sku=setting)["Item"]]
+        for setting in ("answered", "left_out")
+    }
+    assert found == {"answered": ["S-1", "S-1", None], "left_out": [None, "S-1", None]}
+    (row,) = ask("SELECT * FROM Item", unnamed_sku="left_out")["Item"]
+    assert (row["Name"], row["sparse"], row["SyncToken"]) == ("Shells", False, "0")
+
+
+def test_what_no_query_reaches(ask: Ask) -> None:
+    for what in ("*", "COUNT(*)"):
+        with pytest.raises(FaultedError, match="Metadata not found for Entity: Bill"):
+            ask(f"SELECT {what} FROM Bill", unqueried=("Bill",))
+
+
 def test_exchange_rates_are_answered_without_a_filter_or_refused(ask: Ask) -> None:
     assert ask("SELECT * FROM ExchangeRate")["maxResults"] > 1
     with pytest.raises(FaultedError, match="'SourceCurrencyCode' is required"):
