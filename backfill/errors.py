@@ -3,6 +3,8 @@
 BackfillError
 ├── UsageError            bad arguments, configuration or input file (exit code 2)
 ├── UnavailableError      something we need is not there: database, key, port (exit code 3)
+├── StoppedError          the run was asked to stop; the same command goes on from there
+├── UnprovenError         an entity cannot be shown to be complete
 ├── RealmBusyError        another process owns the realm
 ├── LeaseLostError        another process took the realm from us: stop, commit nothing more
 └── RequestError          a request to Intuit without a usable answer
@@ -94,8 +96,8 @@ class LeaseLostError(BackfillError):
 
     disposition = Disposition.PARK
 
-    def __init__(self, message: str, *, realm_id: str, action: str = "") -> None:
-        super().__init__(message, action=action)
+    def __init__(self, message: str, *, realm_id: str) -> None:
+        super().__init__(message, action="nothing: the other process goes on with the realm")
         self.realm_id = realm_id
 
 

@@ -173,6 +173,11 @@ class Held(msgspec.Struct, frozen=True):
     live: int
     quarantined: int
 
+    @property
+    def total(self) -> int:
+        """What the server counts, if all is held."""
+        return self.live + self.quarantined
+
 
 class HeldById(msgspec.Struct, frozen=True):
     """The same, named."""

@@ -15,8 +15,8 @@ from backfill.qbo import calls, query
 from backfill.qbo.answers import decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.rows import Rows
+from backfill.store.binaries import psql_path
 from backfill.store.bulk import COLUMNS, TRAILER, encoded
-from backfill.store.embedded import psql_path
 from backfill.store.entity_tables import table_of
 from backfill.wire import Response
 from benchmarks import prebaked

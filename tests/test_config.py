@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from backfill.config import ENVIRONMENT, Settings, load_settings
 from backfill.errors import UsageError
@@ -218,6 +220,17 @@ def test_limits_are_never_scaled_against_intuit() -> None:
             scaled.pacing_limits()
 
 
+def test_a_count_stays_a_whole_number(tmp_path: Path) -> None:
+    """Also of the one limit that is off as shipped: it becomes permits, which are counted one by one."""
+    file = tmp_path / "backfill.toml"
+    file.write_text("[limits]\ncombined_per_window = 300\nin_flight = 8\n")
+    limits = load_settings(file, {}).pacing_limits()
+    assert [repr(permits) for permits in (limits.request_permits, limits.in_flight)] == ["300", "8"]
+    file.write_text("[limits]\nin_flight = 8.5\n")
+    with pytest.raises(UsageError, match="in_flight"):
+        load_settings(file, {})
+
+
 @pytest.mark.parametrize(
     ("toml", "counted_as"),
     [
@@ -246,6 +259,17 @@ def test_the_file_that_comes_along_says_the_defaults() -> None:
     default = load_settings(None, {})
     assert shipped.pacing_limits() == default.pacing_limits()
     assert shipped.model_copy(update={"limits": {}}) == default
+
+
+def test_the_file_that_comes_along_names_every_setting() -> None:
+    """But for secrets, which belong in the environment, and the limits, whose names are those of their own file."""
+    named = re.findall(r"^(?:# )?(\w+) = ", (CONFIGS / "backfill.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    settings = set()
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        is_section = isinstance(section, type) and issubclass(section, BaseModel)
+        settings |= set(section.model_fields) if is_section else {name}
+    assert settings - set(named) == {"client_id", "client_secret", "encryption_key", "limits"}
 
 
 def test_every_fault_of_the_reports_is_reported(tmp_path: Path) -> None:

@@ -49,5 +49,5 @@ def keyring(settings: Settings) -> Keyring:
 
 
 def now() -> datetime:
-    """The wall clock: the one place that reads it."""
+    """The wall clock. Nothing else reads it but `simulate`, which needs nothing of this module."""
     return datetime.now(UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +136,8 @@ async def _simulator(realms: int, credentials: Path) -> AsyncIterator[str]:
     except anyio.EndOfStream:
         raise UnavailableError("The simulator ended at once.", action="See why: backfill simulate") from None
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # it has ended by itself
+            process.terminate()
         with anyio.CancelScope(shield=True):
             await process.wait()
 

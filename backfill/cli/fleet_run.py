@@ -29,9 +29,6 @@ from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs
 from backfill.store.tokens import TokenVault
 
-CALL_S = 3600.0
-"""Bound on one question with all its waits: a realm whose limits others use up may keep it waiting for long."""
-
 TurnJob = Callable[[Lease, Turn, WayToRealm, Callable[[], bool]], Awaitable[RealmOutcome]]
 """A realm's turn: its lease, its place, its way to Intuit, and whether the run was asked to stop."""
 

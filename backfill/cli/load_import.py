@@ -18,6 +18,7 @@ from backfill.jobs.load.intake import Defaults, row_of
 from backfill.jobs.load.options import Mode
 from backfill.load_model import Imported, NewRow
 from backfill.qbo.payloads import PayloadFault
+from backfill.qbo.query import BATCH_ITEMS_MAX
 from backfill.store.database import Database
 from backfill.store.ledger_import import FAULTS_SHOWN_MAX, Import, Imports
 from backfill.store.reading import rows_of
@@ -55,7 +56,7 @@ class DryRun:
         for (realm_id, _, _), rows in self.rows.items():
             realms[realm_id] = realms.get(realm_id, 0) + rows
         limits = settings.pacing_limits()
-        batched = 30 * limits.batch_permits
+        batched = BATCH_ITEMS_MAX * limits.batch_permits
         rates = {
             Mode.FASTEST: batched + limits.request_permits - limits.batch_permits,
             Mode.FREE: limits.request_permits,
@@ -75,7 +76,7 @@ class DryRun:
             "estimate": {
                 "mode": mode.value,
                 "wall_s": round(most / rates[mode] * limits.window_s),
-                "metered": sum(ceil(rows * share / 30) for rows in realms.values()),
+                "metered": sum(ceil(rows * share / BATCH_ITEMS_MAX) for rows in realms.values()),
             },
         }
 

@@ -10,7 +10,7 @@ import msgspec
 from backfill import events
 from backfill.cli.chosen_realms import select_realms
 from backfill.cli.ending import exit_of, troubles_in_words
-from backfill.cli.fleet_run import CALL_S, FleetRun
+from backfill.cli.fleet_run import FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.tally import Tally
 from backfill.cli.way_to_intuit import WayToRealm
@@ -241,7 +241,7 @@ class _Writing:
             return await load_realm(
                 LoadWork(
                     lease=lease,
-                    ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
+                    ask=Questions(transport, lease.realm_id, hasty=transport.hasty()),
                     transport=transport,
                     ledger=self._ledger,
                     options=self._options,

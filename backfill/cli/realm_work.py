@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from backfill import events
 from backfill.cli.compose import now
-from backfill.cli.fleet_run import CALL_S
 from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.jobs.questions import Questions
@@ -37,7 +36,7 @@ async def realm_work(
         yield RealmWork(
             lease=lease,
             run_id=run_id,
-            ask=Questions(transport, lease.realm_id, call_s=CALL_S, hasty=transport.hasty()),
+            ask=Questions(transport, lease.realm_id, hasty=transport.hasty()),
             store=store,
             room=room,
             observe=observe,

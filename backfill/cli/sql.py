@@ -29,15 +29,9 @@ def sql(
         import anyio
 
         from backfill.cli.compose import database_url
-        from backfill.errors import UnavailableError
-        from backfill.store.embedded import psql_path
+        from backfill.store.binaries import psql_path
 
         psql = psql_path(settings.postgres.pg_bin_dir)
-        if psql is None:
-            raise UnavailableError(
-                "There is no psql on this machine.",
-                action="Install Postgres' client, or connect to the database with another one.",
-            )
         async with database_url(settings) as url:
             command = [str(psql), "--no-psqlrc", *(["--command", statement] if statement else [])]
             done = await anyio.to_thread.run_sync(

@@ -24,7 +24,7 @@ RUNS_SHOWN = 5
 MONTHS_SHOWN = 12
 """A year of one app, or a month of twelve."""
 REALMS_SHOWN = 50
-"""A screenful; the JSON has them all, up to a thousand."""
+"""A screenful; the JSON has them all."""
 
 
 def status(

@@ -110,7 +110,7 @@ async def open_api(
             meters=metered,
             limits=settings.pacing_limits(),
             policy=policy.scaled(settings.limits_scale),
-            patience=_patience(settings),
+            keeping=KeeperOptions().scaled(settings.limits_scale),
             rng=random.Random(),  # noqa: S311  # jitter only has to differ between processes; nothing secret is drawn
             now=now,
             observe=told,
@@ -138,12 +138,8 @@ async def open_tokens(
             now=now,
             rng=random.Random(),  # noqa: S311  # as above
             observe=told,
-            options=_patience(settings),
+            options=KeeperOptions().scaled(settings.limits_scale),
         )
-
-
-def _patience(settings: Settings) -> KeeperOptions:
-    return KeeperOptions(backoff_s=KeeperOptions().backoff_s / settings.limits_scale)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

@@ -26,7 +26,7 @@ from backfill.pacing.metering import Meters
 from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.signatures import Verifier
 from backfill.store.database import Database
-from backfill.store.inbox import Inbox, InboxCounts
+from backfill.store.inbox import FORGOTTEN_AT_ONCE, Inbox, InboxCounts
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs, RunStatus
@@ -36,7 +36,7 @@ from backfill.webhooks.receiver import HEALTH, PATH, Receiver, serve_application
 from backfill.webhooks.worker import Worker, WorkerOptions
 
 _FORGET_EVERY_S = 3600.0
-"""What is older than the retention is dropped each hour: a few hundred thousand rows at most."""
+"""What is older than the retention is dropped each hour, in pieces."""
 
 _REALMS_SAID = 1_000
 """Unknown realms that are said once each; there should be none."""
@@ -190,8 +190,9 @@ class _Service:
             with suppress(UnavailableError):
                 await runs.heartbeat(self._run_id)
                 if anyio.current_time() >= forget_at:
-                    await self._inbox.forget(older_than_days=self._settings.webhooks.retention_days)
-                    forget_at = anyio.current_time() + _FORGET_EVERY_S
+                    dropped = await self._inbox.forget(older_than_days=self._settings.webhooks.retention_days)
+                    if dropped < FORGOTTEN_AT_ONCE:  # else there may be more, for the next beat
+                        forget_at = anyio.current_time() + _FORGET_EVERY_S
             await anyio.sleep(self._settings.postgres.lease_s / 3)
 
     async def ended(self, metered: int) -> WebhookService:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import msgspec
 import platformdirs
 from pydantic import Field, SecretStr, field_validator
 
@@ -121,12 +122,12 @@ class Settings(Section):
 
 
 def _overridden(overrides: Mapping[str, float]) -> Limits:
-    """The shipped limits with some replaced. Raises `UsageError` if they then contradict one another."""
-    shipped = load_limits()
-    values: dict[str, Any] = {
-        name: int(value) if isinstance(getattr(shipped, name), int) else value for name, value in overrides.items()
-    }
-    return replace(shipped, **values)
+    """The shipped limits with some replaced. Raises `UsageError` if one is not what it can be, or they contradict."""
+    values = {name: int(value) if value.is_integer() else value for name, value in overrides.items()}
+    try:
+        return msgspec.convert(asdict(load_limits()) | values, Limits)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"a limit is wrong: {error}") from error
 
 
 def _is_database_url(url: str) -> bool:

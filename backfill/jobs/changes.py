@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from backfill.errors import FaultError
 from backfill.jobs.proofs import is_not_offered
-from backfill.jobs.too_much import is_too_much
+from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
 from backfill.qbo.answers import CdcAnswer
@@ -72,7 +72,7 @@ async def _round(
     news = False
     state.ahead = set()
     earliest: datetime | None = None
-    asked = [list(entities)] if entities else []
+    asked = [entities] if entities else []
     while asked:
         group = asked.pop()
         work.check_stop()
@@ -82,7 +82,7 @@ async def _round(
                 if len(group) == 1:
                     _give_up(state, group[0])
                 else:
-                    asked += [group[: len(group) // 2], group[len(group) // 2 :]]
+                    asked += halves(group)
                 continue
             doubted = await _said_to_be_deleted(work, group, answer)
             for entity in group:

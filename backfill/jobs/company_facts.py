@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
-from backfill.errors import Disposition, RequestError
-from backfill.jobs.work import RealmWork
+from backfill.errors import RequestError
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE
@@ -161,7 +161,7 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
     ]
     async with work.room_for(CATALOGUE["Account"], query.PAGE_ROWS_MAX):
         answers = await work.ask.many(statements)
-        parked = [item for item in answers.items if isinstance(item, RequestError) and _concerns_realm(item)]
+        parked = [item for item in answers.items if isinstance(item, RequestError) and item.disposition in OF_THE_REALM]
         if parked:
             raise parked[0]
         info = next(_objects(answers.items[0], _CompanyInfo), _CompanyInfo())
@@ -212,7 +212,7 @@ async def _page(work: RealmWork, statement: str) -> Page | RequestError:
     try:
         return await work.ask.page(CATALOGUE["Account"], statement)
     except RequestError as error:
-        if _concerns_realm(error):
+        if error.disposition in OF_THE_REALM:
             raise
         return error
 
@@ -226,10 +226,6 @@ def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
         for record in item.records:
             with suppress(msgspec.MsgspecError, UnicodeDecodeError):  # of what cannot be read nothing is known
                 yield msgspec.json.decode(record.doc, type=shape)
-
-
-def _concerns_realm(error: RequestError) -> bool:
-    return error.disposition in {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
 
 
 def _month(name: str) -> int:

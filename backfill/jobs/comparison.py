@@ -9,7 +9,7 @@ from datetime import datetime
 from backfill.errors import FaultError, RequestError
 from backfill.jobs.asked_rates import AskedRates, oldest_day
 from backfill.jobs.equality import about, compared, is_newer, may_be_newer
-from backfill.jobs.too_much import is_too_much
+from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Record, Refusal, Slice
@@ -84,10 +84,6 @@ class Asked:
     found: Found
     ids: Sequence[str]
     met: Collection[str] = ()
-
-    def halves(self) -> list[Asked]:
-        middle = len(self.ids) // 2
-        return [replace(self, ids=ids) for ids in (self.ids[:middle], self.ids[middle:])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +167,7 @@ class Comparer:
                     _note_missing_side(found, id_, document)
         for asked, fault in refused:
             if is_too_much(fault) and len(asked.ids) > 1:  # one row spoils it for the others
-                await self.look_up_together(asked.halves())
+                await self.look_up_together([replace(asked, ids=ids) for ids in halves(asked.ids)])
             else:
                 await self._left_unread(asked, fault.message)
 

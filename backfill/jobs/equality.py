@@ -16,6 +16,7 @@ import msgspec
 
 from backfill.jobs.quoted import first_difference, quoted
 from backfill.model import Record
+from backfill.qbo.splitter import REFUSED
 
 LEFT_OUT = frozenset({"TempDownloadUri", "ThumbnailTempDownloadUri"})
 """Not stored, since whoever has them may read the file."""
@@ -30,6 +31,8 @@ MEMBERS_SHOWN_MAX = 20
 
 _DIGITS_MAX = 100
 """That are written out of an exponent. No amount has as many, and a few bytes could ask for any number of them."""
+_EXPONENT_CHARS_MAX = 5
+"""Of an exponent that says so many digits, with its sign and zeros in front. Of a long one no Decimal can be made."""
 
 _AS_WRITTEN = msgspec.json.Decoder(float_hook=str.encode)
 """Of a number with a fraction its bytes, which no text is equal to."""
@@ -64,7 +67,7 @@ def _are_equal(landed: bytes, there: bytes) -> bool:
     """Whether they are, as nearly all are: a quarter of the work of telling in what. False: that has to tell."""
     try:
         return landed == there or bool(_AS_WRITTEN.decode(landed) == _AS_WRITTEN.decode(there))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return False
 
 
@@ -146,7 +149,8 @@ class _Number(str):
 
 def _number(text: str) -> _Number:
     """Of what is landed jsonb has written out the exponent and taken the sign from nothing."""
-    if "e" in text.lower() and abs((number := Decimal(text)).adjusted()) <= _DIGITS_MAX:
+    exponent = text.lower().partition("e")[2]
+    if 0 < len(exponent) <= _EXPONENT_CHARS_MAX and abs((number := Decimal(text)).adjusted()) <= _DIGITS_MAX:
         text = format(number, "f")
     return _Number(text if text.strip("-0.") else text.removeprefix("-"))
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from backfill.errors import RequestError
-from backfill.jobs.slices import CUTS_MAX, ROWS_PER_SLICE, next_second
+from backfill.jobs.slices import CUTS_MAX, ROWS_PER_SLICE, next_second, unplanned
 from backfill.jobs.work import RealmWork
 from backfill.model import Slice
 from backfill.qbo import query
@@ -22,7 +22,7 @@ async def differing_parts(work: RealmWork, entity: Entity, counted: int) -> Sequ
 
     What was created since is to be landed before: then a part differs by what vanished from it.
     """
-    everything = [_part(entity, None, None)]
+    everything = [unplanned(entity.name, None, None)]
     if counted <= ROWS_PER_SLICE:
         return everything
     held = await work.store.created_up_to(work.realm_id, entity.name, parts=CUTS_MAX)
@@ -32,7 +32,7 @@ async def differing_parts(work: RealmWork, entity: Entity, counted: int) -> Sequ
         if isinstance(answer, RequestError) or answer.total_count is None:
             return everything
         up_to.append((moment, rows - answer.total_count))
-    return [_part(entity, low, high) for low, high in differing(up_to)] or everything
+    return [unplanned(entity.name, low, high) for low, high in differing(up_to)] or everything
 
 
 def differing(surplus: Sequence[tuple[datetime, int]]) -> list[tuple[datetime | None, datetime]]:
@@ -43,7 +43,3 @@ def differing(surplus: Sequence[tuple[datetime, int]]) -> list[tuple[datetime | 
         for (low, before), (high, after) in pairwise(begun)
         if high is not None and before != after
     ]
-
-
-def _part(entity: Entity, lower: datetime | None, upper: datetime | None) -> Slice:
-    return Slice(entity=entity.name, number=-1, lower=lower, upper=upper)

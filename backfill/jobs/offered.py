@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
-from backfill.errors import Disposition, FaultError, RequestError
+from backfill.errors import FaultError, RequestError
 from backfill.jobs.proofs import is_not_offered, not_offered, refused
-from backfill.jobs.work import RealmWork
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof
 from backfill.qbo.catalogue import Entity
 
@@ -20,8 +20,6 @@ T = TypeVar("T")
 
 _ANSWERS = 2
 """The second is of a question in a call of its own, if the first was an item's or a COUNT's."""
-
-_OF_THE_REALM = frozenset({Disposition.PARK, Disposition.WAIT, Disposition.REFRESH})
 
 
 async def answer_or_proof(
@@ -36,7 +34,7 @@ async def answer_or_proof(
         try:
             return await ask()
         except FaultError as fault:
-            if fault.disposition in _OF_THE_REALM:
+            if fault.disposition in OF_THE_REALM:
                 raise
             said.append(fault)
         if len(said) >= _ANSWERS or not is_not_offered(said[-1]):
@@ -48,9 +46,9 @@ async def unanswered(work: RealmWork, entity: Entity, said: Sequence[RequestErro
     if len(said) < _ANSWERS or not all(map(_is_credible, said)):
         return refused(entity, said[-1].message)
     held = await work.store.held(work.realm_id, entity.name)
-    rows = held.live + held.quarantined
-    if rows:
-        return refused(entity, f"{rows} are held, and Intuit says that there is no such thing: {said[-1].message}")
+    if held.total:
+        words = f"{held.total} are held, and Intuit says that there is no such thing"
+        return refused(entity, f"{words}: {said[-1].message}")
     return not_offered(entity, None)
 
 

@@ -18,11 +18,9 @@ from math import ceil
 from backfill.jobs.costs import Costs
 from backfill.jobs.outright import OUTRIGHT_ROWS_MAX, outright_rows
 from backfill.jobs.snapshot import SNAPSHOT_ROWS_MAX, packed
+from backfill.jobs.targets import CDC_AGE_MAX
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import BATCH_ITEMS_MAX, CDC_OBJECTS_MAX, PAGE_ROWS_MAX
-
-CDC_REACH = timedelta(days=29)
-"""Documented as 30 days; a day is left for clocks that differ, and for the time that a run takes to get there."""
 
 
 class Way(StrEnum):
@@ -135,7 +133,7 @@ def _way(entity: Entity, known: Known, outage: Outage, since: datetime, now: dat
         return Way.ONE_ANSWER
     if known.proven_at is None or (entity.reading is not Reading.SCAN and known.held > SNAPSHOT_ROWS_MAX):
         return Way.WHOLE
-    if not entity.carried_by_cdc or now - since > CDC_REACH or known.changes >= CDC_OBJECTS_MAX:
+    if not entity.carried_by_cdc or now - since > CDC_AGE_MAX or known.changes >= CDC_OBJECTS_MAX:
         return Way.ONE_ANSWER if known.held <= SNAPSHOT_ROWS_MAX else Way.WINDOWS
     return Way.CHANGES
 

@@ -18,11 +18,11 @@ from backfill.jobs.gaps import differing_parts
 from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
 from backfill.jobs.proofs import compared
 from backfill.jobs.scan import read_slice
-from backfill.jobs.slices import ROWS_PER_SLICE
+from backfill.jobs.slices import ROWS_PER_SLICE, unplanned
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof, Slice
+from backfill.model import Proof
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
@@ -80,7 +80,7 @@ async def catch_up_polled(
             if cut_before:
                 # What fills the answer came within the overlap: once that is past, it can be left behind.
                 await anyio.sleep(_SHORT_OVERLAP.total_seconds())
-            await read_slice(work, entity, _outside_the_plan(entity, start), UPDATED, first=False)
+            await read_slice(work, entity, unplanned(entity.name, start, None), UPDATED, first=False)
             start = look.at if cut_before else look.at - _SHORT_OVERLAP
         cut_before = not look.whole
     if last is not None:
@@ -116,9 +116,9 @@ async def _look(work: RealmWork, entity: Entity, start: datetime, scope_since: d
 async def _walk(work: RealmWork, entity: Entity, scope_since: datetime | None, key: Key, *, first: bool) -> None:
     """All of the entity by `key`, or all that was updated since."""
     if scope_since is None:
-        await read_slice(work, entity, _outside_the_plan(entity, None), key, reconcile=True, first=first)
+        await read_slice(work, entity, unplanned(entity.name, None, None), key, reconcile=True, first=first)
     else:
-        await read_slice(work, entity, _outside_the_plan(entity, scope_since), UPDATED, first=first)
+        await read_slice(work, entity, unplanned(entity.name, scope_since, None), UPDATED, first=first)
 
 
 async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime | None, counted: int) -> None:
@@ -135,7 +135,3 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
 async def _compare(work: RealmWork, entity: Entity, look: _Look, scope_since: datetime | None) -> Proof:
     held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
     return compared(entity, "count and sweep", look.counted, held, look.at)
-
-
-def _outside_the_plan(entity: Entity, lower: datetime | None) -> Slice:
-    return Slice(entity=entity.name, number=-1, lower=lower, upper=None)

@@ -6,9 +6,9 @@ stock costs, what an exchange rate gains and what payroll posts is in no documen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 
@@ -21,11 +21,14 @@ NOTHING = Decimal(0)
 _SHIPPING_ITEM = "SHIPPING_ITEM_ID"
 """What a line names in the place of an item where it is the charge for shipping."""
 
+_DIGITS_MAX = 20
+"""Before the point. No amount has as many, and a sum of larger ones would lose its cents."""
+
 _NOT_POSTED = frozenset({"SubTotalLineDetail", "DescriptionOnly", "GroupLineDetail"})
 
 
 class UnpostableError(Exception):
-    """The document does not say where it posts. The message says what is missing."""
+    """The document does not say where it posts. The message says what is missing, or of another shape."""
 
 
 @dataclass(slots=True)
@@ -69,27 +72,50 @@ def postings(entity: str, doc: Doc, chart: Chart) -> list[Posting]:
     return found
 
 
+def part(doc: Doc, name: str) -> Doc:
+    """The object of this name, empty if there is none. Raises `UnpostableError` if it is something else."""
+    found = doc.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise UnpostableError(f"{name} is no object")
+    return found
+
+
+def parts(doc: Doc, name: str) -> Sequence[Doc]:
+    """The objects in the list of this name. Raises `UnpostableError` if it is something else."""
+    found = doc.get(name) or ()
+    if not isinstance(found, list | tuple) or not all(isinstance(one, Mapping) for one in found):
+        raise UnpostableError(f"{name} is no list of objects")
+    return found
+
+
 def reference(doc: Doc, name: str) -> str:
-    """The Id that a reference holds, or nothing."""
-    return str((doc.get(name) or {}).get("value") or "")
+    """The Id that a reference holds, or nothing. Raises `UnpostableError` if it is no reference."""
+    return str(part(doc, name).get("value") or "")
 
 
 def amount(doc: Doc, name: str) -> Decimal:
-    return Decimal(str(doc.get(name) or 0))
+    """The number of this name, or nothing. Raises `UnpostableError` if it is no number, or larger than any amount."""
+    try:
+        found = Decimal(str(doc.get(name) or 0))
+    except InvalidOperation:
+        raise UnpostableError(f"{name} is no number") from None
+    if not found.is_finite() or found.adjusted() >= _DIGITS_MAX:
+        raise UnpostableError(f"{name} is no amount")
+    return found
 
 
 def _lines(doc: Doc) -> Iterator[tuple[str, Doc, Doc]]:
     """Kind, detail and line of each line that carries an amount; a bundle's own lines stand for the bundle."""
-    for line in doc.get("Line") or ():
-        inner = (line.get("GroupLineDetail") or {}).get("Line")
-        for one in [line] if inner is None else inner:
+    for line in parts(doc, "Line"):
+        group = part(line, "GroupLineDetail")
+        for one in [line] if group.get("Line") is None else parts(group, "Line"):
             kind = str(one.get("DetailType", ""))
             if kind not in _NOT_POSTED:
-                yield kind, one.get(kind) or {}, one
+                yield kind, part(one, kind), one
 
 
 def _tax(doc: Doc, chart: Chart, side: int) -> Iterator[Posting]:
-    tax = amount(doc.get("TxnTaxDetail") or {}, "TotalTax")
+    tax = amount(part(doc, "TxnTaxDetail"), "TotalTax")
     if tax:
         yield chart.kind("GlobalTaxPayable", "SalesTaxPayable"), side * tax
 
@@ -178,8 +204,8 @@ def _vendor_credit(doc: Doc, chart: Chart) -> Iterator[Posting]:
 def _bill_payment(doc: Doc, chart: Chart) -> Iterator[Posting]:
     total = amount(doc, "TotalAmt")
     if total:
-        bank = reference(doc.get("CheckPayment") or {}, "BankAccountRef")
-        yield bank or reference(doc.get("CreditCardPayment") or {}, "CCAccountRef"), -total
+        bank = reference(part(doc, "CheckPayment"), "BankAccountRef")
+        yield bank or reference(part(doc, "CreditCardPayment"), "CCAccountRef"), -total
         yield _payable(doc, chart), total
 
 
@@ -191,17 +217,17 @@ def _purchase(doc: Doc, chart: Chart) -> Iterator[Posting]:
 
 def _deposit(doc: Doc, chart: Chart) -> Iterator[Posting]:
     yield reference(doc, "DepositToAccountRef"), amount(doc, "TotalAmt")
-    back = doc.get("CashBack") or {}
+    back = part(doc, "CashBack")
     yield reference(back, "AccountRef"), amount(back, "Amount")
-    for line in doc.get("Line") or ():
+    for line in parts(doc, "Line"):
         linked = bool(line.get("LinkedTxn"))
-        account = reference(line.get("DepositLineDetail") or {}, "AccountRef")
+        account = reference(part(line, "DepositLineDetail"), "AccountRef")
         yield chart.kind("UndepositedFunds") if linked else account, -amount(line, "Amount")
 
 
 def _journal_entry(doc: Doc, _chart: Chart) -> Iterator[Posting]:
-    for line in doc.get("Line") or ():
-        detail = line.get("JournalEntryLineDetail") or {}
+    for line in parts(doc, "Line"):
+        detail = part(line, "JournalEntryLineDetail")
         side = -1 if detail.get("PostingType") == "Credit" else 1
         yield reference(detail, "AccountRef"), side * amount(line, "Amount")
 

@@ -22,7 +22,7 @@ def compared(
     who: str = "the server counts",
 ) -> Proof:
     """Proven if as much is held, quarantined rows included, as was counted. `who` counted, for the reason if not."""
-    equal = held.live + held.quarantined == counted
+    equal = held.total == counted
     return Proof(
         entity=entity.name,
         proven=equal,

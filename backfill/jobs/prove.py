@@ -18,9 +18,10 @@ from backfill.jobs.keys import CREATED
 from backfill.jobs.proofs import compared
 from backfill.jobs.readers import share
 from backfill.jobs.scan import read_slice
+from backfill.jobs.slices import unplanned
 from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
 from backfill.jobs.work import RealmWork
-from backfill.model import Proof, Slice
+from backfill.model import Proof
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity
@@ -90,8 +91,7 @@ async def _look_again(
 async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime | None) -> None:
     """Walk the entity again; of a run that reads a part only, ask for all that is held by Id."""
     if scope_since is None:
-        everything = Slice(entity=entity.name, number=-1, lower=None, upper=None)
-        await read_slice(work, entity, everything, CREATED, reconcile=True)
+        await read_slice(work, entity, unplanned(entity.name, None, None), CREATED, reconcile=True)
         await ask_for_set_aside(work, entity)
     else:
         await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
@@ -105,7 +105,7 @@ async def _against_census(
         return None
     held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
     counted = census.counts[entity.name]
-    if held.live + held.quarantined != counted:
+    if held.total != counted:
         return None
     return compared(entity, "census, nothing changed", counted, held, state.watermarks.get(entity.name))
 

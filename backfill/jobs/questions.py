@@ -28,6 +28,9 @@ from backfill.wire import Request, Response, Transport
 
 T = TypeVar("T")
 
+CALL_S = 3600.0
+"""Bound on one question with all its waits: a realm whose limits others use up may keep it waiting for long."""
+
 _READ_ATTEMPTS = 3
 """A broken body is a passing fault; three in a row are not."""
 
@@ -71,7 +74,7 @@ class Questions:
     """
 
     def __init__(
-        self, transport: Transport, realm_id: RealmId, *, call_s: float, hasty: Transport | None = None
+        self, transport: Transport, realm_id: RealmId, *, call_s: float = CALL_S, hasty: Transport | None = None
     ) -> None:
         self._transport = transport
         self._hasty = hasty or transport
@@ -169,25 +172,23 @@ class Questions:
     ) -> ReportDocument:
         """One report of one period. Raises `RequestError`: with SHRINK for what is more than one answer holds."""
         request = report_calls.call(self.realm_id, report, dates, parameters)
-        way = self._hasty if hasty else self._transport
-        return await self._ask(request, lambda response: decode_report(report, response, request=request), way)
+        return await self._ask(request, lambda response: decode_report(report, response, request=request), hasty=hasty)
 
     async def _batch(self, statements: dict[str, str], *, to_land: bool, hasty: bool) -> BatchAnswer:
         request = calls.batch(self.realm_id, statements)
         decode = answers.decode_batch_to_land if to_land else answers.decode_batch
-        way = self._hasty if hasty else self._transport
-        return await self._ask(request, lambda response: decode(response, request=request), way)
+        return await self._ask(request, lambda response: decode(response, request=request), hasty=hasty)
 
     async def _rows(self, entity: Entity, request: Request, *, hasty: bool = False, to_land: bool = False) -> Page:
-        way = self._hasty if hasty else self._transport
         decode = answers.decode_page_to_land if to_land else answers.decode_page
-        return await self._ask(request, lambda response: decode(entity, response, request=request), way)
+        return await self._ask(request, lambda response: decode(entity, response, request=request), hasty=hasty)
 
-    async def _ask(self, request: Request, decode: Callable[[Response], T], way: Transport | None = None) -> T:
+    async def _ask(self, request: Request, decode: Callable[[Response], T], *, hasty: bool = False) -> T:
+        way = self._hasty if hasty else self._transport
         deadline = anyio.current_time() + self._call_s
         attempt = 1
         while True:
-            response = await (way or self._transport).send(request, deadline=deadline)
+            response = await way.send(request, deadline=deadline)
             try:
                 return decode(response)
             except UnreadableError:

@@ -13,11 +13,11 @@ from typing import Annotated
 
 import msgspec
 
-from backfill.errors import Disposition, RequestError, UnprovenError
+from backfill.errors import RequestError, UnprovenError
 from backfill.jobs import proofs
 from backfill.jobs.offered import answer_or_proof
 from backfill.jobs.whole_answer import all_of
-from backfill.jobs.work import RealmWork
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Landed, Proof
 from backfill.qbo import query
 from backfill.qbo.answers import Page
@@ -36,9 +36,6 @@ RATES_MAX = 900
 
 RATES_OF_THE_DAY = "rates of the day"
 """How rates are proven where the server wants a day to be named: those of other days are not asked for."""
-
-_NOT_FOR_LACK_OF_A_DAY = frozenset({Disposition.PARK, Disposition.WAIT, Disposition.REFRESH})
-"""Faults of the realm. Any other may be how the server says that it wants a date, which is not documented."""
 
 CURRENCIES = CATALOGUE["CompanyCurrency"]
 
@@ -118,8 +115,9 @@ async def looked(
     codes = after.codes
     rates = answers[1]
     if isinstance(rates, RequestError):
-        if rates.disposition in _NOT_FOR_LACK_OF_A_DAY or before.as_of is not None:
+        if rates.disposition in OF_THE_REALM or before.as_of is not None:
             raise rates
+        # Any other may be how the server says that it wants a date, which is not documented.
         return RatesLook(codes, listed.server_time.date())
     if codes != before.codes or rates.server_time != listed.server_time or listed.received >= CURRENCIES_MAX:
         return RatesLook(codes, before.as_of)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from backfill.errors import Disposition, FaultError, TooLargeError, UnreadableError
+from backfill.errors import FaultError, TooLargeError, UnreadableError
 from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.report_periods import LONG_AGO, fiscal_year_start, planned
 from backfill.jobs.report_sizes import Size
-from backfill.jobs.work import RealmWork
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
 from backfill.report_model import Period
@@ -65,7 +65,7 @@ class _Books:
             async with self.work.room.take(Size().room_bytes(dates.days)):
                 document = await self.work.ask.report(sheet, dates, parameters(sheet, basis=Basis.ACCRUAL))
         except (FaultError, TooLargeError, UnreadableError) as error:
-            if error.disposition in {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}:
+            if error.disposition in OF_THE_REALM:
                 raise
             return True
         return not any(isinstance(value, Decimal) for row in document.rows for value in row.cells.values())

@@ -67,10 +67,9 @@ def added(parts: Iterable[Figures]) -> dict[str, Decimal]:
     return change
 
 
-def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal], keys: Iterable[str] | None = None) -> list[str]:
+def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> list[str]:
     """The keys whose amounts differ; what is not there is nothing."""
-    asked = one.keys() | other.keys() if keys is None else keys
-    return sorted(key for key in asked if one.get(key, _ZERO) != other.get(key, _ZERO))
+    return sorted(key for key in one.keys() | other.keys() if one.get(key, _ZERO) != other.get(key, _ZERO))
 
 
 def _ledger(document: ReportDocument, keys: set[str]) -> Figures:

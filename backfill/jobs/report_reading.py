@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from backfill import events
 from backfill.errors import (
@@ -29,6 +28,7 @@ from backfill.jobs.report_plan import Planned
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
+from backfill.jobs.too_much import halves
 from backfill.jobs.work import RealmWork
 from backfill.qbo.report_calls import Parameters, narrowed
 from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
@@ -42,9 +42,6 @@ _UNANSWERED_MAX = 4
 
 _LAST_TRIES = 3
 """What cannot be made smaller may have had bad luck, twice."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ class PeriodReader:
         try:
             await self._land(dates, Cut(), number=0, closes=True)
         except RequestError as error:
-            if not is_too_much(error):
+            if not _may_fit_in_parts(error):
                 raise
             if isinstance(error, TooLargeError) and error.cells_max is not None:
                 self.size.was_cut(dates.days, cells=error.cells_max)
@@ -136,7 +133,7 @@ class PeriodReader:
                 await self._land(dates, cut, number=number, closes=not waiting)
             except RequestError as again:
                 finer = self._finer(cut)
-                if not is_too_much(again):
+                if not _may_fit_in_parts(again):
                     raise
                 if not finer:
                     raise self._unreadable(dates, cut, again) from again
@@ -165,14 +162,14 @@ class PeriodReader:
         # Who asks for an account is given those below it as well: a family that is torn apart would come twice.
         together = families(self.facts.accounts, accounts or ())
         if len(together) > 1:
-            halves = [tuple(id_ for family in half for id_ in family) for half in _halves(together)]
-            return [short for half in halves for short in self._short(replace(cut, accounts=half))]
+            parts = [tuple(id_ for family in half for id_ in family) for half in halves(together)]
+            return [short for part in parts for short in self._short(replace(cut, accounts=part))]
         named = dict(cut.narrow(asked.parameters)).get("columns", "")
         columns = tuple(named.split(",")) if named else ()
         identity = tuple(key for key in columns if key in IDENTITY_COLUMNS)
         others = tuple(key for key in columns if key not in identity)
         if len(others) > 1:
-            return [replace(cut, columns=(*identity, *half)) for half in _halves(others)]
+            return [replace(cut, columns=(*identity, *half)) for half in halves(others)]
         return []
 
     def _short(self, cut: Cut) -> Sequence[Cut]:
@@ -235,7 +232,7 @@ class PeriodReader:
         )
 
 
-def is_too_much(error: RequestError) -> bool:
+def _may_fit_in_parts(error: RequestError) -> bool:
     """Whether the answer to a smaller question may be better: it was cut, took too long, or is of no use."""
     if isinstance(error, UnreadableError) or _is_time_out(error):
         return True
@@ -245,8 +242,3 @@ def is_too_much(error: RequestError) -> bool:
 def _is_time_out(error: RequestError) -> bool:
     """Whether no answer came in all the time that the server has for one."""
     return isinstance(error, UnansweredError) and error.code == "timeout"
-
-
-def _halves(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
-    middle = len(values) // 2
-    return values[:middle], values[middle:]

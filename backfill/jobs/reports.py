@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from backfill.errors import Disposition, FaultError, UnprovenError
+from backfill.errors import FaultError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.proofs import is_not_offered
@@ -23,13 +23,10 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
 from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
-from backfill.jobs.work import RealmWork
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof, Scan
 from backfill.qbo.reports import Report
 from backfill.report_model import HeldReport, Period
-
-_REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT}
-"""Faults of the whole realm. What stays after all retries may be this one report's: the others are asked for."""
 
 _READ_AGAIN_MAX = 2
 """Times that a period is read again because it does not agree. Books that move each time are read at a quieter hour."""
@@ -175,9 +172,9 @@ class _Job:
         except UnprovenError as error:
             reading.faults.append(error.message)
         except FaultError as error:
-            if error.disposition in _REALM_DISPOSITIONS:
+            if error.disposition in OF_THE_REALM:
                 raise
-            return error
+            return error  # what stays after all retries may be this one report's: the others are asked for
         return None
 
     @contextmanager

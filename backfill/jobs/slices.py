@@ -35,6 +35,11 @@ def whole(entity: str, lower: datetime | None, upper: datetime | None) -> Slice:
     return Slice(entity=entity, number=0, lower=lower, upper=upper)
 
 
+def unplanned(entity: str, lower: datetime | None, upper: datetime | None) -> Slice:
+    """A part between two bounds that is read beside the plan: it leaves no checkpoint."""
+    return Slice(entity=entity, number=-1, lower=lower, upper=upper)
+
+
 def cut_moments(count: int, first: datetime, last: datetime) -> list[datetime]:
     """Moments strictly between `first` and `last`, in whole seconds, at which an entity of `count` rows is counted."""
     wanted = min(CUTS_MAX, ceil(count / ROWS_PER_SLICE) * CUTS_PER_SLICE) if count > ROWS_PER_SLICE else 0

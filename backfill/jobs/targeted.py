@@ -17,7 +17,7 @@ from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.readers import share
 from backfill.jobs.targets import CHANGED, Plan, Question, Wanted, pack, plan_reads
-from backfill.jobs.too_much import is_broken_row, is_too_much
+from backfill.jobs.too_much import halves, is_broken_row, is_too_much
 from backfill.jobs.vanished import deleted_stub
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Refusal
@@ -121,8 +121,7 @@ class _Reader:
         if answer.disposition in REALM_DISPOSITIONS and not is_too_much(answer):
             raise answer
         if is_too_much(answer) and len(question.ids) > 1:
-            middle = len(question.ids) // 2
-            for ids in (question.ids[:middle], question.ids[middle:]):
+            for ids in halves(question.ids):
                 half = Question(question.entity, ids)
                 await self._answered(half, await _page(self.work, half, hasty=len(ids) > 1))
             return
@@ -146,7 +145,8 @@ class _Reader:
         for record in live:
             self.reads[entity.name, record.id] = Read(Ending.LANDED, page.server_time)
         for refusal in page.refusals:
-            self.reads[entity.name, refusal.id] = Read(Ending.QUARANTINED, page.server_time)
+            if refusal.id:  # a row without a name is none that was asked for
+                self.reads[entity.name, refusal.id] = Read(Ending.QUARANTINED, page.server_time)
 
     async def confirm(self) -> None:
         """Ask for each object that was left out by itself, some at a time."""
@@ -167,6 +167,9 @@ class _Reader:
                 self.reads[entity.name, id_] = Read(Ending.DELETED, at)
                 return
             await self._land(entity, page)
+            # Neither there nor not found: it may have come without its Id, or its answer is of something else.
+            ending = Ending.QUARANTINED if page.refusals else Ending.REFUSED
+            self.reads.setdefault((entity.name, id_), Read(ending, page.server_time))
 
     async def _refused(self, entity: Entity, id_: str, fault: RequestError, at: datetime | None = None) -> None:
         """An object that cannot be read. What the server chokes on is set aside; the rest Intuit will not give."""

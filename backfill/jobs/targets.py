@@ -18,7 +18,7 @@ CDC_WANTED_MAX = PAGE_ROWS_MAX // 2
 """A CDC answer of 1000 objects is cut, and says nothing of what else has changed: half of it is left for that."""
 
 CDC_AGE_MAX = timedelta(days=29)
-"""CDC reaches 30 days back; a day less, so that clocks and zones do not matter."""
+"""CDC reaches 30 days back; a day is left for clocks that differ, and for the time that a run takes to get there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ then whatever looks like it has been read, too, and a repeated delivery can alwa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from backfill.jobs.costs import Costs
 from backfill.jobs.fleet import RealmOutcome, Trouble
 from backfill.jobs.ports import Inbox
+from backfill.jobs.slices import next_second
 from backfill.jobs.targeted import Ending, Reads, canonical, read_objects
 from backfill.jobs.targets import CHANGED
 from backfill.jobs.work import RealmWork
@@ -23,8 +23,6 @@ EVENTS_AT_ONCE = 2_000
 
 UNSUPPORTED = "unsupported"
 """The outcome of an event whose entity has no objects that can be read by Id."""
-
-_SECOND = timedelta(seconds=1)
 
 
 async def apply_events(work: RealmWork, inbox: Inbox, costs: Costs) -> RealmOutcome:
@@ -68,7 +66,7 @@ def _outcomes(waiting: Sequence[WaitingEvent], reads: Reads) -> Iterator[tuple[i
             # Only of what is not named: too much has changed, or too long ago, for CDC to say. The next sweep does.
             assert event.object_id == CHANGED, f"{event.entity} {event.object_id} was wanted and not read"
             yield event.event_id, Ending.REFUSED
-        elif read.at >= event.occurred_at.replace(microsecond=0) + _SECOND:
+        elif read.at >= next_second(event.occurred_at):
             yield event.event_id, read.ending
 
 

@@ -6,11 +6,14 @@ for less, it answers the rest. So it is with the rows of a page and with the sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Self
+from typing import Self, TypeVar
 
 from backfill.errors import Disposition, RequestError
+
+T = TypeVar("T")
 
 _SMALLER = {Disposition.SHRINK, Disposition.QUARANTINE}
 
@@ -69,6 +72,12 @@ class AskSize:
         elif self._came >= self._grows_after:
             self.now = min(self.most, self.now * 2)
             self._came, self._grown = 0, True
+
+
+def halves(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """What was too much, in two."""
+    middle = len(values) // 2
+    return values[:middle], values[middle:]
 
 
 def is_too_much(error: RequestError) -> bool:

@@ -15,8 +15,9 @@ from decimal import Decimal
 
 from backfill.errors import FaultError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
-from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, postings
+from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, parts, postings
 from backfill.jobs.quoted import quoted
+from backfill.jobs.report_periods import fiscal_year_start
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.qbo.report_calls import parameters
@@ -60,10 +61,9 @@ async def compare_trial_balance(work: RealmWork, landed: VerificationStore, *, m
     if sides[0] != sides[1]:
         detail = f"debits {sides[0]}, credits {sides[1]}"
         return Verdict(TRIAL_BALANCE, False, None, 0, 0, [Difference("", DifferenceKind.ALTERED, "the report", detail)])
-    hidden = await _hidden_postings(work, landed, facts)
-    if hidden:
-        return _not_compared(f"{hidden}; the report's debits equal its credits, {sides[0]:,}")
     try:
+        if hidden := await _hidden_postings(work, landed, facts):
+            return _not_compared(f"{hidden}; the report's debits equal its credits, {sides[0]:,}")
         ledger = await _ledger(work, landed, facts, today)
     except UnpostableError as error:
         return _not_compared(f"the landed documents do not say where all is posted: {quoted(str(error))}")
@@ -87,8 +87,8 @@ async def _hidden_postings(work: RealmWork, landed: VerificationStore, facts: Co
     if facts.multicurrency:
         return "the company has several currencies, so exchange gains are posted that no document shows"
     async for doc in _documents(work, landed, "CompanyInfo"):
-        features = {one.get("Name"): one.get("Value") for one in doc.get("NameValue") or ()}
-        if str(features.get("PayrollFeature")).lower() == "true":
+        payroll = [one.get("Value") for one in parts(doc, "NameValue") if one.get("Name") == "PayrollFeature"]
+        if any(str(value).lower() == "true" for value in payroll):
             return "the company has payroll, whose postings no document shows"
     async for doc in _documents(work, landed, "Item"):
         if doc.get("Type") == "Inventory":
@@ -102,7 +102,7 @@ async def _ledger(work: RealmWork, landed: VerificationStore, facts: CompanyFact
         chart.learn_account(doc)
     async for doc in _documents(work, landed, "Item"):
         chart.learn_item(doc)
-    year = year_begin(today, facts.fiscal_month).isoformat()
+    year = fiscal_year_start(today, facts.fiscal_month).isoformat()
     ledger = _Ledger()
     for entity in POSTING:
         async for doc in _documents(work, landed, entity):
@@ -122,14 +122,9 @@ async def _documents(work: RealmWork, landed: VerificationStore, entity: str) ->
         page = await landed.documents_after(work.realm_id, entity, after, _PAGE_DOCUMENTS)
         for id_, document in page.items():
             after = id_
-            yield json.loads(document, parse_float=Decimal)
+            yield json.loads(document, parse_float=Decimal, parse_int=Decimal)  # of an int, Python bounds the digits
         if len(page) < _PAGE_DOCUMENTS:
             return
-
-
-def year_begin(day: date, first_month: int) -> date:
-    """The first day of the fiscal year that `day` is in."""
-    return date(day.year if day.month >= first_month else day.year - 1, first_month, 1)
 
 
 def expected(

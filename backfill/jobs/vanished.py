@@ -10,16 +10,14 @@ from itertools import islice
 import orjson
 
 from backfill.errors import RequestError
-from backfill.jobs.too_much import is_broken_row, is_too_much
+from backfill.jobs.targets import IDS_PER_STATEMENT
+from backfill.jobs.too_much import halves, is_broken_row, is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
 from backfill.qbo.query import BATCH_ITEMS_MAX, PAGE_ROWS_MAX
-
-_IDS_PER_STATEMENT = 200
-"""Long lists have no documented cap; two hundred Ids of 20 digits are a body of 5 kB."""
 
 _IDS_TOGETHER_MAX = 30
 """Ids of one entity asked for beside others: thirty times as many are fewer than the objects that an answer holds."""
@@ -65,7 +63,7 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
                     raise
                 suspect = True
                 if len(ids) > 1:
-                    waiting += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+                    waiting += halves(ids)
                     continue
                 if not is_broken_row(fault):
                     await work.check_well(query.count(entity))
@@ -167,5 +165,5 @@ def deleted_stub(id_: str, at: datetime) -> Record:
 
 def _chunks(ids: Iterable[str]) -> Iterable[Sequence[str]]:
     rest = iter(ids)
-    while chunk := list(islice(rest, _IDS_PER_STATEMENT)):
+    while chunk := list(islice(rest, IDS_PER_STATEMENT)):
         yield chunk

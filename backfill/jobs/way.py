@@ -48,7 +48,7 @@ class Ways:
         meters: Meters,
         limits: Limits,
         policy: RetryPolicy,
-        patience: KeeperOptions,
+        keeping: KeeperOptions,
         rng: random.Random,
         now: Callable[[], datetime],
         observe: Observer,
@@ -59,7 +59,7 @@ class Ways:
         self._policy = policy
         self._rng = rng
         self._observe = observe
-        self._keeper = TokenKeeper(vault, tokens, credentials, now=now, rng=rng, observe=observe, options=patience)
+        self._keeper = TokenKeeper(vault, tokens, credentials, now=now, rng=rng, observe=observe, options=keeping)
         self._once = Observed(Checked(Authorized(api, self._keeper)), observe)
         breaker = QuotaBreaker()
         self._budgets = KeptBudgets(

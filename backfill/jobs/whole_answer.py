@@ -68,7 +68,7 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
     """Mark what the answers no longer have (asked for by Id together, which is one call as a rule), and compare."""
     held = {one.entity: await _held(work, one, since) for one in answers if _scope(one, since) is not None}
     # Of what is held whole the Ids say how much it is; of a part they are asked for where the numbers differ.
-    named = [one for one in answers if one.entity not in held or _total(held[one.entity]) != one.received]
+    named = [one for one in answers if one.entity not in held or held[one.entity].total != one.received]
     by_id = await work.store.held_by_id(work.realm_id, [one.entity.name for one in named])
     missing: dict[Entity, Sequence[str]] = {}
     for one in named:
@@ -95,7 +95,3 @@ async def _held(work: RealmWork, answer: WholeAnswer, since: datetime | None) ->
 def _scope(answer: WholeAnswer, since: datetime | None) -> datetime | None:
     """From when on the answer has what was updated; None: it has all of the entity."""
     return since if answer.entity.reading is Reading.SCAN else None
-
-
-def _total(held: Held) -> int:
-    return held.live + held.quarantined

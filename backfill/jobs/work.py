@@ -31,8 +31,11 @@ _SAMPLE_ROWS = 50
 _COPIED_ROWS_MIN = 50
 """Fewer rows cost more in the round trips of a COPY than it saves."""
 
-REALM_DISPOSITIONS = {Disposition.PARK, Disposition.REFRESH, Disposition.WAIT, Disposition.RETRY}
-"""A fault that says this concerns the whole realm (or, after all retries, the way to it), not one entity."""
+OF_THE_REALM = frozenset({Disposition.PARK, Disposition.REFRESH, Disposition.WAIT})
+"""A fault that concerns the whole realm, whatever was asked."""
+
+REALM_DISPOSITIONS = OF_THE_REALM | {Disposition.RETRY}
+"""The same, and what after all retries concerns the way to it: not one entity's trouble."""
 
 
 EVER = datetime.min.replace(tzinfo=UTC)

@@ -118,9 +118,8 @@ class Congestion:
         if not again:
             self._speed, self._stretch, self._refused_since = self.speed(now), self.stretch(now), now
         before, self._reason = self._reason, self._guess(sent_at, unanswered, retry_after_s, again=again)
-        if self._reason is Reason.MINUTE and not (
-            again and before is Reason.MINUTE
-        ):  # once for each refusal in earnest
+        is_known = again and before is Reason.MINUTE
+        if self._reason is Reason.MINUTE and not is_known:  # once for each refusal in earnest
             self._speed = max(1 / self._limits.request_permits, self._speed * SPEED_CUT)
         rest_s = self._limits.second_s if self._reason is Reason.SECOND else self._limits.freeze_s + jitter_s
         if retry_after_s is not None:

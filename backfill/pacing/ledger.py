@@ -58,7 +58,6 @@ class MemoryPermitLedger:
             raise LeaseLostError(
                 f"another process took over realm {realm_id}: our epoch {epoch} is not valid any more",
                 realm_id=realm_id,
-                action="nothing: the other process goes on with the realm",
             )
         self._kept[realm_id] = (anyio.current_time(), tuple(held))
 

@@ -20,10 +20,6 @@ class QuotaBreaker:
         self._answered_at = float("-inf")
         self._opened_by: RealmId | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._opened_by is not None
-
     def answered(self, now: float) -> None:
         """A metered call was answered with 2xx at loop time `now`."""
         self._answered_at = now

@@ -22,7 +22,7 @@ from backfill.qbo.envelopes import holds_fault, parse
 from backfill.qbo.fault_errors import fault_error, unreadable_error
 from backfill.qbo.page_cutter import CutPage, cut_page
 from backfill.qbo.records import instant, read_rows, whole_records
-from backfill.qbo.splitter import SplitError, elements, members
+from backfill.qbo.splitter import REFUSED, SplitError, elements, members
 from backfill.wire import Request, Response
 
 
@@ -98,8 +98,6 @@ _QUERY = msgspec.json.Decoder(_QueryEnvelope)
 _BATCH = msgspec.json.Decoder(_BatchEnvelope)
 _ROWS = msgspec.json.Decoder(_Rows)
 _CDC = msgspec.json.Decoder(_CdcEnvelope)
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that msgspec raises for bytes from outside."""
 
 _NEITHER = -1
 
@@ -118,14 +116,14 @@ def decode_page(entity: Entity, response: Response, *, request: Request) -> Page
     try:
         answer = _QUERY.decode(response.body)
         return _page(entity, answer.QueryResponse, instant(answer.time))
-    except (*_REFUSED, ValueError):
+    except (*REFUSED, ValueError):
         return _carefully(lambda top: _page_of(entity, top, response), response, request)
 
 
 def decode_page_to_land(entity: Entity, response: Response, *, request: Request) -> Page:
     """The same for rows that are going to be landed: what is behind their headers is left to Postgres to read."""
     if entity.reading is Reading.SCAN:
-        with suppress(*_REFUSED, ValueError, OverflowError):
+        with suppress(*REFUSED, ValueError, OverflowError):
             cut = cut_page(response.body)
             answer = _QUERY.decode(cut.around)
             return _page_of_cut(entity, cut, answer.QueryResponse, instant(answer.time))
@@ -161,7 +159,7 @@ def _batch(response: Response, request: Request, found: Callable[[msgspec.Raw, d
         server_time = instant(answer.time)
         items = [(item.b_id, found(item.QueryResponse, server_time)) for item in answer.BatchItemResponse]
         return BatchAnswer(_by_b_id(items), server_time)
-    except (*_REFUSED, ValueError):
+    except (*REFUSED, ValueError):
         return _carefully(lambda top: _batch_of(top, response, request), response, request)
 
 
@@ -180,7 +178,7 @@ def decode_cdc(response: Response, *, request: Request) -> CdcAnswer:
         answer = _CDC.decode(response.body)
         parts: list[_Rows] = [part for inner in answer.CDCResponse for part in inner.QueryResponse]
         return _cdc_answer(parts, instant(answer.time))
-    except (*_REFUSED, ValueError):
+    except (*REFUSED, ValueError):
         return _carefully(lambda top: _cdc_of(top, response), response, request)
 
 
@@ -191,7 +189,7 @@ def _carefully(decode: Callable[[Mapping[str, bytes]], T], response: Response, r
         if not holds_fault(top):
             return decode(top)
         why = "its fault says nothing"
-    except (*_REFUSED, ValueError) as error:
+    except (*REFUSED, ValueError) as error:
         why = str(error)
     faults = parse(response.body).faults
     if faults:
@@ -211,7 +209,7 @@ def _page_of(entity: Entity, top: Mapping[str, bytes], response: Response) -> Pa
 
 
 def _page_of_cut(entity: Entity, cut: CutPage, parts: _Rows, server_time: datetime) -> Page:
-    """Raises what is in `_REFUSED`, `ValueError` and `OverflowError` for what is to be read in the ordinary way."""
+    """Raises what is in `REFUSED`, `ValueError` and `OverflowError` for what is to be read in the ordinary way."""
     _rows(entity, parts)  # which are none here, and whose is said
     if parts.get("maxResults") != len(cut.rows) or len(cut.rows) > _ROWS_MAX:
         raise SplitError("it does not say that it has the rows that were found, or has more than anybody asked for")
@@ -314,7 +312,7 @@ def _item(
         if "QueryResponse" in item:
             return _found(_cut(item["QueryResponse"]), server_time)
         return _written(item, server_time)
-    except (*_REFUSED, ValueError) as error:
+    except (*REFUSED, ValueError) as error:
         return unreadable_error(str(error), request, status=response.status, intuit_tid=response.intuit_tid)
 
 
@@ -326,7 +324,7 @@ def _found(parts: _Parts, server_time: datetime) -> Page:
 def _found_to_land(found: msgspec.Raw, server_time: datetime) -> Page:
     """The same from the text of a QueryResponse."""
     if len(found) >= _CUT_BYTES_MIN:
-        with suppress(*_REFUSED, ValueError, OverflowError):
+        with suppress(*REFUSED, ValueError, OverflowError):
             cut = cut_page(bytes(found))
             parts = _ROWS.decode(cut.around)
             entity = _entity_of(parts)

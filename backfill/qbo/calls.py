@@ -9,7 +9,7 @@ from types import MappingProxyType
 import orjson
 
 from backfill.model import RealmId
-from backfill.qbo.catalogue import Entity, Reading
+from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import BATCH_ITEMS_MAX, MINOR_VERSION
 from backfill.wire import Lane, Request
 
@@ -30,7 +30,7 @@ def query(realm_id: RealmId, statement: str) -> Request:
     """Ask one statement: by GET, or by POST with it as the body where it is long. The answers are the same."""
     encoded = statement.encode()
     if len(encoded) <= STATEMENT_BYTES_MAX_IN_URL:
-        return _get(realm_id, "/query", ("query", statement))
+        return get(realm_id, "/query", ("query", statement))
     return Request(
         realm_id=realm_id,
         lane=Lane.QUERY,
@@ -65,27 +65,21 @@ def cdc(realm_id: RealmId, entities: Sequence[Entity], changed_since: datetime) 
     assert changed_since.tzinfo is not None, "a timestamp without a zone is not an instant"
     since = changed_since.astimezone(UTC).isoformat(timespec="seconds")
     names = ",".join(entity.name for entity in entities)
-    return _get(realm_id, "/cdc", ("entities", names), ("changedSince", since), lane=Lane.CDC)
-
-
-def read_singleton(realm_id: RealmId, entity: Entity) -> Request:
-    """Read CompanyInfo (its path repeats the realm) or Preferences (its path has no id)."""
-    assert entity.reading is Reading.SINGLETON, f"{entity.name} is not a singleton"
-    repeats_realm = entity.name == "CompanyInfo"
-    return _get(realm_id, f"{entity.path}/{realm_id}" if repeats_realm else entity.path)
+    return get(realm_id, "/cdc", ("entities", names), ("changedSince", since), lane=Lane.CDC)
 
 
 def listing(realm_id: RealmId, path: str) -> Request:
     """Read all of an entity that cannot be queried, by its `path`."""
-    return _get(realm_id, path)
+    return get(realm_id, path)
 
 
 def by_id(realm_id: RealmId, entity: Entity, id_: str) -> Request:
     """Read one object."""
-    return _get(realm_id, f"{entity.path}/{id_}")
+    return get(realm_id, f"{entity.path}/{id_}")
 
 
-def _get(realm_id: RealmId, path: str, *params: tuple[str, str], lane: Lane = Lane.QUERY) -> Request:
+def get(realm_id: RealmId, path: str, *params: tuple[str, str], lane: Lane = Lane.QUERY) -> Request:
+    """Read whatever is at `path`."""
     return Request(
         realm_id=realm_id, lane=lane, method="GET", path=path, params=(*params, MINOR_VERSION_PARAM), headers=_ACCEPT
     )

@@ -6,7 +6,6 @@ simulator's own table: shared beliefs would be shared mistakes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,7 +20,7 @@ class Reading(Enum):
     SCAN = "scan"
     """By `/query`, ordered by MetaData.CreateTime, which never changes: a keyset."""
     SINGLETON = "singleton"
-    """One object a realm: a read by its own path."""
+    """One object a realm, and no COUNT of it."""
     RATES = "rates"
     """ExchangeRate: no Id and no COUNT; queried by currency and date."""
     WRAPPED = "wrapped"
@@ -36,8 +35,6 @@ class Entity:
 
     name: str
     """Canonical case: the name in statements, in CDC and in paths."""
-    table: str
-    """The name in snake_case, as the store calls it."""
     array_key: str
     """The key of the rows in an answer: the name, with one exception."""
     path: str
@@ -123,14 +120,9 @@ _ROWS: Mapping[str, _Row] = {
 }
 
 
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
 def _entity(name: str, row: _Row) -> Entity:
     return Entity(
         name=name,
-        table=_snake_case(name),
         array_key=row.array_key or name,
         path=f"/{name.lower()}",
         reading=row.reading,

@@ -13,6 +13,7 @@ import msgspec
 from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError, UnreadableError
 from backfill.model import RealmId, Secret
 from backfill.qbo.envelopes import redacted
+from backfill.qbo.splitter import REFUSED
 from backfill.wire import Response, TokenEndpoint
 
 _ASKED = "POST the token endpoint (refresh)"
@@ -131,7 +132,7 @@ async def refresh(
 def _granted(response: Response, realm_id: RealmId) -> Granted:
     try:
         grant = msgspec.json.decode(response.body, type=_Grant, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         raise _unreadable(response, realm_id) from None  # the cause quotes the body, which may hold a token
     tokens = (grant.access_token, grant.refresh_token)
     plain = all(0 < len(token) <= _TOKEN_CHARS_MAX and token.isascii() and token.isprintable() for token in tokens)
@@ -203,6 +204,6 @@ def _refused(response: Response, realm_id: RealmId) -> RequestError:
 def _refusal(body: bytes) -> _Refusal:
     try:
         said = msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return _Refusal()
     return _Refusal(redacted(said.error)[:100], redacted(said.error_description)[:300])

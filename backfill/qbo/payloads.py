@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
@@ -30,13 +30,21 @@ LINES_MAX = 10_000
 PAYLOAD_BYTES_MAX = 400_000
 """A payload must find its place in a batch."""
 
-NUMBER_DIGITS_MAX = 20
-"""Before the point, and after it: more than any amount, price or rate that QuickBooks takes has, and few enough for
-Postgres and for every calculation here."""
+WHOLE_DIGITS_MAX, FRACTION_DIGITS_MAX = 20, 40
+"""Of a number, before the point and after it: more than any amount, price or rate that QuickBooks takes has, or a small
+float has when it is written out, and few enough for Postgres and for every calculation here."""
 
 _CENT = Decimal("0.01")
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its exponent has some twenty digits
+        raise msgspec.DecodeError("a number is larger, or nearer to nothing, than any that can be") from None
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SORTING_ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -50,10 +58,7 @@ class PayloadFault(msgspec.Struct, frozen=True):
 
 def decode(raw: bytes) -> Any:
     """Any JSON, numbers with their scale. Raises `msgspec.DecodeError`, and `UnicodeDecodeError` if it is no text."""
-    try:
-        return _DECODER.decode(raw)
-    except ArithmeticError as error:
-        raise msgspec.DecodeError("a number has an exponent beyond all bounds") from error
+    return _DECODER.decode(raw)
 
 
 def encode(value: Any) -> bytes:
@@ -82,7 +87,7 @@ def faults_of(entity: str, operation: Operation, payload: Mapping[str, Any]) -> 
     if operation is Operation.UPDATE and not payload.keys() - IDENTIFIERS:
         missing.append(PayloadFault("", "an update changes at least one property"))
     if entity == "JournalEntry" and "Line" in payload:
-        missing += _unbalanced(payload["Line"])
+        missing += _unbalanced(payload["Line"] or ())
     return missing
 
 
@@ -95,7 +100,7 @@ def _missing(entity: str, payload: Mapping[str, Any]) -> Iterator[PayloadFault]:
 def _unbalanced(lines: Any) -> Iterator[PayloadFault]:
     """A journal entry's debits are its credits (2300)."""
     sides = {"Debit": Decimal(0), "Credit": Decimal(0)}
-    for line in lines or ():
+    for line in lines:
         detail = line.get("JournalEntryLineDetail")
         if detail is None:
             continue
@@ -115,8 +120,9 @@ def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("a number is expected")  # noqa: TRY004  # pydantic takes it for a fault of the data
     _, digits, exponent = Decimal(value).as_tuple()
-    if not isinstance(exponent, int) or not -NUMBER_DIGITS_MAX <= exponent <= NUMBER_DIGITS_MAX - len(digits):
-        raise ValueError(f"a number has at most {NUMBER_DIGITS_MAX} digits before the point, and after it")
+    if not isinstance(exponent, int) or not -FRACTION_DIGITS_MAX <= exponent <= WHOLE_DIGITS_MAX - len(digits):
+        at_most = f"{WHOLE_DIGITS_MAX} digits before the point, and {FRACTION_DIGITS_MAX} after it"
+        raise ValueError(f"a number has at most {at_most}")
     return value
 
 

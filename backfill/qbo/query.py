@@ -55,18 +55,14 @@ def count(
     *,
     ids: Sequence[str] = (),
     created_from: datetime | None = None,
-    created_before: datetime | None = None,
     created_to: datetime | None = None,
     updated_since: datetime | None = None,
     updated_to: datetime | None = None,
 ) -> str:
-    """How many objects, inactive ones included; of `ids` alone, if there are any.
-
-    `created_before` excludes its instant, `created_to` includes it.
-    """
+    """How many objects, inactive ones included; of `ids` alone, if there are any. All bounds are inclusive."""
     terms = [
         *_ids(ids),
-        *_terms(CREATE_TIME, (">=", created_from), ("<", created_before), ("<=", created_to)),
+        *_terms(CREATE_TIME, (">=", created_from), ("<=", created_to)),
         *_terms(LAST_UPDATED_TIME, (">=", updated_since), ("<=", updated_to)),
     ]
     return f"SELECT COUNT(*) FROM {entity.name}{_where(entity, terms)}"  # noqa: S608  # not SQL; values are quoted
@@ -165,7 +161,7 @@ def _ids(ids: Sequence[str]) -> list[str]:
 def _terms(attribute: str, *bounds: tuple[str, datetime | None]) -> list[str]:
     """Lower bounds lose their fraction and upper ones are raised to the next second: never a row too few."""
     return [
-        f"{attribute} {operator} {instant(_next_second(value) if operator.startswith('<') else value)}"
+        f"{attribute} {operator} {instant(_next_second(value) if operator == '<=' else value)}"
         for operator, value in bounds
         if value is not None
     ]

@@ -16,7 +16,7 @@ import msgspec
 
 from backfill.model import Document, Record, Refusal
 from backfill.qbo.catalogue import Entity, Reading
-from backfill.qbo.splitter import SplitError, members
+from backfill.qbo.splitter import REFUSED, SplitError, members
 
 SINGLETON_ID = "1"
 """CompanyInfo says 1 of itself, and Preferences too; there is one of each."""
@@ -73,8 +73,8 @@ class _HeaderError(ValueError):
     """The header is JSON, and not a header that we can file a row under."""
 
 
-_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
-"""All that msgspec raises for bytes from outside, and what a header is refused with here."""
+_BROKEN = (*REFUSED, ValueError)
+"""And what a header is refused with here."""
 
 _HEADER = msgspec.json.Decoder(Header)
 _WHOLE_HEADERS = msgspec.json.Decoder(list[WholeHeader])

@@ -31,6 +31,7 @@ from backfill.qbo.report_shape import (
     rows_of,
 )
 from backfill.qbo.reports import Report as ReportKind
+from backfill.qbo.splitter import REFUSED
 from backfill.report_model import ReportDocument
 from backfill.wire import Request, Response
 
@@ -45,9 +46,6 @@ _CUT_WORDS = b"unable to display more data"
 
 _MEMO_BYTES_MAX = 2 * 1024 * 1024
 """A cut answer has the cap's cells, and an empty cell takes 12 bytes: Intuit did not cut a smaller one."""
-
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""All that msgspec raises for bytes from outside."""
 
 
 def decode_report(report: ReportKind, response: Response, *, request: Request) -> ReportDocument:
@@ -103,9 +101,9 @@ def _cut(report: ReportKind, shape: Report, response: Response, cells: int) -> _
 def _shape(response: Response, request: Request) -> Report:
     try:
         return DECODER.decode(response.body)
-    except _REFUSED as error:
+    except REFUSED as error:
         why = str(error) if response.body.strip() else "it is empty"
-    with suppress(*_REFUSED, ValueError):
+    with suppress(*REFUSED, ValueError):
         return DECODER.decode(_mended(response.body))
     faults = parse(response.body).faults
     if faults:

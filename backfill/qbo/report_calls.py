@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from backfill.model import RealmId
-from backfill.qbo.query import MINOR_VERSION
+from backfill.qbo.calls import get
 from backfill.qbo.report_columns import home_key
 from backfill.qbo.reports import Basis, Dates, Report
 from backfill.report_model import Period
@@ -14,9 +11,6 @@ from backfill.wire import Lane, Request
 
 Parameters = tuple[tuple[str, str], ...]
 """Name and value, in order of the names; what a report is asked beside its period."""
-
-_ACCEPT: Mapping[str, str] = MappingProxyType({"Accept": "application/json"})
-"""Without it the API answers in XML."""
 
 
 def parameters(report: Report, *, basis: Basis | None, by: str = "", multicurrency: bool = False) -> Parameters:
@@ -48,14 +42,7 @@ def call(realm_id: RealmId, report: Report, period: Period, asked: Parameters) -
         dates = (("start_date", period.start.isoformat()), ("end_date", period.end.isoformat()))
     elif report.dates is Dates.REPORT_DATE:
         dates = (("report_date", period.end.isoformat()),)
-    return Request(
-        realm_id=realm_id,
-        lane=Lane.REPORT,
-        method="GET",
-        path=f"/reports/{report.name}",
-        params=(*dates, *asked, ("minorversion", MINOR_VERSION)),
-        headers=_ACCEPT,
-    )
+    return get(realm_id, f"/reports/{report.name}", *dates, *asked, lane=Lane.REPORT)
 
 
 def narrowed(asked: Parameters, name: str, values: tuple[str, ...]) -> Parameters:

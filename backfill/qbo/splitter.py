@@ -30,6 +30,9 @@ _QUOTE, _COMMA, _OPENING = ord('"'), ord(","), b"{["
 _KEY = re.compile(rb'\s*("(?:[^"\\]|\\.){0,1000}")\s*:\s*', re.DOTALL)
 """A thousand characters are ten times the longest name, and a bound on what the pattern remembers."""
 
+REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes from outside."""
+
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -42,7 +45,7 @@ def members(raw: bytes) -> dict[str, bytes]:
     """The members of the object `raw`, each value's own bytes. Raises `SplitError`."""
     try:
         return {key: bytes(value) for key, value in _MEMBERS.decode(raw).items()}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return dict(_member(part) for part in _parts(raw, b"{", b"}"))
 
 
@@ -50,7 +53,7 @@ def elements(raw: bytes) -> list[bytes]:
     """The elements of the array `raw`, each one's own bytes. Raises `SplitError`."""
     try:
         return [bytes(value) for value in _ELEMENTS.decode(raw)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except REFUSED:
         return _parts(raw, b"[", b"]")
 
 

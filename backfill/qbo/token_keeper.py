@@ -10,7 +10,7 @@ import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -85,6 +85,10 @@ class KeeperOptions:
     """
     cached_realms: int = 10_000
     """Tokens have about 1 kB, so the cache has at most some 10 MB."""
+
+    def scaled(self, factor: float) -> KeeperOptions:
+        """The same with the backoff divided by `factor`, for rehearsals. The endpoint's pace is no limit of a realm."""
+        return replace(self, backoff_s=self.backoff_s / factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Process:
             meters=self._meters,
             limits=world.limits,
             policy=world.job.policy.scaled(world.scale),
-            patience=KeeperOptions(backoff_s=KeeperOptions().backoff_s / world.scale),
+            keeping=KeeperOptions().scaled(world.scale),
             rng=self._rng,
             now=stage.our_clock,
             observe=self.observe,

@@ -108,10 +108,6 @@ class Company:
         """Epoch seconds as MetaData shows them: `2020-09-29T05:58:07-07:00`."""
         return self._zone.text(epoch_s)
 
-    def time_text(self, instant: datetime) -> str:
-        """An instant as an answer's `time` shows it: `2020-09-29T06:51:37.512-07:00`."""
-        return self._zone.text_ms(instant)
-
     def next_id(self, entity: str) -> str:
         """Use up the next Id of the entity's sequence."""
         space = TRAITS[entity].id_space

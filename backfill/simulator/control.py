@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -18,8 +17,6 @@ from backfill.simulator.injection.notation import counted, described, read_table
 from backfill.simulator.webhooks.emitter import counted as webhooks_counted
 
 JSON = "application/json"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_control(app: web.Application, simulator: Simulator) -> None:

@@ -29,6 +29,9 @@ ORDER BY asked_at DESC, intuit_tid
 LIMIT $13
 """  # noqa: S608  # columns of ours
 
+# Which index serves depends on what is wanted: a plan that has to do for all of it reads the whole log, newest first.
+PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+
 ROWS_AHEAD = 200
 """Of an export, fetched together: with their bodies some 10 MB at the most that is likely."""
 
@@ -99,5 +102,6 @@ class CallSearch:
             limit,
         )
         async with self._database.control() as connection, connection.transaction(readonly=True):
+            await connection.execute(PLANNED_ANEW)
             async for row in connection.cursor(FIND, *arguments, prefetch=ROWS_AHEAD):
                 yield Call(*row)

@@ -17,11 +17,8 @@ import anyio
 import asyncpg
 
 from backfill.errors import UnavailableError
-from backfill.store.binaries import psql_path
 from backfill.store.privileges import RunAs
 from backfill.store.server_files import SOCKET_PORT, FileLock, ServerFiles
-
-__all__ = ["embedded_postgres", "psql_path"]
 
 START_TIMEOUT_S = 300.0
 """A first start takes a second, a crash recovery of 4 GB of log some minutes."""

@@ -83,18 +83,31 @@ ORDER BY realm_id LIMIT {UNKNOWN_REALMS_SHOWN}
 
 # What waits for a registered company is never thrown away; what nobody can work is, like what was done long ago.
 FORGET = """
-WITH old AS (SELECT clock_timestamp() - $1 * interval '1 day' AS at),
+WITH old AS MATERIALIZED (SELECT clock_timestamp() - $1 * interval '1 day' AS at),
 events AS (
-    DELETE FROM backfill.webhook_event AS event USING old
-    WHERE received_at < old.at AND (
-        settled_at IS NOT NULL
-        OR NOT EXISTS (SELECT FROM backfill.realm WHERE realm.realm_id = event.realm_id)
-    )
+    DELETE FROM backfill.webhook_event WHERE event_id = ANY (ARRAY(
+        SELECT event_id FROM backfill.webhook_event AS event
+        WHERE received_at < (SELECT at FROM old) AND (
+            settled_at IS NOT NULL
+            OR NOT EXISTS (SELECT FROM backfill.realm WHERE realm.realm_id = event.realm_id)
+        )
+        ORDER BY received_at LIMIT $2
+    ))
     RETURNING 1
 ),
-unread AS (DELETE FROM backfill.webhook_unread USING old WHERE received_at < old.at RETURNING 1)
+unread AS (
+    DELETE FROM backfill.webhook_unread WHERE unread_id = ANY (ARRAY(
+        SELECT unread_id FROM backfill.webhook_unread WHERE received_at < (SELECT at FROM old)
+        ORDER BY received_at LIMIT $2
+    ))
+    RETURNING 1
+)
 SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM unread)
 """
+
+FORGOTTEN_AT_ONCE = 10_000
+"""Events, and as many parts that say nothing: some tenths of a second. All of a receiver that was off for a month would
+take longer than a statement may, each time anew."""
 
 
 class Unread(msgspec.Struct, frozen=True):
@@ -178,6 +191,9 @@ class Inbox:
             return [RealmId(row["realm_id"]) for row in await connection.fetch(UNKNOWN)]
 
     async def forget(self, *, older_than_days: int) -> int:
-        """Drop what was received so long ago and is settled, unread, or of a realm that nobody registered."""
+        """Drop what was received so long ago and is settled, unread, or of a realm that nobody registered.
+
+        The oldest only, FORGOTTEN_AT_ONCE of each: there may be more if as many were dropped.
+        """
         async with self._database.control() as connection:
-            return int(await connection.fetchval(FORGET, older_than_days))
+            return int(await connection.fetchval(FORGET, older_than_days, FORGOTTEN_AT_ONCE))

@@ -130,7 +130,6 @@ def lease_lost(lease: Lease) -> LeaseLostError:
     return LeaseLostError(
         f"another process took over realm {lease.realm_id}: our lease (epoch {lease.epoch}) is not valid any more",
         realm_id=lease.realm_id,
-        action="nothing: the other process goes on with the realm",
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import asyncpg
 import msgspec
 
 from backfill.errors import UsageError
@@ -17,8 +18,6 @@ from backfill.store.database import ABANDONED_TRANSACTION_S, Database
 from backfill.store.ledger_statistics import show_planner
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
-    import asyncpg
-
     from backfill.store.database import Connection
 
 FAULTS_SHOWN_MAX = 100
@@ -190,10 +189,14 @@ class Import:
         self._rows = 0
 
     async def add(self, rows: Sequence[NewRow]) -> None:
-        """Stage some rows; a thousand at a time are enough."""
-        await self._connection.copy_records_to_table(
-            "staged_row", records=map(_staged, rows), columns=_COLUMNS, timeout=STATEMENT_TIMEOUT_S
-        )
+        """Stage some rows; a thousand at a time are enough. Raises `UsageError` for what Postgres cannot hold."""
+        try:
+            await self._connection.copy_records_to_table(
+                "staged_row", records=map(msgspec.structs.astuple, rows), columns=_COLUMNS, timeout=STATEMENT_TIMEOUT_S
+            )
+        except asyncpg.DataError as error:
+            place = f"lines {rows[0].line} to {rows[-1].line}"
+            raise UsageError(f"{place}: Postgres cannot hold one of them: {error}") from error
         self._rows += len(rows)
 
     async def faults(self) -> Sequence[ImportFault]:
@@ -252,10 +255,6 @@ class Imports:
             await connection.execute(f"{LEFT_ALONE} = '{READING_S}s'")
             await connection.execute(STAGING)
             yield Import(connection, source, undoes)
-
-
-def _staged(row: NewRow) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(row)
 
 
 def _require_none(faults: Sequence[ImportFault]) -> None:

@@ -14,7 +14,7 @@ from itertools import count
 import anyio.lowlevel
 
 from backfill.model import Lease, RealmId, Told, WaitingEvent
-from backfill.store.inbox import UNKNOWN_REALMS_SHOWN, InboxCounts, Stored, Unread
+from backfill.store.inbox import FORGOTTEN_AT_ONCE, UNKNOWN_REALMS_SHOWN, InboxCounts, Stored, Unread
 from backfill.store.memory_store import MemoryStore
 
 
@@ -94,9 +94,10 @@ class MemoryInbox:
         await anyio.lowlevel.checkpoint()
         before = self._now() - timedelta(days=older_than_days)
         old = [key for key, one in self._events.items() if one.received_at < before and self._may_go(one)]
+        aside = [key for key, (_, received_at) in self._unread.items() if received_at < before]
+        old, aside = old[:FORGOTTEN_AT_ONCE], aside[:FORGOTTEN_AT_ONCE]
         for key in old:
             del self._events[key]
-        aside = [key for key, (_, received_at) in self._unread.items() if received_at < before]
         for key in aside:
             del self._unread[key]
         return len(old) + len(aside)

@@ -56,7 +56,6 @@ class PostgresPermitLedger(Generic[H]):
                 raise LeaseLostError(
                     f"another process took over realm {realm_id}: our permits (epoch {epoch}) do not count any more",
                     realm_id=realm_id,
-                    action="nothing: the other process goes on with the realm",
                 )
 
     async def held(self, realm_id: RealmId) -> Sequence[H]:

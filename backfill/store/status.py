@@ -1,29 +1,30 @@
-"""What the command line and the dashboard show: runs, how far each realm is, proofs, quarantine. Reads only."""
+"""What `backfill status` shows: runs, how far each realm is, proofs, quarantine. Reads only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg
 import msgspec
 
 from backfill.model import Proof, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.runs import RunStatus
 
+# The newest runs first, then their realms alone: all runs that ever were have millions.
 RUNS = """
+WITH newest AS (SELECT * FROM backfill.run ORDER BY run_id DESC LIMIT $1)
 SELECT
-    run.run_id, run.kind, run.scope, run.status, run.owner,
-    run.started_at, run.heartbeat_at, run.finished_at, run.summary,
-    count(part.realm_id) AS realms,
-    count(*) FILTER (WHERE part.state = 'done') AS realms_done,
-    count(*) FILTER (WHERE part.state = 'parked') AS realms_parked
-FROM backfill.run LEFT JOIN backfill.realm_run AS part USING (run_id)
-WHERE $1::bigint IS NULL OR run.run_id = $1
-GROUP BY run.run_id
-ORDER BY run.run_id DESC
-LIMIT $2
+    run_id, kind, scope, status, owner, started_at, heartbeat_at, finished_at, summary, realms, realms_done,
+    realms_parked
+FROM newest CROSS JOIN LATERAL (
+    SELECT
+        count(*) AS realms,
+        count(*) FILTER (WHERE state = 'done') AS realms_done,
+        count(*) FILTER (WHERE state = 'parked') AS realms_parked
+    FROM backfill.realm_run WHERE realm_run.run_id = newest.run_id
+) AS parts
+ORDER BY run_id DESC
 """
 
 # The page of realms first, then one aggregate of each kind for it: never a join that multiplies rows.
@@ -63,21 +64,21 @@ SELECT
     realm_id, run_id, proven_at,
     entity, proven, method, counted, landed_live, quarantined, watermark, reason
 FROM backfill.proof
-WHERE ($1::text IS NULL OR realm_id = $1) AND (NOT $2 OR NOT proven) AND (realm_id, entity) > ($3, $4)
-ORDER BY realm_id, entity
-LIMIT $5
+WHERE realm_id = $1
+ORDER BY entity
+LIMIT $2
 """
 
 QUARANTINE = """
 SELECT realm_id, entity, id, run_id, code, message, refused_at
 FROM backfill.quarantine
-WHERE $1::text IS NULL OR realm_id = $1
-ORDER BY realm_id, entity, key
+WHERE realm_id = $1
+ORDER BY entity, key
 LIMIT $2
 """
 
 ROWS_LIMIT = 1000
-"""Rows of one answer, where the caller does not say otherwise: thousands of realms go page by page."""
+"""Rows of one answer: thousands of realms go page by page."""
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -139,46 +140,37 @@ class QuarantineRow(msgspec.Struct, frozen=True):
 
 
 class Status:
-    """Answers about what is stored. Every list is bounded; the long ones go on after the last row of the one before."""
+    """Answers about what is stored. Every list is bounded, but for a run's realms, of which all are told."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def runs(self, *, limit: int = 20) -> Sequence[RunRow]:
+    async def runs(self, *, limit: int) -> Sequence[RunRow]:
         """The newest runs, newest first."""
         async with self._database.control() as connection:
-            return [_run(row) for row in await connection.fetch(RUNS, None, limit)]
+            rows = await connection.fetch(RUNS, limit)
+        return [RunRow(**{**row, "status": RunStatus(row["status"])}) for row in rows]
 
-    async def run(self, run_id: RunId) -> RunRow | None:
-        """One run, or None."""
+    async def progress(self, run_id: RunId) -> Sequence[RealmProgress]:
+        """The run's realms by realm id."""
+        found: list[RealmProgress] = []
+        full = True
         async with self._database.control() as connection:
-            row = await connection.fetchrow(RUNS, run_id, 1)
-        return None if row is None else _run(row)
+            while full:
+                after = found[-1].realm_id if found else ""
+                page = await connection.fetch(PROGRESS, run_id, after, ROWS_LIMIT)
+                found += [RealmProgress(*row) for row in page]
+                full = len(page) == ROWS_LIMIT
+        return found
 
-    async def progress(self, run_id: RunId, *, after: str = "", limit: int = ROWS_LIMIT) -> Sequence[RealmProgress]:
-        """The run's realms by realm id, from the first behind `after`."""
+    async def proofs(self, realm_id: RealmId) -> Sequence[ProofRow]:
+        """The realm's proofs by entity."""
         async with self._database.control() as connection:
-            return [RealmProgress(*row) for row in await connection.fetch(PROGRESS, run_id, after, limit)]
-
-    async def proofs(
-        self,
-        realm_id: RealmId | None = None,
-        *,
-        unproven_only: bool = False,
-        after: tuple[str, str] = ("", ""),
-        limit: int = ROWS_LIMIT,
-    ) -> Sequence[ProofRow]:
-        """Proofs by realm and entity, from the first behind the pair `after`."""
-        async with self._database.control() as connection:
-            rows = await connection.fetch(PROOFS, realm_id, unproven_only, *after, limit)
+            rows = await connection.fetch(PROOFS, realm_id, ROWS_LIMIT)
         values = [tuple(row) for row in rows]
         return [ProofRow(realm, run, at, Proof(*proof)) for realm, run, at, *proof in values]
 
-    async def quarantine(self, realm_id: RealmId | None = None, *, limit: int = ROWS_LIMIT) -> Sequence[QuarantineRow]:
-        """Rows set aside."""
+    async def quarantine(self, realm_id: RealmId) -> Sequence[QuarantineRow]:
+        """The realm's rows that were set aside, by entity."""
         async with self._database.control() as connection:
-            return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, limit)]
-
-
-def _run(row: asyncpg.Record) -> RunRow:
-    return RunRow(**{**row, "status": RunStatus(row["status"])})
+            return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, ROWS_LIMIT)]

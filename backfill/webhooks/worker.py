@@ -57,20 +57,22 @@ class Worker:
         self._resting = resting
         self._say = say
         self._present: set[RealmId] = set()
-        self._pauses: dict[
-            RealmId, tuple[float, float]
-        ] = {}  # realm to (not before that loop time, how long its trouble made it wait)
+        self._last = RealmId("")  # that was begun
+        self._pauses: dict[RealmId, tuple[float, float]] = {}
+        """Realm to the loop time before which it is not tried, and how long its trouble made it wait."""
         self._reason = ""
 
     async def run(self) -> None:
         """Until a stop is asked for; then what is at work finishes its page. The database may come and go."""
         async with anyio.create_task_group() as group:
             while not self._stopping():
-                for realm_id in await self._due():
+                # Where places are few the next in order have them, or the first would come again before the last came.
+                for realm_id in sorted(await self._due(), key=lambda realm_id: (realm_id <= self._last, realm_id)):
                     if len(self._present) >= self._options.realms_at_once:
                         break
                     if realm_id not in self._present and anyio.current_time() >= self._pause(realm_id)[0]:
                         self._present.add(realm_id)
+                        self._last = realm_id
                         group.start_soon(self._realm, realm_id, name=f"webhook events of realm {realm_id}")
                 await anyio.sleep(self._options.look_s)
 

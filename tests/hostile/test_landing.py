@@ -18,9 +18,9 @@ import pytest
 from backfill.errors import RequestError
 from backfill.model import Record
 from backfill.qbo.answers import Page
-from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.checked import check
 from backfill.store.database import Database
+from backfill.store.entity_tables import table_of
 from backfill.store.landing import ID_LIMIT
 from backfill.store.landing_statements import EXPIRING_LINKS
 from backfill.wire import Response
@@ -102,14 +102,14 @@ async def landed_all(work: Work, database: Database, cases: int, seed: int) -> C
 async def _emptied(database: Database, entity: str) -> None:
     """What an earlier page left would stand for what this one lost."""
     async with database.control() as connection:
-        await connection.execute(f"DELETE FROM qbo.{CATALOGUE[entity].table}")
+        await connection.execute(f"DELETE FROM {table_of(entity)}")
         await connection.execute("DELETE FROM backfill.quarantine")
 
 
 async def _lost(database: Database, case: Case) -> list[str]:
     """The rows of the page that stand nowhere, and those of the table that never came."""
     async with database.control() as connection:
-        held = await connection.fetch(f"SELECT id, doc FROM qbo.{CATALOGUE[case.entity].table}")
+        held = await connection.fetch(f"SELECT id, doc FROM {table_of(case.entity)}")
         aside = await connection.fetch("SELECT id, raw FROM backfill.quarantine WHERE entity = $1", case.entity)
     ids = {row["id"] for row in aside}
     raws = {row["raw"] for row in aside}

@@ -39,6 +39,13 @@ def test_no_few_bytes_are_written_out_to_many() -> None:
     assert len(compared(b'{"Amount":1}', b'{"Amount":1E999999999}', None).detail) <= LINE_MAX
 
 
+@pytest.mark.parametrize("sign", [b"", b"-"])
+def test_a_number_that_no_decimal_can_be_differs_like_any_other(sign: bytes) -> None:
+    there = b'{"DocNumber":"7","Amount":1e%b9999999999999999999}' % sign
+    assert compared(b'{"DocNumber":"7","Amount":1}', there, None).detail.startswith("Amount: 1 landed, 1e")
+    assert about(there) == "7"
+
+
 def test_two_huge_values_show_where_they_differ() -> None:
     memo = "the same " * 100_000
     detail = compared(doc(PrivateNote=f"{memo}ours{memo}"), doc(PrivateNote=f"{memo}theirs{memo}"), None).detail

@@ -123,7 +123,7 @@ async def test_every_realm_ends_in_one_list() -> None:
     assert told == {
         "1": ("invalid_grant", "connect it again"),
         "3": ("x", "look"),
-        "5": ("LeaseLostError", ""),
+        "5": ("LeaseLostError", "nothing: the other process goes on with the realm"),
         "7": ("UnprovenError", "again"),
     }
     parked = fleet.store.parked(RealmId("1"))

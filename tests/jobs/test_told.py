@@ -169,6 +169,38 @@ async def test_what_an_answer_merely_leaves_out_is_not_marked_deleted() -> None:
     assert is_landed(world, "Estimate", second)
 
 
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ({"QueryResponse": {}}, "refused"),
+        ({"Estimate": {"Id": "777", "SyncToken": "0"}}, "refused"),
+        ({"Estimate": {"domain": "QBO", "status": "Deleted", "Id": "{id}"}}, "refused"),
+        ({"Estimate": {"DocNumber": "without an Id"}}, "quarantined"),
+    ],
+)
+async def test_what_its_own_answer_has_not_got_is_said_and_marks_nothing(body: dict[str, object], outcome: str) -> None:
+    """Left out of one answer, and asked for alone: neither there, nor not found."""
+    world, inbox = World(seed=1), Inbox()
+    await world.extract()
+    id_ = rows(world, "Estimate")[0]
+
+    def answers(request: Request, said: str) -> Response | None:
+        found = {f"/estimate/{id_}": body, "/query": {"QueryResponse": {}}}.get(request.path)
+        if found is None:
+            return None
+        text = json.dumps({**found, "time": now().isoformat()}).replace("{id}", id_)
+        return Response(status=200, body=text.encode())
+
+    world.wrap = lambda inner: Tap(inner, before=answers)
+    inbox.tell("Estimate", id_)
+    inbox.tell("Estimate", id_, "delete", at=now() - timedelta(seconds=1))
+    await anyio.sleep(2)
+    fleet = await applied(world, inbox)
+    assert inbox.outcomes == {1: outcome, 2: outcome}
+    assert id_ in world.store.live_documents(world.realm, "Estimate")
+    assert [trouble.code for trouble in fleet.troubles] == [outcome, outcome]
+
+
 async def test_a_refusal_that_is_not_610_marks_nothing() -> None:
     world, inbox = World(seed=1), Inbox()
     await world.extract()

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import cast
+from unittest.mock import AsyncMock, Mock
+
+import pytest
 
 from backfill.jobs.company_facts import CompanyFacts
+from backfill.jobs.postings import Chart, UnpostableError, postings
 from backfill.jobs.quoted import QUOTED_MAX
-from backfill.jobs.trial import _differences
+from backfill.jobs.trial import _differences, _documents
+from backfill.jobs.verify_ports import VerificationStore
+from backfill.jobs.work import RealmWork
 from backfill.report_model import ReportDocument, ReportRow, RowType
 
 FACTS = CompanyFacts(datetime(2026, 1, 31, tzinfo=UTC), "US", 1, date(2020, 1, 1), accounts={})
@@ -28,3 +35,33 @@ def test_an_account_of_a_huge_name_is_quoted_in_part() -> None:
 def test_so_is_what_a_document_names_as_an_account() -> None:
     ids = [one.id for one in _differences({"x" * 1_000_000: Decimal("1.00")}, reported("Bank", "35"), FACTS)]
     assert ids == ["35", "x" * QUOTED_MAX + "... (1,000,000 characters)"]
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"TotalAmt": "abc"}, "TotalAmt"),
+        ({"TotalAmt": "NaN"}, "TotalAmt"),
+        ({"TotalAmt": {"a": 1}}, "TotalAmt"),
+        ({"TotalAmt": Decimal("1e9999999")}, "TotalAmt"),
+        ({"Line": "x"}, "Line"),
+        ({"Line": [1]}, "Line"),
+        ({"Line": [{"GroupLineDetail": []}, {"GroupLineDetail": "x"}]}, "GroupLineDetail"),
+        ({"ARAccountRef": "9"}, "ARAccountRef"),
+        ({"TxnTaxDetail": [1]}, "TxnTaxDetail"),
+    ],
+)
+def test_a_document_of_another_shape_ends_its_own_comparison(members: dict[str, object], said: str) -> None:
+    """It landed as Intuit sent it."""
+    chart = Chart(by_kind={"AccountsReceivable": "1"})
+    with pytest.raises(UnpostableError, match=said):
+        postings("Invoice", {"Id": "7", "TotalAmt": 1, **members}, chart)
+
+
+async def test_a_number_of_thousands_of_digits_is_read() -> None:
+    """Python makes no int of one, and jsonb writes the exponent out."""
+    landed = cast(
+        "VerificationStore", AsyncMock(documents_after=AsyncMock(return_value={"7": b'{"A":' + b"9" * 5_000 + b"}"}))
+    )
+    (doc,) = [one async for one in _documents(cast("RealmWork", Mock(realm_id="1")), landed, "Bill")]
+    assert doc == {"A": Decimal("9" * 5_000)}

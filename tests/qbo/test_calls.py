@@ -64,13 +64,6 @@ def test_cdc_is_not_asked_for_what_it_does_not_carry() -> None:
         calls.cdc(REALM, [CATALOGUE["TimeActivity"]], datetime(2026, 10, 1, tzinfo=UTC))
 
 
-def test_singletons_have_paths_of_their_own() -> None:
-    assert calls.read_singleton(REALM, CATALOGUE["CompanyInfo"]).path == f"/companyinfo/{REALM}"
-    assert calls.read_singleton(REALM, CATALOGUE["Preferences"]).path == "/preferences"
-    with pytest.raises(AssertionError):
-        calls.read_singleton(REALM, CATALOGUE["Invoice"])
-
-
 @pytest.mark.parametrize(
     "request_",
     [
@@ -78,7 +71,6 @@ def test_singletons_have_paths_of_their_own() -> None:
         calls.query(REALM, "x" * 3000),
         calls.batch(REALM, {"b1": "SELECT * FROM Bill"}),
         calls.cdc(REALM, [CATALOGUE["Bill"]], datetime(2026, 10, 1, tzinfo=UTC)),
-        calls.read_singleton(REALM, CATALOGUE["Preferences"]),
         calls.listing(REALM, "/taxclassification"),
         calls.by_id(REALM, CATALOGUE["Bill"], "25"),
     ],

@@ -48,9 +48,8 @@ def test_entities_that_are_read_in_their_own_way_say_so(
     assert (row.reading, row.countable, row.queryable) == (reading, countable, queryable)
 
 
-def test_names_in_tables_paths_and_answers() -> None:
+def test_names_in_paths_and_answers() -> None:
     payment = CATALOGUE["CreditCardPayment"]
-    assert payment.table == "credit_card_payment"
     assert payment.path == "/creditcardpayment"
     assert payment.array_key == "CreditCardPaymentTxn"
     assert entity_of_array_key("CreditCardPaymentTxn") is payment

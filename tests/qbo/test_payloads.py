@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import DecodeError
 
 from backfill.qbo.operations import Operation
 from backfill.qbo.payloads import decode, encode, faults_of
 
 LINE = b'{"Amount":10.50,"DetailType":"SalesItemLineDetail","SalesItemLineDetail":{"ItemRef":{"value":"1"},"Qty":1.5}}'
+MANY_DIGITS = "Line.0.Amount: a number has at most 20 digits before the point, and 40 after it"
 INVOICE = decode(b'{"CustomerRef":{"value":"1"},"DocNumber":"7","TxnDate":"2026-01-31","Line":[%b]}' % LINE)
 
 
@@ -20,6 +23,11 @@ def faults(payload: dict[str, Any], entity: str = "Invoice", operation: Operatio
 def test_numbers_keep_their_scale() -> None:
     text = b'{"a":639.00,"b":1.10,"c":12345678901234567890.05,"d":7}'
     assert encode(decode(text)) == text
+
+
+def test_a_number_that_no_decimal_can_be_is_no_json_of_ours() -> None:
+    with pytest.raises(DecodeError, match="a number is larger"):
+        decode(b'{"a":1e9999999999999999999}')
 
 
 def test_a_good_payload_has_no_faults() -> None:
@@ -40,6 +48,9 @@ def test_a_good_payload_has_no_faults() -> None:
         ({"DocNumber": 7}, "DocNumber: Input should be a valid string"),
         ({"Line": [{"Amount": "10"}]}, "Line.0.Amount: a number is expected"),
         ({"Line": [{"Amount": True}]}, "Line.0.Amount: a number is expected"),
+        ({"Line": [{"Amount": Decimal("1e40")}]}, MANY_DIGITS),
+        ({"Line": [{"Amount": Decimal("1e-99999999")}]}, MANY_DIGITS),
+        ({"Line": [{"Amount": 10**20}]}, MANY_DIGITS),
         (
             {"Line": [{"SalesItemLineDetail": {"ItemReff": 1}}]},
             "Line.0.SalesItemLineDetail.ItemReff: QuickBooks knows no such property (did you mean ItemRef?)",
@@ -79,6 +90,10 @@ def journal(debit: str, credit: str) -> dict[str, Any]:
 def test_journal_entries_balance_to_the_cent() -> None:
     assert faults(journal("0.30", "0.3"), "JournalEntry") == []
     assert faults(journal("100.01", "100.02"), "JournalEntry") == ["Line: debits are 100.01, credits 100.02"]
+    assert faults(journal("1e40", "1e40"), "JournalEntry")[0].startswith(MANY_DIGITS)
+    assert faults(journal("99999999999999999999", "99999999999999999999.00"), "JournalEntry") == []
+    assert faults(INVOICE | {"ExchangeRate": Decimal("1.2345678901234567e-05")}) == [], "as a float is written"
+    assert faults({"Line": None}, "JournalEntry") == ["Line: a new JournalEntry needs Line"]
 
 
 def test_lines_of_a_bundle_are_taken_as_they_are() -> None:

@@ -49,9 +49,9 @@ def test_a_count_includes_inactive_rows_of_a_list() -> None:
 
 
 def test_a_count_can_be_bounded() -> None:
-    statement = query.count(CUSTOMER, created_before=NINE, updated_since=NINE, updated_to=NINE)
+    statement = query.count(CUSTOMER, created_to=NINE, updated_since=NINE, updated_to=NINE)
     assert statement == (
-        "SELECT COUNT(*) FROM Customer WHERE MetaData.CreateTime < '2026-01-31T09:00:00Z'"
+        "SELECT COUNT(*) FROM Customer WHERE MetaData.CreateTime <= '2026-01-31T09:00:00Z'"
         " AND MetaData.LastUpdatedTime >= '2026-01-31T09:00:00Z' AND MetaData.LastUpdatedTime <= '2026-01-31T09:00:00Z'"
         " AND Active IN (true, false)"
     )

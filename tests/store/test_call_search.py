@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from backfill.model import RealmId
-from backfill.store.call_search import CallSearch, Wanted
+from backfill.store.call_search import FIND, CallSearch, Wanted
 from backfill.store.database import Database
 from tests.store.test_call_log import ASK, NOON, REALM, answered, found, log_of
 
@@ -56,3 +56,7 @@ async def test_one_call_is_found_by_its_id_without_reading_the_others(database: 
         await connection.execute("ANALYZE backfill.call")
         plan = await connection.fetch("EXPLAIN SELECT * FROM backfill.call WHERE intuit_tid = '1-77'")
     assert "call_20261128_intuit_tid_idx" in "\n".join(row[0] for row in plan)
+    assert [call.intuit_tid async for call in CallSearch(database).calls(Wanted(intuit_tid="1-77"))] == ["1-77"]
+    async with database.control() as connection:
+        plans = "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1"
+        assert [tuple(row) for row in await connection.fetch(plans, FIND)] == [(0, 1)], "planned for what is wanted"

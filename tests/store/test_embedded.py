@@ -15,7 +15,8 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.store import embedded, supervisor
-from backfill.store.embedded import embedded_postgres, psql_path
+from backfill.store.binaries import psql_path
+from backfill.store.embedded import embedded_postgres
 from backfill.store.server_files import ServerFiles
 from tests.processes import PATIENCE_S, kill_and_wait, running
 from tests.store.servers import (

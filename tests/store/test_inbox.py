@@ -158,6 +158,18 @@ async def test_what_waits_for_a_registered_realm_is_never_forgotten(
     assert (counts.waiting, counts.settled, counts.unread) == (1, 0, 0)
 
 
+async def test_what_is_old_is_forgotten_in_pieces(
+    inbox: Inbox | MemoryInbox, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month of a large fleet's events in one statement would run out of time, each time it is tried."""
+    for module in ("inbox", "memory_inbox"):
+        monkeypatch.setattr(f"backfill.store.{module}.FORGOTTEN_AT_ONCE", 2)
+    await inbox.store([told(number, realm_id=NOWHERE) for number in range(5)], [Unread(b"key", "why", b"raw")])
+    await subject.pass_days(31)
+    dropped = [await inbox.forget(older_than_days=30) for _ in range(4)]
+    assert dropped == [3, 2, 1, 0]
+
+
 async def test_what_could_not_be_read_is_kept_once(inbox: Inbox | MemoryInbox) -> None:
     for _ in range(2):
         await inbox.store([], [Unread(b"key", "why", b"\x00raw"), Unread(b"other", "why", b"")])

@@ -79,6 +79,12 @@ class TestFaults:
             await imported(database, new("a", 1), new("b", 7, realm_id=RealmId("404")))
         assert await count(database) == 0
 
+    async def test_what_postgres_cannot_hold(self, database: Database) -> None:
+        row = structs.replace(new("b", 8), payload=b'{"TxnApprovalInfo":1e999999999}')
+        with pytest.raises(UsageError, match="lines 7 to 8: Postgres cannot hold one of them"):
+            await imported(database, new("a", 7), row)
+        assert (await count(database), await count(database, "load")) == (0, 0)
+
     async def test_what_was_made_already_is_not_made_another_way(self, database: Database) -> None:
         await imported(database, new("a"))
         await apply_all(database)

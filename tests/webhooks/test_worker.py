@@ -83,6 +83,15 @@ async def test_events_gather_between_two_rounds_of_a_realm() -> None:
     assert story.said == []
 
 
+async def test_realms_that_are_always_due_take_turns_where_places_are_few() -> None:
+    story = Story(gather_s=1.0, realms_at_once=2)
+    story.takes_s = 1.0
+    story.due_now = [RealmId(str(number)) for number in range(10, 20)]
+    await story.run(60)
+    rounds = [len(story.times(realm_id)) for realm_id in story.due_now]
+    assert max(rounds) - min(rounds) <= 1, rounds
+
+
 async def test_a_realm_is_worked_on_once_at_a_time_and_only_so_many_are() -> None:
     story = Story(gather_s=0.0, realms_at_once=3)
     story.takes_s = 3.2

@@ -11,7 +11,7 @@ from msgspec import structs
 from backfill import events
 from backfill.errors import RequestError
 from backfill.jobs.load.looking import Seen, Sight, look
-from backfill.jobs.load.rows import Rows
+from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal, SealItem
@@ -38,7 +38,7 @@ class _Doubt:
 class Doubts:
     """One realm's."""
 
-    def __init__(self, work: LoadWork, rows: Rows, versions: Versions) -> None:
+    def __init__(self, work: LoadWork, rows: RealmRows, versions: Versions) -> None:
         self._work = work
         self._rows = rows
         self._versions = versions

@@ -17,6 +17,7 @@ from backfill.errors import RequestError
 from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of, names_since
 from backfill.jobs.load.reading import Read, read_created_since, read_values
 from backfill.jobs.load.sealing import sent_of
+from backfill.jobs.load.stamps import stamps_in
 from backfill.jobs.load.versions import document, read_objects
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal, SealItem
@@ -144,8 +145,8 @@ class _Index:
         for record, held in documents:
             self._named.setdefault(name_of(held.get(table.natural_key)), []).append((record, held))
             note = str(held.get(table.stamp_field) or "") if table.stamp_field else ""
-            for part in note.split("[backfill ")[1:]:
-                self._stamped.setdefault(f"[backfill {part.partition(']')[0]}]", []).append((record, held))
+            for stamp in stamps_in(note):
+                self._stamped.setdefault(stamp, []).append((record, held))
 
     def exact(self, wanted: Sequence[_Wanted]) -> Mapping[int, Sequence[Record]]:
         """Row to the object that holds all of it: several of one number differ in the rest, and each has its own before

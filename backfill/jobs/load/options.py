@@ -37,5 +37,3 @@ class LoadOptions:
     """Single writes in a window beside full batches: what 40 of them leave of 500 requests."""
     window_s: float = 60.0
     request_permits: int = 500
-    call_s: float = 3600.0
-    """Bound on one request with all its waits."""

@@ -9,7 +9,7 @@ from backfill.jobs.load.books import Books
 from backfill.jobs.load.options import Mode
 from backfill.jobs.load.prepare import Prepared, Preparer, rejected
 from backfill.jobs.load.resolver import Resolver
-from backfill.jobs.load.rows import Rows
+from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.sealing import before_of, seal_of
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
@@ -27,7 +27,7 @@ _SENT_WITHIN_S = 1.0
 class Packer:
     """One realm's. One seal is packed at a time: whoever packs holds the load's lock."""
 
-    def __init__(self, work: LoadWork, rows: Rows, resolver: Resolver, versions: Versions, books: Books) -> None:
+    def __init__(self, work: LoadWork, rows: RealmRows, resolver: Resolver, versions: Versions, books: Books) -> None:
         self._work = work
         self._rows = rows
         self._preparer = Preparer(work, resolver, versions, books)

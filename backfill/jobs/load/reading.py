@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
 from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.questions import Questions
-from backfill.jobs.too_much import is_broken_row, is_too_much
+from backfill.jobs.slices import ONE_SECOND
+from backfill.jobs.too_much import halves, is_broken_row, is_too_much
 from backfill.jobs.work import REALM_DISPOSITIONS
 from backfill.model import Record
 from backfill.qbo import query
@@ -21,7 +22,6 @@ from backfill.qbo.catalogue import Entity
 from backfill.qbo.payloads import decode
 from backfill.qbo.query import PAGE_ROWS_MAX
 
-_SECOND = timedelta(seconds=1)
 _IN_ONE_SECOND_MAX = 1_000
 """Rows of one second that are asked for one by one: twice what a company's limits let anybody write in a minute."""
 
@@ -78,7 +78,7 @@ async def read_values(
     Raises `RequestError` for what concerns the realm. What is refused twice cannot be read, whichever is asked for.
     """
     read = Read()
-    left = [list(values)] if values else []
+    left = [values] if values else []
     suspect = refused = False
     while left:
         part = left.pop()
@@ -99,7 +99,7 @@ async def read_values(
             if len(part) == 1:
                 read.unread[part[0]] = error
             else:
-                left += [part[len(part) // 2 :], part[: len(part) // 2]]
+                left += reversed(halves(part))
         else:
             read.records |= {record.id: record for record in page.records}
             read.full = read.full or page.received >= PAGE_ROWS_MAX
@@ -130,9 +130,9 @@ async def read_created_since(ask: Questions, entity: Entity, since: datetime, un
             if not is_too_much(error):
                 raise
             middle = low + (high - low) / 2
-            if high - low > _SECOND:
+            if high - low > ONE_SECOND:
                 middle = middle.replace(microsecond=0)
-                left += [(middle + _SECOND, high), (low, middle)]
+                left += [(middle + ONE_SECOND, high), (low, middle)]
             else:
                 await _one_by_one(ask, entity, low, high, read)
         else:
@@ -143,7 +143,7 @@ async def read_created_since(ask: Questions, entity: Entity, since: datetime, un
                     left.append((last, high))
                 else:
                     await _one_by_one(ask, entity, low, low, read)
-                    left.append((low + _SECOND, high))
+                    left.append((low + ONE_SECOND, high))
     return read
 
 

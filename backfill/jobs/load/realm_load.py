@@ -19,7 +19,7 @@ from backfill.jobs.load.options import Mode
 from backfill.jobs.load.packer import Packer
 from backfill.jobs.load.replies import Replies
 from backfill.jobs.load.resolver import Resolver
-from backfill.jobs.load.rows import Rows
+from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.sending import LostError, TooMuchError, send
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
@@ -49,7 +49,7 @@ class RealmLoad:
         self._work = work
         versions = Versions(work.ask)
         resolver = Resolver(work)
-        self.rows = Rows(work, resolver)
+        self.rows = RealmRows(work, resolver)
         self._packer = Packer(work, self.rows, resolver, versions, books)
         self._doubts = Doubts(work, self.rows, versions)
         self._doubts.lanes = _SENDERS[work.options.mode].keys()

@@ -10,7 +10,7 @@ from backfill.errors import RequestError
 from backfill.jobs.load.books import Books
 from backfill.jobs.load.doubts import STALE_TRIES_MAX, TRIES_MAX, Doubts
 from backfill.jobs.load.reading import is_readable
-from backfill.jobs.load.rows import Rows
+from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.sending import Answer, Verdict, judge
 from backfill.jobs.load.versions import Versions, document
@@ -25,7 +25,7 @@ from backfill.wire import Lane
 class Replies:
     """One realm's."""
 
-    def __init__(self, work: LoadWork, rows: Rows, versions: Versions, doubts: Doubts, books: Books) -> None:
+    def __init__(self, work: LoadWork, rows: RealmRows, versions: Versions, doubts: Doubts, books: Books) -> None:
         self._work = work
         self._rows = rows
         self._versions = versions

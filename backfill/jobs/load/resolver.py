@@ -31,8 +31,8 @@ class Resolved:
     """What became of some needs. A need is in exactly one of the three."""
 
     ids: dict[Need, str] = field(default_factory=dict)
-    pending: dict[Need, tuple[Need, int]] = field(default_factory=dict)
-    """Need to the need for the row that will make its object, and that row."""
+    pending: dict[Need, int] = field(default_factory=dict)
+    """Need to the row that will make its object."""
     refused: dict[Need, str] = field(default_factory=dict)
     """Need to the reason why it will never be met."""
 
@@ -83,7 +83,7 @@ class Resolver:
             elif holder.state in DONE_STATES and holder.object_id:
                 found.ids[need] = holder.object_id
             elif holder.state in {RowState.WAITING, RowState.SEALED}:
-                found.pending[need] = (need, holder.row_id)
+                found.pending[need] = holder.row_id
             else:
                 found.refused[need] = f"the row that makes {text_of(need)} was {holder.state.value}"
 

@@ -22,7 +22,7 @@ _PAGE_ROWS = 300
 _CORRECT = "Correct it, then import the source again, or load retry."
 
 
-class Rows:
+class RealmRows:
     """One realm's. `changed` is set whenever something became ready, came back, or ended."""
 
     def __init__(self, work: LoadWork, resolver: Resolver) -> None:
@@ -91,13 +91,13 @@ class Rows:
         refused: list[Outcome] = []
         while rows:
             found = await self._resolver.resolve(parsed(need) for row in rows for need in row.needs)
-            wanted = {maker for _, maker in found.pending.values() if maker not in self.pool}
+            wanted = {maker for maker in found.pending.values() if maker not in self.pool}
             fetched = await self._work.ledger.rows(self._work.realm_id, sorted(wanted))
             makers = {row.row_id: row for row in fetched if self._is_new(row)}
-            if any(maker not in self.pool and maker not in makers for _, maker in found.pending.values()):
+            if any(maker not in self.pool and maker not in makers for maker in found.pending.values()):
                 continue  # it has ended meanwhile, so what it made is known now
             self._refuse_other_loads(found, makers)
-            for need, (_, maker) in found.pending.items():
+            for need, maker in found.pending.items():
                 self._waits.setdefault(maker, set()).add(need)
             for row in rows:
                 if row.row_id in self.pool:
@@ -114,13 +114,13 @@ class Rows:
         self, row: LoadRow, missing: Sequence[Need], found: Resolved, makers: Mapping[int, LoadRow]
     ) -> LoadRow:
         """The row, no earlier in the chronology than what it needs: else neither could be sent before the other."""
-        needed = [maker for _, maker in (found.pending[need] for need in missing)]
+        needed = [found.pending[need] for need in missing]
         ranks = [(makers[maker] if maker in makers else self.pool.row(maker)).rank for maker in needed]
         return structs.replace(row, rank=max([row.rank, *ranks]))
 
     def _refuse_other_loads(self, found: Resolved, makers: Mapping[int, LoadRow]) -> None:
         """What a row of another load is to make is not waited for: this run does not send it."""
-        for need, (_, maker) in list(found.pending.items()):
+        for need, maker in list(found.pending.items()):
             row = makers.get(maker)
             if row is not None and row.load_id not in self._work.options.loads:
                 found.refused[need] = f"it needs {said(need)} of load {row.load_id}, which this run does not send"
@@ -152,8 +152,8 @@ class Rows:
         needs = self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
         self.pool.over(row.row_id)
         self._work.tries.pop(row.row_id, None)
-        if self._just_ended is not None:
-            self._just_ended.add(row.row_id)
+        if self._just_ended is not None and outcome.state is not RowState.WAITING:
+            self._just_ended.add(row.row_id)  # what waits for another run is as the ledger shows it
         if outcome.state in DONE_STATES:
             for need in needs:
                 self._resolver.know(need, outcome.object_id)

@@ -18,6 +18,7 @@ from backfill.errors import (
 from backfill.jobs.load.sealing import request_of
 from backfill.jobs.load.work import LoadWork
 from backfill.jobs.offered import is_from_a_sound_server
+from backfill.jobs.questions import CALL_S
 from backfill.load_model import Seal, SealItem
 from backfill.qbo import answers
 from backfill.qbo.answers import Page, Written
@@ -79,7 +80,7 @@ async def send(work: LoadWork, seal: Seal) -> Mapping[str, Answer]:
     a run before sending (`StoppedError`, `UnavailableError`).
     """
     request = request_of(work.realm_id, seal)
-    deadline = anyio.current_time() + work.options.call_s
+    deadline = anyio.current_time() + CALL_S
     try:
         response = await work.transport.send(request, deadline=deadline)
         if seal.lane == Lane.BATCH:

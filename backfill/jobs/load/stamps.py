@@ -16,14 +16,21 @@ from backfill.qbo.operations import Operation, Writing
 _DIGEST_CHARS = 16
 """64 bits: among a company's millions of objects no two share them."""
 
-STAMP_CHARS = len("[backfill ]") + _DIGEST_CHARS
+_BEGIN, _END = "[backfill ", "]"
+
+STAMP_CHARS = len(_BEGIN) + _DIGEST_CHARS + len(_END)
 """What a stamp takes of a note, without the blank before it."""
 
 
 def stamp_of(realm_id: RealmId, entity: str, source_key: str) -> str:
     """`[backfill 0123456789abcdef]`, the same for the same row."""
     digest = sha256(f"{realm_id}\x00{entity}\x00{source_key}".encode()).hexdigest()[:_DIGEST_CHARS]
-    return f"[backfill {digest}]"
+    return f"{_BEGIN}{digest}{_END}"
+
+
+def stamps_in(note: str) -> list[str]:
+    """What in a note may be stamps."""
+    return [f"{_BEGIN}{part.partition(_END)[0]}{_END}" for part in note.split(_BEGIN)[1:]]
 
 
 def needs_stamp(table: Writing, operation: Operation, payload: Mapping[str, Any]) -> bool:

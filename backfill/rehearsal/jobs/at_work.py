@@ -16,9 +16,6 @@ if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.process import Process
     from backfill.rehearsal.stage import Stage
 
-CALL_S = 3600.0
-"""Bound on one question with all its waits, as the command has it."""
-
 
 def realm_job(process: Process, task: Callable[[RealmWork, Scan], Awaitable[RealmOutcome]]) -> RealmJob:
     """`task` for every realm that the run has not finished."""
@@ -32,7 +29,7 @@ def realm_job(process: Process, task: Callable[[RealmWork, Scan], Awaitable[Real
             work = RealmWork(
                 lease=lease,
                 run_id=process.run_id,
-                ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
+                ask=Questions(way, lease.realm_id, hasty=way.hasty()),
                 store=process.store,
                 room=WatchedRoom(room, process.pages),
                 observe=process.observe,

@@ -22,7 +22,6 @@ from backfill.pacing.retried import WRITING, RetryPolicy
 from backfill.qbo.operations import Operation
 from backfill.qbo.payloads import decode, encode
 from backfill.rehearsal.asked_rows import draw_rows
-from backfill.rehearsal.jobs.at_work import CALL_S
 from backfill.rehearsal.jobs.job import RehearsedJob
 from backfill.store.memory_ledger import KeptRow
 
@@ -72,7 +71,6 @@ class Load(RehearsedJob):
             single_window=max(1, limits.request_permits - limits.batch_permits),
             window_s=limits.window_s,
             request_permits=limits.request_permits,
-            call_s=CALL_S,
         )
 
         tries: dict[RealmId, dict[int, int]] = {}
@@ -83,7 +81,7 @@ class Load(RehearsedJob):
                 return await load_realm(
                     LoadWork(
                         lease=lease,
-                        ask=Questions(way, lease.realm_id, call_s=CALL_S, hasty=way.hasty()),
+                        ask=Questions(way, lease.realm_id, hasty=way.hasty()),
                         transport=way,
                         ledger=process.ledger,
                         options=options,

@@ -19,8 +19,6 @@ _INVOICE_DAYS = 30
 
 _CUSTOM_NAME = re.compile(r"SalesFormsPrefs\.SalesCustomName(\d+)")
 _ONLINE = ("AllowIPNPayment", "AllowOnlinePayment", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment")
-_OPEN = frozenset({"Bill", "CreditMemo", "Invoice", "VendorCredit"})
-"""Forms that have a balance until they are settled."""
 
 
 def dated(desk: Desk, doc: Doc) -> Doc:

@@ -120,7 +120,7 @@ def test_ranks_deletions_first_payments_and_deposits_last() -> None:
             {"payload": {"DisplayName": "A", "Balance": Decimal("1E+200000")}},
             "payload.Balance: a number has at most 20",
         ),
-        ({"payload": {"DisplayName": "A", "Balance": Decimal("1E-21")}}, "payload.Balance: a number has at most 20"),
+        ({"payload": {"DisplayName": "A", "Balance": Decimal("1E-41")}}, "payload.Balance: a number has at most 20"),
         ({"payload": {"DisplayName": "A", "Balance": 10**20}}, "payload.Balance: a number has at most 20 digits"),
         ({"entity": "JournalEntry", "payload": {"Line": None}}, "payload.Line: a new JournalEntry needs Line"),
         (

@@ -11,9 +11,13 @@ import pytest
 from backfill.events import RealmStarted
 from backfill.jobs.fleet import FleetOptions
 from backfill.jobs.load.doubts import TRIES_MAX
-from backfill.jobs.load.options import Mode
+from backfill.jobs.load.options import LoadOptions, Mode
+from backfill.jobs.load.resolver import Resolver
+from backfill.jobs.load.rows import RealmRows
+from backfill.jobs.load.work import LoadWork
+from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Places, Turn
-from backfill.load_model import LoadRow, RowState
+from backfill.load_model import LoadRow, Outcome, RowState, Seal, SealItem
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import Delay, LostReply
 from backfill.simulator.settings import SimulatorSettings
@@ -75,6 +79,41 @@ async def test_rows_that_wait_for_one_in_doubt_wait_until_its_end_is_stored(monk
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1, "applied": 1}
+
+
+async def test_a_row_that_is_left_to_another_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was in doubt, and turns out not to have taken effect while one of this run that needs it is fetched."""
+    waiting = MemoryLedger.waiting
+
+    async def slow(self: MemoryLedger, *where: Any, **more: Any) -> Sequence[LoadRow]:
+        await anyio.sleep(2)
+        return await waiting(self, *where, **more)
+
+    monkeypatch.setattr(MemoryLedger, "waiting", slow)
+    world = LoadWorld()
+    (left,) = (await world.add(customer(0))).loads
+    (ours,) = (await world.add(invoice(0, "c0", world.ref("Item", Type="Service")))).loads
+    assert left != ours
+    lease = await world.store.acquire(world.realm)
+    item = SealItem("0", 1, "Customer", "create", "c0")
+    await world.ledger.seal(lease, Seal(0, "r", "write", "/customer", (), b"{}", (item,)), ())
+    work = LoadWork(
+        lease=lease,
+        ask=Questions(world.transport, world.realm, call_s=60.0),
+        transport=world.transport,
+        ledger=world.ledger,
+        options=LoadOptions(loads=[ours]),
+        observe=world.events.append,
+        stopping=lambda: False,
+        turn=Turn(world.realm),
+    )
+    rows = RealmRows(work, Resolver(work))
+    await rows.hold_sealed(await world.ledger.unsettled(world.realm))
+    async with anyio.create_task_group() as group:
+        group.start_soon(rows.fill, 1)
+        await anyio.sleep(1)
+        await rows.commit([Outcome(1, RowState.WAITING, doubtful=True)])
+    assert {row.new.source_key: row.state.value for row in world.kept()} == {"c0": "waiting", "i0": "rejected"}
 
 
 async def test_rows_that_end_with_the_one_they_need_are_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
