@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from backfill.cli import keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
@@ -9,6 +11,7 @@ from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.group import CommandLine
 from backfill.cli.migrate import migrate
+from backfill.cli.output import failed
 from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
 from backfill.cli.resync import resync
@@ -16,6 +19,7 @@ from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
 from backfill.cli.verify import verify
+from backfill.errors import UsageError
 
 # Called itself, not by way of `typer.Typer`, whose tracebacks print local variables: a token may be among them.
 app = CommandLine(
@@ -45,4 +49,10 @@ app = CommandLine(
 
 def run() -> None:
     """Entry point of the `backfill` command: ends the process with the contract's exit code."""
+    for word in sys.argv[1:]:
+        try:
+            word.encode()
+        except UnicodeEncodeError:  # neither JSON nor the database has a way to write it
+            shown = word.encode(errors="backslashreplace").decode()
+            raise SystemExit(failed(UsageError(f"{shown}: an argument has to be UTF-8."), as_json=False)) from None
     app(prog_name="backfill")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """A screenful."""
+LIMIT_MAX = 1_000_000_000
+"""More than a month's log ever has, and a number that the database can hold."""
 
 
 def calls(
@@ -48,7 +50,8 @@ def calls(
         float | None, typer.Option(metavar="SECONDS", min=0, help="Calls that took at least this long.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"No more than this, the newest. {SHOWN} unless they are exported.")
+        int | None,
+        typer.Option(min=1, max=LIMIT_MAX, help=f"No more than this, the newest. {SHOWN} unless they are exported."),
     ] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write them for Intuit's support, bodies included.")
@@ -115,7 +118,7 @@ def wanted_calls(
         statuses=None if status in {None, "none"} else _statuses(status),
         unanswered=status == "none",
         failed=failed,
-        code=None if fault is None else fault.lstrip("0"),
+        code=None if fault is None else fault.lstrip("0") or "0",  # without any it would be what went well
         intuit_tid=tid,
         lane=lane,
         entity=None if entity is None else find_entity(entity).name,

@@ -24,7 +24,8 @@ from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
 from backfill.jobs.readers import share
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.turns import Turn
-from backfill.model import Lease, RealmId, RunId
+from backfill.jobs.work import RealmWork
+from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.pacing.realm_room import PageMemory
 from backfill.qbo.expiries import Expiry, TokenDates, Urgency, expiry
 from backfill.qbo.token_keeper import TokenKeeper
@@ -202,4 +203,21 @@ class _Sweep:
             memory=self.memory,
             observe=self.run.observe,
         ) as work:
-            return outcome_of(lease.realm_id, await sweep_realm(work))
+            outcome = outcome_of(lease.realm_id, await sweep_realm(work))
+            left_out = [_left_out(lease.realm_id, proof) for proof in await self._not_swept(work)]
+            return RealmOutcome(outcome.proven and not left_out, [*outcome.troubles, *left_out])
+
+    async def _not_swept(self, work: RealmWork) -> Sequence[Proof]:
+        """What of the company was looked at before, and not proven whole: a sweep has nothing to go on from."""
+        names = {entity.name for entity in SWEPT} - work.proven_at.keys()
+        return [proof for proof in await self.run.store.proofs(work.realm_id) if proof.entity in names]
+
+
+def _left_out(realm_id: RealmId, proof: Proof) -> Trouble:
+    return Trouble(
+        realm_id=realm_id,
+        entity=proof.entity,
+        code="unproven",
+        message=f"There is nothing to go on from: {proof.reason or 'only a part of it was read (--since)'}.",
+        action=f"Read it whole: backfill extract --realm {realm_id} --entity {proof.entity}",
+    )

@@ -35,13 +35,18 @@ def extract(
     """
 
     async def work(settings: Settings) -> Exit:
+        from backfill.cli.compose import now
         from backfill.cli.extraction import run_extraction
+        from backfill.errors import UsageError
 
+        begin = parse_moment("--since", since)
+        if begin is not None and begin > now():
+            raise UsageError(f"--since {since}: that is yet to come, and nothing can be new since.")
         extraction = await run_extraction(
             settings,
             realm_ids=realm or [],
             entities=entity or [],
-            since=parse_moment("--since", since),
+            since=begin,
             wait=not no_wait,
         )
         output.show(extraction.as_json(), extraction.in_words(), as_json=as_json)
@@ -51,17 +56,19 @@ def extract(
 
 
 def parse_moment(option: str, text: str | None) -> datetime | None:
-    """A date (midnight UTC) or an ISO time with its zone. Raises `UsageError`, which names the option."""
+    """A date (midnight UTC) or an ISO time with its zone; a clock's first moment for whatever is before it, when there
+    was nothing to ask for, and from which one can still reckon back. Raises `UsageError`, which names the option."""
     from backfill.errors import UsageError
 
     if text is None:
         return None
+    beginning = datetime.fromtimestamp(0, UTC)
     try:
         if len(text) == len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
+            return max(datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC), beginning)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            return max(moment.astimezone(UTC), beginning)
     except (ValueError, OverflowError):
         pass  # said below, as for a time without a zone
     raise UsageError(f"{option} {text}: give a date such as 2026-01-31, or a time such as 2026-01-31T08:00:00Z.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import anyio
@@ -134,7 +134,8 @@ async def run_extraction(
     }
     if reports is not None:
         scope["reports"] = settings.reports.scope()
-    return await run_realms(settings, "extract", scope, realm_ids=realm_ids, wait=wait, task=task)
+    extraction = await run_realms(settings, "extract", scope, realm_ids=realm_ids, wait=wait, task=task)
+    return replace(extraction, good=f"proven complete since {since:%Y-%m-%d %H:%M}") if since else extraction
 
 
 async def run_realms(
@@ -202,8 +203,8 @@ class _Reading:
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         scan = await self._run.store.scan(self._run.run_id, lease.realm_id)
-        if scan.finished:
-            return RealmOutcome(proven=True)
+        if scan.finished:  # by this run, before it was stopped: what was set aside then still is
+            return outcome_of(lease.realm_id, await self._run.store.proofs(lease.realm_id, of_run=self._run.run_id))
         self._run.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
         async with realm_work(
             lease,

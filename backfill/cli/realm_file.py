@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
@@ -24,6 +25,9 @@ FILE_BYTES_MAX = 256 * 1024 * 1024
 
 REQUIRED = ("realm_id", "refresh_token")
 
+TIME_MIN, TIME_MAX = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""A token's end beyond these was never meant so, and in another zone it may be no time at all."""
+
 
 class RealmRow(BaseModel):
     """One row, as the file has it."""
@@ -33,7 +37,7 @@ class RealmRow(BaseModel):
     realm_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=512)]
     access_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
-    access_token_expires_at: AwareDatetime | None = None
+    access_token_expires_at: Annotated[AwareDatetime, Field(ge=TIME_MIN, lt=TIME_MAX)] | None = None
     name: Annotated[str, Field(max_length=500)] | None = None
     weight: Annotated[float, Field(gt=0, le=1000)] | None = None
     client_id: SecretStr | None = None
@@ -43,6 +47,14 @@ class RealmRow(BaseModel):
     @classmethod
     def _as_text(cls, value: object) -> object:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("refresh_token", "access_token")
+    @classmethod
+    def _as_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        token = "" if value is None else value.get_secret_value()
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("it is no token: it has a blank, an end of line, or a character that is not ASCII")
+        return value
 
 
 def grants(rows: Sequence[RealmRow]) -> list[RealmGrant]:
@@ -81,7 +93,10 @@ def read_realm_file(source: str) -> list[RealmRow]:
         try:
             row = RealmRow.model_validate(record)
         except ValidationError as error:
-            faults += [f"line {line}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            faults += [
+                f"line {line}: {'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            ]
             continue
         if row.realm_id in seen:
             faults.append(f"line {line}: realm {row.realm_id} stands in line {seen[row.realm_id]} already")
@@ -127,17 +142,23 @@ def _json_lines(text: str) -> Rows:
 
 
 def _csv_rows(text: str) -> Rows:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    body = text.lstrip("\r\n")
+    above = text[: len(text) - len(body)].count("\n")
+    reader = csv.DictReader(io.StringIO(body, newline=""), strict=True)
     try:
-        missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-        if missing and reader.fieldnames:
-            yield reader.line_num, f"the first line names the columns, and lacks {' and '.join(missing)}"
+        names = list(reader.fieldnames or ())
+        missing = [name for name in REQUIRED if names and name not in names]
+        twice = [name for name in RealmRow.model_fields if names.count(name) > 1]  # any other name may be a token
+        if missing or twice:
+            wrong = [f"lacks {' and '.join(missing)}"] if missing else []
+            wrong += [f"has {' and '.join(twice)} more than once"] if twice else []
+            yield above + reader.line_num, f"the first line names the columns, and {'; and '.join(wrong)}"
             return
         for record in reader:
             extra: Sequence[str] = record.pop(None, None) or ()  # cells beyond the header
             named: dict[str, object] = {key: value for key, value in record.items() if value not in {None, ""}}
             if extra:
                 named["(beyond the header)"] = ",".join(extra)
-            yield reader.line_num, named
+            yield above + reader.line_num, named
     except csv.Error as error:
-        yield reader.reader.line_num, f"not CSV: {error}"
+        yield above + reader.reader.line_num, f"not CSV: {error}"

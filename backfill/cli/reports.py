@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from backfill.jobs.work import RealmWork
     from backfill.model import Proof, Scan
     from backfill.store.postgres_store import PostgresStore
+
+YEARS = range(1900, 2200)
+"""Intuit refuses days before these; a day after them is a slip, and would be read in thousands of empty periods."""
 
 
 def reports(
@@ -95,6 +98,7 @@ def options_of(
     """The configuration's options with what the command line says instead. Raises `UsageError`."""
     from dataclasses import replace
 
+    from backfill.cli.compose import now
     from backfill.errors import UsageError
     from backfill.qbo.reports import REPORTS, Basis, summary
     from backfill.qbo.reports import report as find_report
@@ -113,13 +117,20 @@ def options_of(
     start, end = _day("--from", first), _day("--to", last)
     if start is not None and end is not None and start > end:
         raise UsageError(f"--from {start} is after --to {end}.", action="Give the earlier day first.")
+    if start is not None and end is None and start > now().date() + timedelta(days=1):  # somewhere it is tomorrow
+        raise UsageError(f"--from {start}: that is yet to come.", action="Give --to as well for what is dated ahead.")
     return replace(options, first=start, last=end, newest_first=newest_first or options.newest_first)
 
 
 def _day(option: str, text: str | None) -> date | None:
     from backfill.errors import UsageError
 
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text}: give a date such as 2026-01-31.") from None
+    if day.year not in YEARS:
+        raise UsageError(f"{option} {text}: no books are of that time.", action="Leave it out for all that there is.")
+    return day

@@ -76,7 +76,8 @@ def _outage(since: str, until: str | None) -> Outage:
     assert begin is not None, "typer requires it"
     if begin >= min(end or now(), now()):
         raise UsageError(f"--since {since}: the outage is to begin before it ends, and in the past.")
-    return Outage(since=begin, until=end)
+    # One that is to end yet goes on.
+    return Outage(since=begin, until=end if end is not None and end <= now() else None)
 
 
 def _entities(settings: Settings, names: Sequence[str]) -> Sequence[Entity]:

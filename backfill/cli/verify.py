@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,8 +78,7 @@ async def run(
     from backfill.cli.extraction import run_realms
     from backfill.jobs.verified import verified_realm
 
-    if pages is not None:
-        _made(pages)
+    place = None if pages is None else _made(pages)
 
     compared = read_again = 0
     not_compared: set[tuple[RealmId, str]] = set()
@@ -100,7 +100,8 @@ async def run(
         "entities": sorted(entity.name for entity in options.entities),
         "deep": options.deep,
         "repair": repair,
-        "pages": pages is not None,
+        # A page is written once: who wants them elsewhere wants them all there.
+        "pages": place,
     }
     ended = await run_realms(settings, "verify", scope, realm_ids=realm_ids, wait=wait, task=task)
     return replace(
@@ -161,7 +162,9 @@ async def _page(
     from backfill.cli.verify_page import RealmPage
 
     found = await store.documents(work.realm_id, "CompanyInfo", ["1"])
-    info = msgspec.json.decode(found["1"], type=dict[str, object]) if "1" in found else {}
+    info: dict[str, object] = {}
+    with suppress(msgspec.MsgspecError):  # what is landed may be broken: that is what is looked for
+        info = msgspec.json.decode(found.get("1", b"{}"), type=dict[str, object])
     return RealmPage(
         realm_id=work.realm_id,
         name=str(info.get("CompanyName") or ""),
@@ -173,12 +176,16 @@ async def _page(
     )
 
 
-def _made(directory: Path) -> None:
-    """Books are nobody else's business: a directory that is made is its owner's alone. Raises `UsageError`."""
+def _made(directory: Path) -> str:
+    """Books are nobody else's business: a directory that is made is its owner's alone. Raises `UsageError`.
+
+    Returns its whole path.
+    """
     from backfill.errors import UsageError
 
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return str(directory.absolute())
     except OSError as error:
         raise UsageError(f"--pages {directory}: {error.strerror}.") from error
 

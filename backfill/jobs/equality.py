@@ -41,6 +41,10 @@ _TOO_DEEP = "the document: nested too deep to be compared"
 """Postgres holds what is nested deeper than we can read. Intuit has no such document."""
 
 
+_NO_OBJECT = "the document: what is landed is none"
+"""Not even members: somebody wrote it who is neither Intuit nor us."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How two documents of one object compare."""
@@ -61,6 +65,8 @@ def compared(landed: bytes, there: bytes, watermark: datetime | None) -> Compari
         return _compared(_exact(landed), _exact(there), watermark)
     except RecursionError:
         return Comparison(_TOO_DEEP)
+    except ValueError:
+        return Comparison(_NO_OBJECT)
 
 
 def _are_equal(landed: bytes, there: bytes) -> bool:
@@ -158,9 +164,11 @@ def _number(text: str) -> _Number:
 def _exact(doc: bytes) -> dict[str, Any]:
     """The members. Bytes that are no text are marked: a document with such is in quarantine, or not what is landed.
 
-    Raises RecursionError for what is nested too deep.
+    Raises RecursionError for what is nested too deep, ValueError for what has no members.
     """
     parsed = json.loads(doc.decode(errors="replace"), parse_float=_number, parse_int=_number)
+    if not isinstance(parsed, dict):
+        raise ValueError("no object")  # noqa: TRY004  # of a kind with what is no JSON
     return {name: value for name, value in parsed.items() if name not in LEFT_OUT}
 
 
@@ -168,7 +176,7 @@ def _members(doc: bytes) -> dict[str, Any]:
     """The members, or none of what is nested too deep or is no document."""
     try:
         return _exact(doc)
-    except (RecursionError, ValueError, AttributeError):
+    except (RecursionError, ValueError):
         return {}
 
 

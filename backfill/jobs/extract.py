@@ -85,7 +85,7 @@ async def extract_realm(
     if scan.slices:
         census = _looked_at_again(census, options)
     prover = _Prover(work, options, census, jobs, read={part.entity for part in scan.slices})
-    proofs = [_unproven_if_said(work, proof) for proof in await prover.prove()]
+    proofs = [_of_a_part(_unproven_if_said(work, proof), options.since) for proof in await prover.prove()]
     await work.store.finish_scan(work.lease, work.run_id, [*proofs, *beside])
     return [*proofs, *beside]
 
@@ -282,6 +282,13 @@ def _unproven_if_said(work: RealmWork, proof: Proof) -> Proof:
     """A proof cannot hold for an entity of which some slice could not be read to its end."""
     reason = work.unproven.get(proof.entity)
     return structs.replace(proof, proven=False, reason=reason) if reason else proof
+
+
+def _of_a_part(proof: Proof, since: datetime | None) -> Proof:
+    """A proof of what is new says since when. What cannot be asked for by its time is always read whole."""
+    if since is None or not proof.proven or CATALOGUE[proof.entity].reading is not Reading.SCAN:
+        return proof
+    return structs.replace(proof, method=f"{proof.method}, since {since:%Y-%m-%d %H:%M}")
 
 
 def outcome_of(realm_id: RealmId, proofs: Sequence[Proof]) -> RealmOutcome:

@@ -48,6 +48,13 @@ A third of what a statement of the control pool waits for its locks: whoever wai
 """
 
 
+SETTING_REFUSED = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.CantChangeRuntimeParamError,
+)
+"""By a server that is connected to: what the driver does not know in an address, it hands on as the session's."""
+
 UNREADABLE_ADDRESS = "(unreadable address)"
 
 
@@ -164,17 +171,28 @@ async def _open_pool(
     *,
     init: Callable[[Driven], Coroutine[None, None, None]],
 ) -> Pool:
-    return await asyncpg.create_pool(
-        dsn,
-        min_size=1,
-        max_size=size,
-        max_inactive_connection_lifetime=IDLE_CONNECTION_LIFETIME_S,
-        command_timeout=command_timeout_s,
-        timeout=CONNECT_TIMEOUT_S,
-        init=init,
-        reset=_leave_as_it_is,
-        server_settings={"idle_in_transaction_session_timeout": f"{ABANDONED_TRANSACTION_S}s", **settings},
-    )
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            max_inactive_connection_lifetime=IDLE_CONNECTION_LIFETIME_S,
+            command_timeout=command_timeout_s,
+            timeout=CONNECT_TIMEOUT_S,
+            init=init,
+            reset=_leave_as_it_is,
+            server_settings={"idle_in_transaction_session_timeout": f"{ABANDONED_TRANSACTION_S}s", **settings},
+        )
+    except (ValueError, IndexError):
+        # The driver's reading of an address, or of PGPORT, whose words may quote a password.
+        raise asyncpg.ClientConfigurationError("the address cannot be read") from None
+    except SETTING_REFUSED as error:
+        # An address for another client may have what only that one knows, such as connect_timeout or channel_binding.
+        raise UnavailableError(
+            f"the database {database_name(dsn)} does not take a setting of this connection: {error}",
+            action="take it out of BACKFILL_DATABASE_URL if it stands there; else see that this is Postgres"
+            f" {OLDEST_MAJOR} or newer",
+        ) from error
 
 
 async def _leave_as_it_is(_connection: object) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
 MIGRATION_LOCK = 0x6261636B66696C6C
 """The advisory lock that runners queue for: 'backfill' in ASCII, so that a person who sees it knows whose it is."""
 
+LEDGER_THERE = "SELECT to_regclass('backfill.migration') IS NOT NULL"
+
 CREATE_LEDGER = """
 CREATE SCHEMA IF NOT EXISTS backfill;
 CREATE TABLE IF NOT EXISTS backfill.migration (
@@ -58,16 +60,21 @@ async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | N
     """Apply what is missing and return the names of the files applied. Concurrent runners wait for one another.
 
     All in one transaction: a file that fails leaves the schema as it was. Raises UnavailableError if an applied
-    file has changed since, or if the database is further than this program.
+    file has changed since, if the database is further than this program, or if tables of others are in our place.
     """
     shipped = shipped_migrations() if migrations is None else migrations
     async with connection.transaction():
         # Released with the transaction, also if we die; before the ledger is made, which two cannot do at once.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-        await connection.execute(CREATE_LEDGER)
+        # Only where it lacks: to be allowed to make a schema is more than a command needs that finds its own there.
+        if not await connection.fetchval(LEDGER_THERE):
+            await connection.execute(CREATE_LEDGER)
         missing = _missing(shipped, await _applied(connection))
         for migration in missing:
-            await connection.execute(migration.sql)
+            try:
+                await connection.execute(migration.sql)
+            except (asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError) as error:
+                raise _of_others(str(error)) from error
             await connection.execute(
                 "INSERT INTO backfill.migration (number, name, checksum) VALUES ($1, $2, $3)",
                 migration.number,
@@ -80,7 +87,7 @@ async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | N
 async def require_current(connection: AnyConnection, migrations: Sequence[Migration] | None = None) -> None:
     """See that the schema is exactly this program's. Raises UnavailableError if it is older, newer or changed."""
     shipped = shipped_migrations() if migrations is None else migrations
-    there = await connection.fetchval("SELECT to_regclass('backfill.migration') IS NOT NULL")
+    there = await connection.fetchval(LEDGER_THERE)
     missing = _missing(shipped, await _applied(connection) if there else {})
     if missing:
         raise UnavailableError(
@@ -90,8 +97,18 @@ async def require_current(connection: AnyConnection, migrations: Sequence[Migrat
 
 
 async def _applied(connection: AnyConnection) -> dict[int, tuple[str, str]]:
-    rows = await connection.fetch("SELECT number, name, checksum FROM backfill.migration")
+    try:
+        rows = await connection.fetch("SELECT number, name, checksum FROM backfill.migration")
+    except asyncpg.UndefinedColumnError as error:
+        raise _of_others(f"backfill.migration: {error}") from error
     return {row["number"]: (row["name"], row["checksum"]) for row in rows}
+
+
+def _of_others(told: str) -> UnavailableError:
+    return UnavailableError(
+        f"the database has tables that are not ours in the schemas backfill or qbo: {told}",
+        action="give a database that has no such tables, or move them to another schema",
+    )
 
 
 def _missing(shipped: Sequence[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:

@@ -76,7 +76,8 @@ def translated(name: str) -> Iterator[None]:
         trouble = trouble_of(error.sqlstate)
         if trouble is None:
             raise
-        raise _unavailable(name, trouble, error.message or "") from error
+        # What the driver raises itself, of a connection that is gone, has no message of a server's.
+        raise _unavailable(name, trouble, error.message or str(error)) from error
     except asyncpg.InterfaceError as error:
         # The driver has one class for a connection lost under us and for our misuse of it; its words tell them apart,
         # or what came before: after its own loss of track nothing can be done on the connection, a rollback neither.

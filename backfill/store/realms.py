@@ -30,11 +30,13 @@ FROM backfill.token JOIN backfill.realm USING (realm_id)
 ORDER BY realm_id
 """
 
-# Of each company that is not parked, how old its proofs of some entities are; without one, nothing of it is proven.
+# Of each company that is not parked, how old its proofs of some entities are; without one, nothing of it is proven, and
+# likewise where the last word on one of them is no proof of all of it.
 PROVEN = """
-SELECT realm_id, min(watermark) AS watermark
+SELECT realm_id, CASE WHEN bool_and(whole) THEN min(watermark) END AS watermark
 FROM backfill.realm LEFT JOIN (
-    SELECT realm_id, watermark FROM backfill.proof WHERE proven AND entity = ANY ($1::text[])
+    SELECT proof.realm_id, watermark, proven AND scope ->> 'since' IS NULL AS whole
+    FROM backfill.proof JOIN backfill.run USING (run_id) WHERE entity = ANY ($1::text[])
 ) AS proof USING (realm_id)
 WHERE state = 'active'
 GROUP BY realm_id ORDER BY realm_id
@@ -112,7 +114,10 @@ class Realms:
             return [dict(row) for row in await connection.fetch(EXPIRIES)]
 
     async def proven(self, entities: Sequence[str]) -> Mapping[RealmId, datetime | None]:
-        """Companies that are not parked, each with the oldest watermark of its proofs of those entities, if any."""
+        """Companies that are not parked, each with the oldest watermark of its proofs of those entities.
+
+        None: it has none, or one of them is not proven, or only a part of it (`--since`).
+        """
         async with self._database.control() as connection:
             rows = await connection.fetch(PROVEN, list(entities))
         return {RealmId(row["realm_id"]): row["watermark"] for row in rows}

@@ -106,7 +106,7 @@ WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' I
 
 PROOFS = """
 SELECT entity, proven, method, counted, landed_live, quarantined, watermark, reason
-FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
+FROM backfill.proof WHERE realm_id = $1 AND ($2::bigint IS NULL OR run_id = $2) ORDER BY entity
 """
 
 
@@ -157,7 +157,7 @@ class Scans:
             rows = await connection.fetch(PROVEN_AT, realm_id)
         return {row["entity"]: row["watermark"] for row in rows}
 
-    async def proofs(self, realm_id: RealmId) -> Sequence[Proof]:
-        """The latest word on each entity and report of a realm."""
+    async def proofs(self, realm_id: RealmId, *, of_run: RunId | None = None) -> Sequence[Proof]:
+        """The latest word on each entity and report of a realm; `of_run`: where that is this run's."""
         async with self._database.control() as connection:
-            return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id)]
+            return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id, of_run)]

@@ -163,7 +163,7 @@ def _make_cluster(files: ServerFiles, privileges: Privileges) -> None:
 
 
 def _make_socket_dir(files: ServerFiles) -> Path:
-    """A private folder short enough for a socket: below the data directory, else a fresh one in a temporary place."""
+    """A private folder that is fit for a socket: below the data directory, else a fresh one in a temporary place."""
     _remove_recorded_socket_dir(files)
     if _fits(files.socket_dir):
         files.socket_dir.mkdir(mode=0o700, exist_ok=True)
@@ -174,8 +174,9 @@ def _make_socket_dir(files: ServerFiles) -> Path:
             files.socket_dir_record.write_text(str(made), encoding="utf-8")
             return made
     raise UnavailableError(
-        f"the path of the data directory {files.root} is too long for a Unix socket, and so are the temporary places",
-        action="set BACKFILL_DATA_DIR to a shorter path",
+        f"the path of the data directory {files.root} is too long for a Unix socket, or has a comma or a quotation"
+        " mark, and so have the temporary places",
+        action="set BACKFILL_DATA_DIR to a shorter path without such",
     )
 
 
@@ -190,7 +191,9 @@ def _remove_recorded_socket_dir(files: ServerFiles) -> None:
 
 
 def _fits(socket_dir: Path) -> bool:
-    return len(os.fsencode(socket_dir / f".s.PGSQL.{SOCKET_PORT}")) <= SOCKET_PATH_LIMIT_BYTES
+    """Whether its socket's path is short enough, and read as one: where a path stands, a list of them may stand."""
+    short = len(os.fsencode(socket_dir / f".s.PGSQL.{SOCKET_PORT}")) <= SOCKET_PATH_LIMIT_BYTES
+    return short and not set(str(socket_dir)) & set(',"')
 
 
 def _start(files: ServerFiles, privileges: Privileges, socket_dir: Path) -> subprocess.Popen[bytes]:

@@ -44,14 +44,20 @@ _OPERATIONS = {
 }  # fmt: skip
 
 _INSTANT = TypeAdapter(datetime)
+_UNSET = datetime.fromtimestamp(0, UTC)
+"""A clock's first moment. Nobody's books changed before it."""
 REASON_CHARACTERS = 300
 
 
 def _instant(value: str | None) -> datetime | None:
-    """A time with its zone; None for anything else, since an event without a time still says what changed."""
+    """A time with its zone; None for anything else, since an event without a time still says what changed.
+
+    What was never set is sent as the first of all moments, or as the clock's own, and Postgres has the first as minus
+    infinity, with which nobody can reckon.
+    """
     try:
         moment = _INSTANT.validate_python(value)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+        return moment.astimezone(UTC) if moment.tzinfo is not None and moment > _UNSET else None
     except (ValidationError, OverflowError):
         return None
 

@@ -72,7 +72,11 @@ class Receiver:
             self._present -= 1
 
     async def _delivered(self, request: web.Request) -> HTTPStatus:
-        body = await self._body(request)
+        try:
+            body = await self._body(request)
+        except (ConnectionError, web.RequestPayloadError):  # whoever sends hung up in the middle, or sends no HTTP
+            self.counts.failed += 1
+            return HTTPStatus.BAD_REQUEST
         if body is None:
             self.counts.oversized += 1
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE

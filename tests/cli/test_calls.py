@@ -57,6 +57,7 @@ def test_a_refusal_is_logged_with_what_was_said_and_what_is_secret_is_not(
         assert connected.run("realms", "import", intuit.realms_file).code == 0
         intuit.revoke(intuit.realm_ids[0])
         assert connected.run("extract").code == 1
+        assert connected.run("calls", "--fault", "0", "--json").json()["calls"] == []
         refused = connected.run("calls", "--fault", "invalid_grant", "--json").json()["calls"]
         assert [(call["realm_id"], call["lane"], call["status"]) for call in refused] == [
             (intuit.realm_ids[0], "token", 400)
@@ -82,6 +83,7 @@ def test_the_log_can_be_left_out_and_can_keep_everything(connected: Backfill, qu
     ("arguments", "said"),
     [
         (("--status", "4oo"), "--status 4oo: give a status such as 429"),
+        (("--limit", "99999999999999999999"), "--limit"),
         (("--lane", "fast"), "There is no lane 'fast'."),
         (("--since", "yesterday"), "--since yesterday: give a date"),
         (("--entity", "Invoyce"), "Invoyce"),

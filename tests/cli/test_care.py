@@ -125,3 +125,31 @@ def test_a_company_that_another_process_has_is_waited_for(connected: Backfill, i
 
 def test_without_realms_there_is_nothing_to_care_for(user: Backfill) -> None:
     assert user.run("care", "--json").code == 2
+
+
+def test_what_was_not_proven_whole_is_neither_fresh_nor_forgotten(
+    connected: Backfill, intuit: Intuit, query: Query
+) -> None:
+    """Day after day: what cannot be swept is no less unproven for that."""
+    whole, unproven, partial = intuit.realm_ids
+    assert connected.run("extract", "--json").code == 0
+    query(
+        "UPDATE backfill.proof SET proven = false, reason = 'one row is missing'"
+        " WHERE realm_id = $1 AND entity = 'Invoice' RETURNING 1",
+        unproven,
+    )
+    since = "--since=2026-01-01"
+    assert connected.run("extract", "--json", f"--realm={partial}", "--entity=Customer", since).code == 0
+    for _ in range(2):
+        cared = connected.run("care", "--json")
+        assert cared.code == 1, cared.stderr
+        said = cared.json()
+        assert said["realms"] == {"total": 3, "proven": 1, "swept": 0, "unproven": 2, "parked": 0}
+        errors = {(error["realm_id"], error["entity"]): error for error in said["errors"]}
+        assert errors.keys() == {(unproven, "Invoice"), (partial, "Customer")}
+        assert "one row is missing" in errors[unproven, "Invoice"]["message"]
+        assert f"extract --realm {partial} --entity Customer" in errors[partial, "Customer"]["action"]
+    for realm_id, entity in errors:
+        assert connected.run("extract", "--json", f"--realm={realm_id}", f"--entity={entity}").code == 0
+    assert connected.run("care", "--json").json()["realms"]["proven"] == 3
+    assert whole not in {realm_id for realm_id, _ in errors}

@@ -65,7 +65,10 @@ def test_since_leaves_out_what_is_older(connected: Backfill, query: Query) -> No
     assert (done.code, done.json()["realms"]["proven"]) == (0, 3), done.stderr
     ((oldest, rows),) = query("SELECT min(updated_at), count(*) FROM qbo.invoice")
     assert since.replace(hour=0, minute=0, second=0, microsecond=0) <= oldest
+    method = "SELECT DISTINCT method LIKE '%, since ' || $1 || '%' FROM backfill.proof WHERE entity = 'Invoice'"
+    assert [row[0] for row in query(method, since.date().isoformat())] == [True], "no proof of the whole"
     assert connected.run("extract").code == 0
+    assert [row[0] for row in query(method, since.date().isoformat())] == [False]
     ((_, all_rows),) = query("SELECT min(updated_at), count(*) FROM qbo.invoice")
     assert 0 < rows < all_rows
 
@@ -88,6 +91,25 @@ def test_a_second_extract_is_a_run_of_its_own_that_changes_nothing(connected: Ba
     assert query("SELECT count(*) FROM qbo.invoice WHERE run_id <> 1")[0][0] == 0
 
 
+def test_what_was_set_aside_before_a_run_was_stopped_is_told_at_its_end(
+    connected: Backfill, intuit: Intuit, query: Query
+) -> None:
+    """Whose realm was done with, though not all of it could be read: the whole run's exit code says so."""
+    realm_id = intuit.realm_ids[0]
+    assert connected.run("extract", "--entity", "Customer").code == 0
+    query("UPDATE backfill.run SET status = 'stopped', finished_at = NULL RETURNING 1")
+    query(
+        "UPDATE backfill.proof SET landed_live = landed_live - 2, quarantined = 2 WHERE realm_id = $1 RETURNING 1",
+        realm_id,
+    )
+    again = connected.run("extract", "--entity", "Customer", "--json")
+    assert "Going on with run 1" in again.stderr
+    assert again.code == 1, again.stderr
+    assert [(it["realm_id"], it["entity"], it["code"]) for it in again.json()["errors"]] == [
+        (realm_id, "Customer", "quarantined")
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -97,6 +119,7 @@ def test_a_second_extract_is_a_run_of_its_own_that_changes_nothing(connected: Ba
         (["--realm", "nothing like it"], ("There is no realm nothing like it", "backfill realms list")),
         (["--since", "yesterday"], ("--since yesterday: give a date such as",)),
         (["--since", "2026-02-30"], ("--since 2026-02-30: give a date such as",)),
+        (["--since", "9999-12-31"], ("--since 9999-12-31: that is yet to come",)),
         (["--sinc", "2026-02-20"], ("No such option: --sinc",)),
     ],
 )
@@ -250,6 +273,8 @@ def test_since_is_a_day_or_a_moment() -> None:
     assert parse_moment("--since", "2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
     assert parse_moment("--since", "2026-01-31T08:00:00Z") == datetime(2026, 1, 31, 8, tzinfo=UTC)
     assert parse_moment("--since", "2026-01-31T08:00:00-08:00") == datetime(2026, 1, 31, 16, tzinfo=UTC)
+    for text in ("0001-01-01", "0001-01-01T00:00:00Z", "1969-12-31"):
+        assert parse_moment("--since", text) == datetime(1970, 1, 1, tzinfo=UTC), "there was nothing before"
 
 
 @pytest.mark.parametrize(

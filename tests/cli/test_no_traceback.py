@@ -114,6 +114,8 @@ CASES: list[tuple[str, Spoil, str, int, tuple[str, ...]]] = [
     ("key file is readable", readable_key, "realms import IMPORT", 3, ("read by others (mode 644)", "chmod 600")),
     ("key file has no place", key_folder_is_a_file, "realms import IMPORT", 3, ("encryption.key cannot be made",)),
     ("SQL is none", same, "sql SELEC", 3, ("syntax error",)),
+    ("no UTF-8 for JSON", same, "extract --json --realm \udcff", 2, (r"\udcff: an argument has to be UTF-8",)),
+    ("no UTF-8 for the store", same, "calls --fault=\udcff", 2, (r"--fault=\udcff: an argument has to be UTF-8",)),
     ("simulated port is none", same, "simulate --port 65536", 2, ("--port",)),
     ("simulated rows are none", same, "simulate --rows 9:1", 2, ("--rows 9:1: give two whole numbers",)),
     ("file cannot be written", same, "simulate --port 0 --write-realms no/file", 2, ("no/file cannot be written",)),

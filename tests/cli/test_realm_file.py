@@ -119,6 +119,16 @@ def test_a_first_line_that_names_no_columns_is_not_repeated(tmp_path: Path) -> N
         (f'realm_id,refresh_token\n1,"{TOKEN}', "line 2: not CSV"),
         (f'{{"realm_id":"1","refresh_token":"{TOKEN}\\u0000","name":"{"x" * 501}"}}', "line 1: name"),
         ("\0\0\0", "lacks realm_id"),
+        (
+            f"realm_id,refresh_token,realm_id\n1,{TOKEN},2\n",
+            "line 1: the first line names the columns, and has realm_id",
+        ),
+        (f"\n\n123,{TOKEN}\n", "line 3: the first line names the columns, and lacks realm_id"),
+        (f"\nrealm_id,refresh_token\nx,{TOKEN}\n", "line 3: realm_id"),
+        (f'realm_id,refresh_token\n1,"{TOKEN}\n{TOKEN}"\n', "refresh_token: it is no token"),
+        (f'{{"realm_id":"1","refresh_token":"{TOKEN}","access_token":"two words"}}', "access_token: it is no token"),
+        (f"realm_id,refresh_token,access_token_expires_at\n1,{TOKEN},9999-12-31T23:59:59-12:00\n", "expires_at: Input"),
+        (f"realm_id,refresh_token,access_token_expires_at\n1,{TOKEN},0001-01-01T00:00:00Z\n", "expires_at: Input"),
     ],
 )
 def test_what_is_no_file_of_realms(tmp_path: Path, content: str | bytes, said: str) -> None:

@@ -105,6 +105,9 @@ def test_reports_come_with_extract_where_they_are_configured(connected: Backfill
         (["--by", "moth"], "no columns by 'moth'"),
         (["--from", "2026"], "--from 2026: give a date such as 2026-01-31."),
         (["--from", "2026-02-01", "--to", "2026-01-31"], "is after"),
+        (["--from", "2199-01-01"], "--from 2199-01-01: that is yet to come."),
+        (["--from", "0001-01-01"], "--from 0001-01-01: no books are of that time."),
+        (["--to", "9999-12-31"], "--to 9999-12-31: no books are of that time."),
         (["--realm", "7"], "There is no realm 7."),
     ],
 )

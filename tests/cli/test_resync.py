@@ -6,6 +6,7 @@ from backfill.cli.resync import plan_as_json, plan_in_words
 from backfill.jobs.outage import Price, Way
 from backfill.model import RealmId
 from backfill.qbo.catalogue import CATALOGUE
+from tests.processes import Backfill, Intuit
 
 SMALL = [Price(Way.ONE_ANSWER, tuple(CATALOGUE), 2, 2)]
 LARGE = [Price(Way.CHANGES, ("Bill", "Invoice"), 3, 4), Price(Way.WHOLE, ("TaxCode",), 3, 3)]
@@ -32,3 +33,11 @@ def test_the_rest_of_a_motley_fleet_is_counted() -> None:
     said = plan_in_words(planned)
     assert "and 30 more realms: --json has them all." in said
     assert len(str(plan_as_json(planned)).split("realm_id")) == 51
+
+
+def test_an_outage_from_the_first_to_the_last_day_there_can_be(connected: Backfill, intuit: Intuit) -> None:
+    only = ("--realm", intuit.realm_ids[0], "--entity", "Customer")
+    assert connected.run("extract", *only).code == 0
+    for more in (("--plan",), ()):
+        done = connected.run("resync", "--since", "0001-01-01", "--until", "9999-12-31", *only, *more)
+        assert done.code == 0, done.stderr

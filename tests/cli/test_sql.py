@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import signal
+import time
+
 import pytest
 
 from backfill.cli.sql import libpq_environment
 from tests.cli.conftest import Query
-from tests.processes import Backfill
+from tests.processes import PATIENCE_S, Backfill
 
 
 def test_a_statement_and_psql_itself(user: Backfill, query: Query) -> None:
@@ -17,6 +23,31 @@ def test_a_statement_and_psql_itself(user: Backfill, query: Query) -> None:
     assert (typed.code, "42" in typed.stdout) == (0, True)
     wrong = user.run("sql", "SELECT nothing")
     assert (wrong.code, wrong.stdout, 'column "nothing" does not exist' in wrong.stderr) == (3, "", True)
+
+
+def test_ctrl_c_is_psqls_own(user: Backfill) -> None:
+    """As often as it is pressed: psql drops the line, or stops the statement, and goes on."""
+    shown, terminal = pty.openpty()
+    with user.started("sql", stdin=terminal, stdout=terminal, stderr=terminal, process_group=0) as process:
+        os.close(terminal)
+        seen = b""
+        os.write(shown, b"\\pset pager off\n")
+        for number in (41, 42, 43):
+            os.write(shown, b"SELECT %d + 1000 AS sum;\n" % number)
+            while b"%d" % (number + 1000) not in seen:
+                assert select.select([shown], [], [], PATIENCE_S)[0], seen
+                seen += os.read(shown, 4096)
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.5)  # noqa: TID251  # what is typed before psql has heard it goes with the line
+        os.write(shown, b"\\q\n")
+        while select.select([shown], [], [], PATIENCE_S)[0]:
+            try:
+                seen += os.read(shown, 4096)
+            except OSError:  # all who had it open are gone
+                break
+        assert process.wait(PATIENCE_S) == 0, seen
+        assert b"Traceback" not in seen, seen
+    os.close(shown)
 
 
 def test_the_embedded_database(embedded_user: Backfill) -> None:
@@ -49,6 +80,20 @@ def test_the_embedded_database(embedded_user: Backfill) -> None:
         (
             "postgresql://postgres@/postgres?host=%2Frun%2Fsocket&port=5432",
             {"PGHOST": "/run/socket", "PGPORT": "5432", "PGUSER": "postgres", "PGDATABASE": "postgres"},
+        ),
+        (
+            "postgresql://ann@%2FRun%2Fsocket:6432/books",
+            {"PGHOST": "/Run/socket", "PGPORT": "6432", "PGUSER": "ann", "PGDATABASE": "books"},
+        ),
+        (
+            "postgresql://db/books?sslcert=/me.pem&sslkey=/me.key&target_session_attrs=read-write",
+            {
+                "PGHOST": "db",
+                "PGDATABASE": "books",
+                "PGSSLCERT": "/me.pem",
+                "PGSSLKEY": "/me.key",
+                "PGTARGETSESSIONATTRS": "read-write",
+            },
         ),
         ("postgresql://", {}),
     ],

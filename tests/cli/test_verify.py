@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Query
 from tests.comparison import compare
-from tests.processes import OPENER, PATIENCE_S, Backfill, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, simulated
 
 
 def test_after_an_outage_everything_is_as_in_the_company(
@@ -66,6 +66,7 @@ def test_what_is_broken_on_purpose_is_named_and_repaired(connected: Backfill, tm
         " AND id = (SELECT min(id) FROM qbo.vendor WHERE realm_id = $1) RETURNING id",
         realm,
     )[0][0]
+    query("UPDATE qbo.company_info SET doc = 'null' WHERE realm_id = $1 RETURNING 1", realm)
 
     found = connected.run("verify", "--deep", "--pages", "pages", "--json")
     assert found.code == 1, found.stderr
@@ -77,6 +78,7 @@ def test_what_is_broken_on_purpose_is_named_and_repaired(connected: Backfill, tm
         ("Invoice", altered, "altered"),
         ("Bill", "99999999", "extra"),
         ("Vendor", marked, "missing"),
+        ("CompanyInfo", "1", "altered"),
     }
     html = (tmp_path / "pages" / f"{realm}.html").read_text()
     assert "does not equal" in html
@@ -88,9 +90,26 @@ def test_what_is_broken_on_purpose_is_named_and_repaired(connected: Backfill, tm
     repaired = connected.run("verify", "--deep", "--repair", "--pages", "repaired", "--json")
     assert repaired.code == 0, repaired.stdout + repaired.stderr
     assert "The copy equals the company" in (tmp_path / "repaired" / f"{realm}.html").read_text()
-    assert json.loads((tmp_path / "repaired" / f"{realm}.json").read_bytes())["repaired"] == 4
+    assert json.loads((tmp_path / "repaired" / f"{realm}.json").read_bytes())["repaired"] == 5
     assert connected.run("verify", "--json").code == 0
+    assert "0 of 0" not in connected.run("status").stdout, "to compare is not to read rows"
     assert query("SELECT deleted_at IS NOT NULL FROM qbo.bill WHERE id = '99999999'")[0][0]
+
+
+def test_pages_are_all_in_one_place_though_a_run_was_stopped(
+    connected: Backfill, intuit: Intuit, tmp_path: Path, query: Query
+) -> None:
+    """The pages of the stopped run are where that one was to write them."""
+    realm_id, *_ = intuit.realm_ids
+    assert connected.run("extract", "--entity", "Term").code == 0
+    verify = ("verify", "--entity", "Term", "--realm", realm_id, "--pages")
+    assert connected.run(*verify, "here").code == 0
+    for folder, goes_on in (("here", True), ("there", False)):
+        query("UPDATE backfill.run SET status = 'stopped', finished_at = NULL RETURNING 1")
+        done = connected.run(*verify, folder)
+        assert done.code == 0, done.stderr
+        assert ("Going on with run" in done.stderr) is goes_on
+        assert (tmp_path / folder / f"{realm_id}.html").exists()
 
 
 def test_a_sample_sees_what_all_documents_have(connected: Backfill, query: Query) -> None:

@@ -35,6 +35,12 @@ def test_the_quick_way_says_what_the_careful_one_says(there: bytes, monkeypatch:
     assert quick == [compared(ours, theirs, None) for ours, theirs in docs]
 
 
+@pytest.mark.parametrize("landed", [b"null", b"[1, 2]", b'"x"', b"1.0"])
+def test_what_is_landed_and_no_document_differs(landed: bytes) -> None:
+    assert compared(landed, doc(Id="7"), None).detail
+    assert not about(landed)
+
+
 def test_no_few_bytes_are_written_out_to_many() -> None:
     assert len(compared(b'{"Amount":1}', b'{"Amount":1E999999999}', None).detail) <= LINE_MAX
 

@@ -54,9 +54,26 @@ async def test_a_user_that_is_not_known(postgres_server: PostgresServer) -> None
     assert "refuses us" in str(error)
 
 
-@pytest.mark.parametrize("address", [f"postgres//me:{PASSWORD}@host/db", f"mysql://me:{PASSWORD}@host/db"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgres//me:{PASSWORD}@host/db",
+        f"mysql://me:{PASSWORD}@host/db",
+        f"postgresql://me:{PASSWORD}@host/db?{PASSWORD}",
+        f"postgresql://me:{PASSWORD}@host,,other/db",
+        f"postgresql://me@/db?port={PASSWORD}",
+    ],
+)
 async def test_an_address_that_cannot_be_read(address: str) -> None:
     assert "cannot be read" in str(await opening(address))
+
+
+@pytest.mark.parametrize("setting", ["connect_timeout=10", "channel_binding=require", "work_mem=much", "block_size=1"])
+async def test_a_setting_that_the_server_does_not_take(postgres_server: PostgresServer, setting: str) -> None:
+    error = await opening(f"{postgres_server.dsn}&{setting}")
+    assert "does not take a setting" in str(error)
+    assert setting.partition("=")[0] in str(error)
+    assert "BACKFILL_DATABASE_URL" in error.action
 
 
 async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +88,7 @@ async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.M
         (asyncpg.TooManyConnectionsError("sorry"), "no connection left", Disposition.RETRY),
         (asyncpg.AdminShutdownError("bye"), "cannot be reached", Disposition.RETRY),
         (asyncpg.CannotConnectNowError("starting"), "cannot be reached", Disposition.RETRY),
-        (asyncpg.ConnectionDoesNotExistError("gone"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.ConnectionDoesNotExistError("gone"), "cannot be reached: gone", Disposition.RETRY),
         (asyncpg.InvalidPasswordError("no"), "refuses us", Disposition.STOP),
         (asyncpg.DeadlockDetectedError("both"), "busy with another", Disposition.RETRY),
         (asyncpg.UndefinedTableError("none"), "not set up", Disposition.STOP),

@@ -219,6 +219,13 @@ async def test_a_long_path_gets_a_private_socket_elsewhere(fresh: ServerFiles) -
     assert not there(elsewhere)
 
 
+@pytest.mark.parametrize("name", ["Smith, Jones", 'the "books"', "it's $HOME; %20 a\\b"])
+async def test_any_path_will_do(fresh: ServerFiles, name: str) -> None:
+    odd = ServerFiles(fresh.root / name)
+    async with embedded_postgres(odd.root) as dsn:
+        assert await answer(dsn) == 42
+
+
 async def test_a_server_that_does_not_start_says_why(files: ServerFiles) -> None:
     async with embedded_postgres(files.root):
         pass

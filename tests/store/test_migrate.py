@@ -82,6 +82,40 @@ async def test_a_database_that_is_further_than_the_program_is_refused(connection
     assert "newer version" in caught.value.action
 
 
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE SCHEMA qbo; CREATE TABLE qbo.invoice (number int)",
+        "CREATE SCHEMA qbo; CREATE VIEW qbo.customer AS SELECT 1",
+        "CREATE SCHEMA backfill; CREATE TABLE backfill.run (distance int)",
+        "CREATE SCHEMA backfill; CREATE TABLE backfill.migration (birds int)",
+    ],
+)
+async def test_tables_of_others_in_our_place_are_said_and_left_alone(
+    connection: asyncpg.Connection, empty_dsn: str, theirs: str
+) -> None:
+    await connection.execute(theirs)
+    before = await connection.fetchval("SELECT array_agg(relname::text ORDER BY oid) FROM pg_class")
+    with pytest.raises(UnavailableError, match="has tables that are not ours in the schemas backfill or qbo: "):
+        async with open_database(empty_dsn, apply_migrations=True):
+            pass
+    assert await connection.fetchval("SELECT array_agg(relname::text ORDER BY oid) FROM pg_class") == before
+
+
+async def test_who_finds_the_schema_there_need_not_be_allowed_to_make_one(
+    connection: asyncpg.Connection, empty_dsn: str
+) -> None:
+    await migrate(connection)
+    await connection.execute("""
+        DO $$ BEGIN CREATE ROLE lowly LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        GRANT USAGE ON SCHEMA backfill, qbo TO lowly;
+        GRANT SELECT ON ALL TABLES IN SCHEMA backfill, qbo TO lowly;
+    """)
+    lowly = open_database(empty_dsn.replace("postgres@", "lowly@"), apply_migrations=True)
+    async with lowly as database, database.control() as one:
+        assert await one.fetchval("SELECT current_user || count(*) FROM backfill.realm") == "lowly0"
+
+
 async def test_a_database_that_lags_behind_says_what_to_run(connection: asyncpg.Connection, empty_dsn: str) -> None:
     with pytest.raises(UnavailableError, match=r"0001_foundation\.sql") as caught:
         async with open_database(empty_dsn):

@@ -235,3 +235,25 @@ async def test_a_port_that_is_taken_is_said(service: Service) -> None:
     with pytest.raises(UnavailableError, match="cannot listen"):
         async with serve_application(service.hooks.application(health), host="127.0.0.1", port=service.port):
             pass
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"POST /webhooks HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n{",
+        b"POST /webhooks HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ],
+)
+async def test_whoever_hangs_up_in_the_middle_leaves_no_traceback(
+    service: Service, caplog: pytest.LogCaptureFixture, begun: bytes
+) -> None:
+    async with await anyio.connect_tcp("127.0.0.1", service.port) as stream:
+        await stream.send(begun)
+        await anyio.sleep(0.1)  # until its head was read
+    for _ in range(500):
+        if service.hooks.counts.failed or caplog.records:
+            break
+        await anyio.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
+    assert await service.post(body("1")) == 200
+    assert len(service.events.stored) == 1
