@@ -15,17 +15,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backfill.jobs.load.options import Mode
 from benchmarks.bench_load import PERMITTED
-from benchmarks.ground import HERE, ground, realm_ids
+from benchmarks.ground import ground, realm_ids, server
 from benchmarks.measured import write_result
 
 CASES = (
@@ -92,7 +89,7 @@ def _shown(cost: Cost) -> dict[str, object]:
 
 async def _load(mode: Mode, companies: int, rows: int) -> Cost:
     async with ground() as empty:
-        with _writable() as address:
+        with server("benchmarks.writable") as address:
             place = replace(empty, address=address)
             await place.emptied(companies)
             file = place.folder / "rows.jsonl"
@@ -144,20 +141,6 @@ def _invoice(number: int, customer: str) -> dict[str, object]:
         "Line": [line] * 3,
     }
     return {"entity": "Invoice", "source_key": f"i{number}", "payload": payload}
-
-
-@contextmanager
-def _writable() -> Iterator[str]:
-    server = subprocess.Popen(
-        [sys.executable, str(HERE / "writable.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().decode().strip()
-    finally:
-        server.stdin.close()
-        server.wait()
 
 
 if __name__ == "__main__":

@@ -176,16 +176,22 @@ async def ground() -> AsyncIterator[Ground]:
 @contextmanager
 def served(place: Ground, rows: int, *, gzipped: bool = False, latency_ms: int = 0) -> Iterator[Ground]:
     """The same with a server whose companies hold `rows` rows of each of eight entities, which are in memory once."""
-    command = [sys.executable, str(HERE / "prebaked.py"), "--rows", str(rows), "--latency-ms", str(latency_ms)]
-    command += ["--gzip"] if gzipped else []
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert server.stdout is not None
-    assert server.stdin is not None
+    options = ["--rows", str(rows), "--latency-ms", str(latency_ms), *(["--gzip"] if gzipped else [])]
+    with server("benchmarks.prebaked", *options) as address:
+        yield replace(place, address=address)
+
+
+@contextmanager
+def server(module: str, *options: str) -> Iterator[str]:
+    """The address of a server in a process of its own, which ends with the block."""
+    process = subprocess.Popen([sys.executable, "-m", module, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdin is not None
     try:
-        yield replace(place, address=server.stdout.readline().decode().strip())
+        yield process.stdout.readline().decode().strip()
     finally:
-        server.stdin.close()
-        server.wait()
+        process.stdin.close()
+        process.wait()
 
 
 def realm_ids(realms: int) -> list[str]:

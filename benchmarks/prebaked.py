@@ -3,7 +3,7 @@
 Not the simulator: it has no books, no limits and no memory of who asked. Every entity of every realm has the
 same rows, one a second by CreateTime, of realistic size. Run as a process of its own:
 
-    python benchmarks/prebaked.py --rows 50000 [--gzip] [--latency-ms 0]
+    python -m benchmarks.prebaked --rows 50000 [--gzip] [--latency-ms 0]
 
 It prints its address, and serves until its stdin closes.
 """
@@ -13,17 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import socket
-import socketserver
-import sys
-import threading
-import time
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from isal import igzip
+
+from benchmarks.bare_http import Answer, serve
 
 FIRST = datetime(2016, 1, 1, tzinfo=UTC)
 """CreateTime of the first row; each further one is a second later."""
@@ -192,63 +189,20 @@ def _statement(query: str) -> str:
     return parse_qs(query)["query"][0]
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    request_queue_size = socket.SOMAXCONN
-
-    def __init__(self, answers: Answers, latency_s: float) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers = answers
-        self.latency_s = latency_s
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    """As much HTTP/1.1 as a well-behaved client needs: keep-alive, content-length, no pipelining.
-
-    A connection is a thread, which waits in one system call until the kernel has all of an answer. An event loop wakes
-    up for each part of it, and copies what is left.
-    """
-
-    server: _Server
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        """Answer until the client hangs up."""
-        while request_line := self.rfile.readline():
-            length = 0
-            while (line := self.rfile.readline()) not in (b"\r\n", b""):
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-            body = self.rfile.read(length)
-            if self.server.latency_s:
-                time.sleep(self.server.latency_s)
-            parts = _answer(self.server.answers, request_line, body)
-            sent = self.connection.sendmsg(parts)
-            assert sent == sum(map(len, parts)), "a blocking socket takes all"
-
-
-def _answer(answers: Answers, request_line: bytes, body: bytes) -> list[bytes | memoryview]:
-    """A whole response, in parts."""
-    url = urlsplit(request_line.split(b" ", 2)[1].decode())
-    page: bytes | None = None
-    parts: list[bytes | memoryview] = []
+def _answer(answers: Answers, target: str, body: bytes) -> Answer:
+    url = urlsplit(target)
     if url.path.endswith("/query"):
         statement = body.decode() if body else _statement(url.query)
         page = answers.page(unquote_plus(statement) if body else statement) if answers.gzipped else None
-        parts = [page] if page is not None else answers.query(statement)
-    elif url.path.endswith("/batch"):
-        parts = answers.batch(body)
-    elif url.path.endswith("/cdc"):
-        parts = answers.cdc(parse_qs(url.query)["entities"][0])
-    elif url.path.endswith("/bearer"):
-        parts = [b'{"token_type":"bearer","access_token":"%s","expires_in":3600,' % (b"a" * 800)]
-        parts.append(b'"refresh_token":"bench","x_refresh_token_expires_in":8726400}')
-    status = b"200 OK" if parts else b"404 Not Found"
-    size = sum(len(part) for part in parts)
-    encoding = b"Content-Encoding: gzip\r\n" if page is not None else b""
-    headers = b"Content-Type: application/json;charset=utf-8\r\n%sContent-Length: %d" % (encoding, size)
-    return [b"HTTP/1.1 %s\r\n%s\r\n\r\n" % (status, headers), *parts]
+        return Answer(answers.query(statement)) if page is None else Answer([page], gzipped=True)
+    if url.path.endswith("/batch"):
+        return Answer(answers.batch(body))
+    if url.path.endswith("/cdc"):
+        return Answer(answers.cdc(parse_qs(url.query)["entities"][0]))
+    if url.path.endswith("/bearer"):
+        token = b'{"token_type":"bearer","access_token":"%s","expires_in":3600,' % (b"a" * 800)
+        return Answer([token, b'"refresh_token":"bench","x_refresh_token_expires_in":8726400}'])
+    return Answer([])
 
 
 def _time() -> bytes:
@@ -263,11 +217,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     given = parser.parse_args()
     answers = Answers(Rows(given.rows), gzipped=given.gzip)
-    with _Server(answers, given.latency_ms / 1000) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
-        sys.stdin.read()
-        server.shutdown()
+    serve(partial(_answer, answers), latency_s=given.latency_ms / 1000)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Not the simulator: it has no books, no limits and no faults. What is made gets t
 It knows only how often each name or number came, by which a benchmark sees that nothing is missing or there twice.
 Run as a process of its own:
 
-    python benchmarks/writable.py
+    python -m benchmarks.writable
 
 It prints its address, and serves until its stdin closes. `GET /made` says how many objects were made, and how many of
 them had a name or number that another one of their company had.
@@ -13,16 +13,16 @@ them had a name or number that another one of their company had.
 from __future__ import annotations
 
 import itertools
-import socket
-import socketserver
-import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+
+from benchmarks.bare_http import Answer, serve
 
 NAMES = ("DocNumber", "DisplayName")
 """What an object is told by."""
@@ -63,36 +63,9 @@ class Made:
         return self.count - len(self._seen)
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    request_queue_size = socket.SOMAXCONN
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.made = Made()
-        self.one_at_a_time = threading.Lock()
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    """As much HTTP/1.1 as a well-behaved client needs: keep-alive, content-length, no pipelining."""
-
-    server: _Server
-    disable_nagle_algorithm = True
-
-    def handle(self) -> None:
-        """Answer until the client hangs up."""
-        while request_line := self.rfile.readline():
-            length = 0
-            while (line := self.rfile.readline()) not in (b"\r\n", b""):
-                name, _, value = line.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-            body = self.rfile.read(length)
-            with self.server.one_at_a_time:
-                answer = _answer(self.server.made, request_line.split(b" ", 2)[1].decode(), body)
-            sent = msgspec.json.encode(answer)
-            headers = b"Content-Type: application/json;charset=utf-8\r\nContent-Length: %d" % len(sent)
-            self.connection.sendall(b"HTTP/1.1 200 OK\r\n%s\r\n\r\n%s" % (headers, sent))
+def _answered(made: Made, one_at_a_time: threading.Lock, target: str, body: bytes) -> Answer:
+    with one_at_a_time:
+        return Answer([msgspec.json.encode(_answer(made, target, body))])
 
 
 def _answer(made: Made, target: str, body: bytes) -> Mapping[str, Any]:
@@ -132,11 +105,7 @@ def _now() -> str:
 
 def main() -> None:
     """Serve."""
-    with _Server() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
-        sys.stdin.read()
-        server.shutdown()
+    serve(partial(_answered, Made(), threading.Lock()))
 
 
 if __name__ == "__main__":
