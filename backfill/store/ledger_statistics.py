@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
 
+# Who has the table's lock for this is looking at it, too, or sweeps it: then it is left to the server.
 LOOK = """
-ANALYZE backfill.load_row (
+ANALYZE (SKIP_LOCKED) backfill.load_row (
     row_id, load_id, realm_id, entity, operation, source_key, payload_hash, natural_key, object_id, rank, state, seal_id
 )
 """

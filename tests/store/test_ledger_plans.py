@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import anyio
 import pytest
 
 from backfill.store import ledger
@@ -98,3 +99,15 @@ async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
     assert {name: rows for name, rows in found.items() if rows > 2 * PAGE} == {}
     of_the_company = await rows_read(database, "load_row", ledger.COUNTS, ["7", [load_id]])
     assert of_the_company == ROWS
+
+
+async def test_who_has_the_tables_lock_keeps_no_import_waiting(database: Database) -> None:
+    async with database.control() as connection:
+        await connection.execute(
+            "INSERT INTO backfill.realm (realm_id, name) SELECT company, '' FROM generate_series(0, $1) AS company",
+            COMPANIES,
+        )
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE backfill.load_row IN SHARE UPDATE EXCLUSIVE MODE")
+            with anyio.fail_after(20):
+                await imported(database, "key")
