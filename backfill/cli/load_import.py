@@ -37,8 +37,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        """As the ledger keeps it: a file's name may be no text, and the ledger holds nothing else."""
-        return self.file.encode(errors="backslashreplace").decode() or "a query"
+        """As the ledger keeps it."""
+        return self.file or "a query"
 
 
 @dataclass(slots=True)

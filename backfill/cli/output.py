@@ -80,7 +80,7 @@ def _lead_nowhere(stream: TextIO) -> None:
 
 
 def _as_text(words: str) -> str:
-    """What was given on the command line, and is repeated, may be none."""
+    """What the environment gave, and is repeated, may be none."""
     return words.encode(errors="backslashreplace").decode()
 
 

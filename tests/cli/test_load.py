@@ -288,24 +288,18 @@ def test_an_undoing_that_was_ended_before_its_time_is_gone_on_with(
     assert "backfill load retry" in refused.stderr
 
 
-def test_what_the_database_cannot_hold_is_said_or_written_otherwise(
-    writer: Backfill, books: Intuit, tmp_path: Path, query: Query
-) -> None:
+def test_what_the_database_cannot_hold_is_said(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
     beyond = writer.run("load", "status", str(2**63))
     assert (beyond.code, "There is no load 9223372036854775808." in beyond.stderr) == (2, True)
     line = json.dumps(customer(books.realm_ids[0], "beyond", Balance=1))
-    file = tmp_path / os.fsdecode(b"rows\xff.jsonl")
+    file = tmp_path / "rows.jsonl"
     for number in ("1e200000", "1e999999999999999999999"):
         file.write_text(line.replace('"Balance": 1', f'"Balance": {number}'))
         refused = writer.run("load", file)
         assert (refused.code, "line 1, column " in refused.stderr) == (2, True), refused.stderr
-    file.write_text(line)
-    assert writer.run("load", file).code == 0
-    assert query("SELECT source FROM backfill.load")[0][0].endswith("rows\\udcff.jsonl")
-    words = os.fsdecode(b"SELECT '\xff'")
-    refused = writer.run("load", "--query", words, "--realm", books.realm_ids[0], "--json")
-    assert (refused.code, "it is not UTF-8" in refused.json()["error"]["message"]) == (2, True)
-    assert writer.executing.run("load", tmp_path / os.fsdecode(b"none\xff"), "--json").code == 2
+    for words in (["load", tmp_path / os.fsdecode(b"rows\xff.jsonl")], ["load", "--query", os.fsdecode(b"'\xff'")]):
+        refused = writer.executing.run(*words)
+        assert (refused.code, "\\udcff" in refused.stderr, "has to be UTF-8" in refused.stderr) == (2, True, True)
 
 
 def test_rows_of_a_query(writer: Backfill, books: Intuit, query: Query) -> None:

@@ -132,6 +132,13 @@ def test_bad_input_is_said_in_words(
     assert not list(tmp_path.glob(".realms-*")), "no draft with tokens is left"
 
 
+def test_a_data_directory_that_is_no_text(user: Backfill) -> None:
+    """JSON has no way to write it, and says it all the same."""
+    outcome = user.having(DATABASE_URL=None, DATA_DIR="/proc/\udcff").executing.run("status", "--json")
+    in_words(outcome, 3, r"/proc/\udcff/postgres cannot be used", "DATA_DIR")
+    assert outcome.json()["error"]["message"].count(r"\udcff") == 1
+
+
 def test_closed_stdin(user: Backfill) -> None:
     in_words(user.run("realms", "import", "-", stdin=None), 2, "stdin is closed")
     in_words(user.run("realms", "list", stdin=None), 0)
