@@ -6,7 +6,6 @@ of a lower rank is left (payments come after their invoices). What is ready deci
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from backfill.load_model import LoadRow, Need
@@ -21,8 +20,10 @@ class Pool:
         self.out: dict[int, LoadRow] = {}
         self._held: dict[int, LoadRow] = {}
         self._missing: dict[int, set[Need]] = {}
+        """Of rows that wait for something."""
         self._wanted_by: dict[Need, set[int]] = {}
-        self._objects: dict[str, deque[int]] = {}
+        self._objects: dict[str, list[int]] = {}
+        """The rows that change an object, in their order. (A deque for each would be half of what a row takes.)"""
         self._ready: dict[int, dict[int, None]] = {}
         """By rank, the rows in the order in which they became ready."""
         self._ranks: dict[int, int] = {}
@@ -45,9 +46,10 @@ class Pool:
         assert row.row_id not in self, "a row is held once"
         self._held[row.row_id] = row
         self._ranks[row.rank] = self._ranks.get(row.rank, 0) + 1
-        self._objects.setdefault(row.object_key, deque()).append(row.row_id)
-        self._missing[row.row_id] = set(missing)
-        for need in self._missing[row.row_id]:
+        self._objects.setdefault(row.object_key, []).append(row.row_id)
+        if waits_for := set(missing):
+            self._missing[row.row_id] = waits_for
+        for need in waits_for:
             self._wanted_by.setdefault(need, set()).add(row.row_id)
         self._look(row)
 
@@ -55,6 +57,8 @@ class Pool:
         """What was needed is there."""
         for row_id in self._wanted_by.pop(need, ()):
             self._missing[row_id].discard(need)
+            if not self._missing[row_id]:
+                del self._missing[row_id]
             self._look(self._held[row_id])
 
     def wanting(self, need: Need) -> Sequence[LoadRow]:
@@ -82,7 +86,7 @@ class Pool:
                     continue
                 size += more
                 taken.append(row)
-                del queue[row_id], self._held[row_id], self._missing[row_id]
+                del queue[row_id], self._held[row_id]
                 self.out[row_id] = row
         return taken
 
@@ -91,7 +95,7 @@ class Pool:
         if row_id in self.out:
             return
         row = self.out[row_id] = self._held.pop(row_id)
-        for need in self._missing.pop(row_id):
+        for need in self._missing.pop(row_id, ()):
             self._wanted_by[need].discard(row_id)
         self._ready.get(row.rank, {}).pop(row_id, None)
 
@@ -104,7 +108,6 @@ class Pool:
         assert row.row_id in self.out, "who is put back was out"
         del self.out[row.row_id]
         self._held[row.row_id] = row
-        self._missing[row.row_id] = set()
         self._look(row)
 
     def over(self, row_id: int) -> None:
@@ -135,7 +138,7 @@ class Pool:
         return [self._ready[rank] for rank in ranks if rank in self._ready]
 
     def _look(self, row: LoadRow) -> None:
-        if not self._missing[row.row_id] and self._objects[row.object_key][0] == row.row_id:
+        if row.row_id not in self._missing and self._objects[row.object_key][0] == row.row_id:
             self._ready.setdefault(row.rank, {})[row.row_id] = None
 
 
