@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from backfill.jobs.load.references import text_of
 from backfill.load_model import LoadRow, Need
 from backfill.qbo.operations import Operation
 from backfill.qbo.writes import item_size
@@ -102,6 +103,12 @@ class Pool:
     def row(self, row_id: int) -> LoadRow:
         """A row that is held or out."""
         return self._held.get(row_id) or self.out[row_id]
+
+    def is_changed_again(self, row_id: int) -> bool:
+        """Whether another row that is here changes the object that this one makes or changes."""
+        row = self.row(row_id)
+        made = makes(row)
+        return len(self._objects[row.object_key]) > 1 if made is None else text_of(made) in self._objects
 
     def put_back(self, row: LoadRow) -> None:
         """A row that was taken is to be sent another time: it stays the first of its object's."""

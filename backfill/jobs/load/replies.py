@@ -108,7 +108,7 @@ class Replies:
 
     def _applied(self, item: SealItem, answer: Written) -> Outcome:
         record = answer.record
-        if record.deleted:
+        if record.deleted or not self._rows.pool.is_changed_again(item.row_id):
             self._versions.forget(item.entity, record.id)
         else:
             self._versions.know(item.entity, record)
