@@ -79,7 +79,8 @@ class Resolver:
                 if not need.attribute:
                     found.refused[need] = f"no row of the ledger makes {text_of(need)}"
             elif holder.several:
-                found.refused[need] = f"several rows make a {said(need)}, below different parents: name one by its key"
+                words = f"several rows make it, {said(need)}, below different parents"
+                found.refused[need] = f"{words}: name one by its key"
             elif holder.state in DONE_STATES and holder.object_id:
                 found.ids[need] = holder.object_id
             elif holder.state in {RowState.WAITING, RowState.SEALED}:

@@ -72,7 +72,7 @@ async def test_a_name_of_rows_below_different_parents_is_refused() -> None:
     assert (codes.pop("guess"), set(codes) <= {"alone", "again"}, len(codes)) == ("reference", True, 1)
     (row,) = world.kept(source_key="guess")
     assert row.outcome is not None
-    assert "several rows make a Account with Name 'Other', below different parents" in row.outcome.message
+    assert "several rows make it, Account with Name 'Other', below different parents" in row.outcome.message
 
 
 async def test_what_another_row_makes_is_named_by_its_number() -> None:
