@@ -11,7 +11,7 @@ from backfill.cli.demo import demo
 from backfill.cli.extract import extract
 from backfill.cli.group import CommandLine
 from backfill.cli.migrate import migrate
-from backfill.cli.output import failed
+from backfill.cli.output import as_text, failed
 from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
 from backfill.cli.resync import resync
@@ -53,6 +53,6 @@ def run() -> None:
         try:
             word.encode()
         except UnicodeEncodeError:  # neither JSON nor the database has a way to write it
-            shown = word.encode(errors="backslashreplace").decode()
-            raise SystemExit(failed(UsageError(f"{shown}: an argument has to be UTF-8."), as_json=False)) from None
+            error = UsageError(f"{as_text(word)}: an argument has to be UTF-8.")
+            raise SystemExit(failed(error, as_json=False)) from None
     app(prog_name="backfill")

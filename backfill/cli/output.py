@@ -79,8 +79,8 @@ def _lead_nowhere(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def _as_text(words: str) -> str:
-    """What the environment gave, and is repeated, may be none."""
+def as_text(words: str) -> str:
+    """What a command line or the environment gave, and is repeated, may be none."""
     return words.encode(errors="backslashreplace").decode()
 
 
@@ -90,5 +90,5 @@ def failed(error: BackfillError, *, as_json: bool) -> Exit:
     if error.action:
         say(f"  What to do: {error.action}")
     if as_json:
-        result({"error": {"message": _as_text(error.message), "action": _as_text(error.action)}})
+        result({"error": {"message": as_text(error.message), "action": as_text(error.action)}})
     return Exit.USAGE if isinstance(error, UsageError) else Exit.STOPPED

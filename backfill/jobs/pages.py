@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from backfill.errors import Disposition, FaultError, RequestError
 from backfill.jobs.keys import CREATED, Key
 from backfill.jobs.slices import ONE_SECOND
-from backfill.jobs.too_much import AskSize, is_broken_row, is_too_much
+from backfill.jobs.too_much import AskSize, is_too_much, refusal_of
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
@@ -80,8 +80,7 @@ async def read_page(
                 whole.enter_context(work.turn.whole())  # or the next turn would begin with the whole page again
                 size.shrink(suspect=error.disposition is Disposition.RETRY)
                 if asked == 1:
-                    if not is_broken_row(error):
-                        await work.check_well(key.count(entity, low, high))
+                    await work.check_well(error, key.count(entity, low, high))
                     place = _Place(entity, key, low, high, start_position)
                     return await _set_aside(work, place, fault=error)
             else:
@@ -110,8 +109,7 @@ async def _set_aside(work: RealmWork, place: _Place, *, fault: RequestError) -> 
     record = await _read_by_id(work, place.entity, id_)
     if record is not None:
         return PageRead([record], [], 1, full=True)
-    refusal = Refusal(id=id_, code=fault.code or str(fault.status), message=fault.message, raw=b"")
-    return PageRead([], [refusal], 1, full=True)
+    return PageRead([], [refusal_of(id_, fault)], 1, full=True)
 
 
 async def _identify(work: RealmWork, place: _Place) -> str | None:

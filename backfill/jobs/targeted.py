@@ -17,10 +17,9 @@ from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.readers import share
 from backfill.jobs.targets import CHANGED, Plan, Question, Wanted, pack, plan_reads
-from backfill.jobs.too_much import halves, is_broken_row, is_too_much
+from backfill.jobs.too_much import halves, is_too_much, refusal_of
 from backfill.jobs.vanished import deleted_stub
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
-from backfill.model import Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
@@ -174,10 +173,8 @@ class _Reader:
     async def _refused(self, entity: Entity, id_: str, fault: RequestError, at: datetime | None = None) -> None:
         """An object that cannot be read. What the server chokes on is set aside; the rest Intuit will not give."""
         if is_too_much(fault):
-            if not is_broken_row(fault):
-                await self.work.check_well(query.count(entity))
-            refusal = Refusal(id=id_, code=fault.code or str(fault.status), message=fault.message, raw=b"")
-            await self.work.land(entity, (), refusals=[refusal])
+            await self.work.check_well(fault, query.count(entity))
+            await self.work.land(entity, (), refusals=[refusal_of(id_, fault)])
             self.reads[entity.name, id_] = Read(Ending.QUARANTINED, at or self.work.now())
             return
         if fault.disposition in REALM_DISPOSITIONS:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Self, TypeVar
 
 from backfill.errors import Disposition, RequestError
+from backfill.model import Refusal
 
 T = TypeVar("T")
 
@@ -87,6 +88,11 @@ def is_too_much(error: RequestError) -> bool:
     if error.code in _SMALLER_AFTER_RETRIES:
         return True
     return error.status in _SMALLER_STATUSES and error.disposition is Disposition.RETRY
+
+
+def refusal_of(id_: str, fault: RequestError) -> Refusal:
+    """What is set aside of an object that the server does not give."""
+    return Refusal(id=id_, code=fault.code or str(fault.status), message=fault.message, raw=b"")
 
 
 def is_broken_row(error: RequestError) -> bool:

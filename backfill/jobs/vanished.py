@@ -11,9 +11,9 @@ import orjson
 
 from backfill.errors import RequestError
 from backfill.jobs.targets import IDS_PER_STATEMENT
-from backfill.jobs.too_much import halves, is_broken_row, is_too_much
+from backfill.jobs.too_much import halves, is_too_much, refusal_of
 from backfill.jobs.work import RealmWork
-from backfill.model import Record, Refusal
+from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
@@ -65,10 +65,8 @@ async def mark_vanished(work: RealmWork, entity: Entity, missing: Iterable[str])
                 if len(ids) > 1:
                     waiting += halves(ids)
                     continue
-                if not is_broken_row(fault):
-                    await work.check_well(query.count(entity))
-                refusal = Refusal(id=ids[0], code=fault.code or str(fault.status), message=fault.message, raw=b"")
-                await work.land(entity, (), refusals=[refusal])
+                await work.check_well(fault, query.count(entity))
+                await work.land(entity, (), refusals=[refusal_of(ids[0], fault)])
                 asked += Asked(set_aside=1)
             else:
                 asked += await _settle(work, entity, ids, page)

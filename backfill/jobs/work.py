@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from backfill import events
-from backfill.errors import Disposition, FaultError, StoppedError, UnprovenError
+from backfill.errors import Disposition, FaultError, RequestError, StoppedError, UnprovenError
 from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
+from backfill.jobs.too_much import is_broken_row
 from backfill.jobs.turns import Turn
 from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
@@ -102,13 +103,15 @@ class RealmWork:
         mean = self._bytes_per_row.get(entity.name, _BYTES_PER_ROW)
         return self.room.take(int(rows * mean) * _COPIES)
 
-    async def check_well(self, count: str) -> None:
-        """Raise if the server does not even count what it fails to give a single object of: that is an outage, and no
-        object's fault. A refusal is an answer, too, for some entities cannot be counted."""
+    async def check_well(self, fault: RequestError, count: str) -> None:
+        """Raise if what failed a single object does not say that it is the object's, and the server does not even count
+        those like it: that is an outage. A refusal is an answer, too, for some entities cannot be counted."""
+        if is_broken_row(fault):
+            return
         try:
             await self.ask.count(count)
-        except FaultError as fault:
-            if fault.disposition in REALM_DISPOSITIONS:
+        except FaultError as refused:
+            if refused.disposition in REALM_DISPOSITIONS:
                 raise
 
     async def land(
