@@ -7,16 +7,15 @@ file should not). Nothing is looked for: no file is read that `--config` does no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
+from backfill.config.faults import faults_in_words
 from backfill.config.settings import Settings
 from backfill.config.toml_file import read_toml
-from backfill.errors import UsageError, meant
 
 __all__ = ["ENVIRONMENT", "Settings", "load_settings"]
 
@@ -47,10 +46,9 @@ def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
-        faults = [f"  {line}" for line in _faults(error.errors(), environment)]
         source = f"The configuration {file}" if file is not None else "The configuration from the environment"
-        number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
-        raise UsageError("\n".join([f"{source} has {number}:", *faults])) from None
+        variables = {path: variable for variable, path in ENVIRONMENT.items() if environment.get(variable)}
+        raise faults_in_words(error, Settings, source, variables) from None
 
 
 def _put(table: dict[str, Any], path: tuple[str, ...], value: str) -> None:
@@ -60,26 +58,3 @@ def _put(table: dict[str, Any], path: tuple[str, ...], value: str) -> None:
             return  # the file has something else there, which validation will name
         table = inner
     table[path[-1]] = value
-
-
-def _faults(errors: list[ErrorDetails], environment: Mapping[str, str]) -> Iterator[str]:
-    variables = {path: variable for variable, path in ENVIRONMENT.items() if environment.get(variable)}
-    for error in errors:
-        path = tuple(str(part) for part in error["loc"])
-        name = variables.get(path) or ".".join(path) or "(together)"
-        message = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "extra_forbidden":
-            known = _keys(path[:-1])
-            near = meant(path[-1], known, otherwise=f"Known: {', '.join(known)}.")
-            message = f"there is no such key. {near}"
-        yield f"{name}: {message}"
-
-
-def _keys(path: tuple[str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for key in path:
-        inner = model.model_fields[key].annotation if key in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return list(model.model_fields)

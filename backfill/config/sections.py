@@ -21,6 +21,9 @@ from backfill.qbo.reports import REPORTS, Basis, summary
 from backfill.qbo.reports import report as find_report
 from backfill.qbo.urls import checked_url
 
+REALMS_AT_ONCE_MAX = 10_000
+"""Places. Each open realm takes some 50 KB."""
+
 
 class Section(BaseModel):
     """A table of the file: no key that nobody knows, and no value in a message, since it may be a secret."""
@@ -47,7 +50,7 @@ class ExtractSection(Section):
     """How much is read at a time."""
 
     entities: tuple[str, ...] = tuple(CATALOGUE)
-    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 200
+    realms_at_once: Annotated[int, Field(ge=1, le=REALMS_AT_ONCE_MAX)] = 200
     """Places. Of more realms each has one for half a minute at a time; see `jobs.fleet.FleetOptions`."""
     readers_per_realm: Annotated[int, Field(ge=1, le=10)] = 8
     """Intuit allows ten requests of one realm in flight."""
@@ -70,7 +73,7 @@ class LoadSection(Section):
 
     mode: Mode = Mode.FASTEST
     """`fastest`: all that the limits allow. `free`: single writes, which are not billed. `batch`: batches only."""
-    realms_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    realms_at_once: Annotated[int, Field(ge=1, le=REALMS_AT_ONCE_MAX)] = 50
     """Places. Each holds up to 2,000 rows without their payloads, about a megabyte."""
     stop_at_rejected: Annotated[float, Field(ge=0, le=1)] = 0.1
     """A load stops when more than this share of its rows was rejected: then the mistake is in all of them."""
