@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,10 @@ def extract(
         typer.Option(
             metavar="DATE", help="Only objects created or updated since: 2026-01-31, or with a time and zone."
         ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A plan, of `backfill plan --json`, whose metered calls may not be passed."),
     ] = None,
     no_wait: NoWaitOption = False,
     config: ConfigOption = None,
@@ -48,6 +53,7 @@ def extract(
             entities=entity or [],
             since=begin,
             wait=not no_wait,
+            plan=plan,
         )
         output.show(extraction.as_json(), extraction.in_words(), as_json=as_json)
         return extraction.exit_code

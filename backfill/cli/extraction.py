@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -15,7 +16,8 @@ from backfill.cli.chosen_realms import select_realms
 from backfill.cli.compose import open_store
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.fleet_run import FleetRun
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, say
+from backfill.cli.plan_file import PlannedRun, capped, read_plan
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
 from backfill.cli.way_to_intuit import WayToRealm
@@ -53,6 +55,7 @@ class Extraction:
     """What the realms are that nothing is wrong with."""
     also: str = ""
     """What else a person wants to know."""
+    planned: PlannedRun | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -73,6 +76,7 @@ class Extraction:
             "throttled": self.tally.throttled,
             "metered": self.metered,
             "wall_s": round(self.wall_s, 3),
+            **({} if self.planned is None else {"planned": self.planned.as_json()}),
             "errors": [msgspec.to_builtins(trouble) for trouble in self.fleet.troubles],
         }
 
@@ -88,6 +92,8 @@ class Extraction:
         ]
         if self.also:
             lines.append(f"  {self.also}")
+        if self.planned is not None:
+            lines.append(f"  {self.planned.against(requests=requests, wall_s=self.wall_s)}")
         if tally.refreshed:
             gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
             lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")
@@ -112,8 +118,9 @@ async def run_extraction(
     entities: Sequence[str],
     since: datetime | None,
     wait: bool,
+    plan: Path | None = None,
 ) -> Extraction:
-    """Read the realms (none named: all) and return how it went. Raises `BackfillError`."""
+    """Read the realms (none named: all) and return how it went; held to the plan in a file. Raises `BackfillError`."""
     chosen = [find_entity(name) for name in (entities or settings.extract.entities)]
     # Who names entities, or asks for what is new, does not mean the reports.
     reports = None if entities or since else settings.reports.options()
@@ -134,7 +141,7 @@ async def run_extraction(
     }
     if reports is not None:
         scope["reports"] = settings.reports.scope()
-    extraction = await run_realms(settings, "extract", scope, realm_ids=realm_ids, wait=wait, task=task)
+    extraction = await run_realms(settings, "extract", scope, realm_ids=realm_ids, wait=wait, task=task, plan=plan)
     return replace(extraction, good=f"proven complete since {since:%Y-%m-%d %H:%M}") if since else extraction
 
 
@@ -146,17 +153,23 @@ async def run_realms(
     realm_ids: Sequence[str],
     wait: bool,
     task: Callable[[PostgresStore], Task],
+    plan: Path | None = None,
 ) -> Extraction:
     """Do a task for the realms (none named: all), going on with a run of the same kind and scope that was not finished.
 
     Raises `BackfillError`.
     """
     settings.pacing_limits()  # said before anything is begun, if they are wrong
+    planned = None if plan is None else read_plan(plan)
     async with open_store(settings) as database:
         realms = select_realms(await Realms(database).list(), realm_ids)
         active = [realm.realm_id for realm in realms if realm.state == "active" or realm_ids]
         run = FleetRun(settings, database, kind, realms, realms_at_once=settings.extract.realms_at_once, wait=wait)
         await run.begin({"realms": sorted(realm_ids) or "all", **scope}, active)
+        if plan is not None and planned is not None:
+            run.hold_to(planned.calls_max(settings.metered.counted_as), capped(plan))
+            if warning := planned.too_small_for(len(active)):
+                say(warning)
         come: list[RealmId] = []
         async with beside(run.store.prepare_landing, name="connections for pages"):
             fleet = await run.work(
@@ -169,7 +182,7 @@ async def run_realms(
             if realm.realm_id not in worked:
                 fleet.leave_out(realm)
         total = run.tally.realms_total
-        extraction = Extraction(run.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used)
+        extraction = Extraction(run.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used, planned=planned)
         await run.end(extraction)
         return extraction
 

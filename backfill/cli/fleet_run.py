@@ -22,8 +22,10 @@ from backfill.jobs.beside import beside
 from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, Trouble, work_realms
 from backfill.jobs.turns import Turn
 from backfill.model import Lease, Realm, RealmId, RunId
+from backfill.pacing.metering import Capped, MeteredBudget
 from backfill.pacing.retried import READING, RetryPolicy
 from backfill.store.database import Database
+from backfill.store.metered import RunMeteredCounts
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.runs import Runs
@@ -98,6 +100,13 @@ class FleetRun:
         self.run_id = started.run_id
         if started.resumed:
             say(f"Going on with run {self.run_id}, which was not finished.")
+
+    def hold_to(self, calls_max: int, capped: Capped) -> None:
+        """Make no more metered calls in this run, once it is begun, whatever processes go on with it."""
+        counts = RunMeteredCounts(self._database, self.run_id)
+        counted_as = self._settings.metered.counted_as
+        within = MeteredBudget(calls_max, batch_counts_as=counted_as, ledger=counts, capped=capped)
+        self.meters = meters(self._settings, self._database, within=within)
 
     async def end(self, result: RunResult) -> None:
         """Write down how it ended."""

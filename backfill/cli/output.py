@@ -29,6 +29,16 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """About how long: 2 h 05 min, 3 min 20 s, 7 s."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
 def say(message: str) -> None:
     """A line for the person at the terminal: on stderr, so that stdout stays the result."""
     if sys.stderr is None:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from backfill.cli.output import say
+from backfill.cli.output import duration, say
 from backfill.cli.tally import Tally
 from backfill.jobs.beside import beside
 
@@ -94,7 +94,7 @@ class Progress:
         if self._tally.waiting_for:
             table.add_row("waiting", self._waiting())
         table.add_row("faults", self._faults())
-        table.add_row("time", f"{_duration(tally.clock() - self._started_at)} so far   {self._left()}")
+        table.add_row("time", f"{duration(tally.clock() - self._started_at)} so far   {self._left()}")
         return Panel(table, title=self._title, title_align="left", border_style="cyan")
 
     def _rows(self) -> int:
@@ -130,13 +130,4 @@ class Progress:
         rows = self._rows()
         if left is None or not rows or elapsed_s < 1:
             return ""
-        return f"about {_duration(left * elapsed_s / rows)} left"
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+        return f"about {duration(left * elapsed_s / rows)} left"

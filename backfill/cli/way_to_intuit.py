@@ -39,8 +39,11 @@ WayToRealm = Callable[[Lease, RealmRoom], AbstractAsyncContextManager[Retried]]
 """A realm's whole stack while its lease is held: see `Ways`."""
 
 
-def meters(settings: Settings, database: Database) -> Meters:
-    """The metered calls of each app, counted in the database with those of all other processes."""
+def meters(settings: Settings, database: Database, *, within: MeteredBudget | None = None) -> Meters:
+    """The metered calls of each app, counted in the database with those of all other processes.
+
+    `within`: what all of them together need room in, too.
+    """
     counts = MeteredCounts(database)
     return Meters(
         lambda app: MeteredBudget(
@@ -49,6 +52,7 @@ def meters(settings: Settings, database: Database) -> Meters:
             ledger=counts,
             app=app,
             month=lambda: settings.metered.month_at(now()),
+            within=within,
         )
     )
 

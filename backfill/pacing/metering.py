@@ -84,6 +84,8 @@ class Spent(msgspec.Struct, frozen=True):
 
     count: Count
     month: date
+    within: Spent | None = None
+    """What it was counted for in the budget around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,22 @@ class CapReached:
     """What stopped, and what to do about it."""
 
     message: str
-    action: str = (
-        "Everything landed is kept. Raise metered.monthly_cap in the configuration, or wait for the next month, and run"
-        " the same command again: it goes on where it stopped."
-    )
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """What a cap is called, and what to do once it is reached."""
+
+    name: str
+    action: str
+
+
+MONTH = Capped(
+    "The monthly cap",
+    "Everything landed is kept. Raise metered.monthly_cap in the configuration, or wait for the next month, and run"
+    " the same command again: it goes on where it stopped.",
+)
 
 
 READINGS: Mapping[BatchCountsAs, str] = {
@@ -105,6 +119,8 @@ READINGS: Mapping[BatchCountsAs, str] = {
 
 class MeteredBudget:
     """What is left of an app's month. `cap` None: count, and never stop. One for each app and process.
+
+    What is spent needs room in the budget that this one is `within`, too, if it is: the plan that a run is held to.
 
     Only answers with 2xx are billed. A call is counted before it is sent and taken back when its answer was another,
     so calls under way never pass the cap; a call without an answer stays counted, as it may have been billed.
@@ -122,8 +138,12 @@ class MeteredBudget:
         ledger: MeteredLedger | None = None,
         app: str = "",
         month: Callable[[], date] = lambda: date.min,
+        capped: Capped = MONTH,
+        within: MeteredBudget | None = None,
     ) -> None:
         self._cap = cap
+        self._capped = capped
+        self._within = within
         self._batch_counts_as = batch_counts_as
         self._ledger = ledger or MemoryMeteredLedger()
         self._app = app
@@ -141,21 +161,26 @@ class MeteredBudget:
 
     @property
     def reached(self) -> CapReached | None:
-        """What to say once the cap has stopped a call of this process."""
-        return self._reached
+        """What to say once the cap, or that of the budget around, has stopped a call of this process."""
+        return self._reached or (None if self._within is None else self._within.reached)
 
     async def spend(self, request: Request) -> Spent:
         """Count `request`, which is about to be sent.
 
         Raises `StoppedError`, and counts nothing, if that would pass the cap, and what the ledger raises.
         """
+        within = None if self._within is None else await self._within.spend(request)
         need = _need(request)
-        while need.calls and not self._has(need):
-            async with self._lock:
-                if not self._has(need):
-                    await self._reserve(need, request)
+        try:
+            while need.calls and not self._has(need):
+                async with self._lock:
+                    if not self._has(need):
+                        await self._reserve(need, request)
+        except BaseException:
+            self._take_back_within(within)
+            raise
         self._left = self._left.minus(need)
-        return Spent(need, self._block_of)
+        return Spent(need, self._block_of, within)
 
     def take_back(self, spent: Spent) -> None:
         """A call that was counted was not billed. Of a month that is over, it stays counted there."""
@@ -163,9 +188,16 @@ class MeteredBudget:
             self._left = self._left.plus(spent.count)
         else:
             self._taken = self._taken.minus(spent.count)
+        self._take_back_within(spent.within)
+
+    def _take_back_within(self, spent: Spent | None) -> None:
+        if self._within is not None and spent is not None:
+            self._within.take_back(spent)
 
     async def settle(self) -> None:
-        """Give back what is left of the block, after the last call."""
+        """Give back what is left of the block, after the last call, and of that of the budget around."""
+        if self._within is not None:
+            await self._within.settle()
         async with self._lock:
             rest = self._drop_left()
             if any(rest):
@@ -191,8 +223,9 @@ class MeteredBudget:
         total = Count(*await self._ledger.add(self._app, month, more))
         if not any(granted):
             self._reached = CapReached(
-                f"The monthly cap of {self._cap} metered calls is reached: {total.read(self._batch_counts_as)} are"
-                f" counted ({READINGS[self._batch_counts_as]})."
+                f"{self._capped.name} of {self._cap} metered calls is reached: {total.read(self._batch_counts_as)} are"
+                f" counted ({READINGS[self._batch_counts_as]}).",
+                self._capped.action,
             )
             raise StoppedError(
                 f"{self._reached.message} {request.method} {request.path} for realm {request.realm_id} was not sent.",

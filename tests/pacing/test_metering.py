@@ -19,6 +19,7 @@ from backfill.model import RealmId
 from backfill.pacing.metering import (
     BLOCK,
     BatchCountsAs,
+    Capped,
     Count,
     MemoryMeteredLedger,
     MeteredBudget,
@@ -247,3 +248,49 @@ def test_a_month_begins_where_the_configuration_says() -> None:
     moment = datetime(2026, 12, 1, 3, 0, tzinfo=UTC)
     assert month_of(moment, UTC) == DECEMBER
     assert month_of(moment, ZoneInfo("America/Los_Angeles")) == NOVEMBER
+
+
+PLAN = Capped("The plan", "Make another plan.")
+
+
+async def test_a_call_needs_room_in_the_plan_and_in_its_apps_month() -> None:
+    """Two apps share what the plan of their run allows; each has a month of its own."""
+    ledger, of_run = MemoryMeteredLedger(), MemoryMeteredLedger()
+    plan = MeteredBudget(5, ledger=of_run, capped=PLAN)
+    meters = Meters(
+        lambda app: MeteredBudget(3, ledger=ledger, app=app, month=lambda: NOVEMBER, within=plan),
+    )
+    one, other = meters.of("one"), meters.of("other")
+    for _ in range(3):
+        await one.spend(call())
+    with pytest.raises(StoppedError, match="The monthly cap of 3 metered calls"):
+        await one.spend(call())
+    for _ in range(2):
+        await other.spend(call())
+    with pytest.raises(StoppedError, match="The plan of 5 metered calls is reached: 5 are counted") as refused:
+        await other.spend(call())
+    assert refused.value.action == "Make another plan."
+    assert (await other.spend(call(Lane.WRITE))).count == Count(), "what is not billed needs no room"
+    assert meters.used == 5
+    await meters.settle()
+    assert await counted_by(of_run, "") == Count(5, 5), "what the month refused is not the plan's"
+    assert await counted_by(ledger, "other") == Count(2, 2), "what the plan refused is not the month's"
+
+
+async def test_what_was_not_billed_is_taken_back_from_the_plan_too() -> None:
+    of_run = MemoryMeteredLedger()
+    plan = MeteredBudget(1, ledger=of_run, capped=PLAN)
+    metered = MeteredBudget(None, within=plan)
+    metered.take_back(await metered.spend(call()))
+    await metered.spend(call())
+    assert metered.reached is None
+    with pytest.raises(StoppedError):
+        await metered.spend(call())
+    assert metered.reached == plan.reached is not None, "so the run stops"
+    await metered.settle()
+    assert await counted_by(of_run, "") == Count(1, 1)
+
+
+async def counted_by(ledger: MemoryMeteredLedger, app: str) -> Count:
+    month = NOVEMBER if app else date.min
+    return Count(*await ledger.add(app, month, lambda *_: (0, 0)))

@@ -17,7 +17,9 @@ from backfill.errors import StoppedError
 from backfill.model import RealmId
 from backfill.pacing.metering import BLOCK, BatchCountsAs, MemoryMeteredLedger, MeteredBudget, MeteredLedger
 from backfill.store.database import Database, open_database
-from backfill.store.metered import MeteredCounts, MeteredRow
+from backfill.store.metered import MeteredCounts, MeteredRow, RunMeteredCounts
+from backfill.store.owners import Owner
+from backfill.store.runs import Runs
 from backfill.wire import Lane, Request
 from tests.processes import PATIENCE_S
 
@@ -97,6 +99,18 @@ async def test_what_is_added_is_told_the_next_time(ledger: MeteredLedger) -> Non
     assert await ledger.add("app", NOVEMBER, lambda *_: (-2, -40)) == (4, 40)
 
 
+async def test_a_run_that_is_held_to_a_plan_has_a_count_of_its_own(database: Database) -> None:
+    """Whatever the app and the month; and it outlasts the process that counted."""
+    runs = Runs(database, owner=Owner.current())
+    first, second = [(await runs.start("extract", {"n": n}, [])).run_id for n in range(2)]
+    counts = RunMeteredCounts(database, first)
+    assert await counts.add("app", NOVEMBER, lambda *_: (3, 40)) == (3, 40)
+    assert await counts.add("other", DECEMBER, lambda *told: told) == (6, 80)
+    assert await RunMeteredCounts(database, first).add("", NOVEMBER, lambda *_: (-1, -1)) == (5, 79)
+    assert await RunMeteredCounts(database, second).add("", NOVEMBER, lambda *_: (0, 0)) == (0, 0)
+    assert await MeteredCounts(database).months(limit=9) == []
+
+
 async def test_what_cannot_be_decided_adds_nothing(ledger: MeteredLedger) -> None:
     def broken(*_counts: int) -> tuple[int, int]:
         raise StoppedError("no")
@@ -106,8 +120,11 @@ async def test_what_cannot_be_decided_adds_nothing(ledger: MeteredLedger) -> Non
     assert await ledger.add("app", NOVEMBER, lambda *_: (0, 0)) == (0, 0)
 
 
-async def test_nobody_adds_to_another_count_than_was_decided_on(database: Database) -> None:
+@pytest.mark.parametrize("of_run", [False, True])
+async def test_nobody_adds_to_another_count_than_was_decided_on(database: Database, of_run: bool) -> None:
     """Read, decide, add: each of fifty takers is told in the end all that the others took before."""
+    run_id = (await Runs(database, owner=Owner.current()).start("extract", {}, [])).run_id
+    counts = RunMeteredCounts(database, run_id) if of_run else MeteredCounts(database)
     counted: list[tuple[int, int]] = []
 
     async def take() -> None:
@@ -117,7 +134,7 @@ async def test_nobody_adds_to_another_count_than_was_decided_on(database: Databa
             told.append(calls)
             return 1, 1
 
-        calls, _items = await MeteredCounts(database).add("app", NOVEMBER, one)
+        calls, _items = await counts.add("app", NOVEMBER, one)
         counted.append((told[-1], calls))
 
     async with anyio.create_task_group() as group:

@@ -30,6 +30,8 @@ REVIEWED = {
     "store/ledger.py: statement": "a constant of the file, and a table's name",
     "store/ledger_import.py: statement": "constants of the file",
     "store/ledger_status.py: statement": "constants of the file",
+    "store/metered.py: add": "a constant of the file",
+    "store/metered.py: so_far": "a constant of the file",
     "store/migrate.py: migration.sql": "a file of the package",
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
