@@ -182,9 +182,11 @@ def served(place: Ground, rows: int, *, gzipped: bool = False, latency_ms: int =
 
 
 @contextmanager
-def server(module: str, *options: str) -> Iterator[str]:
-    """The address of a server in a process of its own, which ends with the block."""
-    process = subprocess.Popen([sys.executable, "-m", module, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def server(module: str, *options: str, quiet: bool = False) -> Iterator[str]:
+    """The address of a server in a process of its own, which ends with the block. `quiet`: it may say what it likes."""
+    command = [sys.executable, "-m", module, *options]
+    stderr = subprocess.DEVNULL if quiet else None
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
     assert process.stdout is not None
     assert process.stdin is not None
     try:

@@ -12,6 +12,7 @@ from backfill.cli.extract import extract
 from backfill.cli.group import CommandLine
 from backfill.cli.migrate import migrate
 from backfill.cli.output import as_text, failed
+from backfill.cli.plan import plan
 from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
 from backfill.cli.resync import resync
@@ -31,6 +32,7 @@ app = CommandLine(
         "reports": reports,
         "resync": resync,
         "verify": verify,
+        "plan": plan,
         "rehearse": rehearse,
         "status": status,
         "calls": calls,

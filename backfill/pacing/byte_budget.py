@@ -33,6 +33,11 @@ class ByteBudget:
         self._next: Hashable | None = None  # popped, and not served yet
 
     @property
+    def capacity_bytes(self) -> int:
+        """What there is in all."""
+        return self._capacity_bytes
+
+    @property
     def held_bytes(self) -> int:
         return self._held_bytes
 

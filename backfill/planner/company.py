@@ -1,0 +1,317 @@
+"""What one company takes: a simulated one is read whole by the real job, with the real pacing, under virtual time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import anyio
+from msgspec import structs
+
+from backfill import events
+from backfill.config import Settings
+from backfill.errors import BackfillError, UnansweredError, UnavailableError
+from backfill.jobs.beside import beside
+from backfill.jobs.company_facts import company_facts
+from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
+from backfill.jobs.fleet import FleetOptions, RealmOutcome, work_realms
+from backfill.jobs.questions import Questions
+from backfill.jobs.reports import read_reports
+from backfill.jobs.turns import Turn
+from backfill.jobs.way import Ways
+from backfill.jobs.work import RealmWork
+from backfill.model import (
+    Checkpoint,
+    Expected,
+    Landed,
+    Lease,
+    Proof,
+    RealmId,
+    Record,
+    Refusal,
+    RunId,
+    Secret,
+    Tokens,
+)
+from backfill.pacing.ledger import MemoryPermitLedger
+from backfill.pacing.metering import Count, MeteredBudget, Meters
+from backfill.pacing.realm_room import PageMemory, RealmRoom
+from backfill.pacing.retried import READING
+from backfill.pacing.virtual_clock import WallLimitError, run_virtual
+from backfill.planner.scenario import Scenario
+from backfill.qbo.catalogue import entity as find_entity
+from backfill.qbo.token_keeper import KeeperOptions
+from backfill.simulator.core import Simulator
+from backfill.simulator.fleet import Fleet
+from backfill.simulator.settings import SimulatorSettings
+from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport, come
+from backfill.store.memory_reports import MemoryReports
+from backfill.store.memory_store import MemoryStore
+from backfill.store.memory_tokens import MemoryTokenVault
+from backfill.wire import Request, Response
+
+PAGE_BYTES = 1_650_000
+"""A thousand documents of 1.65 kB, as the benchmarks have them."""
+
+WALL_LIMIT_S = 600.0
+"""Of real time for one company. One of the most objects takes some 20 s."""
+
+_BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
+"""When the simulated run begins, on any working day: the same plan for the same scenario, whenever it is made."""
+
+_LOOK_S = 0.05
+"""How often the memory for pages is looked at: an answer takes longer than this."""
+
+_UNLIKE = 10
+"""The first companies of a simulated fleet are each of a particular kind; from here on they are as it comes."""
+
+_RUN = RunId(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyCost:
+    """What reading one company took, with the whole machine and nobody else on it."""
+
+    rows: int
+    requests: Mapping[str, int]
+    """Lane to how many."""
+    metered: Count
+    """Calls that Intuit bills, in both readings."""
+    seconds: float
+    asked_bytes: float
+    """Of the memory for pages, taken by those that are asked for: the mean over the time."""
+    come_bytes: float
+    """By those that have come."""
+    can_pause: bool
+    """It is large enough to be read in slices: then its turn can end between two pages while others wait."""
+
+
+def cost_of(objects: int, number: int, scenario: Scenario, settings: Settings) -> CompanyCost:
+    """Read a company of so many objects; `number` tells it from others of its size.
+
+    Raises `UnavailableError` if it cannot be read to its end in such a world.
+    """
+    try:
+        return run_virtual(_read(objects, number, scenario, settings), wall_limit_s=WALL_LIMIT_S)
+    except WallLimitError as error:
+        raise _impossible(objects, f"it is simulated for more than {WALL_LIMIT_S:g} s.") from error
+
+
+async def _read(objects: int, number: int, scenario: Scenario, settings: Settings) -> CompanyCost:
+    fleet = Fleet(realms=_UNLIKE + number + 1, seed=scenario.seed, now=_now, rows_min=objects, rows_max=objects)
+    realm_id = RealmId(fleet.realm_ids[-1])
+    simulator = Simulator(_simulated(scenario, settings), fleet, now=_now, seed=scenario.seed)
+    run = _Run(simulator, realm_id, scenario, settings)
+    async with simulator.running(), beside(run.look, name="memory for pages"):
+        why_not = await run.to_its_end(realm_id)
+    if why_not:
+        raise _impossible(objects, why_not)
+    await run.meters.settle()
+    machine = scenario.machine
+    return CompanyCost(
+        rows=run.rows,
+        requests=dict(run.requests),
+        metered=run.metered.count,
+        seconds=anyio.current_time() + (machine.company_ms + machine.company_postgres_ms) / 1000,
+        asked_bytes=run.asked_bytes / max(1, run.looks),
+        come_bytes=run.come_bytes / max(1, run.looks),
+        can_pause=run.sliced,
+    )
+
+
+def _impossible(objects: int, why: str) -> UnavailableError:
+    return UnavailableError(
+        f"A simulated company of {objects:,} objects cannot be read to its end in this scenario: {why}",
+        action="Leave more of the limits to this app, or see what the message says.",
+    )
+
+
+def _simulated(scenario: Scenario, settings: Settings) -> SimulatorSettings:
+    intuit = scenario.intuit
+    return SimulatorSettings(
+        latency_s=intuit.latency_s,
+        gzip=False,
+        limits_scale=settings.limits_scale,
+        changes_per_minute=intuit.changes_per_minute,
+        other_requests_per_minute=intuit.other_requests_per_minute,
+    )
+
+
+class _Run:
+    """As `backfill extract` puts it together, on the virtual clock, for one company."""
+
+    def __init__(self, simulator: Simulator, realm_id: RealmId, scenario: Scenario, settings: Settings) -> None:
+        machine = scenario.machine
+        self._settings = settings
+        self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
+        self.store = _Landing([realm_id], now=_now, row_s=(machine.row_us + machine.row_postgres_us) / 1e6)
+        self._reports = MemoryReports(self.store)
+        self.requests: Counter[str] = Counter()
+        self.rows = 0
+        self.looks = self.asked_bytes = self.come_bytes = 0
+        self.sliced = False
+        self.proofs: Sequence[Proof] | None = None
+        self.metered = _Metered()
+        self.meters = Meters(lambda app: MeteredBudget(None, ledger=self.metered, app=app))
+        self._ways = Ways(
+            _Distant(SimulatedTransport(simulator), scenario.intuit.page_s),
+            SimulatedTokenEndpoint(simulator),
+            MemoryTokenVault({realm_id: _consent(simulator, realm_id)}),
+            credentials=None,
+            ledger=MemoryPermitLedger(),
+            meters=self.meters,
+            limits=settings.pacing_limits(),
+            policy=READING.scaled(settings.limits_scale),
+            keeping=KeeperOptions().scaled(settings.limits_scale),
+            rng=Random(scenario.seed),  # noqa: S311  # the same plan for the same scenario; nothing secret is drawn
+            now=_now,
+            observe=self.observe,
+        )
+        self._options = ExtractOptions(
+            entities=[find_entity(name) for name in settings.extract.entities],
+            readers=settings.extract.readers_per_realm,
+            costs=settings.costs,
+        )
+
+    async def to_its_end(self, realm_id: RealmId) -> str:
+        """Read the company; why that is not possible, or nothing."""
+        try:
+            result = await work_realms(
+                [realm_id],
+                self._realm,
+                store=self.store,
+                run_id=_RUN,
+                observe=self.observe,
+                options=FleetOptions(),
+                stopping=lambda: False,
+            )
+        except BackfillError as error:
+            return error.message
+        return "" if result.proven else "; ".join(trouble.message for trouble in result.troubles)
+
+    async def _realm(self, lease: Lease, turn: Turn, /) -> RealmOutcome:
+        room = RealmRoom(self._memory, lease.realm_id, weight=turn.weight, patience=turn.patience)
+        async with self._ways.to(lease, room) as way:
+            work = RealmWork(
+                lease=lease,
+                run_id=_RUN,
+                ask=Questions(way, lease.realm_id, hasty=way.hasty()),
+                store=self.store,
+                room=room,
+                observe=self.observe,
+                stopping=lambda: False,
+                turn=turn,
+                now=_now,
+                page_rows=self._settings.extract.page_rows,
+            )
+            reports = self._settings.reports.options()
+            scan = await self.store.scan(_RUN, lease.realm_id)
+            told: Sequence[Proof] = ()
+            if reports is not None:
+                told = await read_reports(work, self._reports, reports, await company_facts(work))
+            self.proofs = await extract_realm(work, self._options, scan, beside=told)
+        self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
+        return outcome_of(lease.realm_id, self.proofs)
+
+    async def look(self) -> None:
+        """Add up what pages take of the memory, all along."""
+        while True:
+            await anyio.sleep(_LOOK_S)
+            self.looks += 1
+            self.asked_bytes += self._memory.asked.held_bytes
+            self.come_bytes += self._memory.come.held_bytes
+
+    def observe(self, event: events.Event) -> None:
+        if isinstance(event, events.RequestAnswered):
+            self.requests[event.lane] += 1
+        elif isinstance(event, events.PageLanded):
+            self.rows += event.landed
+
+
+class _Landing(MemoryStore):
+    """Rows take as long to land as they do in Postgres."""
+
+    def __init__(self, realm_ids: Sequence[RealmId], *, now: Callable[[], datetime], row_s: float) -> None:
+        super().__init__(realm_ids, now=now)
+        self._row_s = row_s
+
+    async def land(
+        self,
+        lease: Lease,
+        run_id: RunId,
+        entity: str,
+        records: Sequence[Record],
+        *,
+        refusals: Sequence[Refusal] = (),
+        checkpoint: Checkpoint | None = None,
+        overwrite_equal_from: datetime | None = None,
+        expected: Expected = Expected.ANYTHING,
+    ) -> Landed:
+        await anyio.sleep(len(records) * self._row_s)
+        return await super().land(
+            lease,
+            run_id,
+            entity,
+            records,
+            refusals=refusals,
+            checkpoint=checkpoint,
+            overwrite_equal_from=overwrite_equal_from,
+            expected=expected,
+        )
+
+
+class _Distant:
+    """A transport whose answers take the longer the more is in them."""
+
+    def __init__(self, inner: SimulatedTransport, page_s: float) -> None:
+        self._inner = inner
+        self._byte_s = page_s / PAGE_BYTES
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        """As `Transport.send`. Raises `UnansweredError` at the deadline."""
+        response = await self._inner.send(structs.replace(request, coming=None), deadline=deadline)
+        late_s = anyio.current_time() + len(response.body) * self._byte_s - deadline
+        await anyio.sleep_until(min(deadline, deadline + late_s))
+        if late_s > 0:
+            raise UnansweredError(
+                f"{request.method} {request.path} of realm {request.realm_id} was not answered within its time",
+                realm_id=request.realm_id,
+                asked=f"{request.method} {request.path}",
+                code="timeout",
+                action="Ask for less at a time.",
+            )
+        await come(request, response)
+        return response
+
+
+class _Metered:
+    """A ledger of metered calls for one company, whose app and month do not matter."""
+
+    def __init__(self) -> None:
+        self.count = Count()
+
+    async def add(self, app: str, month: object, more: Callable[[int, int], tuple[int, int]]) -> tuple[int, int]:  # noqa: ARG002  # the port's
+        self.count = self.count.plus(Count(*more(*self.count)))
+        return self.count
+
+
+def _consent(simulator: Simulator, realm_id: RealmId) -> Tokens:
+    """As after an import: the first request gets an access token."""
+    held = simulator.credentials(realm_id)
+    return Tokens(
+        access_token=None,
+        access_expires_at=None,
+        refresh_token=Secret(held.refresh_token),
+        previous_refresh_token=None,
+        refreshed_at=_now(),
+        client_id=Secret(held.client_id),
+        client_secret=Secret(held.client_secret),
+    )
+
+
+def _now() -> datetime:
+    """The clock of both sides: it goes with the loop's."""
+    return _BEGIN + timedelta(seconds=anyio.current_time())

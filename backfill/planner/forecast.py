@@ -1,0 +1,194 @@
+"""A scenario's forecast: its companies simulated once for those that are like them, and the fleet of them scheduled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+from random import Random
+
+from backfill.config import Settings
+from backfill.config.sections import REALMS_AT_ONCE_MAX
+from backfill.jobs.fleet import FleetOptions
+from backfill.pacing.metering import BatchCountsAs, Count
+from backfill.pacing.realm_room import PageMemory
+from backfill.planner.company import CompanyCost, cost_of
+from backfill.planner.scenario import Companies, Machine, Scenario
+from backfill.planner.schedule import Bound, Capacity, Resource, Schedule, Work, scheduled
+from backfill.planner.tiers import Charge, charges
+
+
+@dataclass(frozen=True, slots=True)
+class GroupForecast:
+    """What the companies of one group take together. `seconds`: of the quickest and the slowest, alone."""
+
+    name: str
+    companies: int
+    rows: int
+    requests: Mapping[str, int]
+    metered: Count
+    seconds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What the whole run takes."""
+
+    groups: Sequence[GroupForecast]
+    schedule: Schedule
+    program_s: float
+    """Processor seconds of the program."""
+    postgres_s: float
+    instead: Mapping[str, Schedule]
+    """What could be had twice, as it would be set, to how long the run takes then."""
+    charges: Mapping[BatchCountsAs, Sequence[Charge]]
+    """In both readings of what a batch counts as."""
+
+    @property
+    def companies(self) -> int:
+        return sum(group.companies for group in self.groups)
+
+    @property
+    def rows(self) -> int:
+        return sum(group.rows for group in self.groups)
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """Lane to how many."""
+        return sum((Counter(group.requests) for group in self.groups), Counter())
+
+    @property
+    def metered(self) -> Count:
+        return _together(self.groups)
+
+
+def forecast(scenario: Scenario, settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> Forecast:
+    """Simulate and schedule. `tell` is told of each group that is begun, in words.
+
+    Takes processor time: a second for 8,000 simulated objects, and one for 100,000 companies. Raises
+    `UnavailableError` if a company cannot be read to its end, `UsageError` for limits that contradict themselves.
+    """
+    sampled: list[tuple[Companies, Sequence[CompanyCost]]] = []
+    for group in scenario.companies:
+        samples = group.samples()
+        tell(f"{group.name}: {len(samples)} of {group.count:,} companies are simulated")
+        costs = [cost_of(objects, number, scenario, settings) for number, objects in enumerate(samples)]
+        sampled.append((group, costs))
+    works = [
+        work
+        for group, costs in sampled
+        for cost, companies in _shared_out(group.count, costs)
+        for work in [_work(cost, scenario.machine)] * companies
+    ]
+    Random(scenario.seed).shuffle(works)  # noqa: S311  # in which order companies were registered tells nothing
+    groups = [_group(group.name, _shared_out(group.count, costs)) for group, costs in sampled]
+    now = _Deployment(scenario.machine, settings.extract.realms_at_once, settings.extract.memory_mb)
+    schedule = now.schedule(works)
+    metered = _together(groups)
+    companies = len(works)
+    return Forecast(
+        groups=groups,
+        schedule=schedule,
+        program_s=sum(work.uses[_PROGRAM] * work.seconds for work in works),
+        postgres_s=sum(work.uses[_POSTGRES] * work.seconds for work in works),
+        instead={words: other.schedule(works) for words, other in now.others(schedule.bound_s).items()},
+        charges={
+            reading: charges(metered.read(reading), elsewhere=scenario.metered_elsewhere, connections=companies)
+            for reading in BatchCountsAs
+        },
+    )
+
+
+_PROGRAM: Resource = (Bound.PROGRAM, "")
+_SHARED: Resource = (Bound.PROCESSORS, "")
+_POSTGRES: Resource = (Bound.POSTGRES, "")
+_ASKED: Resource = (Bound.MEMORY, "asked")
+_COME: Resource = (Bound.MEMORY, "come")
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """What a run has: the machine, the places, the memory for pages."""
+
+    machine: Machine
+    places: int
+    memory_mb: int
+
+    def schedule(self, works: Sequence[Work]) -> Schedule:
+        return scheduled(works, self._capacity(), realms_at_once=self.places, turn_s=FleetOptions().turn_s)
+
+    def others(self, bounds: Collection[Bound]) -> Mapping[str, _Deployment]:
+        """The same with twice of what bounds it, or as much as can be set; by how that is written."""
+        machine = self.machine
+        places = min(2 * self.places, REALMS_AT_ONCE_MAX)
+        twice: Mapping[Bound, tuple[str, _Deployment]] = {
+            Bound.PLACES: (f"extract.realms_at_once = {places}", replace(self, places=places)),
+            Bound.MEMORY: (f"extract.memory_mb = {2 * self.memory_mb}", replace(self, memory_mb=2 * self.memory_mb)),
+            Bound.PROCESSORS: (
+                f"{2 * machine.processors} processors",
+                replace(self, machine=machine.model_copy(update={"processors": 2 * machine.processors})),
+            ),
+        }
+        if machine.postgres_processors is not None:
+            more = {"postgres_processors": 2 * machine.postgres_processors}
+            of_postgres = replace(self, machine=machine.model_copy(update=more))
+            twice = {**twice, Bound.POSTGRES: (f"{more['postgres_processors']} processors for Postgres", of_postgres)}
+        return dict(other for bound, other in twice.items() if bound in bounds and other[1] != self)
+
+    def _capacity(self) -> Capacity:
+        memory = PageMemory(self.memory_mb * 1024 * 1024)
+        machine = self.machine
+        apart = machine.postgres_processors is not None
+        return {
+            _PROGRAM: 1.0,
+            _SHARED: inf if apart else machine.processors,
+            _POSTGRES: machine.postgres_processors or inf,
+            _ASKED: memory.asked.capacity_bytes,
+            _COME: memory.come.capacity_bytes,
+        }
+
+
+def _together(groups: Iterable[GroupForecast]) -> Count:
+    metered = Count()
+    for group in groups:
+        metered = metered.plus(group.metered)
+    return metered
+
+
+def _shared_out(companies: int, costs: Sequence[CompanyCost]) -> list[tuple[CompanyCost, int]]:
+    """Each sample with the number of companies that it stands for. What is over is spread: samples go up in size."""
+    before = [number * companies // len(costs) for number in range(len(costs) + 1)]
+    return [(cost, end - begin) for cost, (begin, end) in zip(costs, pairwise(before), strict=True)]
+
+
+def _work(cost: CompanyCost, machine: Machine) -> Work:
+    program = (cost.rows * machine.row_us / 1e6 + machine.company_ms / 1000) / cost.seconds
+    postgres = (cost.rows * machine.row_postgres_us / 1e6 + machine.company_postgres_ms / 1000) / cost.seconds
+    uses = {
+        _PROGRAM: program,
+        _SHARED: program + postgres,
+        _POSTGRES: postgres,
+        _ASKED: cost.asked_bytes,
+        _COME: cost.come_bytes,
+    }
+    return Work(cost.seconds, uses, cost.can_pause)
+
+
+def _group(name: str, costs: Sequence[tuple[CompanyCost, int]]) -> GroupForecast:
+    requests: Counter[str] = Counter()
+    metered = Count()
+    for cost, companies in costs:
+        for lane, count in cost.requests.items():
+            requests[lane] += count * companies
+        metered = metered.plus(Count(cost.metered.calls * companies, cost.metered.items * companies))
+    seconds = [cost.seconds for cost, _ in costs]
+    return GroupForecast(
+        name=name,
+        companies=sum(companies for _, companies in costs),
+        rows=sum(cost.rows * companies for cost, companies in costs),
+        requests=requests,
+        metered=metered,
+        seconds=(min(seconds), max(seconds)),
+    )

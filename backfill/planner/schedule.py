@@ -1,0 +1,142 @@
+"""A whole fleet on one machine: companies take turns in its places and share what it has. Pure.
+
+Each company needs so many seconds where it has the machine to itself, and uses in them so much of the processors, of
+the memory for pages. All that are open go at one speed: 1, or as much slower as together they would use too much. So
+one clock serves all of them, which goes at that speed, and each ends at a fixed reading of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from heapq import heappop, heappush
+from math import inf
+
+
+class Bound(StrEnum):
+    """What time is spent on: what would have to be more for the fleet to be done sooner."""
+
+    INTUIT = "intuit"
+    """Every company is open, and nothing below is used up: Intuit's limits and answers."""
+    PLACES = "realms_at_once"
+    """Companies wait for a place."""
+    PROGRAM = "program"
+    """The program uses all of one processor; it has no use for a second."""
+    PROCESSORS = "processors"
+    """The program and Postgres use all processors that they share."""
+    POSTGRES = "postgres"
+    """Postgres uses all of its own."""
+    MEMORY = "memory_mb"
+    """Of the memory for pages, the part for those that are asked for, or that for those that came, is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one company needs: seconds with the machine to itself, and what it uses then of each thing, on average."""
+
+    seconds: float
+    uses: Mapping[Resource, float]
+    can_pause: bool
+
+
+Resource = tuple[Bound, str]
+"""What there is only so much of: what it bounds as, and which of several such it is."""
+
+Capacity = Mapping[Resource, float]
+
+
+@dataclass(slots=True)
+class Schedule:
+    """How long a fleet takes."""
+
+    wall_s: float = 0.0
+    bound_s: dict[Bound, float] = field(default_factory=dict)
+    """What bounded it for how long; together `wall_s`."""
+
+    @property
+    def bound(self) -> Bound:
+        """What bounded it for longest."""
+        return max(self.bound_s, key=self.bound_s.__getitem__)
+
+
+def scheduled(works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, turn_s: float) -> Schedule:
+    """All companies, in the order in which they stand in line.
+
+    Who has a place keeps it, or to the end of its turn if others wait and it can pause; then it lines up again. As
+    `jobs.turns` has it but for the turns that it ends early: then more of the large ones are left over at the end. With
+    few places the whole takes some hundredths longer by that.
+    """
+    return _Clockwork(works, capacity, realms_at_once, turn_s).run()
+
+
+class _Clockwork:
+    """Companies by their number."""
+
+    def __init__(self, works: Sequence[Work], capacity: Capacity, places: int, turn_s: float) -> None:
+        self._works = works
+        self._capacity = capacity
+        self._places = places
+        self._turn_s = turn_s
+        self._line = deque(range(len(works)))
+        self._left = [work.seconds for work in works]
+        self._end_of: dict[int, float] = {}
+        self._ends: list[tuple[float, int]] = []  # heap, by the companies' clock; who was paused is there in vain
+        self._turns: deque[tuple[float, int]] = deque()  # of those that can pause, in the order in which they end
+        self._now = 0.0
+        self._worked = 0.0  # the companies' clock
+        self._used = dict.fromkeys(capacity, 0.0)  # what the open companies would use at full speed
+        self._schedule = Schedule()
+
+    def run(self) -> Schedule:
+        while self._line or self._end_of:
+            while self._line and len(self._end_of) < self._places:
+                self._open(self._line.popleft())
+            self._go_on()
+        self._schedule.wall_s = self._now
+        return self._schedule
+
+    def _open(self, company: int) -> None:
+        end = self._end_of[company] = self._worked + self._left[company]
+        heappush(self._ends, (end, company))
+        if self._works[company].can_pause:
+            self._turns.append((self._now + self._turn_s, company))
+        self._use(company, 1)
+
+    def _close(self, company: int) -> None:
+        self._left[company] = self._end_of.pop(company) - self._worked
+        self._use(company, -1)
+
+    def _use(self, company: int, sign: int) -> None:
+        for resource, used in self._works[company].uses.items():
+            self._used[resource] += sign * used
+
+    def _speed(self) -> tuple[float, Bound]:
+        """How fast the open companies go, and what bounds them."""
+        load, (bound, _) = max((self._used[resource] / most, resource) for resource, most in self._capacity.items())
+        if load > 1:
+            return 1 / load, bound
+        return 1.0, Bound.PLACES if self._line else Bound.INTUIT
+
+    def _go_on(self) -> None:
+        """Up to the next company's end, or the end of a turn if others wait."""
+        while self._end_of.get(self._ends[0][1]) != self._ends[0][0]:
+            heappop(self._ends)
+        while self._turns and self._turns[0][1] not in self._end_of:
+            self._turns.popleft()
+        end, company = self._ends[0]
+        speed, bound = self._speed()
+        end_at = self._now + max(0.0, end - self._worked) / speed
+        turn_ends_at = max(self._now, self._turns[0][0]) if self._turns and self._line else inf
+        until = min(end_at, turn_ends_at)
+        if until > self._now:
+            self._schedule.bound_s[bound] = self._schedule.bound_s.get(bound, 0.0) + until - self._now
+        self._worked = end if until == end_at else self._worked + (until - self._now) * speed
+        self._now = until
+        if until == end_at:
+            self._close(company)
+        else:
+            _, paused = self._turns.popleft()
+            self._close(paused)
+            self._line.append(paused)
