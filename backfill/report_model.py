@@ -109,7 +109,9 @@ class ReportDocument(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """The sums of one report that others are compared with: key (`account 35`, `NetIncome`) to amount, zeros left out.
+    """The sums of one report that others are compared with: key (`account 35`, `NetIncome`) to amount.
+
+    An account that has nothing is left out; a group that is shown is there, though it be nothing.
 
     `opening` and `closing` are balances before and after, `change` what happened between. A report has those it shows.
     """

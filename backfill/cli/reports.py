@@ -16,9 +16,11 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.cli.extraction import Extraction, Task
     from backfill.config import Settings
+    from backfill.errors import UsageError
     from backfill.jobs.report_options import ReportOptions
     from backfill.jobs.work import RealmWork
     from backfill.model import Proof, Scan
+    from backfill.qbo.reports import Report
     from backfill.store.postgres_store import PostgresStore
 
 YEARS = range(1900, 2200)
@@ -111,15 +113,26 @@ def options_of(
         words = {"both": tuple(Basis), **{one.value: (one,) for one in Basis}}
         if basis.lower() not in words:
             raise UsageError(f"--basis {basis}: give accrual, cash or both.")
+        if basis.lower() == Basis.CASH and not any(report.based for report in options.reports):
+            raise _of_no_use(f"--basis {basis}", "basis", options.reports)
         options = replace(options, bases=words[basis.lower()])
     if by:
         options = replace(options, by=("", *dict.fromkeys(summary(name) for name in by)))
+        if not any(report.by for report in options.reports):
+            raise _of_no_use(f"--by {', '.join(by)}", "columns", options.reports)
     start, end = _day("--from", first), _day("--to", last)
     if start is not None and end is not None and start > end:
         raise UsageError(f"--from {start} is after --to {end}.", action="Give the earlier day first.")
     if start is not None and end is None and start > now().date() + timedelta(days=1):  # somewhere it is tomorrow
         raise UsageError(f"--from {start}: that is yet to come.", action="Give --to as well for what is dated ahead.")
     return replace(options, first=start, last=end, newest_first=newest_first or options.newest_first)
+
+
+def _of_no_use(option: str, what: str, reports: Sequence[Report]) -> UsageError:
+    from backfill.errors import UsageError
+
+    names = ", ".join(report.name for report in reports)
+    return UsageError(f"{option}: QuickBooks lets nobody choose the {what} of {names}.", action="Leave it out.")
 
 
 def _day(option: str, text: str | None) -> date | None:

@@ -116,38 +116,40 @@ def families(accounts: Mapping[str, Account], ids: Iterable[str]) -> Sequence[tu
 
 
 class _CompanyInfo(msgspec.Struct):
-    Country: str = ""
-    FiscalYearStartMonth: str = ""
-    CompanyStartDate: str = ""
+    """What is null is not said, here and below: it costs nothing else that the object says."""
+
+    Country: str | None = ""
+    FiscalYearStartMonth: str | None = ""
+    CompanyStartDate: str | None = ""
 
 
 class _AccountingPrefs(msgspec.Struct):
-    FirstMonthOfFiscalYear: str = ""
+    FirstMonthOfFiscalYear: str | None = ""
 
 
 class _CurrencyPrefs(msgspec.Struct):
-    MultiCurrencyEnabled: bool = False
+    MultiCurrencyEnabled: bool | None = False
 
 
 class _Preferences(msgspec.Struct):
-    AccountingInfoPrefs: _AccountingPrefs = msgspec.field(default_factory=_AccountingPrefs)
-    CurrencyPrefs: _CurrencyPrefs = msgspec.field(default_factory=_CurrencyPrefs)
+    AccountingInfoPrefs: _AccountingPrefs | None = None
+    CurrencyPrefs: _CurrencyPrefs | None = None
 
 
 class _Dated(msgspec.Struct):
-    TxnDate: str = ""
+    TxnDate: str | None = ""
 
 
 class _Ref(msgspec.Struct):
-    value: str = ""
+    value: str | None = ""
 
 
 class _Account(msgspec.Struct):
     Id: str
-    ParentRef: _Ref = msgspec.field(default_factory=_Ref)
-    Classification: str = ""
-    AccountType: str = ""
-    AccountSubType: str = ""
+    ParentRef: _Ref | None = None
+    Classification: str | None = ""
+    AccountType: str | None = ""
+    AccountSubType: str | None = ""
 
 
 async def company_facts(work: RealmWork) -> CompanyFacts:
@@ -166,6 +168,7 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
             raise parked[0]
         info = next(_objects(answers.items[0], _CompanyInfo), _CompanyInfo())
         prefs = next(_objects(answers.items[1], _Preferences), _Preferences())
+        accounting, currency = prefs.AccountingInfoPrefs or _AccountingPrefs(), prefs.CurrencyPrefs or _CurrencyPrefs()
         today = answers.last_time.date()
         dates = [_date(dated.TxnDate) for item in answers.items[3:] for dated in _objects(item, _Dated)]
         if any(isinstance(item, RequestError) for item in answers.items[3:]):
@@ -173,15 +176,24 @@ async def company_facts(work: RealmWork) -> CompanyFacts:
         accounts, unreadable = await _accounts(work, answers.items[2])
         return CompanyFacts(
             server_time=answers.first_time,
-            country=info.Country,
-            fiscal_month=_month(prefs.AccountingInfoPrefs.FirstMonthOfFiscalYear)
-            or _month(info.FiscalYearStartMonth)
-            or 1,
+            country=info.Country or "",
+            fiscal_month=_month(accounting.FirstMonthOfFiscalYear) or _month(info.FiscalYearStartMonth) or 1,
             first_date=min((day for day in dates if day is not None), default=today),
             accounts=accounts,
             accounts_whole=not unreadable,
-            multicurrency=prefs.CurrencyPrefs.MultiCurrencyEnabled,
+            multicurrency=bool(currency.MultiCurrencyEnabled),
         )
+
+
+async def accounts_now(work: RealmWork) -> tuple[Mapping[str, Account], bool]:
+    """The accounts as they are by now, and whether none is left out for not being readable. Raises as above."""
+    entity = CATALOGUE["Account"]
+    async with work.room_for(entity, query.PAGE_ROWS_MAX):
+        (first,) = (await work.ask.many([query.page(entity, max_results=_ACCOUNTS_IN_BATCH)])).items
+        if isinstance(first, RequestError) and first.disposition in OF_THE_REALM:
+            raise first
+        accounts, unreadable = await _accounts(work, first)
+    return accounts, not unreadable
 
 
 async def _accounts(work: RealmWork, first: Page | RequestError) -> tuple[Mapping[str, Account], int]:
@@ -191,12 +203,14 @@ async def _accounts(work: RealmWork, first: Page | RequestError) -> tuple[Mappin
     """
     entity = CATALOGUE["Account"]
     found: dict[str, Account] = {}
-    page, start, size, unreadable = first, 1, _ACCOUNTS_IN_BATCH, 0
+    page, start, size, unreadable, unlike = first, 1, _ACCOUNTS_IN_BATCH, 0, 0
     while True:
         if isinstance(page, Page):
-            found |= {one.Id: _account(one) for one in _objects(page, _Account)}
+            accounts = [_account(one) for one in _objects(page, _Account)]
+            found |= {account.id: account for account in accounts}
+            unlike += page.received - len(accounts)  # they came, and not as an account is
             if page.received < size:
-                return found, unreadable
+                return found, unreadable + unlike
             start, size = start + page.received, query.PAGE_ROWS_MAX
         elif size > 1:
             size //= 2
@@ -218,7 +232,9 @@ async def _page(work: RealmWork, statement: str) -> Page | RequestError:
 
 
 def _account(shape: _Account) -> Account:
-    return Account(shape.Id, shape.Classification, shape.AccountType, shape.AccountSubType, shape.ParentRef.value)
+    parent = (shape.ParentRef or _Ref()).value
+    said = (shape.Classification, shape.AccountType, shape.AccountSubType, parent)
+    return Account(shape.Id, *(word or "" for word in said))
 
 
 def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
@@ -228,13 +244,14 @@ def _objects(item: Page | RequestError, shape: type[S]) -> Iterator[S]:
                 yield msgspec.json.decode(record.doc, type=shape)
 
 
-def _month(name: str) -> int:
+def _month(name: str | None) -> int:
     """The number of an English month's name, as the API gives it in every country; 0 for none."""
-    return _MONTHS.index(name.lower()) if name.lower() in _MONTHS else 0
+    lower = (name or "").lower()
+    return _MONTHS.index(lower) if lower in _MONTHS else 0
 
 
-def _date(text: str) -> date | None:
+def _date(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text[:10])
+        return date.fromisoformat((text or "")[:10])
     except ValueError:
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from backfill.qbo.report_columns import TOTAL, is_summed
+from backfill.qbo.report_rows import STANDING
 from backfill.qbo.reports import Kind, Report, Subject
 from backfill.report_model import Figures, HeldReport, ReportDocument, ReportRow, RowType
 
@@ -115,9 +116,13 @@ def _debits(rows: Iterable[ReportRow]) -> dict[str, Decimal]:
 
 
 def _amounts(report: Report, document: ReportDocument) -> dict[str, Decimal]:
-    """By what the rows are about, and by group, from the column that all others add up to."""
+    """By what the rows are about, and by group, from the column that all others add up to.
+
+    Where there is none, balances stand in the last one, and of what was sold the first is the amount: what it cost and
+    what was gained come behind it.
+    """
     summed = [column.key for column in document.columns if is_summed(column)]
-    key = TOTAL if TOTAL in summed else summed[-1] if summed else None
+    key = TOTAL if TOTAL in summed else next(iter(summed if report.adds_up else reversed(summed)), None)
     found: dict[str, Decimal] = defaultdict(lambda: _ZERO)
     if key is None:
         return found
@@ -125,9 +130,10 @@ def _amounts(report: Report, document: ReportDocument) -> dict[str, Decimal]:
         subject_id = row.ids.get(document.columns[0].key) or row.account_id or row.name_id
         if row.type is RowType.DATA and subject_id:
             found[f"{report.subject} {subject_id}"] += _number(row, key)
-        if row.group and row.type in {RowType.DATA, RowType.SUMMARY}:
+        if row.group and row.group not in STANDING and row.type in {RowType.DATA, RowType.SUMMARY}:
             found[row.group] += _number(row, key)
-    return {name: amount for name, amount in found.items() if amount}
+    told = {row.group for row in document.rows if row.type in {RowType.DATA, RowType.SUMMARY}}
+    return {name: amount for name, amount in found.items() if amount or name in told}
 
 
 def _number(row: ReportRow, key: str) -> Decimal:

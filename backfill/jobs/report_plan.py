@@ -89,7 +89,8 @@ def plan(asked: Asked, options: ReportOptions, facts: CompanyFacts, today: date)
     first, last = options.first or facts.first_date, options.last or today
     periods = report_periods.planned(first, last, fiscal_month=facts.fiscal_month, months=options.period_months)
     named = [report_periods.within(period, options.first, options.last) for period in periods]
-    found = [Planned(asked, period, report_periods.within(period, None, last)) for period in named]
+    # A period may begin with a day that the company's own calendar has not come to.
+    found = [Planned(asked, one, report_periods.within(one, None, last)) for one in named if one.start <= last]
     return found[-1:] if asked.last_only else found
 
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import groupby
+from typing import TypeAlias
 
 from backfill.jobs import report_periods
 from backfill.jobs.company_facts import Account, CompanyFacts
@@ -24,6 +26,9 @@ from backfill.jobs.report_plan import Asked, Planned, companion
 from backfill.model import RunId
 from backfill.qbo.reports import Kind
 from backfill.report_model import Figures, HeldReport, Period
+
+Place: TypeAlias = tuple[str, str, Period]
+"""Report's name, parameters and planned period."""
 
 _ZERO = Decimal(0)
 _NET_INCOME = "NetIncome"
@@ -34,8 +39,7 @@ class Mismatch:
     """Something that does not add up, in words that name the place; and the periods whose re-reading may cure it."""
 
     reason: str
-    periods: Sequence[tuple[str, Period]]
-    """Report's name and planned period."""
+    periods: Sequence[Place]
     lacks: Period | None = None
     """The planned period that is not whole."""
 
@@ -49,8 +53,8 @@ class Stretch:
     figures: Figures
 
     @property
-    def place(self) -> tuple[str, Period]:
-        return self.part.part.report, self.part.part.period
+    def place(self) -> Place:
+        return _place(self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def _missing(evidence: Evidence) -> Iterator[Mismatch]:
 def _wrong_sums(evidence: Evidence) -> Iterator[Mismatch]:
     for one in _of_parameters(evidence):
         for fault in one.faults:
-            yield Mismatch(f"{evidence.asked.title} of {one.part.dates}: {fault}", [(one.part.report, one.part.period)])
+            yield Mismatch(f"{evidence.asked.title} of {one.part.dates}: {fault}", [_place(one)])
 
 
 class _Balance:
@@ -130,17 +134,17 @@ class _Balance:
     Periods that do not name the account leave its balance as it was: the place may be any number of them before.
     """
 
-    def __init__(self, *amounts: Decimal, places: Iterable[tuple[str, Period]] = ()) -> None:
+    def __init__(self, *amounts: Decimal, places: Iterable[Place] = ()) -> None:
         self.amounts = set(amounts)
         self.places = frozenset(places)
 
-    def moved(self, change: Decimal, place: tuple[str, Period]) -> _Balance:
+    def moved(self, change: Decimal, place: Place) -> _Balance:
         return _Balance(*(amount + change for amount in self.amounts), places=self.places | {place})
 
 
 def _broken_chain(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:
     """A ledger's openings against what went before, and its closings against the balance sheets of the same run."""
-    if not any(stretch.figures.opening for stretch in own):
+    if not evidence.asked.report.ledger:
         return
     sheets = {one.dates.end: one for one in _together(_of_companion(evidence))}
     accounts = {account(id_): one for id_, one in evidence.facts.accounts.items() if not one.retained}
@@ -206,13 +210,19 @@ def _wrong_closings(
 
 def _wrong_result(evidence: Evidence, own: Sequence[Stretch]) -> Iterator[Mismatch]:
     """A profit and loss statement's periods since the year's beginning against the balance sheet's own net income."""
+    if evidence.asked.report.ledger or not evidence.asked.report.adds_up:
+        return
     sheets = _together(_of_companion(evidence))
     if not any(_NET_INCOME in sheet.figures.closing for sheet in sheets):
-        return  # of another report, or of sheets that do not tell their net income apart
-    if not any(_NET_INCOME in stretch.figures.change for stretch in own):
-        return
+        return  # they do not tell their net income apart
+    changes = [stretch.figures.change for stretch in own]
+    if any(changes) and not any(_NET_INCOME in change for change in changes):
+        return  # the statements do not tell it; where nothing at all happened, it is nothing
+    # Of a company's first year the balance sheet counts what was earned since it began.
+    began = evidence.planned[0].dates.start if evidence.from_the_beginning and evidence.planned else date.min
     for sheet in sheets:
-        year = Period(report_periods.fiscal_year_start(sheet.dates.end, evidence.facts.fiscal_month), sheet.dates.end)
+        start = report_periods.fiscal_year_start(sheet.dates.end, evidence.facts.fiscal_month)
+        year = Period(max(start, began), sheet.dates.end)
         tiles = report_periods.tiling(year, [stretch.dates for stretch in own])
         parts = [stretch for stretch in own if tiles and stretch.dates in tiles]
         if not parts or {part.part.run_id for part in parts} != {sheet.part.run_id}:
@@ -278,6 +288,10 @@ def _of_companion(evidence: Evidence) -> list[HeldReport]:
         return []
     key = companion(evidence.asked).key
     return [one for one in evidence.beside if one.part.parameters == key]
+
+
+def _place(one: HeldReport) -> Place:
+    return one.part.report, one.part.parameters, one.part.period
 
 
 def _begins_year(dates: Period, facts: CompanyFacts) -> bool:

@@ -7,9 +7,11 @@ columns. Rows of different answers are never joined: each answer is kept whole, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+
+import msgspec
 
 from backfill import events
 from backfill.errors import (
@@ -22,16 +24,19 @@ from backfill.errors import (
     UnreadableError,
 )
 from backfill.jobs import report_periods
-from backfill.jobs.company_facts import CompanyFacts, families
+from backfill.jobs.company_facts import CompanyFacts, accounts_now, families
+from backfill.jobs.quoted import quoted
 from backfill.jobs.report_figures import figures
 from backfill.jobs.report_plan import Planned
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
-from backfill.jobs.too_much import halves
+from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.qbo.report_calls import Parameters, narrowed
-from backfill.qbo.reports import IDENTITY_COLUMNS, Kind
+from backfill.qbo.report_columns import TOTAL
+from backfill.qbo.report_shape import Header, named
+from backfill.qbo.reports import IDENTITY_COLUMNS, Dates, Kind
 from backfill.report_model import Period, ReportDocument, ReportPart, RowType
 
 _ACCOUNTS_CHARS_MAX = 1_500
@@ -39,6 +44,10 @@ _ACCOUNTS_CHARS_MAX = 1_500
 
 _UNANSWERED_MAX = 4
 """Time-outs in a row without a word, of ever shorter periods: then it is not their length that silences Intuit."""
+
+_UNREADABLE_MAX = 3
+"""Days of a period that cannot be read, after which no more of it is asked for: then it is not the days' fault, and
+each may cost some twenty calls of two minutes."""
 
 _LAST_TRIES = 3
 """What cannot be made smaller may have had bad luck, twice."""
@@ -76,16 +85,26 @@ class PeriodReader:
     facts: CompanyFacts
     step: Callable[[], AbstractContextManager[None]]
     """Around each answer and its landing: raises `StoppedError` instead if the realm is to give way before it."""
+    answers: int = 0
+    """Those that were landed."""
+    suspect: bool = False
+    """Something of the period failed after all retries of what may have been a passing trouble. What holds it may fail
+    like it, so that is asked once and then for less."""
 
     async def read(self, dates: Period) -> None:
-        """Read and land `dates`, oldest first. Raises `UnprovenError` if a part of them cannot be read at all."""
+        """Read and land `dates`, oldest first.
+
+        Raises `UnprovenError`, which names what cannot be read at all: at the end, or at once if it is more than a few
+        days.
+        """
+        unreadable: list[UnprovenError] = []
         rest: Period | None = dates
         most: int | None = None  # as this period's own failures bound it
         unanswered = 0
         while rest is not None:
             part = self._next(rest, most)
             error = await self._tried(part)
-            unanswered = unanswered + 1 if error is not None and _is_time_out(error) else 0
+            unanswered = unanswered + 1 if error is not None and is_time_out(error) else 0
             if error is None:
                 rest, most = report_periods.after(rest, part), None
             elif unanswered == _UNANSWERED_MAX:
@@ -93,9 +112,16 @@ class PeriodReader:
             elif self.planned.asked.divisible and part.days > 1:
                 most = part.days // 2
             else:
-                with self.work.turn.whole():  # what is read in cuts counts only with all of them
-                    await self._read_in_cuts(part, error)
-                rest = report_periods.after(rest, part)
+                try:
+                    with self.work.turn.whole():  # what is read in cuts counts only with all of them
+                        await self._read_in_cuts(part, error)
+                except UnprovenError as unread:
+                    unreadable.append(unread)
+                    if len(unreadable) == _UNREADABLE_MAX:
+                        break
+                rest, most = report_periods.after(rest, part), None
+        if unreadable:
+            raise UnprovenError("; ".join(one.message for one in unreadable), action=unreadable[0].action)
 
     def _next(self, rest: Period, most: int | None) -> Period:
         """As much of `rest` as one answer holds, by what is known."""
@@ -126,8 +152,14 @@ class PeriodReader:
         if not waiting:
             await self._read_once_more(dates, error)
             return
-        number = 0
+        by_accounts = any(cut.accounts is not None for cut in waiting)
+        number = moved = 0
         while waiting:
+            if by_accounts and len(waiting) == 1 and await self._accounts_have_moved():
+                moved += 1
+                if moved == _LAST_TRIES:
+                    raise self._restless(dates)
+                waiting, number = list(reversed(self._finer(Cut()))), 0
             cut = waiting.pop()
             try:
                 await self._land(dates, cut, number=number, closes=not waiting)
@@ -140,6 +172,12 @@ class PeriodReader:
                 waiting += reversed(finer)
             else:
                 number += 1
+
+    async def _accounts_have_moved(self) -> bool:
+        """Whether there are others by now, or below others: those that were made meanwhile are in no part."""
+        accounts, whole = await accounts_now(self.work)
+        before, self.facts = self.facts, replace(self.facts, accounts=accounts, accounts_whole=whole)
+        return (accounts, whole) != (before.accounts, before.accounts_whole)
 
     async def _read_once_more(self, dates: Period, error: RequestError) -> None:
         for _ in range(_LAST_TRIES - 1):
@@ -183,6 +221,7 @@ class PeriodReader:
         with self.step() if cut == Cut() else nullcontext():  # what is cut is read to its end
             async with work.room.take(self.size.room_bytes(dates.days)):
                 document = await self._answer(dates, cut.narrow(asked.parameters))
+                faults = [*self._contradictions(document, dates), *wrong_sums(document)]
                 part = ReportPart(asked.report.name, asked.key, self.planned.period, dates, number, str(cut), closes)
                 await self.reports.land_report(
                     work.lease,
@@ -190,8 +229,9 @@ class PeriodReader:
                     part,
                     document,
                     figures=figures(asked.report, document),
-                    faults=wrong_sums(document),
+                    faults=faults,
                 )
+        self.answers += 1
         if cut == Cut():
             fixed = sum(row.type is not RowType.DATA for row in document.rows) * len(document.columns)
             self.size.came(dates.days, cells=document.cells, fixed_cells=fixed, body_bytes=len(document.body))
@@ -212,15 +252,50 @@ class PeriodReader:
         try:
             return await ask.report(report, self._range(dates), parameters, hasty=True)
         except RequestError as error:
-            if error.disposition is not Disposition.RETRY or _is_time_out(error):
+            if error.disposition is not Disposition.RETRY or is_time_out(error):
                 raise
-        return await ask.report(report, self._range(dates), parameters)
+            if self.suspect and _may_fit_in_parts(error):
+                raise
+        try:
+            return await ask.report(report, self._range(dates), parameters)
+        except RequestError:
+            self.suspect = True
+            raise
 
     def _range(self, dates: Period) -> Period:
         """The dates to ask for. A balance counts a year's income from the year's beginning, wherever a range begins."""
         if self.planned.asked.report.kind is not Kind.AS_OF:
             return dates
         return Period(report_periods.fiscal_year_start(dates.end, self.facts.fiscal_month), dates.end)
+
+    def _contradictions(self, document: ReportDocument, dates: Period) -> Iterator[str]:
+        """Where what the report says of itself is not what was asked for, or not what it shows. What it does not say is
+        not held against it.
+        """
+        header, asked = msgspec.json.decode(document.header, type=Header), self.planned.asked
+        told = [("basis", document.basis, asked.basis.value if asked.basis else "")]
+        last, today = (header.EndPeriod or "")[:10], (header.Time or "")[:10]
+        ends_today = today and today <= last < str(dates.end)  # what is asked for may be tomorrow where the company is
+        if asked.report.dates is Dates.RANGE and not ends_today:
+            told.append(("last day", last, str(dates.end)))
+        if asked.divisible:
+            told.append(("first day", (header.StartPeriod or "")[:10], str(dates.start)))
+        for what, said, wanted in told:
+            if said and wanted and said != wanted:
+                yield f"its {what} is {quoted(said)}, and {wanted} was asked for"
+        if not document.rows and named(header.Option, "NoReportData").lower() == "false":
+            yield "it says that it has data, and shows none"
+        shown = document.columns[1:] if asked.by == "Days" else ()
+        for column in shown if any(column.starts for column in shown) else ():
+            if column.key != TOTAL and (column.starts is None or column.starts != column.ends):
+                yield f"its column {quoted(column.key)} is of more than a day"
+
+    def _restless(self, dates: Period) -> UnprovenError:
+        return UnprovenError(
+            f"{self.planned.asked.title} of realm {self.work.realm_id} for {dates} is read by accounts, and each time "
+            "there were new ones before it was all there.",
+            action="Run the same command again at a quieter hour.",
+        )
 
     def _unreadable(self, dates: Period, cut: Cut, error: RequestError) -> UnprovenError:
         asked = self.planned.asked
@@ -233,12 +308,14 @@ class PeriodReader:
 
 
 def _may_fit_in_parts(error: RequestError) -> bool:
-    """Whether the answer to a smaller question may be better: it was cut, took too long, or is of no use."""
-    if isinstance(error, UnreadableError) or _is_time_out(error):
+    """Whether the answer to a smaller question may be better: it was cut, took too long, is of no use, or the server
+    fails on something that is in it.
+    """
+    if isinstance(error, UnreadableError) or is_time_out(error):
         return True
-    return error.disposition is Disposition.SHRINK and isinstance(error, TooLargeError | FaultError)
+    return isinstance(error, TooLargeError | FaultError) and is_too_much(error)
 
 
-def _is_time_out(error: RequestError) -> bool:
+def is_time_out(error: RequestError) -> bool:
     """Whether no answer came in all the time that the server has for one."""
     return isinstance(error, UnansweredError) and error.code == "timeout"

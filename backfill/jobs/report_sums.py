@@ -11,8 +11,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import TypeAlias
 
+from backfill.jobs.quoted import quoted
 from backfill.qbo.report_columns import TOTAL, home_key, is_summed
-from backfill.qbo.report_rows import GRAND_TOTAL
+from backfill.qbo.report_rows import GRAND_TOTAL, STANDING
 from backfill.report_model import ReportDocument, ReportRow, RowType
 
 FAULTS_MAX = 20
@@ -48,6 +49,7 @@ class _Check:
     def __init__(self, document: ReportDocument) -> None:
         self._rows = document.rows
         self._columns = _summed(document)
+        self._added = {column.key: False for column in document.columns} | dict.fromkeys(self._columns, True)
         # A class or a customer has assets that another's debts have paid for: only all of them together balance.
         balanced = {column.key for column in document.columns if column.key == TOTAL or column.starts is not None}
         self._balanced = [key for key in self._columns if key in balanced or len(self._columns) == 1]
@@ -59,23 +61,35 @@ class _Check:
 
     def faults(self) -> Iterator[str]:
         headed: set[str] = set()
+        totals: list[Amounts] = []  # of all: they may stand ahead of what they are of
         for row in self._rows:
+            yield from self._unread(row)
             if row.type is RowType.SECTION:
                 headed.add(row.path)
                 continue
             amounts = _amounts(row, self._columns)
-            if self._across:
+            if self._across and row.group not in STANDING:
                 yield from _across(row, self._across)
             if row.type is RowType.DATA:
                 for sums in (self._all, *(self._sums[path] for path in _places(row.path))):
                     _add(sums, amounts)
             elif row.type is RowType.SUMMARY:
                 if row.group == GRAND_TOTAL:
-                    yield from _differences("the whole report", self._all, amounts, self._columns)
+                    totals.append(amounts)
                 elif row.path in self._sums or row.path in headed:
                     yield from _differences(f"section {row.path}", self._sums[row.path], amounts, self._columns)
                 self._groups |= {row.group: amounts} if row.group else {}
+        for total in totals:
+            yield from _differences("the whole report", self._all, total, self._columns)
         yield from self._faults_of_groups()
+
+    def _unread(self, row: ReportRow) -> Iterator[str]:
+        """What would be left out of every sum: of a column that there is not, or an amount that is no number."""
+        for key, value in row.cells.items():
+            added = self._added.get(key)
+            if added is None or (added and not isinstance(value, Decimal)):
+                why = "there is no such column" if added is None else "that is no number"
+                yield f"row {quoted(row.path or row.label)}, {key}: {quoted(str(value))!r} is not added up, {why}"
 
     def _faults_of_groups(self) -> Iterator[str]:
         yield from _formulas(self._groups, self._columns)
@@ -119,7 +133,7 @@ def _across(row: ReportRow, columns: Sequence[str]) -> Iterator[str]:
     total = amounts.pop(TOTAL, _ZERO)
     added = sum(amounts.values(), _ZERO)
     if added != total:
-        yield f"row {row.path or row.label}: its columns add up to {added}, its total says {total}"
+        yield f"row {quoted(row.path or row.label)}: its columns add up to {added}, its total says {total}"
 
 
 def _differences(place: str, added: Amounts, said: Amounts, columns: Sequence[str]) -> Iterator[str]:

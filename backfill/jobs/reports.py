@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from backfill.errors import FaultError, UnprovenError
+from backfill.errors import FaultError, UnansweredError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.proofs import is_not_offered
@@ -20,8 +20,8 @@ from backfill.jobs.report_begin import first_day
 from backfill.jobs.report_options import ReportOptions
 from backfill.jobs.report_plan import Asked, Planned, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
-from backfill.jobs.report_proofs import Evidence, Mismatch, mismatches
-from backfill.jobs.report_reading import PeriodReader
+from backfill.jobs.report_proofs import Evidence, Mismatch, Place, mismatches
+from backfill.jobs.report_reading import PeriodReader, is_time_out
 from backfill.jobs.report_sizes import Size, remembered
 from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof, Scan
@@ -30,6 +30,9 @@ from backfill.report_model import HeldReport, Period
 
 _READ_AGAIN_MAX = 2
 """Times that a period is read again because it does not agree. Books that move each time are read at a quieter hour."""
+
+_BARREN_MAX = 2
+"""Periods in a row of which nothing can be read, after which no more are asked for: each may cost some forty calls."""
 
 _REASONS_MAX = 5
 """Of what is said of one report; the rest is in its rows."""
@@ -88,6 +91,8 @@ class _Reading:
     """Intuit does not give it: no further period is asked for."""
     faults: list[str] = field(default_factory=list)
     """Of periods that cannot be read."""
+    barren: int = 0
+    """Periods of which nothing could be read, since the last one of which something could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class _Job:
         self._facts = facts
         self._readings = readings
         self._landed = False
+        self._silent = False
+        """One report was met with silence, and nothing has come since. So it is with all, if another one is."""
 
     def missing(self, held: dict[tuple[str, str], list[HeldReport]]) -> list[_Gap]:
         """What is not held yet; and the last periods, or all of dates that were asked for by name, once in a run."""
@@ -156,7 +163,7 @@ class _Job:
     async def _read_once(self, gap: _Gap) -> FaultError | None:
         """What the report is refused with, if it is. Raises what concerns the realm."""
         reading = gap.reading
-        if reading.refused is not None:
+        if reading.refused is not None or reading.barren == _BARREN_MAX:
             return None
         reader = PeriodReader(
             work=self._work,
@@ -168,13 +175,22 @@ class _Job:
         )
         try:
             await reader.read(gap.dates)
-            reading.held = True
         except UnprovenError as error:
             reading.faults.append(error.message)
+        except UnansweredError as error:
+            if self._silent or not is_time_out(error):
+                raise
+            self._silent = True
+            reading.faults.append(error.message)
+            reading.barren = _BARREN_MAX
+            return None
         except FaultError as error:
             if error.disposition in OF_THE_REALM:
                 raise
             return error  # what stays after all retries may be this one report's: the others are asked for
+        self._silent = False
+        reading.held = True
+        reading.barren = 0 if reader.answers else min(reading.barren + 1, _BARREN_MAX)
         return None
 
     @contextmanager
@@ -190,7 +206,7 @@ class _Job:
 
     async def prove(self) -> list[Proof]:
         """What is to be said of each report, once what does not agree was read again."""
-        again: Counter[tuple[str, str, Period]] = Counter()
+        again: Counter[Place] = Counter()
         while True:
             found = [(reading, await self._mismatches(reading)) for reading in self._readings]
             gaps = list(self._suspects((one for _, some in found for one in some), again))
@@ -218,13 +234,13 @@ class _Job:
         )
         return mismatches(evidence)
 
-    def _suspects(self, found: Iterable[Mismatch], again: Counter[tuple[str, str, Period]]) -> Iterator[_Gap]:
+    def _suspects(self, found: Iterable[Mismatch], again: Counter[Place]) -> Iterator[_Gap]:
         """The periods that do not agree and may still be read again, counted in `again`."""
         places = {place for mismatch in found for place in mismatch.periods}
         for reading in self._readings:
             for planned in reading.planned:
                 key = (reading.asked.report.name, reading.asked.key, planned.period)
-                if (key[0], key[2]) in places and again[key] < _READ_AGAIN_MAX and reading.refused is None:
+                if key in places and again[key] < _READ_AGAIN_MAX and reading.refused is None:
                     again[key] += 1
                     yield _Gap(reading, planned, planned.dates)
 

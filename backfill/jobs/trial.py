@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from backfill.errors import FaultError
+from backfill.errors import FaultError, TooLargeError, UnreadableError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
 from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, parts, postings
 from backfill.jobs.quoted import quoted
 from backfill.jobs.report_periods import fiscal_year_start
 from backfill.jobs.verify_ports import VerificationStore
-from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
 from backfill.report_model import Period, ReportDocument, RowType
@@ -53,8 +53,8 @@ async def compare_trial_balance(work: RealmWork, landed: VerificationStore, *, m
         said = await work.ask.report(
             report, Period(min(facts.first_date, today), today), parameters(report, basis=Basis.ACCRUAL)
         )
-    except FaultError as fault:
-        if fault.disposition in REALM_DISPOSITIONS:
+    except (FaultError, TooLargeError, UnreadableError) as fault:
+        if fault.disposition in OF_THE_REALM:  # what stays after all retries may be this one report's
             raise
         return _not_compared(f"QuickBooks did not give the report: {fault.message}")
     sides = [sum((_cell(row.cells, side) for row in said.rows if _is_own(row.type)), NOTHING) for side in _SIDES]

@@ -18,7 +18,7 @@ from backfill.errors import TooLargeError
 from backfill.qbo.envelopes import parse
 from backfill.qbo.fault_errors import asked_of, fault_error, unreadable_error
 from backfill.qbo.report_columns import columns
-from backfill.qbo.report_rows import Flattener
+from backfill.qbo.report_rows import GRAND_TOTAL, Flattener
 from backfill.qbo.report_shape import (
     DECODER,
     Cell,
@@ -28,6 +28,7 @@ from backfill.qbo.report_shape import (
     Row,
     cells_of,
     columns_of,
+    is_section,
     rows_of,
 )
 from backfill.qbo.reports import Report as ReportKind
@@ -46,6 +47,9 @@ _CUT_WORDS = b"unable to display more data"
 
 _MEMO_BYTES_MAX = 2 * 1024 * 1024
 """A cut answer has the cap's cells, and an empty cell takes 12 bytes: Intuit did not cut a smaller one."""
+
+_TITLE_CHARS_MAX = 100
+"""Of a title in a message: Intuit's names of accounts have at most as many."""
 
 
 def decode_report(report: ReportKind, response: Response, *, request: Request) -> ReportDocument:
@@ -112,8 +116,12 @@ def _shape(response: Response, request: Request) -> Report:
 
 
 def _mended(body: bytes) -> bytes:
-    """The same JSON with a mark where a text holds half a character or bytes that are none. Raises `ValueError`."""
-    return json.dumps(json.loads(body.decode(errors="replace")), ensure_ascii=False).encode(errors="replace")
+    """The same JSON with a mark where a text holds half a character or bytes that are none, and fractions as texts.
+
+    Raises `ValueError`.
+    """
+    found = json.loads(body.decode(errors="replace"), parse_float=str)
+    return json.dumps(found, ensure_ascii=False).encode(errors="replace")
 
 
 def _says_cut(shape: Report, response: Response) -> bool:
@@ -138,26 +146,25 @@ def _all(rows: Sequence[Row]) -> Iterator[Row]:
 def _lacking_total(report: ReportKind, rows: Sequence[Row]) -> str | None:
     """Which total is missing, in words, if one is. A cut takes the end of the document, and with it the total of what
     it is in: of an outermost section, of rows that stand in none, as those of a trial balance do, or of all sections.
+
+    The newer service does not promise an order: a total of all may stand anywhere, and says by its amount what lacks.
     """
-    for row in rows:
-        if _is_section(row) and row.Summary is None and (row.Header is not None or rows_of(row.Rows)):
-            return f"its section {_title(row.Header) or row.group or ''!r} has no total"
-    last = next((row for row in reversed(rows) if _is_section(row) or any(cell.value for cell in cells_of(row))), None)
-    if last is not None and not (_is_section(last) or last.group):  # what has a group is no row of data
-        return f"nothing sums up its rows, of which {_title(last)!r} is the last"
     groups = {row.group for row in rows}
+    for row in rows:
+        if is_section(row) and row.Summary is None:
+            return f"its section {_title(row.Header) or row.group or ''!r} has no total"
+    last = next((row for row in reversed(rows) if is_section(row) or any(cell.value for cell in cells_of(row))), None)
+    summed_up = GRAND_TOTAL in groups or last is None or is_section(last) or last.group  # no row of data has a group
+    if last is not None and not summed_up:
+        return f"nothing sums up its rows, of which {_title(last)!r} is the last"
     if report.ends is not None and report.ends[0] in groups and report.ends[1] not in groups:
         return f"its total {report.ends[1]!r} is missing"
     return None
 
 
-def _is_section(row: Row) -> bool:
-    return row.Header is not None or row.Rows is not None or row.Summary is not None
-
-
 def _title(line: Row | Line | list[Cell] | None) -> str:
     cells = cells_of(line)
-    return str(cells[0].value or "") if cells else ""
+    return str(cells[0].value or "")[:_TITLE_CHARS_MAX] if cells else ""
 
 
 def _too_large(cut: _Cut, response: Response, request: Request) -> TooLargeError:

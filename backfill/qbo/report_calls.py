@@ -19,7 +19,7 @@ def parameters(report: Report, *, basis: Basis | None, by: str = "", multicurren
     `multicurrency`: amounts are asked for in the company's own currency as well. Which of the two a plain amount is, is
     not documented; a column that a company does not have is answered with empty cells.
     """
-    found: dict[str, str] = {}
+    found = dict(report.told)
     if report.based and basis is not None:
         found["accounting_method"] = basis.word
     if report.by and by:

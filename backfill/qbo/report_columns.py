@@ -36,7 +36,7 @@ def columns(report: Report, shape: Sequence[Column]) -> list[ReportColumn]:
     leaves = list(_leaves(shape, ""))
     shown = report.shown if len(report.shown) == len(leaves) else ()
     types = Counter((column.ColType or "").lower() for column, _ in leaves)
-    found: list[ReportColumn] = []
+    found: dict[str, ReportColumn] = {}
     taken: Counter[str] = Counter()
     for number, (column, heading) in enumerate(leaves):
         key = _key(column, number, types, shown)
@@ -44,10 +44,12 @@ def columns(report: Report, shape: Sequence[Column]) -> list[ReportColumn]:
         if starts is not None and ends is not None:
             key = f"{starts}..{ends}"
         key = _within(heading, key)
-        taken[key] += 1
-        key = key if taken[key] == 1 else f"{key}.{taken[key]}"
-        found.append(ReportColumn(key=key, type=column.ColType or "", starts=starts, ends=ends))
-    return found
+        once = key
+        while once in found:
+            taken[key] += 1
+            once = f"{key}.{taken[key] + 1}"
+        found[once] = ReportColumn(key=once, type=column.ColType or "", starts=starts, ends=ends)
+    return list(found.values())
 
 
 def is_number(column: ReportColumn) -> bool:

@@ -16,14 +16,18 @@ from decimal import Decimal
 from msgspec import structs
 
 from backfill.qbo.report_columns import is_number
-from backfill.qbo.report_shape import NAME_CHARS_MAX, Cell, OutlandishError, Row, cells_of, rows_of
+from backfill.qbo.report_shape import NAME_CHARS_MAX, Cell, OutlandishError, Row, cells_of, is_section, rows_of
 from backfill.qbo.reports import Report, Subject
 from backfill.report_model import ReportColumn, ReportRow, RowType
 
 GRAND_TOTAL = "GrandTotal"
 """The group of the row that sums up all others."""
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
+STANDING = frozenset({"BeginningCash", "EndingCash"})
+"""Groups of a statement of what happened that are of a moment: neither its columns of time nor its periods add up."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?1?\d)?")
+"""With the exponent that a program writes of its own accord, from ten million on: not one that makes a giant of it."""
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -78,7 +82,7 @@ class Flattener:
     def _walk(self, rows: Iterable[Row], place: _Place) -> Iterator[ReportRow]:
         steps: Counter[str] = Counter()
         for number, row in enumerate(rows):
-            if row.Header is None and row.Rows is None and row.Summary is None:
+            if not is_section(row):
                 if row.ColData is not None:
                     yield self._data(row, place)
                 continue
@@ -99,6 +103,8 @@ class Flattener:
                 cells
             ):  # what a parent has of its own stands in its head: it is a row like its children's
                 yield structs.replace(section, type=RowType.DATA, depth=inner.depth, cells=own, group="")
+        if row.ColData is not None:  # it is not known that a section has any; then they are of its own
+            yield self._data(structs.replace(row, group=None), inner)
         yield from self._walk(rows_of(row.Rows), inner)
         if row.Summary is not None:
             yield self._line(RowType.SUMMARY, cells_of(row.Summary), inner, group, depth=inner.depth - 1)

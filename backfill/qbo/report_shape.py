@@ -23,9 +23,9 @@ class OutlandishError(ValueError):
 
 
 class Cell(msgspec.Struct, gc=False):
-    """One value, as text, with the Id of what it names."""
+    """One value, as text, with the Id of what it names. A fraction is no shape of it: as a float it lost its cents."""
 
-    value: str | int | float | None = ""
+    value: str | int | None = ""
     id: str | int | None = None
 
 
@@ -105,6 +105,11 @@ def many(value: list[T] | T | None) -> Sequence[T]:
 def rows_of(rows: Rows | list[Row] | None) -> Sequence[Row]:
     """The rows, also where they are a bare list."""
     return many(rows.Row) if isinstance(rows, Rows) else many(rows)
+
+
+def is_section(row: Row) -> bool:
+    """Whether the row has a head, rows or a total. One of the services may send an empty list of rows with any row."""
+    return row.Header is not None or row.Summary is not None or len(rows_of(row.Rows)) > 0
 
 
 def cells_of(line: Row | Line | list[Cell] | None) -> Sequence[Cell]:

@@ -105,6 +105,8 @@ class Report:
     """It knows `summarize_column_by`."""
     columns: tuple[str, ...] = ()
     """What is asked for with `columns`, so that a changed default changes nothing; empty: it has no such parameter."""
+    told: tuple[tuple[str, str], ...] = ()
+    """Names and values that are always said: where it is not documented what is meant otherwise."""
     shown: tuple[str, ...] = ()
     """The keys of its columns, in order, for answers that do not say them."""
     by_account: bool = False
@@ -136,7 +138,13 @@ _sales = partial(_flow, based=True, by=True)
 _list = partial(Report, kind=Kind.LIST)
 _as_of = partial(Report, kind=Kind.AS_OF)
 _balance = partial(_as_of, subject=Subject.NAME, dates=Dates.REPORT_DATE, based=True)
-_aging = partial(Report, kind=Kind.AGING, subject=Subject.NAME, dates=Dates.REPORT_DATE)
+_aging = partial(
+    Report,
+    kind=Kind.AGING,
+    subject=Subject.NAME,
+    dates=Dates.REPORT_DATE,
+    told=(("aging_method", "Report_Date"),),  # of a day gone by, or each reading would find everything older
+)
 
 _FRANCE = frozenset({"FR"})
 _AUSTRALIA = frozenset({"AU"})

@@ -108,6 +108,14 @@ def test_reports_come_with_extract_where_they_are_configured(connected: Backfill
         (["--from", "2199-01-01"], "--from 2199-01-01: that is yet to come."),
         (["--from", "0001-01-01"], "--from 0001-01-01: no books are of that time."),
         (["--to", "9999-12-31"], "--to 9999-12-31: no books are of that time."),
+        (
+            ["--report", "GeneralLedger", "--report", "AccountList", "--by", "month"],
+            "--by month: QuickBooks lets nobody choose the columns of GeneralLedger, AccountList.",
+        ),
+        (
+            ["--report", "CashFlow", "--basis", "cash"],
+            "--basis cash: QuickBooks lets nobody choose the basis of CashFlow.",
+        ),
         (["--realm", "7"], "There is no realm 7."),
     ],
 )

@@ -75,3 +75,23 @@ def test_what_is_left_to_read(name: str, dates: tuple[str, str], run: RunId, rea
     assert [str(one) for one in found] == left
     open_cut = HeldReport(ReportPart(name, asked.key, half, planned.dates, 0, "account=1", closes=False), SECOND, 1, 1)
     assert open_dates(planned, [open_cut], read_again=False, run_id=SECOND) == [planned.dates]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "dates"),
+    [
+        (date(2026, 11, 20), None, ["2026-11-20"]),
+        (date(2026, 11, 21), None, []),
+        (date(2027, 1, 1), None, []),
+        (date(1980, 1, 1), date(1985, 1, 1), ["1980-01-01..1985-01-01"]),
+        (None, date(1970, 1, 1), []),
+    ],
+)
+def test_nothing_is_asked_for_of_days_that_are_yet_to_come(
+    first: date | None, last: date | None, dates: list[str]
+) -> None:
+    """It may be tomorrow already where the command is given; and books may begin after the last day asked for."""
+    options = asking("CashFlow", first=first, last=last)
+    facts = FACTS if first is not None else replace(FACTS, first_date=date(1980, 3, 1))
+    (flow,) = what_to_ask(options, facts)
+    assert [str(one.dates) for one in plan(flow, options, facts, TODAY)] == dates

@@ -12,7 +12,7 @@ from backfill.errors import UnansweredError
 from backfill.qbo.reports import Basis
 from backfill.report_model import RowType
 from backfill.wire import Request, Response
-from tests.jobs.ledger_company import ACCOUNTS, LedgerCompany, Transaction, timed_out, transaction
+from tests.jobs.ledger_company import ACCOUNTS, LedgerCompany, Transaction, fault, timed_out, transaction
 from tests.jobs.report_world import ReportWorld, asking, history, postings
 from tests.jobs.test_reports import posted
 
@@ -160,6 +160,29 @@ class TestADayThatIsTooMuch:
         cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if one.held.part.cut]
         assert [cut for cut in cuts if not cut.startswith("account=")] == [f"account_type={one}" for one in types]
 
+    @pytest.mark.parametrize("times", [1, 2, 9])
+    async def test_is_read_anew_where_an_account_was_made_meanwhile(
+        self, times: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        company = LedgerCompany(busy("2026-11-10", 1, 120), cells_max=8 * 100)
+        world = ReportWorld(company)
+        made: list[str] = []
+
+        def meddle(request: Request) -> None:
+            if dict(request.params).get("account", "").startswith("17") and len(made) < times:
+                made.append(f"9{len(made)}")
+                monkeypatch.setitem(ACCOUNTS, made[-1], ("Savings", "Asset", "Savings"))
+                company.transactions.append(transaction(5_000 + len(made), "2026-11-10", made[-1], "35", "3.00"))
+
+        company.before = meddle
+        result = await world.read(asking("GeneralLedger"))
+        if times < 9:
+            assert len(made) == times
+            assert result.troubles == []
+            assert postings(world.landed("GeneralLedger")) == posted(company)
+        else:
+            assert "each time there were new ones" in result.troubles[0].message
+
     async def test_is_said_where_nothing_helps_and_the_others_go_on(self) -> None:
         company = LedgerCompany(busy("2026-11-10", 1, 300), cells_max=8 * 60)
         world = ReportWorld(company)
@@ -235,18 +258,26 @@ async def test_silence_is_taken_for_too_much_and_asked_for_in_halves() -> None:
     assert {one.held.part.dates.days <= 91 for one in world.landed("ProfitAndLoss")} == {True}
 
 
-async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading() -> None:
+@pytest.mark.parametrize("of_all", [False, True])
+async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading(of_all: bool) -> None:
+    """Of that report, if it is the only one that is met with it; of all of them, if another one is."""
     company = LedgerCompany(history("2020-01-05", "2026-11-01"))
     world = ReportWorld(company)
 
     def silent(request: Request) -> None:
-        if request.path == "/reports/ProfitAndLoss":
+        if request.path == "/reports/ProfitAndLoss" or (of_all and request.path == "/reports/CashFlow"):
             raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
 
     company.before = silent
-    result = await world.read(asking("ProfitAndLoss", readers=1))
-    assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("", "timeout")]
-    assert len(world.calls) == 4
+    result = await world.read(asking("ProfitAndLoss", "CashFlow", "GeneralLedger", readers=1))
+    asked = [call["report"] for call in world.calls]
+    if of_all:
+        assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("", "timeout")]
+        assert asked == ["ProfitAndLoss"] * 4 + ["CashFlow"] * 4
+    else:
+        assert result.troubles[0].entity == "ProfitAndLoss accrual"
+        assert asked.count("ProfitAndLoss") == 4
+        assert world.proof("GeneralLedger accrual").proven
 
 
 async def test_a_broken_connection_is_retried_as_any_other() -> None:
@@ -262,3 +293,37 @@ async def test_a_broken_connection_is_retried_as_any_other() -> None:
     company.before = reset
     assert (await world.read(asking("ProfitAndLoss"))).troubles == []
     assert {one.held.part.dates == one.held.part.period for one in world.landed("ProfitAndLoss")[:1]} == {True}
+
+
+@pytest.mark.parametrize(
+    "failure", [timed_out(), fault("10000", "An application error has occurred", status=500), fault("4002", "No.")]
+)
+async def test_a_day_that_cannot_be_read_costs_no_other(failure: Response) -> None:
+    company = LedgerCompany(history("2025-01-05", "2026-11-01"))
+    bad = date(2026, 2, 10)
+
+    def poisoned(request: Request) -> Response | None:
+        call = dict(request.params)
+        days = [date.fromisoformat(call[key]) for key in ("start_date", "end_date") if key in call]
+        return failure if request.path == "/reports/ProfitAndLoss" and days[0] <= bad <= days[1] else None
+
+    company.before = poisoned
+    world = ReportWorld(company)
+    result = await world.read(asking("ProfitAndLoss"))
+    assert [trouble.entity for trouble in result.troubles] == ["ProfitAndLoss accrual"]
+    assert "ProfitAndLoss accrual: 2026-02-10 is not there" in result.troubles[0].message
+    assert sum(one.held.part.dates.days for one in world.landed("ProfitAndLoss")) == 181 + 184 + 180 + 143
+    calls = len(world.calls)
+    await world.read(asking("ProfitAndLoss"), run=2)
+    assert len(world.calls) - calls < 80, "and another run searches in the last two periods only"
+
+
+@pytest.mark.parametrize("failure", [timed_out(), fault("10000", "An application error has occurred", status=500)])
+async def test_where_no_day_can_be_read_the_report_is_given_up(failure: Response) -> None:
+    company = LedgerCompany(history("2010-01-05", "2026-11-01"))
+    company.before = lambda request: failure if request.path == "/reports/ProfitAndLoss" else None
+    world = ReportWorld(company)
+    result = await world.read(asking("ProfitAndLoss", readers=1))
+    assert [trouble.entity for trouble in result.troubles] == ["ProfitAndLoss accrual"]
+    assert world.proof("ProfitAndLoss accrual").landed_live == 0
+    assert len(world.calls) < 100, "two of 34 periods, with three days of each"

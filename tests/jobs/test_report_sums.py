@@ -52,9 +52,24 @@ def test_a_section_of_nothing_has_a_total_of_nothing() -> None:
     assert wrong_sums(document(head("I"), total("I", "5"))) != []
 
 
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        ({"total": "(5.00)"}, "row I/1, total: '(5.00)' is not added up, that is no number"),
+        ({"column 2": "5.00"}, "row I/1, column 2: '5.00' is not added up, there is no such column"),
+        ({"account": "Rent"}, None),
+    ],
+)
+def test_what_is_in_no_sum_is_no_sum(cells: dict[str, str], fault: str | None) -> None:
+    line = ReportRow("I/1", 1, RowType.DATA, "", "", "1", None, None, cells, {})
+    assert wrong_sums(document(head("I"), line, total("I", "0"))) == ([] if fault is None else [fault])
+
+
 def test_the_last_line_is_the_sum_of_all() -> None:
     assert wrong_sums(document(data("1", "2"), data("2", "3"), total("", "5", "GrandTotal"))) == []
+    assert wrong_sums(document(total("", "5", "GrandTotal"), data("1", "2"), data("2", "3"))) == [], "or the first"
     assert "the whole report" in wrong_sums(document(data("1", "2"), total("", "5", "GrandTotal")))[0]
+    assert "the whole report" in wrong_sums(document(total("", "5", "GrandTotal"), data("1", "2")))[0]
 
 
 STATEMENT = {

@@ -86,10 +86,16 @@ async def test_the_books_of_any_company_are_whole_and_proven(shape: str) -> None
 @pytest.mark.parametrize("shape", ["old", "bare lists"])
 async def test_columns_of_every_kind_come_to_the_same(shape: str) -> None:
     """Months, classes, customers, days: each row's columns come to its total, and that to the report without them."""
-    books = Books(SHAPES[shape], rows=200)
+    books = Books(SHAPES[shape])
     by = ("", *(name for name in SUMMARIES if name != "Total"))
-    options = asking("ProfitAndLoss", "BalanceSheet", "CustomerSales", by=by, first=date(2025, 7, 1))
-    assert said(await books.read(options)) == []
+    options = asking(*(one.name for one in REPORTS.values() if one.by), by=by, first=date(2025, 7, 1))
+    troubles = said(await books.read(options))
+    if shape != "old":  # the newer service puts all of a balance's days but a hundred into one column
+        (lost,) = troubles
+        assert "BalanceSheet accrual by Days" in lost
+        assert "is of more than a day" in lost
+        troubles.remove(lost)
+    assert troubles == []
     held = books.landed(books.world.realm, "ProfitAndLoss")
     assert len({one.held.part.parameters for one in held}) == len(SUMMARIES)
     months = next(one for one in held if "=Month" in one.held.part.parameters)

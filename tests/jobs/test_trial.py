@@ -9,10 +9,11 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from backfill.errors import FaultError, RequestError, TooLargeError, UnreadableError
 from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.postings import Chart, UnpostableError, postings
 from backfill.jobs.quoted import QUOTED_MAX
-from backfill.jobs.trial import _differences, _documents
+from backfill.jobs.trial import _differences, _documents, compare_trial_balance
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import RealmWork
 from backfill.report_model import ReportDocument, ReportRow, RowType
@@ -65,3 +66,20 @@ async def test_a_number_of_thousands_of_digits_is_read() -> None:
     )
     (doc,) = [one async for one in _documents(cast("RealmWork", Mock(realm_id="1")), landed, "Bill")]
     assert doc == {"A": Decimal("9" * 5_000)}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FaultError("no", realm_id="1"),
+        UnreadableError("it is empty", realm_id="1"),
+        TooLargeError("it was cut", realm_id="1", cells_max=None),
+    ],
+)
+async def test_a_report_that_does_not_come_ends_its_own_comparison(
+    error: RequestError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backfill.jobs.trial.company_facts", AsyncMock(return_value=FACTS))
+    work = cast("RealmWork", Mock(ask=Mock(report=AsyncMock(side_effect=error))))
+    verdict = await compare_trial_balance(work, cast("VerificationStore", Mock()), moved=False)
+    assert verdict.note == f"QuickBooks did not give the report: {error.message}"

@@ -31,7 +31,11 @@ def test_a_flow_is_asked_for_from_day_to_day() -> None:
 def test_an_aging_is_asked_for_by_its_day() -> None:
     report = REPORTS["AgedReceivables"]
     request = call(REALM, report, HALF, parameters(report, basis=Basis.ACCRUAL))
-    assert request.params == (("report_date", "2026-06-30"), ("minorversion", "75"))
+    assert request.params == (
+        ("report_date", "2026-06-30"),
+        ("aging_method", "Report_Date"),
+        ("minorversion", "75"),
+    )
 
 
 def test_a_list_of_today_is_asked_for_without_dates() -> None:
