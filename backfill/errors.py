@@ -113,13 +113,6 @@ class RequestDetails(TypedDict, total=False):
     intuit_tid: str
 
 
-class FaultDetails(RequestDetails, total=False):
-    """Those of `FaultError`."""
-
-    detail: str
-    element: str
-
-
 class RequestError(BackfillError):
     """A request to Intuit has no usable answer. Names the realm and what was asked."""
 
@@ -175,22 +168,30 @@ class TooLargeError(RequestError):
 
 
 class FaultError(RequestError):
-    """Intuit answered with a fault. `code`, `detail` and `element` are Intuit's own words."""
+    """Intuit answered with a fault. `code`, `detail` and `element` are Intuit's own words.
 
-    def __init__(self, message: str, *, detail: str = "", element: str = "", **details: Unpack[RequestDetails]) -> None:
+    `retry_after_s` is how long it asked to be left alone, if it asked.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        element: str = "",
+        retry_after_s: float | None = None,
+        **details: Unpack[RequestDetails],
+    ) -> None:
         super().__init__(message, **details)
         self.detail = detail
         self.element = element
+        self.retry_after_s = retry_after_s
 
 
 class ThrottledError(FaultError):
-    """Intuit says: too many requests. `retry_after_s` is what it asked for, if it asked."""
+    """Intuit says: too many requests."""
 
     disposition = Disposition.WAIT
-
-    def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Unpack[FaultDetails]) -> None:
-        super().__init__(message, **details)
-        self.retry_after_s = retry_after_s
 
 
 class TokenError(RequestError):

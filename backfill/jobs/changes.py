@@ -3,7 +3,8 @@
 An answer holds at most 1000 objects, has no pages and does not say that it was cut; deleted stubs are cut
 first. So an answer of 1000 is not believed: its entities are asked for in halves, down to one. An entity
 that alone fills an answer is caught up by LastUpdatedTime instead (`polled`), and so is one with a changed
-row that the server itself cannot read: it fails every answer that would hold it.
+row that the server itself cannot read: it fails every answer that would hold it. So it is with all of them
+where change data capture takes too long or fails, and the rest of the server does not.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backfill.errors import FaultError
+from backfill.errors import Disposition, RequestError
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
+from backfill.qbo import query
 from backfill.qbo.answers import CdcAnswer
 from backfill.qbo.catalogue import Entity
 
@@ -34,6 +36,9 @@ class CaughtUp:
     watermarks: dict[str, datetime] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     saturated: list[Entity] = field(default_factory=list)
+    suspect: bool = False
+    """An answer failed after all retries of what may have been a passing trouble. The next may fail like it, so it is
+    asked for once: of its parts in turn, and then another way."""
     ahead: set[Entity] = field(default_factory=set)
     """Of which the last round landed rows that were read after their answer's `time`: more than it vouches for."""
 
@@ -77,7 +82,7 @@ async def _round(
         group = asked.pop()
         work.check_stop()
         async with work.room_for(group[0], work.cdc_objects):
-            answer = await _whole_answer(work, group, since)
+            answer = await _whole_answer(work, group, since, state)
             if answer is None:
                 if len(group) == 1:
                     _give_up(state, group[0])
@@ -120,13 +125,19 @@ async def _said_to_be_deleted(
     return doubted
 
 
-async def _whole_answer(work: RealmWork, entities: Sequence[Entity], since: datetime) -> CdcAnswer | None:
-    """What changed in the entities; None: the answer is full, holds a row that cannot be read, or is not offered."""
+async def _whole_answer(
+    work: RealmWork, entities: Sequence[Entity], since: datetime, state: CaughtUp
+) -> CdcAnswer | None:
+    """What changed in the entities; None: the answer is full, takes too long, holds a row that cannot be read, or is
+    not offered; or change data capture is out of order, and the rest of the server is not."""
     try:
-        answer = await work.ask.cdc(entities, since)
-    except FaultError as fault:
+        answer = await work.ask.cdc(entities, since, hasty=state.suspect)
+    except RequestError as error:
         # Not offered: CDC does not reach back so far, or does not carry one of them here.
-        if not is_too_much(fault) and not is_not_offered(fault):
+        if error.disposition is Disposition.RETRY or is_too_much(error):
+            await work.check_well(error, query.count(entities[0]))
+            state.suspect = state.suspect or error.disposition is Disposition.RETRY
+        elif not is_not_offered(error):
             raise
         return None
     return answer if answer.total < work.cdc_objects else None

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from msgspec import structs
 
 from backfill import events
-from backfill.errors import FaultError, UnprovenError
+from backfill.errors import FaultError, UnprovenError, UnreadableError
 from backfill.jobs import snapshot
 from backfill.jobs.census import Census, take_census
 from backfill.jobs.changes import OVERLAP
@@ -35,7 +35,7 @@ from backfill.jobs.rates import read_rates
 from backfill.jobs.readers import share
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import whole
-from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.jobs.work import RealmWork, is_of_the_realm
 from backfill.model import Expected, Proof, RealmId, Scan, Slice
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
@@ -272,8 +272,8 @@ class _Prover:
             return await catch_up_polled(
                 self.work, entity, self._since(entity), scope_since=self.options.since, read_before=read_before
             )
-        except (UnprovenError, FaultError) as error:
-            if error.disposition in REALM_DISPOSITIONS:
+        except (UnprovenError, FaultError, UnreadableError) as error:
+            if is_of_the_realm(error):
                 raise
             return refused(entity, error.message)
 

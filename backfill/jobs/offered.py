@@ -7,11 +7,11 @@ and of one way of asking alone, and anything may be said by a server in a bad mo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from http import HTTPStatus
 from typing import TypeVar
 
-from backfill.errors import FaultError, RequestError
+from backfill.errors import RequestError
 from backfill.jobs.proofs import is_not_offered, not_offered, refused
+from backfill.jobs.too_much import is_answered, is_from_a_sound_server
 from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof
 from backfill.qbo.catalogue import Entity
@@ -27,16 +27,16 @@ async def answer_or_proof(
 ) -> T | Proof:
     """What `ask` answers, asked again where it says that there is no such entity; else what is then said of the entity.
 
-    `first`: what was said before. Raises `FaultError` for what concerns the whole realm.
+    `first`: what was said before. Raises `RequestError` for what concerns the whole realm.
     """
     said = [] if first is None else [first]
     while True:
         try:
             return await ask()
-        except FaultError as fault:
-            if fault.disposition in OF_THE_REALM:
+        except RequestError as error:
+            if not is_answered(error) or error.disposition in OF_THE_REALM:
                 raise
-            said.append(fault)
+            said.append(error)
         if len(said) >= _ANSWERS or not is_not_offered(said[-1]):
             return await unanswered(work, entity, said)
 
@@ -50,11 +50,6 @@ async def unanswered(work: RealmWork, entity: Entity, said: Sequence[RequestErro
         words = f"{held.total} are held, and Intuit says that there is no such thing"
         return refused(entity, f"{words}: {said[-1].message}")
     return not_offered(entity, None)
-
-
-def is_from_a_sound_server(fault: RequestError) -> bool:
-    """Whether the server was well when it said so: of what it says with a 5xx nothing is believed."""
-    return (fault.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _is_credible(fault: RequestError) -> bool:

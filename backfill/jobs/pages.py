@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backfill.errors import Disposition, FaultError, RequestError
+from backfill.errors import Disposition, RequestError
 from backfill.jobs.keys import CREATED, Key
 from backfill.jobs.slices import ONE_SECOND
-from backfill.jobs.too_much import AskSize, is_too_much, refusal_of
+from backfill.jobs.too_much import AskSize, is_answered, is_too_much, refusal_of
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
@@ -123,7 +123,7 @@ async def _identify(work: RealmWork, place: _Place) -> str | None:
         # The row has just failed after all retries: what fails the projection too is most likely the row again.
         page = await work.ask.page(place.entity, statement, hasty=True)
     except RequestError as error:
-        if not _is_answered(error):
+        if not is_answered(error):
             raise
         return None
     return page.records[0].id if page.records else None
@@ -156,12 +156,7 @@ async def _read_by_id(work: RealmWork, entity: Entity, id_: str) -> Record | Non
     try:
         page = await work.ask.object(entity, id_)
     except RequestError as error:
-        if not _is_answered(error):
+        if not is_answered(error):
             raise
         return None
     return page.records[0] if page.records else None
-
-
-def _is_answered(error: RequestError) -> bool:
-    """By a fault, or by taking too long over the row: anything else is the way's trouble."""
-    return isinstance(error, FaultError) or is_too_much(error)

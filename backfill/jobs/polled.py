@@ -87,7 +87,7 @@ async def catch_up_polled(
         return last
     raise UnprovenError(
         f"{entity.name} of realm {work.realm_id} changes faster than it can be read: every look found "
-        f"{_SWEEP_ROWS_MAX} changes or more, or one that cannot be read.",
+        f"{_SWEEP_ROWS_MAX} changes or more, or one that cannot be read, or was not answered in one call.",
         action="Run the extract again at a quieter hour.",
     )
 

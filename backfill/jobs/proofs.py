@@ -23,6 +23,7 @@ def compared(
 ) -> Proof:
     """Proven if as much is held, quarantined rows included, as was counted. `who` counted, for the reason if not."""
     equal = held.total == counted
+    said = "it is not known how many there are" if counted is None else f"{who} {counted}"
     return Proof(
         entity=entity.name,
         proven=equal,
@@ -31,7 +32,7 @@ def compared(
         landed_live=held.live,
         quarantined=held.quarantined,
         watermark=watermark,
-        reason="" if equal else f"{who} {counted}, {held.live} + {held.quarantined} are held",
+        reason="" if equal else f"{said}, {held.live} + {held.quarantined} are held",
     )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import structs
+
 from backfill.errors import RequestError
 from backfill.jobs.census import Census
 from backfill.jobs.changes import ROUNDS_MAX, CaughtUp, catch_up
@@ -124,7 +126,10 @@ async def _against_counts(
         entity, answer = counted_of
         held = await work.store.held(work.realm_id, entity.name, created_to=created_to, updated_from=scope_since)
         counted = None if isinstance(answer, RequestError) else answer.total_count
-        proofs[entity.name] = compared(entity, "changes and count", counted, held, state.watermarks.get(entity.name))
+        proof = compared(entity, "changes and count", counted, held, state.watermarks.get(entity.name))
+        if isinstance(answer, RequestError):
+            proof = structs.replace(proof, reason=answer.message)
+        proofs[entity.name] = proof
 
     await share(list(zip(entities, answers.items, strict=True)), against_count, readers=COUNTS_AT_ONCE, name="count")
     return proofs

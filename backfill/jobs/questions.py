@@ -14,11 +14,11 @@ from typing import TypeVar
 import anyio
 
 from backfill.errors import Disposition, RequestError, UnreadableError
-from backfill.jobs.too_much import AskSize, is_too_much
+from backfill.jobs.too_much import AskSize, is_answered, is_too_much
 from backfill.model import RealmId
-from backfill.qbo import answers, calls, report_calls
+from backfill.qbo import answers, calls, query, report_calls
 from backfill.qbo.answers import BatchAnswer, CdcAnswer, Page
-from backfill.qbo.catalogue import Entity
+from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.query import BATCH_ITEMS_MAX
 from backfill.qbo.report_answers import decode_report
 from backfill.qbo.report_calls import Parameters
@@ -103,16 +103,17 @@ class Questions:
         request = calls.query(self.realm_id, statement)
         return await self._ask(request, lambda response: answers.decode_count(response, request=request))
 
-    async def cdc(self, entities: Sequence[Entity], since: datetime) -> CdcAnswer:
+    async def cdc(self, entities: Sequence[Entity], since: datetime, *, hasty: bool = False) -> CdcAnswer:
         """What changed since a moment, at most 1000 objects. Raises `RequestError`."""
         request = calls.cdc(self.realm_id, entities, since)
-        return await self._ask(request, lambda response: answers.decode_cdc(response, request=request))
+        return await self._ask(request, lambda response: answers.decode_cdc(response, request=request), hasty=hasty)
 
     async def many(self, statements: Sequence[str], *, to_land: bool = False) -> Items:
         """Ask statements in batch calls of 30. An item's own fault is its answer. Raises `RequestError`.
 
         What is too much for the server in one call is asked for in smaller ones, down to the statement: what fails by
-        itself then is that one's answer. `to_land`: the rows are going to be landed, and may come as columns.
+        itself then is that one's answer. What the answers leave out each time is asked for by itself in the end, as a
+        query. `to_land`: the rows are going to be landed, and may come as columns.
         """
         found: dict[int, Page | RequestError] = {}
         failed: dict[int, RequestError] = {}
@@ -124,18 +125,14 @@ class Questions:
                     failed[part[0]] = answer
                 else:
                     times.append(answer.server_time)
-                    found.update(_pages(answer, part))
+                    found.update(_pages(answer, part, statements))
             waiting = [number for number in waiting if number not in failed and _is_passing(found.get(number))]
             if not waiting:
                 break
         found |= failed
-        missing = [statements[number] for number in waiting if number not in found]
-        if missing:
-            raise UnreadableError(
-                f"Batch answers of realm {self.realm_id} left items out, {_ITEM_ATTEMPTS} times.",
-                realm_id=self.realm_id,
-                asked=missing[0],
-            )
+        for number in waiting:
+            if number not in found:
+                found[number] = await self._by_itself(statements[number])
         return Items([found[number] for number in range(len(statements))], times)
 
     async def _batches(
@@ -167,6 +164,15 @@ class Questions:
                 yield part, answer
             start += len(part)
 
+    async def _by_itself(self, statement: str) -> Page | RequestError:
+        """The answer to a statement that batches do not answer; or why it has none."""
+        try:
+            return await self.page(CATALOGUE[query.entity_of(statement)], statement)
+        except RequestError as error:
+            if not is_answered(error):
+                raise
+            return error
+
     async def report(
         self, report: Report, dates: Period, parameters: Parameters, *, hasty: bool = False
     ) -> ReportDocument:
@@ -197,10 +203,17 @@ class Questions:
                 attempt += 1
 
 
-def _pages(answer: BatchAnswer, numbers: Sequence[int]) -> dict[int, Page | RequestError]:
-    """The items of a batch of queries by number. What is neither rows nor a fault counts as not answered."""
-    found = ((number, answer.items.get(str(number))) for number in numbers)
-    return {number: item for number, item in found if isinstance(item, Page | RequestError)}
+def _pages(answer: BatchAnswer, numbers: Sequence[int], statements: Sequence[str]) -> dict[int, Page | RequestError]:
+    """The items of a batch of queries by number. What is neither a fault nor rows of what was asked for counts as not
+    answered."""
+    found: dict[int, Page | RequestError] = {}
+    for number in numbers:
+        match answer.items.get(str(number)):
+            case RequestError() as fault:
+                found[number] = fault
+            case Page() as page if not page.entity or page.entity == query.entity_of(statements[number]):
+                found[number] = page
+    return found
 
 
 def _is_passing(item: Page | RequestError | None) -> bool:

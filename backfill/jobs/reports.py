@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from backfill.errors import FaultError, UnansweredError, UnprovenError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
-from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.readers import share
 from backfill.jobs.report_begin import first_day
@@ -23,6 +22,7 @@ from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, Place, mismatches
 from backfill.jobs.report_reading import PeriodReader, is_time_out
 from backfill.jobs.report_sizes import Size, remembered
+from backfill.jobs.too_much import is_from_a_sound_server
 from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof, Scan
 from backfill.qbo.reports import Report

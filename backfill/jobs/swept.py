@@ -15,7 +15,7 @@ from backfill.jobs.polled import catch_up_polled
 from backfill.jobs.proofs import refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.targets import CDC_AGE_MAX
-from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.jobs.work import RealmWork, is_of_the_realm
 from backfill.model import Proof
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE, Entity
@@ -56,7 +56,7 @@ async def _prove(work: RealmWork, entities: Sequence[Entity], since: datetime) -
     proofs: list[Proof] = []
     for entity, answer in zip(entities, answers.items, strict=True):
         if isinstance(answer, RequestError):
-            if answer.disposition in REALM_DISPOSITIONS:
+            if is_of_the_realm(answer):
                 raise answer
             proofs.append(refused(entity, answer.message))
         else:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from backfill.errors import FaultError, RequestError
+from backfill.errors import RequestError
 from backfill.jobs.changes import OVERLAP
 from backfill.jobs.costs import Costs
 from backfill.jobs.readers import share
 from backfill.jobs.targets import CHANGED, Plan, Question, Wanted, pack, plan_reads
-from backfill.jobs.too_much import halves, is_too_much, refusal_of
+from backfill.jobs.too_much import halves, is_answered, is_too_much, refusal_of
 from backfill.jobs.vanished import deleted_stub
 from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.qbo import query
@@ -87,8 +87,8 @@ class _Reader:
         async with work.room_for(plan.by_cdc[0], work.cdc_objects):
             try:
                 answer = await work.ask.cdc(plan.by_cdc, oldest - OVERLAP)
-            except FaultError as fault:
-                if fault.disposition in REALM_DISPOSITIONS and not is_too_much(fault):
+            except RequestError as error:
+                if not is_answered(error) or (error.disposition in REALM_DISPOSITIONS and not is_too_much(error)):
                     raise
                 return asked
             if answer.total >= work.cdc_objects:
@@ -158,9 +158,11 @@ class _Reader:
         async with self.work.room_for(entity, 1):
             try:
                 page = await self.work.ask.object(entity, id_)
-            except FaultError as fault:
-                if fault.code != NOT_FOUND:
-                    await self._refused(entity, id_, fault, at)
+            except RequestError as error:
+                if not is_answered(error):
+                    raise
+                if error.code != NOT_FOUND:
+                    await self._refused(entity, id_, error, at)
                     return
                 await self.work.land(entity, [deleted_stub(id_, at)], latest=True)
                 self.reads[entity.name, id_] = Read(Ending.DELETED, at)
@@ -183,11 +185,13 @@ class _Reader:
 
 
 async def _page(work: RealmWork, question: Question, *, hasty: bool = False) -> Page | RequestError:
-    """The answer to one question, or the fault that it got."""
+    """The answer to one question, or why it got none that has to do with it."""
     try:
         return await work.ask.page(question.entity, question.statement, hasty=hasty)
-    except FaultError as fault:
-        return fault
+    except RequestError as error:
+        if not is_answered(error):
+            raise
+        return error
 
 
 def canonical(name: str) -> Entity | None:

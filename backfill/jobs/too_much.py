@@ -1,7 +1,8 @@
 """What the server cannot answer because too much was asked for at once, and how much to ask for instead.
 
-Intuit runs into its own 120 s, says that a result is too large, or fails for one stored row that it cannot read: asked
-for less, it answers the rest. So it is with the rows of a page and with the statements of a batch.
+Intuit runs into its own 120 s, says that a result is too large, or fails for one stored row that it cannot read; or the
+answer is larger than we take, or than something on the way lets pass, or one of its rows is no JSON: asked for less, it
+answers the rest. So it is with the rows of a page and with the statements of a batch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self, TypeVar
 
-from backfill.errors import Disposition, RequestError
+from backfill.errors import Disposition, FaultError, RequestError
 from backfill.model import Refusal
 
 T = TypeVar("T")
@@ -22,9 +23,10 @@ _BROKEN_ROW = {"4002", "10000"}
 """Recorded of pages that hold a stored row which cannot be read. 10000 is also said of passing troubles, so it is
 retried first; what stays after that is the row."""
 
-_SMALLER_AFTER_RETRIES = {"10000", "10100", "6002", "504", "timeout"}
-"""Application error, result too large, gateway time-out, no answer in time: first retried as passing troubles; what
-stays after that is the page's size, or a row in it."""
+_SMALLER_AFTER_RETRIES = {"1000", "6000", "10000", "6002", "504", "timeout", "cut", "unreadable"}
+"""Operation failed, an unexpected error (which 6000 may say), application error, gateway time-out, no answer in time,
+one that breaks off, one of which no rows can be made: first retried as passing troubles; what stays after that is the
+page's size, or a row in it."""
 
 _SMALLER_STATUSES = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
 """Likewise, whatever the body is: both were reported of pages that hold such a row."""
@@ -83,11 +85,19 @@ def halves(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 
 def is_too_much(error: RequestError) -> bool:
     """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
-    if error.disposition in _SMALLER:
-        return True
-    if error.code in _SMALLER_AFTER_RETRIES:
-        return True
-    return error.status in _SMALLER_STATUSES and error.disposition is Disposition.RETRY
+    if error.disposition is Disposition.RETRY:
+        return error.code in _SMALLER_AFTER_RETRIES or error.status in _SMALLER_STATUSES
+    return error.disposition in _SMALLER
+
+
+def is_answered(error: RequestError) -> bool:
+    """By a fault, or in a way that may have to do with what was asked: anything else is the way's trouble."""
+    return isinstance(error, FaultError) or is_too_much(error)
+
+
+def is_from_a_sound_server(fault: RequestError) -> bool:
+    """Whether the server was well when it said so: of what it says with a 5xx nothing is believed."""
+    return (fault.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def refusal_of(id_: str, fault: RequestError) -> Refusal:

@@ -9,10 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from backfill import events
-from backfill.errors import Disposition, FaultError, RequestError, StoppedError, UnprovenError
+from backfill.errors import (
+    BackfillError,
+    Disposition,
+    FaultError,
+    RequestError,
+    StoppedError,
+    UnprovenError,
+    UnreadableError,
+)
 from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
-from backfill.jobs.too_much import is_broken_row
+from backfill.jobs.too_much import is_broken_row, is_from_a_sound_server, is_too_much
 from backfill.jobs.turns import Turn
 from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
@@ -37,6 +45,16 @@ OF_THE_REALM = frozenset({Disposition.PARK, Disposition.REFRESH, Disposition.WAI
 
 REALM_DISPOSITIONS = OF_THE_REALM | {Disposition.RETRY}
 """The same, and what after all retries concerns the way to it: not one entity's trouble."""
+
+
+def is_of_the_realm(error: BackfillError) -> bool:
+    """Whether an error of one question concerns the whole realm.
+
+    What the application itself says of it (1000, 6000, 10000) after all retries does not, for it works: it says so. Nor
+    does an answer of which nothing can be made.
+    """
+    is_said = isinstance(error, FaultError | UnreadableError) and is_too_much(error) and is_from_a_sound_server(error)
+    return error.disposition in REALM_DISPOSITIONS and not is_said
 
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -93,8 +111,8 @@ class RealmWork:
         """What only this entity refuses within the block makes it unproven, and the others go on."""
         try:
             yield
-        except (UnprovenError, FaultError) as error:
-            if error.disposition in REALM_DISPOSITIONS:
+        except (UnprovenError, FaultError, UnreadableError) as error:
+            if is_of_the_realm(error):
                 raise
             self.unproven[entity.name] = error.message
 
@@ -104,14 +122,14 @@ class RealmWork:
         return self.room.take(int(rows * mean) * _COPIES)
 
     async def check_well(self, fault: RequestError, count: str) -> None:
-        """Raise if what failed a single object does not say that it is the object's, and the server does not even count
-        those like it: that is an outage. A refusal is an answer, too, for some entities cannot be counted."""
+        """Raise if what failed a single object, or one way of asking, does not say that it lies there, and the server
+        does not even count: that is an outage. A refusal is an answer, too, for some entities cannot be counted."""
         if is_broken_row(fault):
             return
         try:
             await self.ask.count(count)
         except FaultError as refused:
-            if refused.disposition in REALM_DISPOSITIONS:
+            if is_of_the_realm(refused):
                 raise
 
     async def land(

@@ -130,8 +130,8 @@ class RealmBudget:
         now = asyncio.get_running_loop().time()
         self._give_back(grant, now)
         self._congestion.answered(now, episode=grant.episode)
-        if accepted and grant.lane in METERED_LANES:
-            self._breaker.answered(now)
+        if accepted:
+            self._breaker.answered(now, metered=grant.lane in METERED_LANES)
         self._end_probe(probe=grant.probe)
 
     def refused(self, grant: Grant, *, retry_after_s: float | None = None) -> None:
@@ -147,7 +147,8 @@ class RealmBudget:
             jitter_s=self._rng.uniform(0, self.limits.freeze_jitter_s),
         )
         if refusal.reason is Reason.MINUTE and refusal.lasting_s >= self.limits.quota_s:
-            self._breaker.suspect(self.realm_id, since=now - refusal.lasting_s)
+            since, metered = now - refusal.lasting_s, grant.lane in METERED_LANES
+            self._breaker.suspect(self.realm_id, since=since, metered=metered)
         self._observe(Throttled(realm_id=self.realm_id, lane=grant.lane, freeze_s=refusal.freeze_s))
         self._end_probe(probe=grant.probe)
 

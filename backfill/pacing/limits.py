@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -146,34 +146,54 @@ def _values(entries: Mapping[str, LimitEntry]) -> dict[str, int | float]:
 
 
 def _relations(limits: Limits) -> tuple[tuple[str, bool], ...]:
-    """What must hold between the numbers, in words, and whether it does."""
-    counts = (
-        limits.requests_per_window,
-        limits.batches_per_window,
-        limits.realm_batches_per_window,
-        limits.reports_per_window,
-        limits.starts_per_second,
-        limits.in_flight,
-        limits.block_permits,
-        limits.block_lane_permits,
-        1 if limits.combined_per_window is None else limits.combined_per_window,
-    )
-    lengths = (limits.window_s, limits.second_s, limits.freeze_s, limits.quota_s, limits.read_timeout_s)
-    spreads = (limits.uplink_spread_s, limits.abandoned_s, limits.late_arrival_s, limits.freeze_jitter_s)
+    """What must hold between the numbers, in words that name them, and whether it does."""
+    values = asdict(limits)
+    none = [name for name in _COUNTS if values[name] is not None and values[name] < 1]
+    never = [name for name in _LENGTHS if values[name] <= 0]
+    backwards = [name for name in _SPREADS if values[name] < 0]
     return (
-        ("every count is at least 1", min(counts) >= 1),
-        ("every length of time is above 0", min(lengths) > 0),
-        ("no spread, delay or jitter is below 0", min(spreads) >= 0),
+        (f"a count is at least 1: {', '.join(none)}", not none),
+        (f"a length of time is above 0: {', '.join(never)}", not never),
+        (f"a spread, a delay or a jitter is not below 0: {', '.join(backwards)}", not backwards),
         ("reserve is at least 0 and below 1", 0 <= limits.reserve < 1),
-        ("a batch is a request: no more batches than requests", limits.batch_permits <= limits.request_permits),
-        ("a second is shorter than a window", limits.second_s < limits.window_s),
-        ("a refused realm rests for a window at least, or the refusal stands", limits.freeze_s >= limits.window_s),
-        ("the quota is told from a throttle after several rests", limits.quota_s >= 2 * limits.freeze_s),
-        ("a slow call is waited for until the server has given it up", limits.slow_timeout_s >= limits.abandoned_s),
-        ("a read is not waited for longer than a slow call", limits.read_timeout_s <= limits.slow_timeout_s),
-        ("a block is not above a window's requests", limits.block_permits <= limits.requests_per_window),
+        (
+            "batches_per_window is not above requests_per_window, since a batch is a request",
+            limits.batch_permits <= limits.request_permits,
+        ),
+        ("second_s is shorter than window_s", limits.second_s < limits.window_s),
+        (
+            "freeze_s is not shorter than window_s: for so long a refusal stands",
+            limits.freeze_s >= limits.window_s,
+        ),
+        (
+            "quota_s is at least twice freeze_s: the quota is told from a throttle after several rests",
+            limits.quota_s >= 2 * limits.freeze_s,
+        ),
+        (
+            "slow_timeout_s is not shorter than abandoned_s: until then the server may answer",
+            limits.slow_timeout_s >= limits.abandoned_s,
+        ),
+        (
+            "read_timeout_s is not longer than slow_timeout_s: a read is no slow call",
+            limits.read_timeout_s <= limits.slow_timeout_s,
+        ),
+        ("block_permits is not above requests_per_window", limits.block_permits <= limits.requests_per_window),
     )
 
+
+_COUNTS = (
+    "requests_per_window",
+    "batches_per_window",
+    "realm_batches_per_window",
+    "reports_per_window",
+    "combined_per_window",
+    "starts_per_second",
+    "in_flight",
+    "block_permits",
+    "block_lane_permits",
+)
+_LENGTHS = ("window_s", "second_s", "freeze_s", "quota_s", "read_timeout_s")
+_SPREADS = ("uplink_spread_s", "abandoned_s", "late_arrival_s", "freeze_jitter_s")
 
 _SLOW_LANES = frozenset({Lane.BATCH, Lane.WRITE, Lane.REPORT})
 

@@ -10,23 +10,26 @@ class QuotaBreaker:
     """Shared by the budgets of all realms of one app. Open: no budget lets a request go any more.
 
     A realm whose every answer was a refusal for ten minutes, at one request a rest, suspects the quota. That is an
-    app's matter, so one metered call answered for any other realm in that time is an alibi: then the realm is busy with
-    somebody else's app, which is its own trouble and stops nothing.
+    app's matter, so one such call answered for any other realm in that time is an alibi: then the realm is busy with
+    somebody else's app, which is its own trouble and stops nothing. Of a metered call only another metered one is: free
+    ones may be answered although the quota is spent. Of a free one any is.
     """
 
-    __slots__ = ("_answered_at", "_opened_by")
+    __slots__ = ("_answered_at", "_metered_at", "_opened_by")
 
     def __init__(self) -> None:
-        self._answered_at = float("-inf")
+        self._answered_at = self._metered_at = float("-inf")
         self._opened_by: RealmId | None = None
 
-    def answered(self, now: float) -> None:
-        """A metered call was answered with 2xx at loop time `now`."""
+    def answered(self, now: float, *, metered: bool) -> None:
+        """A call was answered with 2xx at loop time `now`."""
         self._answered_at = now
+        if metered:
+            self._metered_at = now
 
-    def suspect(self, realm_id: RealmId, *, since: float) -> None:
-        """The realm has had nothing but refusals from loop time `since` until now."""
-        if self._answered_at < since:
+    def suspect(self, realm_id: RealmId, *, since: float, metered: bool) -> None:
+        """The realm has had nothing but refusals from loop time `since` until now, the last one of such a call."""
+        if (self._metered_at if metered else self._answered_at) < since:
             self._opened_by = realm_id
 
     def check(self) -> None:
@@ -34,7 +37,7 @@ class QuotaBreaker:
         if self._opened_by is not None:
             raise UnavailableError(
                 f"Intuit refuses every call of this app: realm {self._opened_by} was refused for ten minutes at one"
-                " request a minute, and no metered call of any other realm was answered meanwhile. The month's quota"
+                " request a minute, and no such call of any other realm was answered meanwhile. The month's quota"
                 " of metered calls is probably spent.",
                 action="Look at the app's usage in Intuit's developer portal; upgrade the tier or wait for the first"
                 " of the month, then run the same command again: it goes on where it stopped.",

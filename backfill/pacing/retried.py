@@ -10,7 +10,7 @@ from http import HTTPStatus
 import anyio
 from msgspec import structs
 
-from backfill.errors import Disposition, RequestError, UnansweredError
+from backfill.errors import Disposition, FaultError, RequestError, UnansweredError
 from backfill.events import Observer, Retrying
 from backfill.pacing.budget import ignore
 from backfill.wire import Lane, Request, Response, Transport
@@ -25,9 +25,10 @@ class RetryPolicy:
     trouble is an outage, which is the job's matter."""
     first_wait_s: float = 1.0
     """The bound on the first wait; it doubles with each. A wait is drawn evenly from nothing to its bound (full
-    jitter), so that what failed together does not come back together."""
+    jitter), so that what failed together does not come back together. A server that is under maintenance may say how
+    long (Retry-After): the wait begins when that is over."""
     longest_wait_s: float = 60.0
-    """No bound on a wait is above this: a service that is down is asked once a minute, as a throttled one is."""
+    """No wait is above this, whoever asks for it: what is down is asked once a minute, as a throttled service is."""
     throttled_attempts: int = 15
     """Attempts that may be refused. One a minute, this outlasts the ten minutes that tell the quota from a throttle."""
     throttled_s: float = 1200.0
@@ -141,7 +142,7 @@ class _Tries:
             return None
         match error.disposition:
             case Disposition.RETRY:
-                wait_s = self._backoff_s(rng)
+                wait_s = self._backoff_s(error, rng)
             case Disposition.WAIT:
                 wait_s = self._refused_s(now)
             case Disposition.REFRESH:
@@ -158,12 +159,14 @@ class _Tries:
             return (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
         return isinstance(error, UnansweredError) and not error.sent
 
-    def _backoff_s(self, rng: random.Random) -> float | None:
+    def _backoff_s(self, error: RequestError, rng: random.Random) -> float | None:
         self._retried += 1
         if self._retried >= self._policy.attempts:
             return None
+        longest_s = self._policy.longest_wait_s
+        asked_s = (error.retry_after_s or 0.0) if isinstance(error, FaultError) else 0.0
         bound_s = self._policy.first_wait_s * 2 ** (self._retried - 1)
-        return rng.uniform(0, min(self._policy.longest_wait_s, bound_s))
+        return min(longest_s, asked_s + rng.uniform(0, min(longest_s, bound_s)))
 
     def _refused_s(self, now: float) -> float | None:
         if self._refused == 0:

@@ -37,6 +37,8 @@ class Page(msgspec.Struct, frozen=True):
     """The answer's own `time`, in UTC. Cursors are made of it, never of our clock."""
     total_count: int | None = None
     """The answer to `COUNT(*)`: 0 where nothing at all was found, None where it is not said."""
+    entity: str = ""
+    """Whose rows they are; empty where the answer has no place for any."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -179,7 +181,8 @@ def decode_cdc(response: Response, *, request: Request) -> CdcAnswer:
         parts: list[_Rows] = [part for inner in answer.CDCResponse for part in inner.QueryResponse]
         return _cdc_answer(parts, instant(answer.time))
     except (*REFUSED, ValueError):
-        return _carefully(lambda top: _cdc_of(top, response), response, request)
+        asked = dict(request.params).get("entities", "").count(",") + 1
+        return _carefully(lambda top: _cdc_of(top, asked, response), response, request)
 
 
 def _carefully(decode: Callable[[Mapping[str, bytes]], T], response: Response, request: Request) -> T:
@@ -216,13 +219,13 @@ def _page_of_cut(entity: Entity, cut: CutPage, parts: _Rows, server_time: dateti
     beginnings = cut.samples.docs
     if whole_records(beginnings, beginnings) != list(cut.samples):
         raise SplitError("its rows say more of themselves than where they were looked at")
-    return Page(cut.rows, [], len(cut.rows), server_time, _total_count(parts))
+    return Page(cut.rows, [], len(cut.rows), server_time, _total_count(parts), entity.name)
 
 
 def _page(entity: Entity, parts: _Parts, server_time: datetime) -> Page:
     rows = _rows(entity, parts)
     records, refusals = read_rows(entity, rows, deleted_at=server_time)
-    return Page(records, refusals, len(rows), server_time, _total_count(parts))
+    return Page(records, refusals, len(rows), server_time, _total_count(parts), entity.name)
 
 
 def _rows(entity: Entity, parts: _Parts) -> Sequence[msgspec.Raw | bytes]:
@@ -253,10 +256,15 @@ def _cut(raw: bytes) -> _Parts:
             found[key] = int(value)
         else:
             found[key] = _NEITHER
+    said = found.get("maxResults", 0)
+    if isinstance(said, int) and any(len(rows) < said for rows in found.values() if not isinstance(rows, int)):
+        raise SplitError(f"it says that it has {said} rows, and fewer can be told from one another")
     return found
 
 
-def _cdc_of(top: Mapping[str, bytes], response: Response) -> CdcAnswer:
+def _cdc_of(top: Mapping[str, bytes], asked: int, response: Response) -> CdcAnswer:
+    """There is a part for each entity that was `asked` for, an empty one where nothing changed. Of an answer that must
+    be cut carefully one that is missing may have gone under in what is broken, and its changes with it."""
     parts: list[_Parts] = []
     for inner in elements(_required(top, "CDCResponse")):
         for part in elements(_required(members(inner), "QueryResponse")):
@@ -264,6 +272,8 @@ def _cdc_of(top: Mapping[str, bytes], response: Response) -> CdcAnswer:
             if holds_fault(cut):
                 raise SplitError("it holds a fault")
             parts.append(_cut(part))
+    if len(parts) < asked:
+        raise SplitError(f"it has {len(parts)} parts where {asked} entities were asked for")
     return _cdc_answer(parts, _server_time(top, response))
 
 

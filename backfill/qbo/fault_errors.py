@@ -7,7 +7,7 @@ from typing import Any
 
 from backfill.errors import Disposition, FaultError, ThrottledError, UnreadableError
 from backfill.qbo.envelopes import Envelope, Fault, redacted
-from backfill.qbo.faults import FaultRule, gravest, rule_of_text, rule_without_fault
+from backfill.qbo.faults import FaultRule, gravest, rule_without_fault
 from backfill.wire import Lane, Request
 
 _ASKED_CHARS_MAX = 300
@@ -56,8 +56,7 @@ def refusal_error(
     """The error for an answer that is not a 2xx, whatever its body is."""
     if envelope.faults:
         return fault_error(envelope.faults, request, status=status, intuit_tid=intuit_tid, retry_after_s=retry_after_s)
-    by_text = rule_of_text(envelope.text)
-    rule = by_text if by_text is not None and status != 429 else rule_without_fault(status)  # 429: always a throttle
+    rule = rule_without_fault(envelope.text, status)
     fault = Fault(code=rule.code, message=rule.meaning, detail=envelope.text)
     said = f"{rule.meaning}: {envelope.text}" if envelope.text else rule.meaning
     return _error(rule, request, said, fault, status=status, intuit_tid=intuit_tid, retry_after_s=retry_after_s)
@@ -101,9 +100,10 @@ def _error(
         "intuit_tid": intuit_tid,
         "detail": fault.detail[:_SAID_CHARS_MAX],
         "element": fault.element[:_SAID_CHARS_MAX],
+        "retry_after_s": retry_after_s,
     }
     if rule.disposition is Disposition.WAIT:
-        return ThrottledError(message, retry_after_s=retry_after_s, **details)
+        return ThrottledError(message, **details)
     return FaultError(message, disposition=_for_lane(rule, request.lane, status), **details)
 
 

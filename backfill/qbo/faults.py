@@ -270,13 +270,26 @@ _GRAVITY: tuple[Disposition, ...] = (
 """Of several faults in one envelope the first of these decides: what concerns the realm, then what no retry cures."""
 
 
+_OF_A_FAILING_SERVER = frozenset({_RETRY, _WAIT, _REFRESH, _SHRINK, _QUARANTINE})
+"""What is done about a fault that is said with a 5xx: what cures itself, or shows by asking for less. That something is
+wrong with the row, the question, the app or the company is not believed of a server that fails."""
+
+
 def rule_of(fault: Fault, status: int) -> FaultRule:
     """The rule for one fault: by its words, then its code, then the HTTP status."""
+    return _believed(_rule_by_words(fault) or FAULTS.get(fault.code), status) or rule_of_status(status)
+
+
+def _rule_by_words(fault: Fault) -> FaultRule | None:
     words = f"{fault.message}\n{fault.detail}"
     for text_rule in _TEXT_RULES:
         if text_rule.code in {None, fault.code} and text_rule.words.search(words):
             return text_rule.rule
-    return FAULTS.get(fault.code) or rule_of_status(status)
+    return None
+
+
+def _believed(rule: FaultRule | None, status: int) -> FaultRule | None:
+    return None if rule is None or (status >= 500 and rule.disposition not in _OF_A_FAILING_SERVER) else rule
 
 
 def rule_of_status(status: int) -> FaultRule:
@@ -284,8 +297,11 @@ def rule_of_status(status: int) -> FaultRule:
     return _BY_STATUS.get(status) or _BY_STATUS_CLASS.get(status // 100) or _BY_STATUS_CLASS[5]
 
 
-def rule_without_fault(status: int) -> FaultRule:
-    """The rule where the body holds no fault that can be read."""
+def rule_without_fault(text: str, status: int) -> FaultRule:
+    """The rule where the body holds no fault that can be read. A 429 is always a throttle; else `text` may say more."""
+    said = _believed(rule_of_text(text), status)
+    if said is not None and status != 429:  # Too Many Requests
+        return said
     # Intuit says why in each of its 400s and 403s: a passing trouble, a deletion, a throttle of the old form alike.
     # Without that the answer is spoilt, or somebody else's, and decides as little as a spoilt 200.
     return _UNSAID if status in {400, 403} else rule_of_status(status)

@@ -20,7 +20,7 @@ import anyio
 from isal import igzip_lib, isal_zlib
 from yarl import URL
 
-from backfill.errors import RequestError, UnansweredError, UnreadableError
+from backfill.errors import Disposition, RequestError, UnansweredError, UnreadableError
 from backfill.model import RealmId
 from backfill.qbo.fault_errors import asked_of
 from backfill.qbo.head_first import HeadFirstSocket
@@ -98,11 +98,12 @@ class HttpTransport:
     """Requests below `/v3/company/{realm_id}` of one host."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._exchange = _Exchange(session, max_body_bytes)
+        self._exchange = _Exchange(session, max_body_bytes, too_large=Disposition.SHRINK)
         self._base_url = base_url
 
     async def send(self, request: Request, *, deadline: float) -> Response:
-        """As `Transport.send`. Raises `UnansweredError`, and `UnreadableError` for a body too large or not gzip."""
+        """As `Transport.send`. Raises `UnansweredError`, and `UnreadableError`: with SHRINK for a body that is too
+        large, with RETRY for one that is not gzip."""
         return await self._exchange.send(
             request.method,
             url_of(self._base_url, request),
@@ -119,7 +120,7 @@ class HttpTokenEndpoint:
     """The OAuth token endpoint."""
 
     def __init__(self, session: aiohttp.ClientSession, token_url: str) -> None:
-        self._exchange = _Exchange(session, _TOKEN_BODY_BYTES_MAX)
+        self._exchange = _Exchange(session, _TOKEN_BODY_BYTES_MAX, too_large=Disposition.RETRY)
         self._url = URL(token_url)
 
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
@@ -138,9 +139,11 @@ class HttpTokenEndpoint:
 class _Exchange:
     """One request and its whole answer, within a deadline and a bound on size."""
 
-    def __init__(self, session: aiohttp.ClientSession, max_body_bytes: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, max_body_bytes: int, *, too_large: Disposition) -> None:
         self._session = session
         self._max_body_bytes = max_body_bytes
+        self._too_large = too_large
+        """What to do about an answer that is larger: can less be asked for?"""
 
     async def send(
         self,
@@ -169,7 +172,8 @@ class _Exchange:
                     return _response(answer, await self._body(answer, before_reading, scope))
             failure = _unanswered("timeout", "it took too long", realm_id, asked(), sent=attempt.connected)
         except _BodyError as error:
-            failure = _unreadable(str(error), realm_id, asked())
+            what_next = self._too_large if isinstance(error, _TooLargeError) else Disposition.RETRY
+            failure = _unreadable(error, realm_id, asked(), what_next)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # `from None` below: aiohttp's errors carry the request's headers, and with them the token.
             sent = attempt.connected or not isinstance(error, _UNSENT)
@@ -199,14 +203,14 @@ class _Exchange:
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         if (answer.content_length or 0) > self._max_body_bytes:
-            raise _BodyError(f"it announces {answer.content_length} bytes")
+            raise _TooLargeError(f"it announces {answer.content_length} bytes")
         chunks: list[bytes] = []
         received = 0
         async for chunk in answer.content.iter_any():
             chunks.append(chunk)
             received += len(chunk)
             if received > self._max_body_bytes:
-                raise _BodyError(f"it is larger than {self._max_body_bytes} bytes")
+                raise _TooLargeError(f"it is larger than {self._max_body_bytes} bytes")
         return b"".join(chunks)
 
     def _decompressed(self, raw: bytes, encoding: str) -> bytes:
@@ -221,7 +225,7 @@ class _Exchange:
         except igzip_lib.IsalError as error:  # type: ignore[misc]  # the stub calls the class an instance
             raise _BodyError(f"its gzip is broken: {error}") from error
         if len(body) > self._max_body_bytes:
-            raise _BodyError(f"it unpacks to more than {self._max_body_bytes} bytes")
+            raise _TooLargeError(f"it unpacks to more than {self._max_body_bytes} bytes")
         if not stream.eof or stream.unused_data:
             raise _BodyError("its gzip does not end where the body does")
         return body
@@ -244,6 +248,10 @@ class _Attempt:
 
 class _BodyError(Exception):
     """The answer's body is too large, or not what its headers say."""
+
+
+class _TooLargeError(_BodyError):
+    """The answer's body is larger than we take."""
 
 
 async def _note_connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
@@ -295,13 +303,15 @@ def _unanswered(code: str, words: str, realm_id: RealmId, asked: str, *, sent: b
     )
 
 
-def _unreadable(words: str, realm_id: RealmId, asked: str) -> UnreadableError:
+def _unreadable(error: _BodyError, realm_id: RealmId, asked: str, what_next: Disposition) -> UnreadableError:
     about = f" for realm {realm_id}" if realm_id else ""
+    again = "Nothing to do: it is asked again. If it stays, check what stands between here and Intuit."
     return UnreadableError(
-        f"The answer to {asked}{about} cannot be read: {words}.",
+        f"The answer to {asked}{about} cannot be read: {error}.",
         realm_id=realm_id,
         asked=asked,
-        action="Nothing to do: it is asked again. If it stays, check what stands between here and Intuit.",
+        action=again if what_next is Disposition.RETRY else "Nothing to do: less is asked for at a time.",
+        disposition=what_next,
         code="unreadable",
     )
 

@@ -7,6 +7,7 @@ zone, so every timestamp here is written in UTC with its `Z`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
@@ -33,6 +34,8 @@ LAST_UPDATED_TIME = "MetaData.LastUpdatedTime"
 _BESIDE_ALL: Mapping[str, str] = MappingProxyType({"Item": "Sku"})
 """Entity to what is named beside the `*`, for some attributes may be answered only where they are named: not
 documented, but a public client (python-quickbooks, since 0.9.12) asks so for an Item's Sku."""
+
+_FROM = re.compile(r" FROM (\w+)")
 
 
 def quote(value: str) -> str:
@@ -146,6 +149,13 @@ def rates(
     if as_of is not None:
         terms.append(f"AsOfDate = {quote(as_of.isoformat())}")
     return _select("*", entity, terms, None, start_position, max_results)
+
+
+def entity_of(statement: str) -> str:
+    """The name of the entity that a statement of ours asks for."""
+    found = _FROM.search(statement)
+    assert found is not None, "every statement names an entity"
+    return found[1]
 
 
 def _everything(entity: Entity) -> str:

@@ -2,7 +2,9 @@
 
 msgspec refuses a page because of one row's lone surrogate, control character, bad escape or bad number. The
 splitter looks at strings and brackets only, so it finds where that row begins and ends; whether a piece is
-good is the caller's question. It needs about 40 ms a pass for a page of 2 MB.
+good is the caller's question. A quote within a text would turn what is outside of strings into their inside, and rows,
+or a batch's items, would run into one another: so a quote must stand where a string can begin or end, and what has
+another is not cut. It needs about 40 ms a pass for a page of 2 MB.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from itertools import chain
 
 import msgspec
 
-_STRING = rb'"[^"\\]*+"'
+_BEFORE, _BEHIND = b"{[,: \t\r\n", b"}],: \t\r\n"
+"""What may stand before a string, and behind it."""
+_STRING = rb'(?<=[{\[,:\s])"[^"\\]*+"(?=[}\],:\s])'
 """One in which nothing is escaped, as in nearly all."""
 _OUTSIDE, _INSIDE = (
     re.compile(plain + b"(?:" + _STRING + plain + b"){0,100}") for plain in (rb'[^"{}\[\],]*+', rb'[^"{}\[\]]*+')
@@ -102,11 +106,19 @@ def _commas(raw: bytes) -> Iterator[int]:
 
 def _end_of_string(raw: bytes, position: int) -> int:
     """Where the string that begins at `position` has its closing quote. Raises `SplitError`."""
+    _check_quote(raw[position - 1 : position], _BEFORE)
     while (position := _end(_IN_STRING, raw, position + 1)) < len(raw):
         if raw[position] == _QUOTE:
+            _check_quote(raw[position + 1 : position + 2], _BEHIND)
             return position
         position -= 1  # there was more escaped than the pattern takes at a time
     raise SplitError("a string does not close")
+
+
+def _check_quote(beside: bytes, allowed: bytes) -> None:
+    """`beside` it is nothing where the piece begins or ends with the string. Raises `SplitError`."""
+    if beside not in allowed:
+        raise SplitError("a quote stands within a text, or a text has none at its end")
 
 
 def _end(pattern: re.Pattern[bytes], raw: bytes, position: int) -> int:

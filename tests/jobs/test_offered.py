@@ -57,6 +57,7 @@ async def test_one_way_of_asking_that_is_not_supported_does_not_mean_the_entity(
 async def test_a_server_that_fails_says_nothing_of_the_company(code: str) -> None:
     """The codes are said with 400. With 500 they prove nothing, however often they are said."""
     world = World(seed=1, costs=FEWEST)
+    world.simulator.injections.add(of_items(code, "Vendor"))
     world.simulator.injections.add(of_calls(code, "Vendor", status=500))
     await world.extract()
     assert breaches(world, unproven={"Vendor"}) == []

@@ -87,11 +87,42 @@ async def test_an_item_that_never_passes_is_answered_with_its_fault() -> None:
     assert len(transport.sizes) == 3
 
 
-async def test_an_item_that_is_always_left_out_is_no_answer() -> None:
-    transport = Scripted(lambda _call, items: [item for item in items if item["bId"] != "1"])
-    with pytest.raises(UnreadableError, match="realm 1"):
-        await questions(transport).many(["5", "6"])
-    assert transport.sizes == [2, 1, 1]
+class Straying:
+    """A server whose batches go astray by `stray`; a query by itself is answered with `alone`."""
+
+    def __init__(self, stray: Callable[[Items], Items], alone: bytes) -> None:
+        self.paths: list[str] = []
+        self._stray, self._alone = stray, alone
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        self.paths.append(request.path)
+        if request.path == "/query":
+            return Response(status=200, body=self._alone)
+        asked = msgspec.json.decode(request.body)["BatchItemRequest"]
+        items: Items = [{"bId": item["bId"], "QueryResponse": {item["Query"].split()[-1]: []}} for item in asked]
+        body = {"BatchItemResponse": self._stray(items), "time": T0.isoformat()}
+        return Response(status=200, body=msgspec.json.encode(body))
+
+
+SEVEN = msgspec.json.encode({"QueryResponse": {"totalCount": 7}, "time": T0.isoformat()})
+
+
+@pytest.mark.parametrize(("alone", "said"), [(SEVEN, 7), (b"{}", "unreadable")])
+async def test_an_item_that_is_always_left_out_is_asked_for_by_itself(alone: bytes, said: int | str) -> None:
+    transport = Straying(lambda items: [item for item in items if item["bId"] != "1"], alone)
+    found = await questions(transport).many(["SELECT * FROM Bill", "SELECT COUNT(*) FROM Item"])
+    assert numbers(found.items) == [None, said]
+    assert transport.paths[:4] == ["/batch", "/batch", "/batch", "/query"]
+
+
+async def test_rows_of_another_entity_than_was_asked_for_are_no_answer() -> None:
+    def swapped(items: Items) -> Items:
+        return [{**item, "bId": other["bId"]} for item, other in zip(items, reversed(items), strict=True)]
+
+    transport = Straying(swapped, SEVEN)
+    found = await questions(transport).many(["SELECT * FROM Bill", "SELECT * FROM Item", "SELECT * FROM Invoice"])
+    assert numbers(found.items) == [7, None, 7]
+    assert transport.paths[-2:] == ["/query", "/query"]
 
 
 class Heavy:

@@ -147,12 +147,13 @@ async def test_a_report_that_the_plan_does_not_have_is_not_missed() -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [("5020", 400), ("500", 400), ("2000", 500)])
-async def test_one_answer_that_there_is_no_such_report_is_not_believed(code: str, status: int) -> None:
+@pytest.mark.parametrize("lasting", [False, True])
+async def test_one_answer_that_there_is_no_such_report_is_not_believed(code: str, status: int, lasting: bool) -> None:
     company = LedgerCompany(history(*FOUR_YEARS))
     said: list[Request] = []
 
     def refuses(request: Request) -> Response | None:
-        if "ProfitAndLoss" not in request.path or said:
+        if "ProfitAndLoss" not in request.path or (said and not lasting):
             return None
         said.append(request)
         return fault(code, "No.", status=status)
@@ -162,8 +163,11 @@ async def test_one_answer_that_there_is_no_such_report_is_not_believed(code: str
     await world.read(asking("ProfitAndLoss"))
     proof = world.proof("ProfitAndLoss accrual")
     assert said
-    assert proof.method == ("whole periods that add up to BalanceSheet" if status == 400 else "refused")
-    assert proof.proven is (status == 400), "a server that fails says nothing of the company"
+    if lasting:
+        assert proof.proven is (status == 400), "a server that fails says nothing of the company"
+        assert (proof.method == "not offered by this company") is (status == 400)
+    else:
+        assert (proof.method, proof.proven) == ("whole periods that add up to BalanceSheet", True)
 
 
 async def test_a_report_that_is_held_is_not_denied() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 
@@ -308,6 +309,19 @@ async def test_single_writes_are_free_and_their_answers_say_nothing_about_the_qu
         other.answered(await other.take(Lane.QUERY), accepted=False)
         one.refused(await one.take(Lane.QUERY))
     with pytest.raises(UnavailableError):
+        breaker.check()
+
+
+@pytest.mark.parametrize("answered", [None, Lane.WRITE, Lane.QUERY])
+async def test_a_single_write_that_is_refused_is_no_quota_while_others_are_taken(answered: Lane | None) -> None:
+    """As in a load that sends nothing else: one realm that another app keeps busy stopped all of it."""
+    breaker = QuotaBreaker()
+    one, other = budget(breaker=breaker), budget(breaker=breaker)
+    for _ in range(11):
+        if answered is not None:
+            other.answered(await other.take(answered))
+        one.refused(await one.take(Lane.WRITE))
+    with nullcontext() if answered is not None else pytest.raises(UnavailableError):
         breaker.check()
 
 

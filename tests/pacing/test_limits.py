@@ -99,8 +99,9 @@ def test_scaling_divides_every_window_and_rest_and_the_spacing_and_no_count_or_t
     ],
 )
 def test_limits_that_contradict_themselves_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="the limits break"):
+    with pytest.raises(UsageError, match="the limits break") as refused:
         replace(load_limits(), **change)
+    assert next(iter(change)) in refused.value.message, "it says which"
 
 
 def _drop(table: dict[str, Any]) -> None:

@@ -228,3 +228,13 @@ def test_scaling_divides_the_waits_and_not_the_attempts() -> None:
     scaled = READING.scaled(60)
     assert (scaled.first_wait_s, scaled.longest_wait_s, scaled.throttled_s) == (1 / 60, 1.0, 20.0)
     assert (scaled.attempts, scaled.throttled_attempts, scaled.resend) == (6, 15, READING.resend)
+
+
+@pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(None, 0, 1), (20.0, 20, 21), (3600.0, 60, 60)])
+async def test_a_server_that_asks_for_time_is_given_it_within_bounds(
+    asked_s: float | None, least_s: float, most_s: float
+) -> None:
+    busy = FaultError("503", realm_id=REALM, disposition=Disposition.RETRY, status=503, retry_after_s=asked_s)
+    inner = Inner([busy])
+    await retried(inner).send(query(), deadline=math.inf)
+    assert least_s <= inner.times[1] <= most_s

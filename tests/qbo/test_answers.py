@@ -91,6 +91,22 @@ def test_a_page_with_one_row_that_json_decoders_refuse_loses_that_row_only(wrong
     assert (found.received, found.server_time) == (3, SERVER_TIME)
 
 
+@pytest.mark.parametrize("last", [b',{"Bill":[{"Id":"2"}],"maxResults":1}', b",{}", b""])
+def test_changes_of_an_entity_that_go_under_in_a_broken_answer_are_not_taken_for_none(last: bytes) -> None:
+    """Each entity has a part, and where nothing changed an empty one."""
+    body = (
+        rb'{"CDCResponse":[{"QueryResponse":[{"Invoice":[{"Id":"1","Note":"\ud800"}],"maxResults":1}%s]}],"time":"%s"}'
+    )
+    request = calls.cdc(RealmId("1"), [INVOICE, CATALOGUE["Bill"]], SERVER_TIME)
+    response = answer(body % (last, TIME.encode()))
+    if last:
+        found = answers.decode_cdc(response, request=request)
+        assert (len(found.pages["Invoice"].refusals), "Bill" in found.pages) == (1, b"Bill" in last)
+    else:
+        with pytest.raises(UnreadableError):
+            answers.decode_cdc(response, request=request)
+
+
 def test_a_row_that_only_the_database_will_refuse_passes_with_its_bytes() -> None:
     row = rb'{"Id":"1","Note":"nul \u0000"}'
     assert bytes(page(b'{"QueryResponse":{"Invoice":[%s]},"time":"%s"}' % (row, TIME.encode())).records[0].doc) == row

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from backfill.errors import Disposition, FaultError, RequestError, ThrottledError, UnreadableError
+from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
 from backfill.model import RealmId
 from backfill.qbo import calls
 from backfill.qbo.checked import Checked, check
@@ -77,10 +77,11 @@ def test_a_refusal_whose_reason_cannot_be_read_decides_nothing_and_is_asked_agai
     assert (error.code, error.disposition) == ("", Disposition.RETRY)
 
 
-def test_a_throttle_says_how_long() -> None:
-    error = raised(429, b"", **{"retry-after": "17"})
-    assert isinstance(error, ThrottledError)
-    assert error.retry_after_s == 17
+@pytest.mark.parametrize(("status", "disposition"), [(429, Disposition.WAIT), (503, Disposition.RETRY)])
+def test_who_is_busy_says_how_long(status: int, disposition: Disposition) -> None:
+    error = raised(status, b"", **{"retry-after": "17"})
+    assert isinstance(error, FaultError)
+    assert (error.disposition, error.retry_after_s) == (disposition, 17)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from backfill.errors import Disposition
 from backfill.qbo.envelopes import Fault
-from backfill.qbo.faults import FAULTS, gravest, rule_of, rule_of_status, rule_of_text
+from backfill.qbo.faults import FAULTS, gravest, rule_of, rule_of_status, rule_of_text, rule_without_fault
 
 # Intuit's documented codes by what a robust client does, written down a second time from the reference.
 REJECTED = """
@@ -96,6 +96,23 @@ def test_words_weigh_more_than_codes_where_they_are_known(
     code: str, message: str, detail: str, disposition: Disposition
 ) -> None:
     assert rule_of(Fault(code=code, message=message, detail=detail), 400).disposition is disposition
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("code", FAULTS)
+def test_what_is_wrong_with_row_question_or_company_is_not_believed_of_a_failing_server(code: str, status: int) -> None:
+    """It is asked again: not stopped for, not rejected, and no realm is parked."""
+    said = FAULTS[code].disposition
+    cured = said in {Disposition.WAIT, Disposition.REFRESH, Disposition.SHRINK, Disposition.QUARANTINE}
+    rule = rule_of(Fault(code=code, message="", detail=""), status)
+    assert rule.disposition is (said if cured else Disposition.RETRY)
+
+
+def test_nor_is_a_page_of_a_failing_server() -> None:
+    ended = "Subscription period has ended"
+    assert rule_without_fault(ended, 403).disposition is Disposition.PARK
+    assert rule_without_fault(ended, 503).disposition is Disposition.RETRY
+    assert rule_without_fault(ended, 429).disposition is Disposition.WAIT
 
 
 def test_a_closed_period_says_so_under_any_code() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from backfill.errors import UnansweredError, UnreadableError
+from backfill.errors import Disposition, UnansweredError, UnreadableError
 from backfill.qbo import calls
 from backfill.qbo.http import open_http
 from backfill.wire import Request
@@ -87,7 +87,9 @@ async def test_the_bound_is_exact(body_bytes: int) -> None:
                 response = await http.api.send(ASKED, deadline=anyio.current_time() + ANSWER_S)
                 assert len(response.body) == body_bytes
             else:
-                assert isinstance(await fails(http), UnreadableError)
+                error = await fails(http)
+                assert isinstance(error, UnreadableError)
+                assert error.disposition is Disposition.SHRINK, "it would be as large again"
 
 
 async def test_a_body_without_end_is_read_no_further_than_the_bound() -> None:

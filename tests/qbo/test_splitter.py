@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfill.errors import UnreadableError
+from backfill.model import RealmId
+from backfill.qbo import answers, calls
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.splitter import SplitError, elements, members
+from backfill.wire import Response
 
 POISONS = [rb'"\ud800"', rb'"\udc00x"', rb'"\x"', b'"tab\there"', b"NaN", b"01", b"1.", b"tru", b'{"a" "b"}', b"[1,]"]
 """Values that msgspec refuses, and with them everything around them."""
@@ -113,3 +120,63 @@ def test_nothing_takes_more_than_linear_time(evil: bytes) -> None:
         elements(evil)
     # Half a megabyte takes about 10 ms; a pattern that goes back over its steps would take hours.
     assert time.process_time() - started < 3
+
+
+ASKED = calls.query(RealmId("4620816365"), "SELECT * FROM Invoice")
+TIME = "2020-09-29T06:51:37.512-07:00"
+
+
+def answer(body: str) -> Response:
+    return Response(status=200, body=body.encode())
+
+
+def with_quote(text: str, place: int) -> str:
+    """The JSON text with a quote more within one of its strings."""
+    inside = [found.start(1) + at for found in STRING.finditer(text) for at in range(len(found[1]) + 1)]
+    at = inside[place % len(inside)]
+    return f'{text[:at]}"{text[at:]}'
+
+
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+NOTES = st.lists(
+    st.sampled_from([r"a", r"12\" pipe", r"say \"yes\", then", r"x", r" ", r"],[{", r"\\", r": ,"]),
+    min_size=2,
+    max_size=12,
+)
+
+
+@given(NOTES, st.integers(0, 10_000))
+def test_a_quote_within_a_text_makes_no_rows_run_into_one_another(notes: list[str], place: int) -> None:
+    """As many rows as there are, of which one may be broken, or none at all: never a short page that looks whole."""
+    rows = [f'{{"Id":"{number}","SyncToken":"0","PrivateNote":"{note}"}}' for number, note in enumerate(notes)]
+    spoilt = with_quote(",".join(rows), place)
+    body = f'{{"QueryResponse":{{"Invoice":[{spoilt}],"startPosition":1,"maxResults":{len(rows)}}},"time":"{TIME}"}}'
+    try:
+        found = answers.decode_page(CATALOGUE["Invoice"], answer(body), request=ASKED)
+    except UnreadableError:
+        return
+    assert found.received == len(rows)
+
+
+@given(NOTES, NOTES, st.integers(0, 10_000))
+def test_nor_do_the_items_of_a_batch(first: list[str], second: list[str], place: int) -> None:
+    items = []
+    for b_id, (key, notes) in enumerate([("Bill", first), ("Invoice", second)]):
+        rows = ",".join(f'{{"Id":"{key}{number}","PrivateNote":"{note}"}}' for number, note in enumerate(notes))
+        rows = with_quote(rows, place) if key == "Bill" else rows
+        items.append(f'{{"QueryResponse":{{"{key}":[{rows}],"maxResults":{len(notes)}}},"bId":"{b_id}"}}')
+    body = f'{{"BatchItemResponse":[{",".join(items)}],"time":"{TIME}"}}'
+    try:
+        found = answers.decode_batch(answer(body), request=ASKED).items
+    except UnreadableError:
+        return
+    for b_id, notes in (("0", first), ("1", second)):
+        item = found[b_id]
+        assert isinstance(item, UnreadableError) or (isinstance(item, Page) and item.received == len(notes))
+
+
+def test_an_answer_that_must_be_cut_and_says_that_it_has_more_rows_is_unreadable() -> None:
+    rows = '{"Id":"1","Line":[{"a":1},{"Id":"2"},{"Id":"3"}]},{"Id":"4","Note":"\\ud800"}'
+    body = f'{{"QueryResponse":{{"Invoice":[{rows}],"maxResults":4}},"time":"{TIME}"}}'
+    with pytest.raises(UnreadableError):
+        answers.decode_page(CATALOGUE["Invoice"], answer(body), request=ASKED)

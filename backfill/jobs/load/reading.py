@@ -10,10 +10,9 @@ from datetime import datetime
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
-from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.questions import Questions
 from backfill.jobs.slices import ONE_SECOND
-from backfill.jobs.too_much import halves, is_broken_row, is_too_much
+from backfill.jobs.too_much import halves, is_broken_row, is_from_a_sound_server, is_too_much
 from backfill.jobs.work import REALM_DISPOSITIONS
 from backfill.model import Record
 from backfill.qbo import query

@@ -17,8 +17,8 @@ from backfill.errors import (
 )
 from backfill.jobs.load.sealing import request_of
 from backfill.jobs.load.work import LoadWork
-from backfill.jobs.offered import is_from_a_sound_server
 from backfill.jobs.questions import CALL_S
+from backfill.jobs.too_much import is_from_a_sound_server
 from backfill.load_model import Seal, SealItem
 from backfill.qbo import answers
 from backfill.qbo.answers import Page, Written
