@@ -67,6 +67,13 @@ class NewRow(msgspec.Struct, frozen=True):
     rank: int
     undoes: int | None = None
     """The row that this one takes back."""
+    corrects: str = ""
+    """`mark_of` a rejected change that this one is instead of."""
+
+
+def mark_of(row_id: int, payload_hash: bytes) -> str:
+    """A row by its number, and by its content, so that it is no other one in another ledger."""
+    return f"{row_id}-{payload_hash.hex()}"
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -171,6 +178,8 @@ class Outcome(msgspec.Struct, frozen=True):
     action: str = ""
     intuit_tid: str = ""
     doubtful: bool = False
+    generation: int | None = None
+    """Of a row that is in no seal: the attempt that it is about; None: whichever the row is in."""
 
 
 class Before(msgspec.Struct, frozen=True):

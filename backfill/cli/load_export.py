@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backfill.cli.private_file import private_file
+from backfill.load_model import mark_of
+from backfill.qbo.operations import Operation
 from backfill.qbo.payloads import decode, encode
 
 _FAULT = ("line", "load_id", "fault_code", "fault_message", "fault_action", "intuit_tid")
@@ -23,7 +25,10 @@ async def write_rejected(rows: AsyncIterator[Mapping[str, Any]], file: str) -> i
     with _written(file) as out, _written("-" if file == "-" else f"{file}.faults") as faults:
         async for row in rows:
             record = {key: row[key] for key in ("realm_id", "entity", "operation", "source_key")}
-            out.write(encode(record | {"payload": decode(bytes(row["payload"]))}) + b"\n")
+            record["payload"] = decode(bytes(row["payload"]))
+            if row["operation"] != Operation.CREATE:  # of a change the content is part of what it is known by
+                record["corrects"] = mark_of(row["row_id"], row["payload_hash"])
+            out.write(encode(record) + b"\n")
             if faults is not out:
                 faults.write(encode({"source_key": row["source_key"]} | {key: row[key] for key in _FAULT}) + b"\n")
             count += 1

@@ -7,14 +7,14 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, islice
 from typing import IO, Any
 
 import msgspec
 
 from backfill.cli.load_mapping import CsvMapping, CsvRow
 from backfill.errors import UsageError
-from backfill.qbo.payloads import decode
+from backfill.qbo.payloads import LINES_MAX, decode
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
 """Ten times the largest payload that is sent; what is longer is no line."""
@@ -63,15 +63,25 @@ def _decoded(line: int, text: bytes) -> SourceRecord:
 
 def csv_records(file: IO[bytes], mapping: CsvMapping) -> Iterator[SourceRecord]:
     """Records made of CSV rows; rows that follow one another with the same key are one record."""
-    reader = csv.DictReader((line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(file)))
+    reader = csv.DictReader(_csv_lines(file))
     try:
         mapping.check(reader.fieldnames or ())
         for _, group in groupby(_csv_rows(reader), mapping.key_of):
-            yield _mapped(list(group), mapping)
+            yield _mapped(list(islice(group, LINES_MAX + 1)), mapping)
     except csv.Error as error:
         yield SourceRecord(reader.line_num, None, f"not CSV: {error}")
     except UnicodeDecodeError as error:
         yield SourceRecord(reader.line_num + 1, None, f"not UTF-8 (byte {error.start})")
+
+
+def _csv_lines(file: IO[bytes]) -> Iterator[str]:
+    """Raises `csv.Error` for one that is longer than any is, as all of a file is whose lines end otherwise."""
+    encoding = "utf-8-sig"  # spreadsheets put a byte order mark in front
+    while line := file.readline(LINE_BYTES_MAX + 1):
+        if len(line) > LINE_BYTES_MAX:
+            raise csv.Error(f"a line is longer than {LINE_BYTES_MAX // 2**20} MB")
+        yield line.decode(encoding)
+        encoding = "utf-8"
 
 
 def _csv_rows(reader: csv.DictReader[str]) -> Iterator[CsvRow]:
@@ -84,6 +94,8 @@ def _csv_rows(reader: csv.DictReader[str]) -> Iterator[CsvRow]:
 
 def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:
     line = group[0].line
+    if len(group) > LINES_MAX:
+        return SourceRecord(line, None, f"more than {LINES_MAX:,} rows follow one another with the same key")
     try:
         return SourceRecord(line, mapping.record_of(group))
     except UsageError as error:
@@ -113,6 +125,7 @@ async def query_records(
         if group and mapping.key_of(one) != mapping.key_of(group[0]):
             yield _mapped(group, mapping)
             group = []
-        group.append(one)
+        if len(group) <= LINES_MAX:
+            group.append(one)
     if group and mapping is not None:
         yield _mapped(group, mapping)

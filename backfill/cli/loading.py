@@ -19,7 +19,7 @@ from backfill.errors import UsageError
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
 from backfill.jobs.load.load import load_realm
 from backfill.jobs.load.options import Mode
-from backfill.jobs.load.work import LoadWork
+from backfill.jobs.load.work import Learnt, LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import Imported, LoadId
@@ -225,7 +225,7 @@ class _Writing:
         self._ledger = ledger
         self._rule = rule
         self._options = settings.load_options(loads, mode=mode, allow_duplicate_numbers=allow_duplicate_numbers)
-        self._tries: dict[RealmId, dict[int, int]] = {}
+        self._learnt: dict[RealmId, Learnt] = {}
         self._room = PageMemory(settings.extract.memory_mb * 1024 * 1024)
 
     def _observe(self, event: events.Event) -> None:
@@ -248,7 +248,7 @@ class _Writing:
                     observe=self._observe,
                     stopping=stopping,
                     turn=turn,
-                    tries=self._tries.setdefault(lease.realm_id, {}),
+                    learnt=self._learnt.setdefault(lease.realm_id, Learnt()),
                 )
             )
 

@@ -36,11 +36,13 @@ _COLUMNS = (
     "natural_key", "rank", "undoes",
 )  # fmt: skip
 
-assert NewRow.__struct_fields__ == _COLUMNS, "a staged row is a NewRow"
+_STAGED = (*_COLUMNS, "corrects")
+
+assert NewRow.__struct_fields__ == _STAGED, "a staged row is a NewRow"
 
 STAGING = f"""
 CREATE TEMPORARY TABLE staged_row ON COMMIT DROP AS
-SELECT {", ".join(_COLUMNS)} FROM backfill.load_row WITH NO DATA
+SELECT {", ".join(_COLUMNS)}, ''::text AS corrects FROM backfill.load_row WITH NO DATA
 """  # noqa: S608  # our own columns
 
 # By what the statements join and group by. To look at the payloads takes ten times as long, and nobody asks for them.
@@ -100,7 +102,8 @@ ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
 
 BEGIN_LOAD = "INSERT INTO backfill.load (source, undoes) VALUES ($1, $2) RETURNING load_id"
 
-# What did not take effect gives way to what comes under its key, and what was taken back may be made anew.
+# What did not take effect gives way to what comes under its key, and what was taken back may be made anew. So may what
+# was refused for what it needs, which may be there now: nobody was asked, so that to ask costs nothing.
 REPLACE = """
 UPDATE backfill.load_row AS held SET
     load_id = $1, line = staged_row.line, payload = staged_row.payload, payload_hash = staged_row.payload_hash,
@@ -113,10 +116,11 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
     AND (
         held.state = 'undone'
         OR (held.state IN ('waiting', 'rejected') AND held.payload_hash <> staged_row.payload_hash)
+        OR (held.state = 'rejected' AND held.fault_code = 'reference')
     )
 """
 
-# A change that was taken back may be made anew, too; and so may one of an object that went when the row that made it
+# Of a change the same holds; and it may be made anew where it is one of an object that went when the row that made it
 # was undone: that row's is now, or will be, another one. By which key it goes the object's key says.
 REPEAT = """
 UPDATE backfill.load_row AS held SET
@@ -127,7 +131,8 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
     AND held.source_key = staged_row.source_key AND held.operation = staged_row.operation
     AND held.operation <> 'create' AND held.payload_hash = staged_row.payload_hash
     AND (
-        held.state = 'undone'
+        (held.state = 'undone' AND held.fault_code = '')
+        OR (held.state = 'rejected' AND held.fault_code = 'reference')
         OR (held.state IN ('applied', 'adopted') AND EXISTS (
             SELECT FROM backfill.load_row AS made
             WHERE made.realm_id = held.realm_id AND made.entity = held.entity AND made.operation = 'create'
@@ -150,6 +155,18 @@ INSERT INTO backfill.load_row (load_id, {", ".join(_COLUMNS)})
 SELECT $1, {", ".join(_COLUMNS)} FROM staged_row ORDER BY line
 ON CONFLICT DO NOTHING
 """  # noqa: S608  # as above
+
+# A rejected change is not sent any more once another is there instead of it, for it would undo what that one does: by
+# no retry, and its fault says that it is not to be made anew either.
+CORRECT = """
+UPDATE backfill.load_row AS held SET state = 'undone', settled_at = clock_timestamp()
+FROM staged_row
+WHERE held.row_id = CASE WHEN staged_row.corrects <> '' THEN split_part(staged_row.corrects, '-', 1)::bigint END
+    AND encode(held.payload_hash, 'hex') = split_part(staged_row.corrects, '-', 2)
+    AND held.realm_id = staged_row.realm_id AND held.operation <> 'create' AND held.state = 'rejected'
+    AND (held.entity, held.operation, held.source_key, held.payload_hash) IS DISTINCT FROM
+        (staged_row.entity, staged_row.operation, staged_row.source_key, staged_row.payload_hash)
+"""
 
 LOADS = """
 SELECT DISTINCT held.load_id
@@ -192,7 +209,7 @@ class Import:
         """Stage some rows; a thousand at a time are enough. Raises `UsageError` for what Postgres cannot hold."""
         try:
             await self._connection.copy_records_to_table(
-                "staged_row", records=map(msgspec.structs.astuple, rows), columns=_COLUMNS, timeout=STATEMENT_TIMEOUT_S
+                "staged_row", records=map(msgspec.structs.astuple, rows), columns=_STAGED, timeout=STATEMENT_TIMEOUT_S
             )
         except asyncpg.DataError as error:
             place = f"lines {rows[0].line} to {rows[-1].line}"
@@ -229,6 +246,7 @@ class Import:
         if replaced:
             await self._connection.execute(FORGET, load_id, timeout=STATEMENT_TIMEOUT_S)
         added = _count(await self._connection.execute(ADD, load_id, timeout=STATEMENT_TIMEOUT_S))
+        await self._connection.execute(CORRECT, timeout=STATEMENT_TIMEOUT_S)
         if added + replaced < self._rows:
             _require_none([ImportFault(row["line"], row["message"]) for row in await self._fetched(OUTDONE)])
         if not added and not replaced:

@@ -36,7 +36,8 @@ GROUP BY fault_code ORDER BY rows DESC, code LIMIT 20
 
 # A sender that was paused before it sent, and taken for dead, may still wake up: only of these seals.
 UNCERTAIN = """
-SELECT seal_id, realm_id, request_id, cardinality(row_ids) AS rows, sealed_at, times_lost, sends, settled_at
+SELECT seal_id, realm_id, request_id, cardinality(row_ids) AS rows, sealed_at, times_lost, sends, settled_at,
+    count(*) OVER () AS of
 FROM backfill.seal
 WHERE taken_over AND ($1::bigint IS NULL OR EXISTS (
     SELECT FROM backfill.load_row WHERE row_id = ANY (seal.row_ids) AND load_id = $1
@@ -50,13 +51,14 @@ SELECT count(*) AS seals, coalesce(sum(cardinality(row_ids)), 0) AS rows FROM ba
 
 # Found again, and all the same for a person to look at.
 AMBIGUOUS = """
-SELECT realm_id, entity, source_key, object_id, fault_message AS message, fault_action AS action FROM backfill.load_row
-WHERE fault_code <> '' AND state = 'adopted' AND ($1::bigint IS NULL OR load_id = $1) LIMIT 100
+SELECT realm_id, entity, source_key, object_id, fault_message AS message, fault_action AS action, count(*) OVER () AS of
+FROM backfill.load_row WHERE fault_code <> '' AND state = 'adopted' AND ($1::bigint IS NULL OR load_id = $1)
+ORDER BY row_id DESC LIMIT 100
 """
 
 REJECTED = """
-SELECT realm_id, entity, operation, source_key, payload, line, load_id, fault_code, fault_message, fault_action,
-    intuit_tid
+SELECT row_id, realm_id, entity, operation, source_key, payload, payload_hash, line, load_id, fault_code, fault_message,
+    fault_action, intuit_tid
 FROM backfill.load_row WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1) ORDER BY row_id
 """
 
@@ -140,13 +142,14 @@ class LedgerStatus:
         return await self._rows(REASONS, load_id)
 
     async def audit(self, load_id: LoadId | None) -> Mapping[str, Any]:
-        """What is open, and what could not be excluded."""
+        """What is open, and what could not be excluded: how much of it there is, and the newest hundred."""
         (unsettled,) = await self._rows(UNSETTLED)
-        return {
-            "unsettled": unsettled,
-            "taken_over": await self._rows(UNCERTAIN, load_id),
-            "ambiguous": await self._rows(AMBIGUOUS, load_id),
-        }
+        found: dict[str, Any] = {"unsettled": unsettled}
+        for name, statement in (("taken_over", UNCERTAIN), ("ambiguous", AMBIGUOUS)):
+            newest = [dict(row) for row in await self._rows(statement, load_id)]
+            counts = [row.pop("of") for row in newest]
+            found |= {f"{name}_count": max(counts, default=0), name: newest}
+        return found
 
     async def rejected(self, load_id: LoadId | None) -> AsyncIterator[Mapping[str, Any]]:
         """The dead letter, row by row."""

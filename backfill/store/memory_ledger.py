@@ -5,7 +5,7 @@ One contract suite runs against it and against Postgres. Leases are those of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from backfill.load_model import (
     RowState,
     Seal,
     SealItem,
+    mark_of,
 )
 from backfill.model import Lease, RealmId
 from backfill.store.memory_store import MemoryStore
@@ -118,12 +119,17 @@ class MemoryLedger:
                 added += 1
             elif self._gives_way(held, new):
                 held.load_id, held.new, held.state, held.object_id = load_id, new, RowState.WAITING, None
+                held.outcome = None
                 held.generation += 1
                 replaced += 1
                 for row in self._kept.rows.values():
                     if row.new.undoes == held.row_id:
                         self._forget(row)
             loads.add(held.load_id)
+            for row in self._kept.rows.values():
+                is_it = mark_of(row.row_id, row.new.payload_hash) == new.corrects and row.new.realm_id == new.realm_id
+                if is_it and row.state is RowState.REJECTED and _key(row.new) != _key(new):
+                    row.state = RowState.UNDONE
         self._kept.loads += bool(added or replaced)
         return Imported(added, replaced, len(rows) - added - replaced, tuple(sorted(loads)))
 
@@ -140,6 +146,9 @@ class MemoryLedger:
 
     def _gives_way(self, held: KeptRow, new: NewRow) -> bool:
         if held.state is RowState.UNDONE:
+            is_corrected = new.operation != "create" and held.outcome is not None and held.outcome.code != ""
+            return not is_corrected
+        if held.state is RowState.REJECTED and held.outcome is not None and held.outcome.code == "reference":
             return True
         if new.operation != "create":
             made = [
@@ -295,12 +304,14 @@ class MemoryLedger:
             if row.state is RowState.SEALED and row.seal_id == seal_id:
                 row.doubtful_since = row.doubtful_since or kept.seal.sealed_at
 
-    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
+    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> Collection[int]:
         await anyio.lowlevel.checkpoint()
         self._store.require(lease)
+        settled = {outcome.row_id for outcome in outcomes if self._is_open(outcome)}
         for outcome in outcomes:
+            if outcome.row_id not in settled:
+                continue
             row = self._kept.rows[outcome.row_id]
-            assert row.state in {RowState.WAITING, RowState.SEALED}, "a row is settled once"
             row.state, row.outcome = outcome.state, outcome
             kept = None if row.seal_id is None else self._kept.seals[row.seal_id]
             if outcome.state in DONE_STATES:
@@ -317,6 +328,12 @@ class MemoryLedger:
             if kept is not None:
                 left = (self._kept.rows[row_id] for row_id in kept.row_ids)
                 kept.settled = not any(one.state is RowState.SEALED and one.seal_id == row.seal_id for one in left)
+        return settled
+
+    def _is_open(self, outcome: Outcome) -> bool:
+        row = self._kept.rows[outcome.row_id]
+        is_it = outcome.generation in {None, row.generation}
+        return row.state is RowState.SEALED or (row.state is RowState.WAITING and is_it)
 
     def _undo(self, undone: KeptRow, by: KeptRow) -> None:
         """What was taken back; and if that was a reversal, what it had taken back is done again."""

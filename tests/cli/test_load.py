@@ -180,24 +180,44 @@ def test_rejected_rows_are_exported_corrected_and_loaded_again(writer: Backfill,
     realm_id = books.realm_ids[0]
     rows = [customer(realm_id, f"exp-{number}") for number in range(3)]
     rows.append(customer(realm_id, "exp-bad", ParentRef={"value": "987654"}))
+    rows.append(customer(realm_id, "exp-below", ParentRef={"$ref": "Customer/exp-bad"}, Job=True))
     done = writer.run("load", written(tmp_path, rows), "--json")
-    assert (done.code, done.json()["rows"]["rejected"]) == (1, 1), done.stderr
+    assert (done.code, done.json()["rows"]["rejected"]) == (1, 2), done.stderr
     assert done.json()["errors"][0]["code"] == "rejected"
     status = writer.executing.run("load", "status", "--json").json()
     assert status["reasons"][0]["code"] == "2500"
     out = tmp_path / "rejected.jsonl"
     assert writer.executing.run("load", "export-rejected", out).code == 0
-    (record,) = map(json.loads, out.read_text().splitlines())
-    assert record == rows[-1] | {"operation": "create"}
-    (fault,) = map(json.loads, (tmp_path / "rejected.jsonl.faults").read_text().splitlines())
+    record, below = map(json.loads, out.read_text().splitlines())
+    assert [record, below] == [row | {"operation": "create"} for row in rows[-2:]]
+    fault, _ = map(json.loads, (tmp_path / "rejected.jsonl.faults").read_text().splitlines())
     assert (fault["source_key"], fault["fault_code"], fault["line"]) == ("exp-bad", "2500", 4)
     again = writer.executing.run("load", "retry", "--json")
-    assert (again.code, again.json()["rows"]["rejected"]) == (1, 1)
+    assert (again.code, again.json()["rows"]["rejected"]) == (1, 2)
     del record["payload"]["ParentRef"]
-    corrected = writer.run("load", written(tmp_path, [record], "corrected.jsonl"), "--json")
+    corrected = writer.run("load", written(tmp_path, [record, below], "corrected.jsonl"), "--json")
     assert corrected.code == 0, corrected.stderr
-    assert corrected.json()["imported"] == {"added": 0, "replaced": 1, "known": 0}
-    assert len(named(books, realm_id, "exp-")) == 4
+    assert corrected.json()["imported"] == {"added": 0, "replaced": 2, "known": 0}
+    assert len(named(books, realm_id, "exp-")) == 5
+
+
+def test_a_change_that_is_corrected_leaves_the_dead_letter(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+    realm_id = books.realm_ids[0]
+    change = {"realm_id": realm_id, "entity": "Customer", "operation": "update", "source_key": "fix"}
+    wrong = change | {"payload": {"ParentRef": {"value": "987654"}, "Job": True}}
+    source = written(tmp_path, [customer(realm_id, "fix"), wrong])
+    assert writer.run("load", source, "--json").json()["rows"]["rejected"] == 1
+    out = tmp_path / "rejected.jsonl"
+    assert writer.executing.run("load", "export-rejected", out).code == 0
+    (record,) = map(json.loads, out.read_text().splitlines())
+    corrected = written(tmp_path, [record | {"payload": {"Notes": "corrected"}}], "corrected.jsonl")
+    assert writer.run("load", corrected).code == 0
+    assert writer.run("load", corrected).code == 0
+    assert writer.executing.run("load", "export-rejected", out).code == 0
+    assert out.read_text() == ""
+    assert writer.run("load", source).code == 0, "what was corrected is not sent again"
+    (held,) = (doc for doc in named(books, realm_id, "fix"))
+    assert held["Notes"] == "corrected"
 
 
 def test_too_many_rejected_stop_the_load(writer: Backfill, books: Intuit, tmp_path: Path) -> None:

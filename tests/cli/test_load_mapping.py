@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from backfill.cli.load_mapping import CsvMapping, read_mapping
-from backfill.cli.load_source import csv_records, json_lines, query_records
+from backfill.cli.load_source import LINE_BYTES_MAX, csv_records, json_lines, query_records
 from backfill.errors import UsageError
+from backfill.qbo.payloads import LINES_MAX
 
 MAPPING = CsvMapping(
     entity="JournalEntry",
@@ -99,6 +100,25 @@ def test_a_column_that_is_not_there_is_named() -> None:
 def test_what_is_no_utf8_names_its_line() -> None:
     found = list(csv_records(io.BytesIO(b"day,place,adjusts,debit,credit\n\xff,,,1,1\n"), MAPPING))
     assert (found[0].line, found[0].fault) == (2, "not UTF-8 (byte 0)")
+
+
+def test_more_rows_of_one_key_than_an_object_has_lines_are_not_held() -> None:
+    """Were a key the same in all of a file, all of it would be."""
+    rows = "1,,,,\n" * (2 * LINES_MAX + 1)
+    first, last = records(f"day,place,adjusts,debit,credit\n{rows}2,,,1,1\n")
+    assert (first.line, first.fault) == (2, "more than 10,000 rows follow one another with the same key")
+    assert (last.line, last.fault) == (2 * LINES_MAX + 3, "")
+
+
+def test_a_file_whose_lines_end_otherwise_is_not_read_whole() -> None:
+    class Endless(io.BytesIO):
+        def readline(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert 0 < size <= 2 * LINE_BYTES_MAX
+            return b"a," * (size // 2) + b"b" * (size % 2)
+
+    (one,) = csv_records(Endless(), MAPPING)
+    assert one.fault == "not CSV: a line is longer than 4 MB"
 
 
 def test_a_mapping_that_is_wrong_is_told_whole(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from backfill.store.tokens import TokenVault
 from tests.postgres import PostgresServer, database, database_dsn, postgres_server
 from tests.store import contract
 from tests.store.contract import Subject
+from tests.store.ledger_books import books
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work
 from tests.store.servers import cluster, command, files, fresh
 
-__all__ = ["cluster", "command", "database", "database_dsn", "files", "fresh", "postgres_server"]
+__all__ = ["books", "cluster", "command", "database", "database_dsn", "files", "fresh", "postgres_server"]
 
 
 @pytest.fixture

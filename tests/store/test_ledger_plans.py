@@ -12,8 +12,8 @@ from backfill.store import ledger
 from backfill.store.database import Database
 from backfill.store.ledger_import import Imports
 from backfill.store.ledger_status import LedgerStatus
+from tests.store.ledger_books import new
 from tests.store.plans import rows_read
-from tests.store.test_ledger_contract import new
 
 COMPANIES = 20
 ROWS = 1000
@@ -53,7 +53,10 @@ async def retried(database: Database) -> int:
 async def settled(database: Database, state: str) -> None:
     """All that is there, and the planner knows."""
     async with database.control() as connection:
-        sealed = await connection.fetchval(ledger.SEAL, "1", "all", "batch", "/batch", b"[]", b"", [], 1)
+        sealed = await connection.fetchval(
+            "INSERT INTO backfill.seal (realm_id, epoch, request_id, lane, path, params, body, row_ids)"
+            "VALUES ('1', 1, 'all', 'batch', '/batch', '[]', '', '{}') RETURNING seal_id"
+        )
         await connection.execute(
             "UPDATE backfill.load_row SET state = $1, object_id = row_id::text, fault_message = 'no', seal_id = $2",
             state,
@@ -77,7 +80,9 @@ async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
             load_id,
             PAGE,
         )
-        sealed = await connection.fetchrow(ledger.SEAL, "7", "r1", "batch", "/batch", b"[]", b"", [], 1)
+        await connection.execute(
+            "UPDATE backfill.realm SET owner = 'us', epoch = 1, lease_until = now() WHERE realm_id = '7'"
+        )
     ids, keys = [row["row_id"] for row in rows], [row["source_key"] for row in rows]
     texts = [""] * PAGE
     asked: dict[str, tuple[str, Sequence[object]]] = {
@@ -86,13 +91,13 @@ async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
         "payloads": (ledger.PAYLOADS, [ids]),
         "by_key": (ledger.BY_KEY, [["Customer"] * PAGE, keys]),
         "by_name": (ledger.BY_NAME, [["Customer"] * PAGE, [f"DisplayName={key}" for key in keys]]),
-        "seal_rows": (
-            ledger.SEAL_ROWS,
-            [sealed["seal_id"], ids, keys, [0] * PAGE, texts, texts, texts, [None] * PAGE],
+        "seal": (
+            ledger.SEAL,
+            [1, "us", "r1", "batch", "/batch", "[]", "", ids, keys, [0] * PAGE, texts, texts, texts, [None] * PAGE],
         ),
         "settle": (
             ledger.SETTLE,
-            [ids, ["rejected"] * PAGE, texts, texts, texts, keys, texts, texts, [False] * PAGE],
+            [1, "us", ids, ["rejected"] * PAGE, texts, texts, texts, keys, texts, texts, [False] * PAGE, [0] * PAGE],
         ),
     }
     found = {name: await rows_read(database, "load_row", sql, ["7", *values]) for name, (sql, values) in asked.items()}

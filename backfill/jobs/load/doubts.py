@@ -87,7 +87,7 @@ class Doubts:
         Those rows are adopted, and the rest waits for another seal. An attempt of this run was looked for, unless
         people had to look; they have by now, so that what cannot be read is sent. Raises `RequestError`.
         """
-        tries = self._work.tries
+        tries = self._work.learnt.tries
         doubtful = tuple(item for item in seal.items if item.doubtful and item.row_id not in tries)
         if not doubtful:
             return False
@@ -107,7 +107,7 @@ class Doubts:
         """
         (left,) = await self._work.ledger.lose(self._work.lease, [seal.seal_id], taken_over=False)
         for item in left.items:
-            self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + tried
+            self._work.learnt.tries[item.row_id] = self._work.learnt.tries.get(item.row_id, 0) + tried
         self._doubt(left, reason, said=said, now=now)
 
     def _doubt(self, seal: Seal, reason: str, *, said: Sequence[Outcome] = (), now: bool = False) -> None:
@@ -135,7 +135,7 @@ class Doubts:
         seen = await look(self._work, seals)
         for seal in seals:
             for item in seal.items:
-                self._work.tries.setdefault(item.row_id, 0)
+                self._work.learnt.tries.setdefault(item.row_id, 0)
         return seen
 
     def _decided(self, doubt: _Doubt, seen: Seen) -> list[Outcome]:
@@ -148,13 +148,13 @@ class Doubts:
             self._versions.forget(item.entity, item.object_id)
         same_again = (
             seal.whole
-            and self._work.numbers_kept
+            and self._work.learnt.numbers_kept is not False
             and len(absent) == len(seal.items)
-            and (seal.lane != Lane.BATCH or len(seal.items) <= self._work.items_max)
+            and (seal.lane != Lane.BATCH or len(seal.items) <= self._work.learnt.items_max)
             and not doubt.said
             and seal.lane in self.lanes
             and all(seen.sights[item.row_id] is Sight.ABSENT for item in absent)
-            and all(self._work.tries.get(item.row_id, 0) < TRIES_MAX for item in absent)
+            and all(self._work.learnt.tries.get(item.row_id, 0) < TRIES_MAX for item in absent)
         )
         if same_again:
             self._again.append(seal)
@@ -169,7 +169,8 @@ class Doubts:
 
     def _absent(self, item: SealItem, said: Outcome | None) -> Outcome:
         """The row did not take effect; that is certain, unless what it would be found by was not kept."""
-        if not self._work.numbers_kept and item.entity in SALES_FORMS and not item.stamp and not item.object_id:
+        renumbers = self._work.learnt.numbers_kept is False
+        if renumbers and item.entity in SALES_FORMS and not item.stamp and not item.object_id:
             return Outcome(
                 item.row_id,
                 RowState.REJECTED,
@@ -179,7 +180,7 @@ class Doubts:
             )
         if said is not None and not _is_worth_another(item, said):
             return said
-        if self._work.tries.get(item.row_id, 0) >= TRIES_MAX:
+        if self._work.learnt.tries.get(item.row_id, 0) >= TRIES_MAX:
             return Outcome(
                 item.row_id,
                 RowState.REJECTED,

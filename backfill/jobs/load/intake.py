@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from backfill.errors import UsageError
 from backfill.jobs.load.references import MARK, needs_of, substituted, text_of
-from backfill.jobs.load.stamps import STAMP_CHARS, needs_stamp
+from backfill.jobs.load.stamps import STAMP_CHARS, has_room, needs_stamp
 from backfill.load_model import Need, NewRow
 from backfill.model import RealmId
 from backfill.qbo.operations import Operation, Writing, operation, writing
-from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, TEXT_CHARS_MAX, PayloadFault, digest, encode, faults_of
+from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, PayloadFault, digest, encode, faults_of
 
 _FIRST_CREATE_RANK = 5
 """Deletions come first (0 to 4), so that a number or name that one of them frees can be used again; then everything
@@ -28,6 +28,9 @@ _ZERO = "\0"
 
 _REALM_ID = re.compile(r"[0-9]{1,32}")
 """Intuit's have up to 19 digits, and nobody promised that it stays so."""
+
+_MARK_OF_A_ROW = re.compile(r"[0-9]{1,18}-[0-9a-f]{64}")
+"""As `load_model.mark_of` makes it."""
 
 _DEPTH_MAX = 40
 """Objects and lists within one another: several times what any object of QuickBooks has, and little enough to be gone
@@ -47,6 +50,8 @@ class Record(BaseModel):
     operation: str = Operation.CREATE.value
     source_key: str
     payload: dict[str, Any] = {}
+    corrects: str = ""
+    """Of a change that was exported from the dead letter: which one it was."""
 
     @field_validator("realm_id", "source_key", mode="before")
     @classmethod
@@ -58,6 +63,13 @@ class Record(BaseModel):
     def _is_a_realm(cls, value: str) -> str:
         if not _REALM_ID.fullmatch(value):
             raise ValueError("a realm's id has 1 to 32 digits")
+        return value
+
+    @field_validator("corrects")
+    @classmethod
+    def _is_a_mark(cls, value: str) -> str:
+        if value and not _MARK_OF_A_ROW.fullmatch(value):
+            raise ValueError("it stays as load export-rejected wrote it, or is left out")
         return value
 
     @field_validator("source_key")
@@ -166,6 +178,7 @@ def _row(
         object_key=_object_key(entity, what, payload, own),
         natural_key=Need(entity, table.natural_key, str(named).strip()).natural_key if named else "",
         rank=rank_of(what, table),
+        corrects=read.corrects,
     )
 
 
@@ -211,8 +224,7 @@ def _size_faults(table: Writing, what: Operation, payload: Mapping[str, Any], ra
     faults = []
     if len(raw) > PAYLOAD_BYTES_MAX:
         faults.append(PayloadFault("payload", f"it has {len(raw):,} bytes; {PAYLOAD_BYTES_MAX:,} are sent at most"))
-    note = str(payload.get(table.stamp_field) or "") if table.stamp_field else ""
-    if needs_stamp(table, what, payload) and len(note) + 1 + STAMP_CHARS > TEXT_CHARS_MAX:
+    if needs_stamp(table, what, payload) and not has_room(table, payload):
         faults.append(
             PayloadFault(
                 f"payload.{table.stamp_field}",

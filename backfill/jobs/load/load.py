@@ -28,9 +28,19 @@ async def load_realm(work: LoadWork) -> RealmOutcome:
 def outcome_of(work: LoadWork, counts: Mapping[str, int]) -> RealmOutcome:
     """Whether all was written, and what a person should look at."""
     rejected = counts.get(RowState.REJECTED, 0)
-    troubles = []
-    if rejected:
-        words = f"{rejected:,} row{' was' if rejected == 1 else 's were'} rejected"
-        action = "See them with their faults: backfill load export-rejected FILE"
-        troubles.append(Trouble(work.realm_id, "", "rejected", words, action))
-    return RealmOutcome(proven=not rejected, troubles=troubles)
+    left = counts.get(RowState.WAITING, 0) + counts.get(RowState.SEALED, 0)
+    troubles = [
+        Trouble(work.realm_id, "", code, f"{rows:,} row{' was' if rows == 1 else 's were'} {words}", action)
+        for code, rows, words, action in (
+            ("rejected", rejected, "rejected", "See them with their faults: backfill load export-rejected FILE"),
+            ("unfinished", left, "let wait again meanwhile", "Run the same command again to go on from here."),
+            (
+                "to_look_at",
+                work.learnt.to_look_at,
+                "found after a lost answer, with something left to see to",
+                "See what: backfill load status",
+            ),
+        )
+        if rows
+    ]
+    return RealmOutcome(proven=not (rejected or left), troubles=troubles)

@@ -17,7 +17,7 @@ from backfill.errors import RequestError
 from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of, names_since
 from backfill.jobs.load.reading import Read, read_created_since, read_values
 from backfill.jobs.load.sealing import sent_of
-from backfill.jobs.load.stamps import stamps_in
+from backfill.jobs.load.stamps import stamps_in, unstamped
 from backfill.jobs.load.versions import document, read_objects
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal, SealItem
@@ -164,13 +164,22 @@ class _Index:
         since = wanted.since.replace(microsecond=0)
         for record, held in self._candidates(wanted):
             is_free = record.id not in self._owned and (record.created_at is None or record.created_at >= since)
-            if is_free and is_ours(self._table, wanted.sent, held, stamp=wanted.item.stamp):
+            if is_free and self._is_ours(wanted, held):
                 yield record, held
 
+    def _is_ours(self, wanted: _Wanted, held: Mapping[str, Any]) -> bool:
+        """By its stamp where it has one. An earlier attempt may have gone without, by the number alone."""
+        if is_ours(self._table, wanted.sent, held, stamp=wanted.item.stamp):
+            return True
+        went_without = wanted.item.doubtful and not stamps_in(str(held.get(self._table.stamp_field) or ""))
+        return went_without and is_ours(self._table, wanted.sent, held, stamp="")
+
     def _candidates(self, wanted: _Wanted) -> Sequence[tuple[Record, dict[str, Any]]]:
-        if wanted.item.stamp:
-            return self._stamped.get(wanted.item.stamp, ())
-        return self._named.get(name_of(wanted.sent.get(self._table.natural_key)), ())
+        stamped = self._stamped.get(wanted.item.stamp, ())
+        name = name_of(wanted.sent.get(self._table.natural_key))
+        if not name or (wanted.item.stamp and not wanted.item.doubtful):
+            return stamped
+        return [*stamped, *(pair for pair in self._named.get(name, ()) if pair not in stamped)]
 
 
 def _names(table: Writing, wanted: _Wanted) -> Sequence[str]:
@@ -206,10 +215,11 @@ def _adopted(wanted: _Wanted, record: Record, others: Sequence[Record]) -> Outco
     """Found. More than one is for a person to look at: which is ours cannot be told any more. So is what an earlier
     attempt made of a row that was corrected since."""
     code = message = action = ""
+    table = WRITINGS[wanted.item.entity]
     if others:
         code, action = "several", "See whether one of them is too many."
         message = f"there are others like it, created at the same time: Ids {', '.join(other.id for other in others)}"
-    elif wanted.item.doubtful and not is_applied(wanted.sent, document(record)):
+    elif wanted.item.doubtful and not is_applied(unstamped(table, wanted.sent), unstamped(table, document(record))):
         code, action = "differs", "See what differs, and change it by an update."
         message = "an earlier attempt made it, and it does not hold all that the row says now"
     return Outcome(

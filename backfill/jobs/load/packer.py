@@ -52,7 +52,7 @@ class Packer:
 
     async def _batch(self, *, busy: bool) -> Seal | None:
         """Full batches; one that is not only when nothing under way can fill it."""
-        most = self._work.items_max
+        most = self._work.learnt.items_max
         await self._rows.fill(2 * most)
         if self._rows.pool.ready() < most and busy:
             return None
@@ -82,7 +82,7 @@ class Packer:
             goes_in_batch = row.operation != Operation.VOID and not allows
             return not (goes_in_batch if only_singles else not singly and not goes_in_batch)
 
-        return self._rows.pool.take(limit, size_bytes_max=self._work.bytes_max, suits=suits)
+        return self._rows.pool.take(limit, size_bytes_max=self._work.learnt.bytes_max, suits=suits)
 
     def _is_stuck(self) -> bool:
         """Rows are held, as many as there are or may be, none is under way or about to end, and none is ready."""
@@ -109,9 +109,6 @@ class Packer:
             return None
         seal = seal_of(self._work.realm_id, prepared, lane)
         stored = await self._work.ledger.seal(self._work.lease, seal, before_of(prepared))
-        if stored is None:  # somebody imported other content for one of the rows: all are read again
-            for each in prepared:
-                self._rows.pool.over(each.row.row_id)
-            await self._rows.read_again()
-            self._rows.tell()
+        if stored is None:
+            await self._rows.look_again([each.row.row_id for each in prepared])
         return stored

@@ -6,7 +6,7 @@ transaction; a stale epoch raises `errors.LeaseLostError` and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -78,8 +78,11 @@ class Ledger(Protocol):
         """Say that the very same request is about to be sent again."""
         ...
 
-    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> None:
-        """Store what became of rows. A seal without unsettled rows is settled.
+    async def settle(self, lease: Lease, outcomes: Sequence[Outcome]) -> Collection[int]:
+        """Store what became of rows, and return whose it was. A seal without unsettled rows is settled.
+
+        A row that is not sealed, nor waits in the outcome's generation any more, stays as it is: an import has given it
+        other content meanwhile, or an undo has taken it out.
 
         A row that goes back to waiting is in its next generation. One that took another back makes it undone; and if
         that had taken back a third one, that one done again.

@@ -11,7 +11,7 @@ from backfill.errors import RequestError
 from backfill.jobs.load.books import Books
 from backfill.jobs.load.references import parsed, substituted
 from backfill.jobs.load.resolver import Resolved, Resolver
-from backfill.jobs.load.stamps import needs_stamp, stamp_of, stamped
+from backfill.jobs.load.stamps import has_room, needs_stamp, stamp_of, stamped
 from backfill.jobs.load.versions import Object, Versions, document
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import LoadRow, Need, Outcome, RowState
@@ -102,10 +102,15 @@ class Preparer:
         stamp = ""
         if row.entity in SALES_FORMS and body.get("DocNumber") and not self._books.custom_numbers:
             self._warn()
-        if needs_stamp(table, Operation.CREATE, body) or (row.entity in SALES_FORMS and not self._work.numbers_kept):
+        if needs_stamp(table, Operation.CREATE, body) or (self._may_renumber(row) and has_room(table, body)):
             stamp = stamp_of(self._work.realm_id, row.entity, row.source_key)
             body = stamped(table, body, stamp)
         return Prepared(row=row, write=self._write(row, Operation.CREATE, body), stamp=stamp)
+
+    def _may_renumber(self, row: LoadRow) -> bool:
+        """Whether by its number nobody might find it again: until a company that numbers its sales forms itself was
+        seen to leave one what it was given."""
+        return row.entity in SALES_FORMS and not (self._books.custom_numbers or self._work.learnt.numbers_kept)
 
     def _warn(self) -> None:
         if not self._has_warned:

@@ -38,24 +38,24 @@ class Replies:
             await self._rows.commit([_refused(seal.items[0], cause)])
             return
         if cause.status == 413:
-            self._work.bytes_max = max(1, min(self._work.bytes_max, len(seal.body)) // 2)
+            self._work.learnt.bytes_max = max(1, min(self._work.learnt.bytes_max, len(seal.body)) // 2)
         else:
-            self._work.items_most = max(1, len(seal.items) // 2)
-            self._work.items_max = min(self._work.items_max, self._work.items_most)
+            self._work.learnt.items_most = max(1, len(seal.items) // 2)
+            self._work.learnt.items_max = min(self._work.learnt.items_max, self._work.learnt.items_most)
         await self._rows.commit([Outcome(item.row_id, RowState.WAITING) for item in seal.items])
 
     async def lost(self, seal: Seal, cause: RequestError) -> None:
         """It is in doubt. If it took the server too long, half of it may not; batches grow again, by an item each."""
         too_many = len(seal.items) > 1 and is_too_much(cause)
         if too_many:
-            self._work.items_max = max(1, min(self._work.items_max, len(seal.items) // 2))
+            self._work.learnt.items_max = max(1, min(self._work.learnt.items_max, len(seal.items) // 2))
         await self._doubts.lost(seal, cause.code or cause.message, tried=not too_many)
 
     async def settle(self, seal: Seal, answered: Mapping[str, Answer]) -> None:
         """Each row by its own answer. What of the seal is not settled by them is in doubt."""
-        if seal.lane == Lane.BATCH and self._work.items_max <= len(seal.items) < self._work.items_most:
-            self._work.items_max += 1
-        if self._work.numbers_kept and not self._books.custom_numbers:
+        if seal.lane == Lane.BATCH and self._work.learnt.items_max <= len(seal.items) < self._work.learnt.items_most:
+            self._work.learnt.items_max += 1
+        if not (self._books.custom_numbers or self._work.learnt.numbers_kept is False):
             self._see_numbers(seal, answered)
         verdicts = {item.row_id: judge(item, answered.get(item.b_id)) for item in seal.items}
         outcomes: list[Outcome] = []
@@ -85,9 +85,11 @@ class Replies:
             answer = answered.get(item.b_id)
             number = sent[item.b_id].get("DocNumber")
             is_form = item.entity in SALES_FORMS and item.operation == Operation.CREATE
-            if is_form and isinstance(answer, Written) and is_readable(answer.record):
-                kept = document(answer.record).get("DocNumber")
-                self._work.numbers_kept = self._work.numbers_kept and (not number or number == kept)
+            if is_form and number and isinstance(answer, Written) and is_readable(answer.record):
+                if document(answer.record).get("DocNumber") != number:
+                    self._work.learnt.numbers_kept = False
+                    return
+                self._work.learnt.numbers_kept = True
 
     def _outcome(self, item: SealItem, answer: Answer, verdict: Verdict) -> Outcome:
         """What a good answer, or a fault that says that nothing was done, makes of a row."""
@@ -116,7 +118,7 @@ class Replies:
         return Outcome(item.row_id, RowState.APPLIED, record.id, token)
 
     def _another_try(self, item: SealItem, answer: Answer, most: int) -> Outcome:
-        tries = self._work.tries[item.row_id] = self._work.tries.get(item.row_id, 0) + 1
+        tries = self._work.learnt.tries[item.row_id] = self._work.learnt.tries.get(item.row_id, 0) + 1
         return Outcome(item.row_id, RowState.WAITING) if tries <= most else _refused(item, answer)
 
 

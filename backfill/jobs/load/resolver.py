@@ -45,7 +45,8 @@ class Resolver:
         self._known: dict[Need, str] = {}
 
     def know(self, need: Need, object_id: str) -> None:
-        """Remember what was learnt on the way."""
+        """Remember what was learnt on the way, or is used once more: what was longest not used is forgotten."""
+        self._known.pop(need, None)
         if len(self._known) >= _KNOWN_MAX:
             del self._known[next(iter(self._known))]
         self._known[need] = object_id

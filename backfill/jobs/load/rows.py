@@ -19,6 +19,8 @@ from backfill.load_model import DONE_STATES, LoadRow, Need, Outcome, RowState, S
 _PAGE_ROWS = 300
 """Fetched at a time: ten batches' worth, so that a look for what they need serves many."""
 
+_LEFT = "is left to another run"
+
 _CORRECT = "Correct it, then import the source again, or load retry."
 
 
@@ -66,11 +68,6 @@ class RealmRows:
         """Neither held, nor ended while it was fetched."""
         return row.row_id not in self.pool and row.row_id not in (self._just_ended or ())
 
-    async def read_again(self) -> None:
-        """Begin from the first waiting row: some have changed in the ledger."""
-        self._after = BEGINNING
-        self.exhausted = False
-
     async def hold_sealed(self, seals: Sequence[Seal]) -> None:
         """Rows that an earlier process left sealed: they are under way."""
         rows = await self._work.ledger.rows(self._work.realm_id, [item.row_id for seal in seals for item in seal.items])
@@ -93,7 +90,7 @@ class RealmRows:
             found = await self._resolver.resolve(parsed(need) for row in rows for need in row.needs)
             wanted = {maker for maker in found.pending.values() if maker not in self.pool}
             fetched = await self._work.ledger.rows(self._work.realm_id, sorted(wanted))
-            makers = {row.row_id: row for row in fetched if self._is_new(row)}
+            makers = {row.row_id: row for row in fetched}
             if any(maker not in self.pool and maker not in makers for maker in found.pending.values()):
                 continue  # it has ended meanwhile, so what it made is known now
             self._refuse_other_loads(found, makers)
@@ -134,13 +131,34 @@ class RealmRows:
             settling = list({outcome.row_id: outcome for outcome in settling}.values())
             for outcome in settling:
                 self.pool.take_this(outcome.row_id)  # while its end is stored, it is neither stuck nor ended by another
-            await self._work.ledger.settle(self._work.lease, settling)
-            self._say(settling)
-            cascade: list[Outcome] = []
-            for outcome in settling:
-                cascade += self._ended(outcome)
-            settling = cascade
+            about = [
+                structs.replace(outcome, generation=self.pool.row(outcome.row_id).generation) for outcome in settling
+            ]
+            stored = await self._work.ledger.settle(self._work.lease, about)
+            self._say([outcome for outcome in about if outcome.row_id in stored])
+            changed = [outcome.row_id for outcome in about if outcome.row_id not in stored]
+            settling = await self._changed(changed) if changed else []
+            for outcome in about:
+                if outcome.row_id in stored:
+                    settling += self._ended(outcome)
         self.tell()
+
+    async def look_again(self, row_ids: Sequence[int]) -> None:
+        """Some of these rows, which are out, are not in the ledger any more what they are here: somebody imported
+        other content for them, or took them out by an undo. The others are put back, each in its place."""
+        await self.commit(await self._changed(row_ids))
+
+    async def _changed(self, row_ids: Sequence[int]) -> list[Outcome]:
+        """Whoever has changed a row has it now. What follows for those that wait for it."""
+        there = {row.row_id: row for row in await self._work.ledger.rows(self._work.realm_id, row_ids)}
+        outcomes: list[Outcome] = []
+        for row_id in row_ids:
+            row, now = self.pool.row(row_id), there.get(row_id)
+            if now is not None and now.generation == row.generation:
+                self.pool.put_back(row)
+            else:
+                outcomes += self._refused_with(self._let_go(row), "was taken back" if now is None else _LEFT)
+        return outcomes
 
     def _ended(self, outcome: Outcome) -> list[Outcome]:
         """Apply one outcome to what is held; the outcomes that follow from it."""
@@ -149,9 +167,7 @@ class RealmRows:
             doubtful = row.doubtful or outcome.doubtful
             self.pool.put_back(structs.replace(row, generation=row.generation + 1, doubtful=doubtful))
             return []
-        needs = self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
-        self.pool.over(row.row_id)
-        self._work.tries.pop(row.row_id, None)
+        needs = self._let_go(row)
         if self._just_ended is not None and outcome.state is not RowState.WAITING:
             self._just_ended.add(row.row_id)  # what waits for another run is as the ledger shows it
         if outcome.state in DONE_STATES:
@@ -164,7 +180,16 @@ class RealmRows:
             for need in needs:
                 if need.attribute:  # the company may have one of that name all the same: it is asked before sending
                     self.pool.satisfy(need)
-        reason = "was rejected" if outcome.state is RowState.REJECTED else "is left to another run"
+        return self._refused_with(needs, "was rejected" if outcome.state is RowState.REJECTED else _LEFT)
+
+    def _let_go(self, row: LoadRow) -> set[Need]:
+        """The row is not ours any more; what it would have met."""
+        self.pool.over(row.row_id)
+        self._work.learnt.tries.pop(row.row_id, None)
+        return self._waits.pop(row.row_id, set()) | {need for need in [makes(row)] if need}
+
+    def _refused_with(self, needs: Iterable[Need], reason: str) -> list[Outcome]:
+        """The ends of those that wait for what will not be."""
         return [
             rejected(waiting, "reference", f"{text_of(need)}, which it needs, {reason}", _CORRECT)
             for need in needs
@@ -172,6 +197,9 @@ class RealmRows:
         ]
 
     def _say(self, outcomes: Sequence[Outcome]) -> None:
+        self._work.learnt.to_look_at += sum(
+            outcome.state is RowState.ADOPTED and outcome.code != "" for outcome in outcomes
+        )
         states = [outcome.state for outcome in outcomes]
         self._work.observe(
             events.RowsSettled(

@@ -13,7 +13,7 @@ from backfill.jobs.load.intake import row_of
 from backfill.jobs.load.load import load_realm
 from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.jobs.load.undo import reversal_of
-from backfill.jobs.load.work import LoadWork
+from backfill.jobs.load.work import Learnt, LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import DONE_STATES, NewRow, RowState
@@ -73,7 +73,7 @@ class Load(RehearsedJob):
             request_permits=limits.request_permits,
         )
 
-        tries: dict[RealmId, dict[int, int]] = {}
+        learnt: dict[RealmId, Learnt] = {}
 
         async def realm(lease: Lease, turn: Turn, /) -> RealmOutcome:
             room = process.room_of(lease, turn)
@@ -88,7 +88,7 @@ class Load(RehearsedJob):
                         observe=process.observe,
                         stopping=lambda: False,
                         turn=turn,
-                        tries=tries.setdefault(lease.realm_id, {}),
+                        learnt=learnt.setdefault(lease.realm_id, Learnt()),
                     )
                 )
 

@@ -100,6 +100,7 @@ def test_ranks_deletions_first_payments_and_deposits_last() -> None:
         ({"operation": "void"}, "operation: Customer has no operation 'void'"),
         ({"source_key": ""}, "source_key: a source key has 1 to 500 characters"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"corrects": "12"}, "corrects: it stays as load export-rejected wrote it, or is left out"),
         ({"payload": {"DisplayName": "A", "Id": "1"}}, "payload.Id: a new object has none yet"),
         ({"operation": "update", "payload": {"Id": 5, "Notes": "x"}}, "payload.Id: an Id is a text, or a reference"),
         (

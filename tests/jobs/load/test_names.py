@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from backfill.jobs.load import resolver
+from backfill.load_model import Need
 from backfill.model import Record
 from tests.jobs.load.test_load import customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
+
+if TYPE_CHECKING:
+    from backfill.jobs.load.work import LoadWork
 
 pytestmark = pytest.mark.virtual
 
@@ -90,3 +95,15 @@ async def test_what_another_row_makes_is_named_by_its_number() -> None:
     )
     await world.load()
     assert world.states() == {"applied": 2}, [row.outcome for row in world.kept()]
+
+
+async def test_of_what_is_remembered_that_is_kept_which_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is not used goes, however long the others have been there; and nobody goes for one that is there already."""
+    monkeypatch.setattr(resolver, "_KNOWN_MAX", 2)
+    subject = resolver.Resolver(cast("LoadWork", None))  # it is asked for nothing that it does not know
+    old, used, new = (Need("Customer", "DisplayName", name) for name in ("old", "used", "new"))
+    subject.know(used, "1")
+    subject.know(old, "2")
+    assert (await subject.resolve([used])).ids == {used: "1"}
+    subject.know(new, "3")
+    assert (await subject.resolve([used, new])).ids == {used: "1", new: "3"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -57,13 +57,42 @@ async def test_a_row_that_ends_while_it_is_fetched_is_not_taken_up_again(monkeyp
     assert world.states() == {"rejected": 301}
 
 
+async def test_what_is_let_wait_again_as_soon_as_it_ended_is_taken_up_by_who_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As above, and before the second page is there somebody gives `load retry`."""
+    waiting, rows = MemoryLedger.waiting, MemoryLedger.rows
+    asked: list[int] = []
+
+    async def slow(self: MemoryLedger, *where: Any, **more: Any) -> Sequence[LoadRow]:
+        page = await waiting(self, *where, **more)
+        await anyio.sleep(20)
+        await self.retry(None)
+        return page
+
+    async def counted(self: MemoryLedger, *which: Any) -> Sequence[LoadRow]:
+        asked.append(1)
+        assert len(asked) < 1_000, "it goes round for ever"
+        return await rows(self, *which)
+
+    monkeypatch.setattr(MemoryLedger, "waiting", slow)
+    monkeypatch.setattr(MemoryLedger, "rows", counted)
+    world = LoadWorld(mode=Mode.BATCH, options={"held_rows_max": 301}, settings=SimulatorSettings(latency_s=2.0))
+    taken = world.objects("Account")[0]["Name"]
+    leaves = [below(f"leaf {number}", "branch") for number in range(299)]
+    await world.add(account("a", Name=taken), *leaves, below("branch", "a"), below("late", "branch"))
+    await world.load()
+    assert fault_codes(world) == {"a": "6240", "branch": "reference", "late": "reference"}
+    assert world.states() == {"rejected": 3, "waiting": 299}
+
+
 def slow_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each outcome takes a while to be written down."""
     settle = MemoryLedger.settle
 
-    async def slow(self: MemoryLedger, *what: Any) -> None:
+    async def slow(self: MemoryLedger, *what: Any) -> Collection[int]:
         await anyio.sleep(5)
-        await settle(self, *what)
+        return await settle(self, *what)
 
     monkeypatch.setattr(MemoryLedger, "settle", slow)
 
@@ -114,6 +143,97 @@ async def test_a_row_that_is_left_to_another_run_is_not_waited_for(monkeypatch: 
         await anyio.sleep(1)
         await rows.commit([Outcome(1, RowState.WAITING, doubtful=True)])
     assert {row.new.source_key: row.state.value for row in world.kept()} == {"c0": "waiting", "i0": "rejected"}
+
+
+async def test_what_an_undo_takes_out_meanwhile_is_not_sent_and_ends_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not wait for the load's end: of what waits, nothing is to be sent any more."""
+    seal = MemoryLedger.seal
+    world = LoadWorld(mode=Mode.BATCH)
+    world.remember("Customer", "Invoice")
+
+    async def undone_before(self: MemoryLedger, *what: Any) -> Seal | None:
+        if self.kept_seals():
+            for row in world.kept(state=RowState.WAITING):
+                row.state = RowState.UNDONE
+        return await seal(self, *what)
+
+    monkeypatch.setattr(MemoryLedger, "seal", undone_before)
+    item = world.ref("Item", Type="Service")
+    await world.add(*(row for number in range(90) for row in (customer(number), invoice(number, f"c{number}", item))))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"applied": 30, "undone": 150}
+
+
+async def test_what_changes_an_object_keeps_its_order_where_a_row_beside_it_is_corrected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch that both were to go in is not sent. What needs the corrected one is told by whom it is sent."""
+    seal = MemoryLedger.seal
+    world = LoadWorld(mode=Mode.BATCH)
+    item, changed = world.ref("Item", Type="Service"), world.objects("Customer")[0]["Id"]
+
+    def note(text: str) -> dict[str, Any]:
+        payload = {"Id": changed, "Notes": text}
+        return {"entity": "Customer", "operation": "update", "source_key": text, "payload": payload}
+
+    await world.add(customer(0), note("first"), note("second"), invoice(0, "c0", item))
+    ours = world.loads
+
+    async def corrected_before(self: MemoryLedger, *what: Any) -> Seal | None:
+        if world.loads == ours:
+            await world.add(customer(0, Notes="corrected"))
+        return await seal(self, *what)
+
+    monkeypatch.setattr(MemoryLedger, "seal", corrected_before)
+    await world.load()
+    (held,) = (doc for doc in world.objects("Customer") if doc["Id"] == changed)
+    assert held["Notes"] == "second"
+    assert {row.new.source_key: row.state.value for row in world.kept()} == {
+        "c0": "waiting",
+        "first": "applied",
+        "second": "applied",
+        "i0": "rejected",
+    }
+    assert [row.outcome.message for row in world.kept(source_key="i0") if row.outcome] == [
+        "Customer/c0, which it needs, is left to another run"
+    ]
+
+
+async def test_what_is_corrected_while_it_is_refused_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = MemoryLedger.settle
+    world = LoadWorld()
+    name = world.objects("Customer")[0]["DisplayName"]
+
+    def of(customer_name: str) -> dict[str, Any]:
+        return invoice(0, "", {"value": "1"}, CustomerRef={"$ref": "Customer", "DisplayName": customer_name})
+
+    async def corrected_before(self: MemoryLedger, *what: Any) -> Collection[int]:
+        await world.add(of(name))
+        return await settle(self, *what)
+
+    await world.add(of("Nobody"))
+
+    monkeypatch.setattr(MemoryLedger, "settle", corrected_before)
+    await world.load()
+    assert world.states() == {"waiting": 1}
+
+
+async def test_what_is_let_wait_again_at_the_end_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `load retry`, from elsewhere: to send it is that command's matter."""
+    counts = MemoryLedger.counts
+    world = LoadWorld()
+    await world.add(customer(0, DisplayName=world.objects("Customer")[0]["DisplayName"]))
+
+    async def retried_before(self: MemoryLedger, *what: Any) -> Mapping[str, int]:
+        await world.ledger.retry(None)
+        return await counts(self, *what)
+
+    monkeypatch.setattr(MemoryLedger, "counts", retried_before)
+    result = await world.load()
+    assert (result.unproven, [trouble.code for trouble in result.troubles]) == ([world.realm], ["unfinished"])
 
 
 async def test_rows_that_end_with_the_one_they_need_are_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:

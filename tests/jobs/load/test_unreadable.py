@@ -8,12 +8,13 @@ import anyio
 import pytest
 
 from backfill.jobs.load.options import Mode
+from backfill.jobs.load.prepare import Preparer
 from backfill.simulator.catalogue import TRAITS
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply, LostRequest
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Response
-from tests.jobs.load.test_load import customer, fault_codes
+from tests.jobs.load.test_load import customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
 from tests.jobs.world import Garbled, Tap
 
@@ -93,6 +94,30 @@ async def test_what_is_retried_is_looked_for_before_it_is_sent() -> None:
     assert world.states() == {"adopted": 4, "applied": 2}
 
 
+async def test_what_went_without_a_stamp_is_found_by_who_sends_it_again_with_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a company that numbers its sales forms itself each process learns anew that it keeps a number."""
+    world = Poisoned(mode=Mode.FREE)
+    world.set_preference("SalesFormsPrefs", CustomTxnNumbers=False)
+    world.remember("Invoice", "Customer")
+    item = world.ref("Item", Type="Service")
+    await world.add(customer(0))
+    await world.load()
+    monkeypatch.setattr(Preparer, "_may_renumber", lambda *_: False)
+    world.poison("Invoice", world.next_id("Invoice", 0))
+    lost(world)
+    await world.add(invoice(0, "c0", item))
+    await world.load()
+    assert set(fault_codes(world).values()) == {"unknown"}
+    monkeypatch.undo()
+    world.poison("Invoice")
+    await world.ledger.retry(None)
+    result = await world.load()
+    assert world.breaches() == []
+    assert result.troubles == []
+
+
 @pytest.mark.parametrize(("amount", "code"), [(5, ""), (7, "differs")])
 async def test_what_is_there_already_and_was_corrected_is_told(amount: int, code: str) -> None:
     world = Poisoned(mode=Mode.BATCH)
@@ -106,7 +131,8 @@ async def test_what_is_there_already_and_was_corrected_is_told(amount: int, code
     world.poison("Payment")
     await world.ledger.retry(None)
     await world.add({**mine, "payload": {**mine["payload"], "TotalAmt": amount}})
-    await world.load()
+    result = await world.load()
+    assert [trouble.code for trouble in result.troubles] == (["to_look_at"] if code else [])
     assert world.breaches() == []
     (row,) = world.kept(entity="Payment")
     assert row.outcome is not None

@@ -18,7 +18,7 @@ from backfill.jobs.fleet import FleetOptions, FleetResult, RealmOutcome, work_re
 from backfill.jobs.load.intake import row_of
 from backfill.jobs.load.load import load_realm
 from backfill.jobs.load.options import LoadOptions, Mode
-from backfill.jobs.load.work import LoadWork
+from backfill.jobs.load.work import Learnt, LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.turns import Turn
 from backfill.load_model import Imported, LoadId, NewRow, RowState
@@ -233,6 +233,7 @@ class _Process:
     def __init__(self, world: LoadWorld, store: MemoryStore, stopping: Callable[[], bool]) -> None:
         self.world = world
         self.stopping = stopping
+        self.learnt: dict[RealmId, Learnt] = {}
         self.ledger = world.ledger.seen_by(store)
         rng = random.Random(f"{world.seed}:keeper")
         endpoint = SimulatedTokenEndpoint(world.simulator)
@@ -263,5 +264,6 @@ class _Process:
             observe=world.events.append,
             stopping=self.stopping,
             turn=turn,
+            learnt=self.learnt.setdefault(lease.realm_id, Learnt()),
         )
         return await load_realm(work)
