@@ -41,3 +41,17 @@ class Verdict(msgspec.Struct, frozen=True):
     compared: int
     differences: Sequence[Difference] = ()
     note: str = ""
+    comparable: bool = True
+    """False: the reason why nothing could be compared lies in the company, so that no later look can tell either."""
+    unnamed: int = 0
+    """How many more differ than `differences` names."""
+
+    @property
+    def differing(self) -> int:
+        """How many objects, or accounts, are not the same on both sides."""
+        return len(self.differences) + self.unnamed
+
+
+def since_then(note: str) -> str:
+    """What is said of differences that were found, and could not be looked at since because of `note`."""
+    return f"these were found, and not looked at since: {note}"

@@ -104,7 +104,8 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
     yield f"Realms of run {newest}:"
     for part in progress[:REALMS_SHOWN]:
         read = f"{part.rows_read:,} of {part.counted:,} rows read" if part.counted or part.rows_read else ""
-        rows = f"{part.rows_held:,} rows" if part.rows_held else read
+        held = part.rows_held or (part.counted if part.state == "done" else 0)  # done: all that was counted is held
+        rows = f"{held:,} rows" if held else read
         proven = f"{part.entities_proven} entities proven" if part.entities_proven else ""
         unproven = f"{part.entities_unproven} unproven" if part.entities_unproven else ""
         aside = f"{part.quarantined} rows quarantined" if part.quarantined else ""

@@ -47,6 +47,7 @@ def verify(
     """
 
     async def work(settings: Settings) -> Exit:
+        from backfill.jobs.trial import ADDED_UP
         from backfill.jobs.verify import VerifyOptions
         from backfill.qbo.catalogue import entity as find_entity
 
@@ -54,7 +55,7 @@ def verify(
         options = VerifyOptions(
             entities=chosen,
             deep=deep,
-            trial_balance=not entity,
+            trial_balance={one.name for one in chosen} >= ADDED_UP,
             readers=settings.extract.readers_per_realm,
             costs=settings.costs,
         )
@@ -126,7 +127,11 @@ def _with_advice(trouble: Trouble, repaired: bool) -> Trouble:
     if trouble.entity == "TrialBalance":
         action = "Look for the documents that differ: backfill verify --deep."
     elif repaired:
-        action = "It was read again and differs still. See what Intuit said: backfill calls --realm " + trouble.realm_id
+        action = (
+            "It was read again and differs still. Of what changed within ten minutes the newer version stands: run it"
+            " again in a quarter of an hour. If it stays, see what Intuit said: backfill calls --realm "
+            + trouble.realm_id
+        )
     from msgspec import structs
 
     return structs.replace(trouble, action=action)
@@ -138,10 +143,10 @@ def proof_of(verdict: Verdict) -> Proof:
     from backfill.model import Proof
 
     reason = "" if holds(verdict) else verdict.note
-    if verdict.differences:
+    if verdict.differing:
         named = ", ".join(f"{one.id} ({one.kind.value})" for one in verdict.differences[:5])
-        more = ", ..." if len(verdict.differences) > 5 else ""
-        reason = f"{len(verdict.differences):,} differ from the company: {named}{more}"
+        more = ", ..." if verdict.differing > 5 else ""
+        reason = f"{verdict.differing:,} differ from the company: {named}{more}"
     return Proof(
         entity=verdict.entity,
         proven=holds(verdict),

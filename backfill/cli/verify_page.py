@@ -10,12 +10,14 @@ from html import escape
 
 import msgspec
 
+from backfill.jobs.proofs import is_of_a_part
 from backfill.jobs.verified import holds
 from backfill.model import Proof, RealmId
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.verdict_model import Verdict
 
 _DIFFERENCES_SHOWN = 200
-"""Of one entity, on the page; the JSON has all of them."""
+"""Of one entity, on the page; the JSON has all that are named."""
 
 _STYLE = """
 :root { --ink: #1b2430; --soft: #5d6b7a; --line: #dfe4ea; --good: #1a7f45; --bad: #b3261e; --open: #8a6100; }
@@ -58,15 +60,25 @@ class RealmPage:
 
     @property
     def differences(self) -> int:
-        return sum(len(one.differences) for one in self.verdicts)
+        return sum(one.differing for one in self.verdicts)
 
     @property
     def unproven(self) -> Sequence[Proof]:
-        return [proof for proof in self.proofs if not proof.proven]
+        return [proof for proof in self.proofs if not proof.proven or is_of_a_part(proof)]
 
     @property
     def not_compared(self) -> Sequence[Verdict]:
         return [one for one in self.verdicts if not one.differences and not holds(one)]
+
+    @property
+    def beyond(self) -> Sequence[Verdict]:
+        """What nobody can compare, whenever he looks."""
+        return [one for one in self.verdicts if one.equal is None and not one.comparable]
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """The entities that this comparison was not told to look at."""
+        return sorted(CATALOGUE.keys() - {one.entity for one in self.verdicts})
 
     @property
     def equal(self) -> bool:
@@ -75,7 +87,7 @@ class RealmPage:
 
 
 def page_as_json(page: RealmPage) -> bytes:
-    """Everything on the page, and every difference."""
+    """Everything on the page, and every difference that is named."""
     return msgspec.json.format(
         msgspec.json.encode(
             {
@@ -132,6 +144,10 @@ def _banner(page: RealmPage) -> str:
     repaired = f" {page.repaired:,} records were read again and put right before." if page.repaired else ""
     if page.equal:
         said_of_it = f"{held:,} records held, {compared:,} of them compared.{repaired}"
+        said_of_it += "".join(f" Not compared: {words(one.entity).lower()}, for {one.note}." for one in page.beyond)
+        if page.left_out:
+            said_of_it += f" Not looked at: {', '.join(map(words, page.left_out))}."
+            return _banner_of("good", "What was compared equals the company", said_of_it)
         return _banner_of("good", "The copy equals the company", said_of_it)
     said = []
     if page.differences:
@@ -160,7 +176,7 @@ def _differences(verdicts: Sequence[Verdict]) -> str:
     more = 0
     for one in verdicts:
         shown = one.differences[:_DIFFERENCES_SHOWN]
-        more += len(one.differences) - len(shown)
+        more += one.differing - len(shown)
         rows += [
             (
                 (words(one.entity), "name"),
@@ -174,7 +190,7 @@ def _differences(verdicts: Sequence[Verdict]) -> str:
     if not rows:
         return ""
     table = _table(("Kind of record", "What is wrong", "Record", "Id", "Detail"), rows, numbers={3})
-    rest = f'<p class="soft">and {more:,} more: see the JSON file.</p>' if more else ""
+    rest = f'<p class="soft">and {more:,} more: the JSON file names more of them.</p>' if more else ""
     return f"<h2>What differs</h2>{table}{rest}"
 
 
@@ -201,7 +217,7 @@ def _empty(verdicts: Sequence[Verdict]) -> str:
 
 
 def _verdict_row(one: Verdict) -> Sequence[_Cell]:
-    word = {True: ("equal", "word good"), False: (f"{len(one.differences):,} differ", "word bad")}
+    word = {True: ("equal", "word good"), False: (f"{one.differing:,} differ", "word bad")}
     counted = "-" if one.counted is None else f"{one.counted:,}"
     return (
         (words(one.entity), "name"),
@@ -218,7 +234,7 @@ def _proof_row(proof: Proof) -> Sequence[_Cell]:
         (words(proof.entity), "name"),
         (proof.method, ""),
         (f"{proof.watermark:%Y-%m-%d %H:%M:%S}" if proof.watermark else "-", ""),
-        ("complete", "word good") if proof.proven else ("not shown", "word bad"),
+        ("complete", "word good") if proof.proven and not is_of_a_part(proof) else ("not shown", "word bad"),
         (proof.reason or (f"{proof.quarantined:,} set aside" if proof.quarantined else ""), "soft"),
     )
 

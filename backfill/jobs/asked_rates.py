@@ -6,11 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from backfill.jobs.rates import RATES_OF_THE_DAY
+from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, RATES_OF_THE_DAY, codes_of
+from backfill.jobs.uncounted import every_page
 from backfill.jobs.vanished import deleted_stub
+from backfill.jobs.whole_answer import all_of
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
 from backfill.qbo import query
+from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import PAGE_ROWS_MAX
 
@@ -23,8 +26,8 @@ class AskedRates:
     codes: Sequence[str]
     as_of: date | None
 
-    def page(self, start: int) -> str:
-        return query.rates(self.entity, currencies=self.codes, as_of=self.as_of, start_position=start)
+    def page(self, start: int = 1, rows: int = PAGE_ROWS_MAX) -> str:
+        return query.rates(self.entity, currencies=self.codes, as_of=self.as_of, start_position=start, max_results=rows)
 
     def would_be_given(self, id_: str, oldest: str) -> bool:
         """Whether the company would give a rate, `EUR:2026-01-31`, if it had it. `oldest`: the first day that it gives.
@@ -42,25 +45,33 @@ def oldest_day(ids: Collection[str]) -> str:
     return min((id_.partition(":")[2] for id_ in ids), default="9999")
 
 
-def asked_as(entity: Entity, codes: Sequence[str], proofs: Sequence[Proof]) -> AskedRates:
-    """As they were asked for when they were proven last."""
+async def asked_as(work: RealmWork, entity: Entity, proofs: Sequence[Proof], listed: Page | None = None) -> AskedRates:
+    """As they were asked for when they were proven last, of the currencies that were `listed` or are now.
+
+    Raises `UnprovenError` if a currency cannot be read, and `RequestError`.
+    """
+    if listed is None or listed.received >= CURRENCIES_MAX:  # of a full answer nobody knows what it has not
+        listed = await work.ask.page(CURRENCIES, all_of(CURRENCIES, None))
     of_a_day = [one.watermark for one in proofs if one.entity == entity.name and one.method == RATES_OF_THE_DAY]
-    return AskedRates(entity, codes, of_a_day[0].date() if of_a_day and of_a_day[0] is not None else None)
+    as_of = of_a_day[0].date() if of_a_day and of_a_day[0] is not None else None
+    return AskedRates(entity, codes_of(listed), as_of)
 
 
 async def repair_rates(work: RealmWork, asked: AskedRates, ids: Collection[str]) -> None:
-    """Land again those of the Ids that the company gives, and mark the others deleted."""
-    wanted = set(ids)
-    start, full = 1, bool(asked.codes)
-    at = work.now()
-    while full:
-        work.check_stop()
-        async with work.room_for(asked.entity, PAGE_ROWS_MAX):
-            page = await work.ask.page(asked.entity, asked.page(start))
-            found = [record for record in page.records if record.id in wanted]
-            refusals = [refusal for refusal in page.refusals if refusal.id in wanted]
-            await work.land(asked.entity, found, refusals=refusals, latest=True)
-            wanted -= {record.id for record in found} | {refusal.id for refusal in refusals}
-            full, start, at = page.received >= PAGE_ROWS_MAX, start + page.received, page.server_time
-            del page, found, refusals  # with their room
-    await work.land(asked.entity, [deleted_stub(id_, at) for id_ in sorted(wanted)], latest=True)
+    """Land again those of the Ids that the company gives, and mark the others deleted.
+
+    Raises `UnprovenError`, and marks nothing, if it cannot be told which it gives.
+    """
+    wanted, missing, at = set(ids), set(ids), work.now()
+
+    async def look(page: Page) -> None:
+        nonlocal at
+        found = [record for record in page.records if record.id in wanted]
+        refusals = [refusal for refusal in page.refusals if refusal.id in wanted]
+        await work.land(asked.entity, found, refusals=refusals, latest=True)
+        missing.difference_update([record.id for record in found], [refusal.id for refusal in refusals])
+        at = page.server_time
+
+    if asked.codes:
+        await every_page(work, asked.entity, asked.page, look)
+    await work.land(asked.entity, [deleted_stub(id_, at) for id_ in sorted(missing)], latest=True)

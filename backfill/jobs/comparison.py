@@ -8,6 +8,7 @@ from datetime import datetime
 
 from backfill.errors import FaultError, RequestError
 from backfill.jobs.asked_rates import AskedRates, oldest_day
+from backfill.jobs.differences import Differences
 from backfill.jobs.equality import about, compared, is_newer, may_be_newer
 from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.verify_ports import VerificationStore
@@ -33,13 +34,15 @@ class Found:
     """Ids that are in quarantine: known not to be landed as they are."""
     compared: int = 0
     """Documents."""
-    nameless: dict[bytes, str] = field(default_factory=dict)
-    """What was met and has no Id that can be read: its bytes, or where it stands, to what is wrong with it."""
+    nameless: set[int] = field(default_factory=set)
+    """What was met and has no Id that can be read: the hashes of its bytes, or of where it stands."""
+    why_nameless: str = ""
+    """What is wrong with one of them."""
     aside_met: set[str] = field(default_factory=set)
     """Those in quarantine that were met by their Ids."""
     compared_whole: bool = False
     """No sample is wanted any more."""
-    differences: dict[str, Difference] = field(default_factory=dict)
+    differences: Differences = field(default_factory=Differences)
     newer: int = 0
     moved: int = 0
     note: str = ""
@@ -52,14 +55,16 @@ class Found:
         said += [f"{self.quarantined:,} set aside in quarantine"] if self.quarantined else []
         said += [f"{self.newer:,} changed since they were read"] if self.newer else []
         said += [f"{self.moved:,} differ in a balance alone, which moves without a new version"] if self.moved else []
+        named, differing = self.differences.named(), len(self.differences)
         return Verdict(
             entity=self.entity.name,
-            equal=None if self.unknown and not self.differences else not self.differences,
+            equal=None if self.unknown and not differing else not differing,
             counted=self.counted,
             held=self.held,
             compared=self.compared,
-            differences=sorted(self.differences.values(), key=lambda one: (one.kind.value, one.id)),
+            differences=named,
             note="; ".join(part for part in said if part),
+            unnamed=differing - len(named),
         )
 
 
@@ -101,9 +106,11 @@ class Comparer:
         part.newer.update(refusal.id for refusal in refusals if may_be_newer(refusal.raw, watermark))
         part.met.update(record.id for record in fresh)
         part.met.update(refusal.id for refusal in refusals if refusal.id)
-        found.nameless.update((refusal.raw, refusal.message) for refusal in refusals if not refusal.id)
         for refusal in refusals:
-            if refusal.id and refusal.id not in part.newer:
+            if not refusal.id:
+                found.nameless.add(hash(refusal.raw))
+                found.why_nameless = found.why_nameless or refusal.message
+            elif refusal.id not in part.newer:
                 await self._left_unread(Asked(found, [refusal.id]), refusal.message)
         if part.documents:
             # The second that two parts share is the earlier one's.
@@ -131,7 +138,7 @@ class Comparer:
     def account_for_nameless(self, found: Found) -> None:
         """All of the entity was met. What is in quarantine and was not met by its Id is known not to be landed so."""
         if len(found.nameless) > found.quarantined - len(found.aside_met):
-            found.unknown, found.note = True, f"some could not be read: {next(iter(found.nameless.values()))}"
+            found.unknown, found.note = True, f"some could not be read: {found.why_nameless}"
 
     async def _look_up(self, asked: Asked) -> None:
         """Ask for the Ids and compare. Where the entity's rows cannot be asked for by Id, the walk has said it all."""
@@ -141,8 +148,13 @@ class Comparer:
             for id_ in ids:
                 _note_missing_side(found, id_, documents.get(id_))
             return
-        for start in range(0, len(ids), IDS_PER_STATEMENT):
-            await self.look_up_together([replace(asked, ids=ids[start : start + IDS_PER_STATEMENT])])
+        few = [
+            replace(asked, ids=ids[start : start + IDS_PER_STATEMENT])
+            for start in range(0, len(ids), IDS_PER_STATEMENT)
+        ]
+        for start in range(0, len(few), query.BATCH_ITEMS_MAX):
+            self.work.check_stop()
+            await self.look_up_together(few[start : start + query.BATCH_ITEMS_MAX])
 
     async def look_up_together(self, all_asked: Sequence[Asked]) -> None:
         """Ask for Ids of several entities in one call, and compare. Raises `RequestError` for the realm's troubles."""
@@ -196,8 +208,8 @@ class Comparer:
             there, ours = bytes(record.doc), documents.get(record.id)
             if ours is None:
                 if record.id in asked.met and not is_newer(record, watermark):
-                    found.differences[record.id] = Difference(
-                        record.id, DifferenceKind.MISSING, about(there), "the company has it"
+                    found.differences.add(
+                        Difference(record.id, DifferenceKind.MISSING, about(there), "the company has it")
                     )
                 continue
             found.compared += 1
@@ -205,7 +217,7 @@ class Comparer:
             found.newer += one.newer
             found.moved += one.moved
             if one.detail:
-                found.differences[record.id] = Difference(record.id, DifferenceKind.ALTERED, about(ours), one.detail)
+                found.differences.add(Difference(record.id, DifferenceKind.ALTERED, about(ours), one.detail))
 
     def _watermark(self, found: Found) -> datetime | None:
         return self.work.proven_at.get(found.entity.name)
@@ -215,7 +227,7 @@ class Comparer:
         doubted = {
             found.entity: found
             for found in founds
-            if found.entity.carried_by_cdc and self._watermark(found) and _has_extra(found)
+            if found.entity.carried_by_cdc and self._watermark(found) and found.differences.has_extra
         }
         if not doubted:
             return
@@ -226,20 +238,14 @@ class Comparer:
             return  # too long ago; then nobody can tell, and to name one too many is safe
         for entity, found in doubted.items():
             page = answer.pages.get(entity.name)
-            for record in page.records if page is not None and answer.total < self.work.cdc_objects else ():
-                later = record.deleted and is_newer(record, self._watermark(found))
-                if later and record.id in found.differences:
-                    del found.differences[record.id]
-                    found.newer += 1
+            if page is not None and answer.total < self.work.cdc_objects:
+                deleted = [one for one in page.records if one.deleted and is_newer(one, self._watermark(found))]
+                found.newer += found.differences.forgive_extra(one.id for one in deleted)
 
 
 def _note_missing_side(found: Found, id_: str, document: bytes | None) -> None:
     """An Id that only one side has."""
     if document is None:
-        found.differences[id_] = Difference(id_, DifferenceKind.MISSING, "", "the company has it")
+        found.differences.add(Difference(id_, DifferenceKind.MISSING, "", "the company has it"))
     else:
-        found.differences[id_] = Difference(id_, DifferenceKind.EXTRA, about(document), "the company has none")
-
-
-def _has_extra(found: Found) -> bool:
-    return any(one.kind is DifferenceKind.EXTRA for one in found.differences.values())
+        found.differences.add(Difference(id_, DifferenceKind.EXTRA, about(document), "the company has none"))

@@ -54,7 +54,8 @@ class Comparison:
     moved: bool = False
     """Equal but for what moves without a new version."""
     newer: bool = False
-    """The company's was changed after the watermark: it says nothing of what was landed before."""
+    """The company's was changed after the watermark, and is of another version: it says nothing of what was landed
+    before."""
 
 
 def compared(landed: bytes, there: bytes, watermark: datetime | None) -> Comparison:
@@ -81,7 +82,8 @@ def _compared(ours: dict[str, Any], theirs: dict[str, Any], watermark: datetime 
     names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
     if not names:
         return Comparison("")
-    if _is_newer(theirs, watermark):
+    # What landed since the watermark, as by webhooks, is compared as well: it is of the company's own version.
+    if _is_newer(theirs, watermark) and _version(ours) != _version(theirs):
         return Comparison("", newer=True)
     if set(names) <= MOVES_ALONE:
         return Comparison("", moved=True)
@@ -132,6 +134,12 @@ def _is_newer(members: dict[str, Any], watermark: datetime | None) -> bool:
         return _is_after(datetime.fromisoformat(str(meta.get("LastUpdatedTime"))), watermark)
     except (ValueError, TypeError):
         return False
+
+
+def _version(members: dict[str, Any]) -> tuple[object, object]:
+    inner = _unwrapped(members)
+    meta = inner.get("MetaData")
+    return inner.get("SyncToken"), meta.get("LastUpdatedTime") if isinstance(meta, dict) else None
 
 
 def _is_after(moment: datetime, watermark: datetime | None) -> bool:

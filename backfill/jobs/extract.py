@@ -29,7 +29,7 @@ from backfill.jobs.keys import CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.outage import Job, Way
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.polled import catch_up_polled
-from backfill.jobs.proofs import not_offered, refused
+from backfill.jobs.proofs import not_offered, of_a_part, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.rates import read_rates
 from backfill.jobs.readers import share
@@ -288,7 +288,7 @@ def _of_a_part(proof: Proof, since: datetime | None) -> Proof:
     """A proof of what is new says since when. What cannot be asked for by its time is always read whole."""
     if since is None or not proof.proven or CATALOGUE[proof.entity].reading is not Reading.SCAN:
         return proof
-    return structs.replace(proof, method=f"{proof.method}, since {since:%Y-%m-%d %H:%M}")
+    return of_a_part(proof, since)
 
 
 def outcome_of(realm_id: RealmId, proofs: Sequence[Proof]) -> RealmOutcome:

@@ -37,12 +37,12 @@ class Chart:
 
     income: dict[str, str] = field(default_factory=dict)
     expense: dict[str, str] = field(default_factory=dict)
-    by_kind: dict[str, str] = field(default_factory=dict)
-    """AccountSubType to the first account of it."""
+    by_kind: dict[str, list[str]] = field(default_factory=dict)
+    """AccountSubType to the accounts of it."""
     by_name: dict[str, str] = field(default_factory=dict)
 
     def learn_account(self, doc: Doc) -> None:
-        self.by_kind.setdefault(str(doc.get("AccountSubType", "")), str(doc["Id"]))
+        self.by_kind.setdefault(str(doc.get("AccountSubType", "")), []).append(str(doc["Id"]))
         self.by_name.setdefault(str(doc.get("Name", "")).removesuffix(" (deleted)"), str(doc["Id"]))
 
     def learn_item(self, doc: Doc) -> None:
@@ -51,10 +51,13 @@ class Chart:
                 accounts[str(doc["Id"])] = found
 
     def kind(self, *kinds: str) -> str:
-        found = next((self.by_kind[kind] for kind in kinds if kind in self.by_kind), None)
-        if found is None:
-            raise UnpostableError(f"the chart of accounts has none of type {' or '.join(kinds)}")
-        return found
+        """The account of the first of these types that there is one of. Raises `UnpostableError` if there is none, or
+        more than one: then nobody can say which it is."""
+        found = next((self.by_kind[kind] for kind in kinds if kind in self.by_kind), [])
+        if len(found) != 1:
+            many = "several accounts" if found else "none"
+            raise UnpostableError(f"the chart of accounts has {many} of type {' or '.join(kinds)}")
+        return found[0]
 
     def shipping(self) -> str:
         return self.by_name.get("Shipping Income") or self.kind("ShippingFreightDelivery", "OtherPrimaryIncome")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec import structs
+
 from backfill.errors import FaultError, RequestError
 from backfill.model import Held, Proof
 from backfill.qbo.catalogue import Entity
 
 _NOT_OFFERED = {"500", "2000", "5030"}
 """Unsupported operation, unknown object, feature not in the company's plan: there is nothing to read."""
+
+_SINCE = ", since "
 
 
 def compared(
@@ -34,6 +38,16 @@ def compared(
         watermark=watermark,
         reason="" if equal else f"{said}, {held.live} + {held.quarantined} are held",
     )
+
+
+def of_a_part(proof: Proof, since: datetime) -> Proof:
+    """The proof, saying that it is of what was updated since."""
+    return structs.replace(proof, method=f"{proof.method}{_SINCE}{since:%Y-%m-%d %H:%M}")
+
+
+def is_of_a_part(proof: Proof) -> bool:
+    """Whether it says nothing of what is older."""
+    return _SINCE in proof.method
 
 
 def nothing(entity: Entity, method: str, watermark: datetime | None) -> Proof:

@@ -162,6 +162,9 @@ async def _look(work: RealmWork, entity: Entity, before: RatesLook) -> RatesLook
 async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
     """Page after page, and all of them again until a pass brings nothing new, of currencies that stayed the same."""
     assert look.codes, "without a currency there is nothing to page through"
+    codes = look.codes
+    if len(codes) >= CURRENCIES_MAX:  # the list beside the rates was cut
+        codes = codes_of(await work.ask.page(CURRENCIES, all_of(CURRENCIES, None)))
     met: set[str] = set()
     settled = False
     refused = aside = 0
@@ -172,7 +175,7 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
         refused = aside = 0
         while full:
             work.check_stop()
-            statement = query.rates(entity, currencies=look.codes, as_of=look.as_of, start_position=start)
+            statement = query.rates(entity, currencies=codes, as_of=look.as_of, start_position=start)
             async with work.room_for(entity, PAGE_ROWS_MAX):
                 page = await work.ask.page(entity, statement)
                 done = await work.land(entity, page.records, refusals=page.refusals)
@@ -189,7 +192,7 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
             break
     reason = "" if settled else f"each of {RATE_PASSES_MAX} passes brought rates that the one before had not"
     listed = await work.ask.page(CURRENCIES, all_of(CURRENCIES, None))
-    if codes_of(listed) != look.codes:
+    if codes_of(listed) != codes:
         reason = "the company's currencies changed while their rates were read"
     return _proof(entity, look, len(met), refused, aside, watermark, reason=reason)
 

@@ -150,6 +150,8 @@ class _OffsetPass:
     """A whole row may be among these: see `_may_hide_a_row`."""
     at_once: bool
     """One answer had all, so that nothing moved between two."""
+    ids: Collection[str]
+    """Of all rows that it met."""
 
 
 class _Walk:
@@ -249,10 +251,13 @@ class _Walk:
         number only, which one pass may get wrong (the same row met at two places): then two must agree on it.
         """
         met: set[str] = set()
+        ids: Collection[str] = ()
         counted = 0
         before: int | None = None
         for _ in range(OFFSET_PASSES_MAX):
-            passed = await self._offset_pass(low, high, met)
+            passed = await self._offset_pass(low, high)
+            again, ids = passed.ids == ids, passed.ids
+            met.update(ids)
             unread = passed.unread
             counted_before = counted
             counted = await self.work.ask.count(self.key.count(self.entity, low, high))
@@ -261,7 +266,8 @@ class _Walk:
             if agreed and passed.unclear:
                 raise self._unclear(unread[0])
             if agreed and len(met) + len(unread) >= counted:
-                there = len(met) if passed.at_once else await self._still_there(met)
+                proves_itself = passed.at_once or (again and self.key is UNKEYED)
+                there = len(ids) if proves_itself else await self._still_there(met)
                 if there + len(unread) < counted:
                     continue
                 if counted == counted_before:  # nothing came or went: two passes can agree and both meet a row twice
@@ -280,12 +286,16 @@ class _Walk:
         )
 
     async def _still_there(self, met: Collection[str]) -> int:
-        """How many of those that were met the server has, by their Ids, where a key's rows can be asked for so.
+        """How many of those that were met the server has, by their Ids.
 
         One that was deleted since stands neither for the row that moved to its place, and was passed over, nor for one
-        that cannot be read. What has no Id that can be read is taken to be there.
+        that cannot be read. What has no Id that can be read is taken to be there. Of what nobody can ask for by its Id
+        (UNKEYED) none is: it is read again, until a pass meets just what the one before it met, so that no row of it
+        had gone by then.
         """
-        named = [] if self.key is UNKEYED else [id_ for id_ in met if id_]
+        if self.key is UNKEYED:
+            return 0
+        named = [id_ for id_ in met if id_]
         return len(met) - len(named) + await count_by_id(self.work, self.entity, named)
 
     def _unclear(self, fault: RequestError) -> UnprovenError:
@@ -296,7 +306,8 @@ class _Walk:
             action=fault.action,
         )
 
-    async def _offset_pass(self, low: datetime | None, high: datetime | None, met: set[str]) -> _OffsetPass:
+    async def _offset_pass(self, low: datetime | None, high: datetime | None) -> _OffsetPass:
+        met: set[str] = set()
         unread: list[RequestError] = []
         places: list[int] = []
         start = 1
@@ -320,7 +331,7 @@ class _Walk:
                     action=unread[-1].action,
                 )
         unclear = self.size.sends_more and _may_hide_a_row(places, is_beginning=low is None)
-        return _OffsetPass(unread, unclear, at_once)
+        return _OffsetPass(unread, unclear, at_once, met)
 
     def _unnamed(self, number: int, low: datetime | None, high: datetime | None, fault: RequestError) -> Refusal:
         """The refusal of a row without a name: the same for the same part, so that it is not set aside twice."""

@@ -13,19 +13,27 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from backfill.errors import FaultError, TooLargeError, UnreadableError
+from backfill.errors import Disposition, RequestError
 from backfill.jobs.company_facts import CompanyFacts, company_facts
-from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, parts, postings
+from backfill.jobs.differences import NAMED_MAX
+from backfill.jobs.postings import NOTHING, POSTING, Chart, Doc, UnpostableError, part, parts, postings
+from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.quoted import quoted
 from backfill.jobs.report_periods import fiscal_year_start
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import OF_THE_REALM, RealmWork
+from backfill.qbo import query
+from backfill.qbo.answers import Page
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
 from backfill.report_model import Period, ReportDocument, RowType
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
 
 TRIAL_BALANCE = "TrialBalance"
+
+ADDED_UP = frozenset({*POSTING, "Account", "CompanyInfo", "Item", "Preferences"})
+"""The entities that the landed ledger is made of. Without one of them there is nothing to compare."""
 
 _PAGE_DOCUMENTS = 1_000
 """Documents held at once while the ledger is added up."""
@@ -44,47 +52,81 @@ class _Ledger:
 async def compare_trial_balance(work: RealmWork, landed: VerificationStore, *, moved: bool) -> Verdict:
     """The verdict on the trial balance of today. `moved`: the company has changed since it was read.
 
-    Raises `RequestError` for what concerns the realm.
+    Raises `RequestError` for what concerns the whole realm. By then all else is compared, so what any other question
+    comes to is said here, and does not take that away.
     """
+    try:
+        return await _compared(work, landed, moved=moved)
+    except RequestError as fault:
+        if fault.disposition in OF_THE_REALM | {Disposition.STOP}:
+            raise
+        return _not_compared(f"QuickBooks did not give what it takes: {fault.message}")
+
+
+async def _compared(work: RealmWork, landed: VerificationStore, *, moved: bool) -> Verdict:
     facts = await company_facts(work)
     today = facts.server_time.date()
     report = REPORTS[TRIAL_BALANCE]
-    try:
-        said = await work.ask.report(
-            report, Period(min(facts.first_date, today), today), parameters(report, basis=Basis.ACCRUAL)
-        )
-    except (FaultError, TooLargeError, UnreadableError) as fault:
-        if fault.disposition in OF_THE_REALM:  # what stays after all retries may be this one report's
-            raise
-        return _not_compared(f"QuickBooks did not give the report: {fault.message}")
+    period = Period(min(facts.first_date, today), today)
+    said = await work.ask.report(report, period, parameters(report, basis=Basis.ACCRUAL))
     sides = [sum((_cell(row.cells, side) for row in said.rows if _is_own(row.type)), NOTHING) for side in _SIDES]
     if sides[0] != sides[1]:
         detail = f"debits {sides[0]}, credits {sides[1]}"
         return Verdict(TRIAL_BALANCE, False, None, 0, 0, [Difference("", DifferenceKind.ALTERED, "the report", detail)])
     try:
         if hidden := await _hidden_postings(work, landed, facts):
-            return _not_compared(f"{hidden}; the report's debits equal its credits, {sides[0]:,}")
+            return _beyond(f"{hidden}; the report's debits equal its credits, {sides[0]:,}")
         ledger = await _ledger(work, landed, facts, today)
     except UnpostableError as error:
-        return _not_compared(f"the landed documents do not say where all is posted: {quoted(str(error))}")
+        return _beyond(f"the landed documents do not say where all is posted: {quoted(str(error))}")
     differences = _differences(expected(ledger.before, ledger.within, facts), said, facts)
-    if differences and moved:
+    if differences and not facts.accounts_whole:
+        return _not_compared("an account of the company cannot be read")
+    if differences and (moved or await _has_moved(work)):
         return _not_compared("the company has changed since it was read: run backfill resync, then verify again")
-    return Verdict(
-        TRIAL_BALANCE, not differences, len(facts.accounts), len(facts.accounts), ledger.documents, differences
-    )
+    named, accounts = differences[:NAMED_MAX], len(facts.accounts)
+    unnamed = len(differences) - len(named)
+    return Verdict(TRIAL_BALANCE, not differences, accounts, accounts, ledger.documents, named, unnamed=unnamed)
+
+
+async def _has_moved(work: RealmWork) -> bool:
+    """Whether anything that posts has changed since it was proven: a sample of the documents need not show it.
+
+    Raises `RequestError` where it would not be counted.
+    """
+    asked = [CATALOGUE[name] for name in sorted(ADDED_UP) if name in work.proven_at and CATALOGUE[name].countable]
+    if not asked:
+        return False
+    # Of the watermark's own second nobody can tell what came before it.
+    since = [work.proven_at[entity.name].replace(microsecond=0) for entity in asked]
+    statements = [query.count(entity, updated_since=at) for entity, at in zip(asked, since, strict=True)]
+    for item in (await work.ask.many(statements)).items:
+        if isinstance(item, Page):
+            if item.total_count:
+                return True
+        elif not is_not_offered(item):
+            raise item
+    return False
 
 
 _SIDES = ("debit", "credit")
 
 
 def _not_compared(why: str) -> Verdict:
+    """For a reason that passes: the next look may tell."""
     return Verdict(TRIAL_BALANCE, None, None, 0, 0, note=why)
+
+
+def _beyond(why: str) -> Verdict:
+    """For a reason that lies in the company, so that no look will tell."""
+    return Verdict(TRIAL_BALANCE, None, None, 0, 0, note=why, comparable=False)
 
 
 async def _hidden_postings(work: RealmWork, landed: VerificationStore, facts: CompanyFacts) -> str:
     """Why the landed documents cannot be all that the ledger is made of; empty if they can."""
-    if facts.multicurrency:
+    # The company may have refused to show its preferences just now; what is landed of them says the same.
+    landed_of_it = [part(doc, "CurrencyPrefs") async for doc in _documents(work, landed, "Preferences")]
+    if facts.multicurrency or any(one.get("MultiCurrencyEnabled") is True for one in landed_of_it):
         return "the company has several currencies, so exchange gains are posted that no document shows"
     async for doc in _documents(work, landed, "CompanyInfo"):
         payroll = [one.get("Value") for one in parts(doc, "NameValue") if one.get("Name") == "PayrollFeature"]
@@ -117,12 +159,22 @@ async def _ledger(work: RealmWork, landed: VerificationStore, facts: CompanyFact
 
 
 async def _documents(work: RealmWork, landed: VerificationStore, entity: str) -> AsyncIterator[Doc]:
+    """The landed documents, each with the Id that it is filed under. Raises `UnpostableError` if one is no object."""
     after = ""
     while True:
         page = await landed.documents_after(work.realm_id, entity, after, _PAGE_DOCUMENTS)
         for id_, document in page.items():
             after = id_
-            yield json.loads(document, parse_float=Decimal, parse_int=Decimal)  # of an int, Python bounds the digits
+            try:
+                doc = json.loads(
+                    document, parse_float=Decimal, parse_int=Decimal
+                )  # of an int, Python bounds the digits
+            except RecursionError:
+                doc = None
+            if not isinstance(doc, dict):  # somebody wrote it who is neither Intuit nor us
+                raise UnpostableError(f"{entity} {id_}: what is landed is no object that can be read")
+            doc["Id"] = id_
+            yield doc
         if len(page) < _PAGE_DOCUMENTS:
             return
 

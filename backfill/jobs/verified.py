@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backfill.jobs.trial import TRIAL_BALANCE
 from backfill.jobs.verify import VerifyOptions, repair_realm, verify_realm
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import RealmWork
@@ -18,20 +17,24 @@ async def verified_realm(
 
     The realm is done with if they all hold.
     """
-    verdicts = await verify_realm(work, landed, options)
+    found = await verify_realm(work, landed, options)
     repaired = 0
-    if repair and any(one.differences for one in verdicts):
-        repaired = await repair_realm(work, landed, verdicts)
-        verdicts = await verify_realm(work, landed, options)
-    await landed.keep_verdicts(work.lease, work.run_id, verdicts)
-    if all(map(holds, verdicts)):
+    while repair and found.wrong:
+        before = found
+        repaired += await repair_realm(work, landed, before)
+        found = await verify_realm(work, landed, options)
+        if not before.has_more or found.differing >= before.differing:
+            break  # all were read again, or it is no use
+    await landed.keep_verdicts(work.lease, work.run_id, found.verdicts)
+    if all(map(holds, found.verdicts)):
         await work.store.finish_scan(work.lease, work.run_id, [])
-    return verdicts, repaired
+    return found.verdicts, repaired
 
 
 def holds(verdict: Verdict) -> bool:
     """Whether nothing is left to be done. What could not be read may differ, so it is not done with.
 
-    A trial balance that is not compared is ordinary: of many a company no document shows all that is posted.
+    What nobody could compare, whenever he looks, is said and is no work that is left: of many a company no document
+    shows all that is posted.
     """
-    return verdict.equal is True or (verdict.equal is None and verdict.entity == TRIAL_BALANCE)
+    return verdict.equal is True or (verdict.equal is None and not verdict.comparable)

@@ -11,7 +11,7 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,17 +27,18 @@ from backfill.jobs.keys import CREATED, IDS, UNKEYED, Key
 from backfill.jobs.offered import answer_or_proof
 from backfill.jobs.plan import plan_slices
 from backfill.jobs.proofs import is_not_offered
-from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, RATES_MAX, codes_of
+from backfill.jobs.rates import CURRENCIES, CURRENCIES_MAX, EVERY_CURRENCY, RATES_MAX
 from backfill.jobs.readers import share
 from backfill.jobs.scan import Look, look_through
 from backfill.jobs.slices import ROWS_PER_SLICE, whole
 from backfill.jobs.snapshot import is_snapshot, packed
 from backfill.jobs.too_much import is_too_much
 from backfill.jobs.trial import compare_trial_balance
-from backfill.jobs.vanished import mark_vanished_together
+from backfill.jobs.uncounted import every_page
+from backfill.jobs.vanished import mark_vanished, mark_vanished_together
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.whole_answer import all_of
-from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
+from backfill.jobs.work import REALM_DISPOSITIONS, SETTLED, RealmWork
 from backfill.model import Proof, Slice
 from backfill.qbo import query
 from backfill.qbo.answers import Page
@@ -47,6 +48,10 @@ from backfill.verdict_model import Verdict
 
 _PART_ROWS = 50_000
 """Of a part that is compared all Ids are in memory, on both sides: some 10 MB, for each reader."""
+
+
+_FORGOTTEN_AT_ONCE = 1_000
+"""Rows of one transaction: as many as a page, for which a statement's time is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,28 @@ class VerifyOptions:
     """What to keep low, and what a call costs."""
 
 
-async def verify_realm(work: RealmWork, landed: VerificationStore, options: VerifyOptions) -> Sequence[Verdict]:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison of one realm found."""
+
+    verdicts: Sequence[Verdict]
+    wrong: Mapping[Entity, Collection[str]]
+    """Ids that differ, as many as are read again at a time: a repair of more takes several comparisons."""
+    at: datetime
+    """The server's time when it began."""
+
+    @property
+    def differing(self) -> int:
+        """Objects that differ."""
+        return sum(one.differing for one in self.verdicts if one.entity in CATALOGUE)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more differ than `wrong` names."""
+        return self.differing > sum(map(len, self.wrong.values()))
+
+
+async def verify_realm(work: RealmWork, landed: VerificationStore, options: VerifyOptions) -> Compared:
     """Compare one realm with its company. Raises `StoppedError`, and `RequestError` for what concerns the realm."""
     work.proven_at = await work.store.proven_at(work.realm_id)
     comparer = Comparer(work, landed)
@@ -74,27 +100,42 @@ async def verify_realm(work: RealmWork, landed: VerificationStore, options: Veri
     counted_at = await verifier.count()
     await verifier.read_whole(counted_at)
     await verifier.sample()
-    await comparer.forgive_later_deletes(verifier.found.values())
-    verdicts = [found.verdict() for found in verifier.found.values()]
+    founds = verifier.found.values()
+    await comparer.forgive_later_deletes(founds)
+    verdicts = [found.verdict() for found in founds]
     if options.trial_balance:
-        moved = any(found.newer for found in verifier.found.values())
+        moved = any(found.newer for found in founds)
         verdicts.append(await compare_trial_balance(work, landed, moved=moved))
-    return verdicts
+    wrong = {found.entity: found.differences.ids for found in founds if found.differences.ids}
+    return Compared(verdicts, wrong, counted_at)
 
 
-async def repair_realm(work: RealmWork, landed: VerificationStore, verdicts: Sequence[Verdict]) -> int:
-    """Read again just what differs: land what is there, mark deleted what is not. Returns how many were read."""
+async def repair_realm(work: RealmWork, landed: VerificationStore, found: Compared) -> int:
+    """Read again just what differs: land what is there, mark deleted what is not. Returns how many were read.
+
+    What the company says stands, though it be older than what is held: it may have been restored from a backup. Only
+    what is new is left as it is, for an answer may come from a machine that has not got it yet. What Intuit will not
+    give of one entity leaves that as it is. Raises `RequestError` for what concerns the realm.
+    """
     work.proven_at = {}  # or of equal versions the one that is held would stand
-    wrong = {CATALOGUE[one.entity]: [it.id for it in one.differences] for one in verdicts if one.entity in CATALOGUE}
-    wrong = {entity: ids for entity, ids in wrong.items() if ids}
+    new = (found.at - SETTLED, found.at + SETTLED)
+    wrong = {entity: sorted(ids) for entity, ids in found.wrong.items()}
     for entity, ids in wrong.items():
-        await landed.forget_marks(work.lease, entity.name, ids)
+        for start in range(0, len(ids), _FORGOTTEN_AT_ONCE):
+            some = ids[start : start + _FORGOTTEN_AT_ONCE]
+            await landed.forget_versions(work.lease, entity.name, some, but_updated_within=new)
     repaired = sum(map(len, wrong.values()))
     for entity in [entity for entity in wrong if entity.reading is Reading.RATES]:
-        codes = codes_of(await work.ask.page(CURRENCIES, EVERY_CURRENCY))
-        asked = asked_as(entity, codes, await landed.proofs(work.realm_id))
-        await repair_rates(work, asked, wrong.pop(entity))
-    await mark_vanished_together(work, wrong)
+        ids = wrong.pop(entity)
+        with work.trouble_of(entity):
+            asked = await asked_as(work, entity, await landed.proofs(work.realm_id))
+            await repair_rates(work, asked, ids)
+    try:
+        await mark_vanished_together(work, wrong)
+    except FaultError:  # of one entity; those before it are asked for once more
+        for entity, ids in wrong.items():
+            with work.trouble_of(entity):
+                await mark_vanished(work, entity, ids)
     return repaired
 
 
@@ -109,7 +150,7 @@ class _Verifier:
     async def count(self) -> datetime:
         """Count everything on both sides. What Intuit does not count is compared row by row.
 
-        Returns the server's time of it; where nothing has a COUNT ours, on which nothing depends then.
+        Returns the server's time of it; where nothing was counted ours, on which no cut depends then.
         """
         aside = await self.work.store.aside(self.work.realm_id)
         for entity, found in self.found.items():
@@ -134,15 +175,12 @@ class _Verifier:
                 found.counted = answer.total_count or 0 if answer is item else None  # what there is, is walked
             else:
                 await self._rates(found, answer)
-        return answers.first_time
+        return answers.first_time if answers.times else self.work.now()
 
     async def _rates(self, found: Found, currencies: Page) -> None:
-        try:
-            codes = codes_of(currencies)
-        except UnprovenError as error:
-            found.unknown, found.note = True, error.message
-            return
-        found.rates = asked_as(found.entity, codes, await self.landed.proofs(self.work.realm_id))
+        with _trouble_of(found):
+            proofs = await self.landed.proofs(self.work.realm_id)
+            found.rates = await asked_as(self.work, found.entity, proofs, currencies)
 
     async def _asked_again(self, entity: Entity, item: Page | RequestError) -> Page | RequestError | Proof:
         """The answer; of what is said not to be there what a call of its own answers, or the proof that it is not."""
@@ -207,7 +245,7 @@ class _Verifier:
 
     def _all_of(self, entity: Entity) -> str:
         rates = self.found[entity].rates
-        return all_of(entity, None) if rates is None else rates.page(1)
+        return all_of(entity, None) if rates is None else rates.page()
 
     async def _parts(self, alone: Sequence[Found], counted_at: datetime) -> Sequence[Part]:
         """What several readers share: slices of what has a COUNT that says when all was met, and the others whole."""
@@ -249,22 +287,22 @@ class _Verifier:
             await self._settle(part)
 
     async def _pages(self, found: Found, look: Look) -> None:
-        """All pages of what has no COUNT to say when all of it was met."""
-        entity = found.entity
-        start, full = 1, found.rates is None or bool(found.rates.codes)
-        while full:
-            self.work.check_stop()
+        """All of what has no COUNT to say when all of it was met."""
+        entity, rates = found.entity, found.rates
+        if entity.reading is Reading.LISTING:
             async with self.work.room_for(entity, PAGE_ROWS_MAX):
-                if entity.reading is Reading.LISTING:
-                    page = await self.work.ask.listing(entity)
-                else:
-                    order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
-                    every = query.page(entity, order_by=order_by, start_position=start)
-                    page = await self.work.ask.page(entity, found.rates.page(start) if found.rates else every)
-                full = entity.queryable and page.received >= PAGE_ROWS_MAX
-                start += page.received
+                page = await self.work.ask.listing(entity)
                 await look(page.records, page.refusals)
                 del page  # with its room
+        elif rates is None:
+            order_by = query.CREATE_TIME if entity.reading is Reading.SCAN else None
+
+            def statement(start: int, rows: int) -> str:
+                return query.page(entity, order_by=order_by, start_position=start, max_results=rows)
+
+            await every_page(self.work, entity, statement, lambda page: look(page.records, page.refusals))
+        elif rates.codes:
+            await every_page(self.work, entity, rates.page, lambda page: look(page.records, page.refusals))
 
     async def sample(self) -> None:
         """Some documents of each entity that was not compared whole, many entities to a call; each run takes others."""
@@ -277,7 +315,7 @@ class _Verifier:
                 entity.name,
                 min(self.options.sample, IDS_PER_STATEMENT),
                 seed=self.work.run_id,
-                without={*found.differences, *found.aside},
+                without={*found.differences.ids, *found.aside},
             )
             if ids:
                 asked.append(Asked(found, ids))

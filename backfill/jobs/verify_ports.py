@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from backfill.model import Lease, Proof, RealmId, RunId
@@ -30,13 +31,20 @@ class VerificationStore(Protocol):
         """The next live documents in order of their Ids, bytewise, beginning after one ("" for the first)."""
         ...
 
-    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
-        """Drop those of the rows that are marked deleted, so that what the company says next stands.
+    async def forget_versions(
+        self, lease: Lease, entity: str, ids: Sequence[str], *, but_updated_within: tuple[datetime, datetime]
+    ) -> None:
+        """Drop those of the rows that are marked deleted, and when the others were updated, so that what the company
+        says next stands. Not of those that were updated within the two moments, these included.
 
         Raises `LeaseLostError`, and writes nothing, if fenced off.
         """
         ...
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
-        """Store what was found in the place of what was found before. Raises `LeaseLostError` if fenced off."""
+        """Store what was found in the place of what was found before. Raises `LeaseLostError` if fenced off.
+
+        Of what could be compared before and cannot now, what differed is kept with its time and run: it is not known to
+        be mended, and the note says why it was not looked at since.
+        """
         ...

@@ -59,7 +59,7 @@ def is_of_the_realm(error: BackfillError) -> bool:
 
 EVER = datetime.min.replace(tzinfo=UTC)
 
-_SETTLED = timedelta(minutes=10)
+SETTLED = timedelta(minutes=10)
 """Before a proof's watermark no version changes any more without a later time. A second would do, if Intuit's machines
 agreed on it; what is sent in vain for ten minutes of changes is nothing."""
 
@@ -153,7 +153,7 @@ class RealmWork:
         if latest:
             proven_at = self.proven_at.get(entity.name)
             expected = self._expected_whole(proven_at, len(records))
-            overwrite_equal_from = EVER if proven_at is None else proven_at - _SETTLED
+            overwrite_equal_from = EVER if proven_at is None else proven_at - SETTLED
         elif checkpoint:
             expected = self.expected.get(entity.name, Expected.ANYTHING)
         landed = await self.store.land(

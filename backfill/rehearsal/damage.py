@@ -1,9 +1,10 @@
-"""The landing broken on purpose: rows dropped, documents altered, what is deleted alive again and what lives marked."""
+"""The landing broken on purpose: rows dropped, documents altered, some to be newer than the company's, what is deleted
+alive again and what lives marked."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ ENTITIES = ("Account", "Bill", "Customer", "ExchangeRate", "Invoice", "Item", "J
 
 WOUNDS_MOST = 6
 """In each realm."""
+
+AHEAD = timedelta(days=400)
+"""How much newer a row says that it is than the company's own ever will be while the world lasts."""
 
 NEVER = "99999999"
 """The Id of an object that no company has."""
@@ -40,11 +44,13 @@ def damage(stage: Stage) -> None:
 
 def _wound(held: dict[str, Row], id_: str, rng: Random, now: datetime) -> None:
     row = held[id_]
-    match rng.choice(("dropped", "altered", "risen", "marked")):
+    match rng.choice(("dropped", "altered", "ahead", "risen", "marked")):
         case "dropped":
             del held[id_]
         case "altered":
             held[id_] = replace(row, doc=b'{"Altered":true,' + row.doc[1:])
+        case "ahead":
+            held[id_] = replace(row, doc=b'{"Altered":true,' + row.doc[1:], updated_at=now + AHEAD)
         case "risen":
             kind, colon, number = id_.rpartition(":")
             held[f"{kind}{colon}{NEVER}" if not number.count("-") else id_] = row

@@ -49,6 +49,6 @@ class _Verdicts(Beside):
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
         await self._landed.keep_verdicts(lease, run_id, verdicts)
-        self._stage.trace.add("verdicts", lease.realm_id, [(one.entity, len(one.differences)) for one in verdicts])
+        self._stage.trace.add("verdicts", lease.realm_id, [(one.entity, one.differing) for one in verdicts])
         judging = Judging(lease=lease, verdicts=verdicts)
         judge(self._stage, lambda oracle: oracle.judged(self._stage, judging))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import anyio
@@ -181,12 +181,14 @@ class MemoryStore:
             raise lease_lost(lease)
         return self._realms[lease.realm_id]
 
-    def forget_marks(self, realm_id: RealmId, entity: str, ids: Collection[str]) -> None:
-        """Drop those of the rows that are marked deleted."""
+    def forget_versions(self, realm_id: RealmId, entity: str, ids: Iterable[str], new: Sequence[datetime]) -> None:
+        """Drop those that are marked deleted, and when the others were updated, if that is not within two moments."""
         rows = self._realms[realm_id].rows.get(entity, {})
-        for id_ in ids:
-            if id_ in rows and rows[id_].deleted_at is not None:
+        for id_, row in [(id_, rows[id_]) for id_ in ids if id_ in rows]:
+            if row.deleted_at is not None:
                 del rows[id_]
+            elif row.updated_at is not None and not new[0] <= row.updated_at <= new[1]:
+                rows[id_] = replace(row, updated_at=None)
 
     # Scans.
 
@@ -216,7 +218,8 @@ class MemoryStore:
         await anyio.lowlevel.checkpoint()
         realm = self._fenced(lease)
         assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
-        realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs}
+        kept = self._proven_whole(lease.realm_id) if run_id in self._partial else {}
+        realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs if proof.entity not in kept}
         if all(proof.proven for proof in proofs):
             scan = self.scan_now(run_id, lease.realm_id)
             self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
@@ -314,11 +317,11 @@ class MemoryStore:
 
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         await anyio.lowlevel.checkpoint()
-        return {
-            proof.entity: proof.watermark
-            for proof, run_id in self._realms[realm_id].proofs.values()
-            if proof.proven and proof.watermark is not None and run_id not in self._partial
-        }
+        return {entity: at for entity, at in self._proven_whole(realm_id).items() if at is not None}
+
+    def _proven_whole(self, realm_id: RealmId) -> dict[str, datetime | None]:
+        proofs = self._realms[realm_id].proofs.items()
+        return {name: one.watermark for name, (one, run_id) in proofs if one.proven and run_id not in self._partial}
 
     async def live_ids(
         self,

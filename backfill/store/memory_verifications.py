@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 
 import anyio.lowlevel
+from msgspec import structs
 
 from backfill.model import Lease, Proof, RealmId, RunId
 from backfill.store.memory_store import MemoryStore
-from backfill.verdict_model import Verdict
+from backfill.verdict_model import Verdict, since_then
 
 
 class MemoryVerifications:
@@ -44,12 +46,20 @@ class MemoryVerifications:
         live = self._store.live_documents(realm_id, entity)
         return {id_: live[id_] for id_ in sorted(one for one in live if one > after)[:limit]}
 
-    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
+    async def forget_versions(
+        self, lease: Lease, entity: str, ids: Sequence[str], *, but_updated_within: tuple[datetime, datetime]
+    ) -> None:
         await anyio.lowlevel.checkpoint()
         self._store.require(lease)
-        self._store.forget_marks(lease.realm_id, entity, ids)
+        self._store.forget_versions(lease.realm_id, entity, ids, but_updated_within)
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:  # noqa: ARG002  # the port's; here the latest is all there is
         await anyio.lowlevel.checkpoint()
         self._store.require(lease)
-        self._verdicts.setdefault(lease.realm_id, {}).update({one.entity: one for one in verdicts})
+        kept = self._verdicts.setdefault(lease.realm_id, {})
+        for one in verdicts:
+            before = kept.get(one.entity)
+            if before is not None and before.equal is False and one.equal is None and one.comparable:
+                kept[one.entity] = structs.replace(before, note=since_then(one.note))
+            else:
+                kept[one.entity] = one

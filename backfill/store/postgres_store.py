@@ -48,7 +48,7 @@ class PostgresStore:
         self.documents = verifications.documents
         self.documents_after = verifications.documents_after
         self.sample_ids = verifications.sample_ids
-        self.forget_marks = verifications.forget_marks
+        self.forget_versions = verifications.forget_versions
         self.keep_verdicts = verifications.keep_verdicts
 
         reports = Reports(database)

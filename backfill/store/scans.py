@@ -67,6 +67,7 @@ SELECT $1, $2, plan.* FROM jsonb_to_recordset($5) AS plan (
 )
 """
 
+# What a run was told to read only the latest of is proven only so far, and takes no proof of all away.
 FINISH = f"""
 WITH fence AS MATERIALIZED ({FENCE}),
 proofs AS (
@@ -81,6 +82,9 @@ proofs AS (
         run_id = excluded.run_id, proven = excluded.proven, method = excluded.method, counted = excluded.counted,
         landed_live = excluded.landed_live, quarantined = excluded.quarantined, watermark = excluded.watermark,
         reason = excluded.reason, proven_at = excluded.proven_at
+    WHERE NOT held.proven
+        OR EXISTS (SELECT FROM backfill.run AS comes WHERE comes.run_id = $4 AND comes.scope ->> 'since' IS NULL)
+        OR EXISTS (SELECT FROM backfill.run AS was WHERE was.run_id = held.run_id AND was.scope ->> 'since' IS NOT NULL)
 ),
 finished AS (
     UPDATE backfill.realm_run SET state = 'done', finished_at = now() FROM fence
@@ -98,7 +102,6 @@ WITH parked AS (
 UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_id = $1 AND run_id = $2
 """
 
-# What a run was told to read only the latest of is proven only so far.
 PROVEN_AT = """
 SELECT entity, watermark FROM backfill.proof JOIN backfill.run USING (run_id)
 WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' IS NULL
@@ -106,7 +109,22 @@ WHERE realm_id = $1 AND proven AND watermark IS NOT NULL AND scope ->> 'since' I
 
 PROOFS = """
 SELECT entity, proven, method, counted, landed_live, quarantined, watermark, reason
-FROM backfill.proof WHERE realm_id = $1 AND ($2::bigint IS NULL OR run_id = $2) ORDER BY entity
+FROM backfill.proof WHERE realm_id = $1 ORDER BY entity
+"""
+
+# Where a run's own proof took none of all away, that one says how it is; but not what was set aside since.
+PROOFS_OF_RUN = """
+SELECT
+    entity, proven, method, counted, landed_live,
+    CASE WHEN proof.run_id = $2 THEN quarantined ELSE (
+        SELECT count(*) FROM backfill.quarantine AS aside
+        WHERE aside.realm_id = proof.realm_id AND aside.entity = proof.entity
+    ) END AS quarantined,
+    watermark, reason
+FROM backfill.proof JOIN backfill.run AS asked ON asked.run_id = $2
+WHERE realm_id = $1
+    AND (proof.run_id = $2 OR (proven AND scope ->> 'since' IS NOT NULL AND scope -> 'entities' ? entity))
+ORDER BY entity
 """
 
 
@@ -158,6 +176,10 @@ class Scans:
         return {row["entity"]: row["watermark"] for row in rows}
 
     async def proofs(self, realm_id: RealmId, *, of_run: RunId | None = None) -> Sequence[Proof]:
-        """The latest word on each entity and report of a realm; `of_run`: where that is this run's."""
+        """The latest word on each entity and report of a realm; `of_run`: on those that this run had a word on."""
         async with self._database.control() as connection:
-            return [Proof(**row) for row in await connection.fetch(PROOFS, realm_id, of_run)]
+            if of_run is None:
+                rows = await connection.fetch(PROOFS, realm_id)
+            else:
+                rows = await connection.fetch(PROOFS_OF_RUN, realm_id, of_run)
+            return [Proof(**row) for row in rows]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import require
 from backfill.store.reports import encoded, storable
-from backfill.verdict_model import Verdict
+from backfill.verdict_model import Verdict, since_then
 
 DOCUMENTS = """
 SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
@@ -27,8 +28,13 @@ WHERE realm_id = $1 AND id COLLATE "C" > $2 AND deleted_at IS NULL
 ORDER BY id COLLATE "C" LIMIT $3
 """
 
-FORGET_MARKS = """
-DELETE FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
+FORGET_VERSIONS = """
+WITH marked AS (
+    DELETE FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
+)
+UPDATE {table} SET updated_at = NULL
+WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
+    AND (updated_at < $3::timestamptz OR updated_at > $4::timestamptz)
 """
 
 KEEP = """
@@ -46,8 +52,13 @@ ON CONFLICT (realm_id, entity) DO UPDATE SET
     difference_count = excluded.difference_count, note = excluded.note
 """
 
-DIFFERENCES_KEPT = 1000
-"""Of one entity. Who misses more than that has lost the table, and is told the number."""
+# What differed is not known to be mended by a look that could not be had.
+STILL_DIFFERS = """
+UPDATE backfill.verification AS kept SET note = found.note
+FROM unnest($2::text[], $3::text[]) AS found (entity, note)
+WHERE kept.realm_id = $1 AND kept.entity = found.entity AND kept.equal = false
+RETURNING kept.entity
+"""
 
 
 class Verifications:
@@ -78,26 +89,39 @@ class Verifications:
             rows = await connection.fetch(DOCUMENTS_AFTER.format(table=table_of(entity)), realm_id, after, limit)
         return {row["id"]: row["doc"].encode() for row in rows}
 
-    async def forget_marks(self, lease: Lease, entity: str, ids: Sequence[str]) -> None:
-        """Drop those of the rows that are marked deleted. Raises LeaseLostError if fenced off."""
+    async def forget_versions(
+        self, lease: Lease, entity: str, ids: Sequence[str], *, but_updated_within: tuple[datetime, datetime]
+    ) -> None:
+        """Drop marked rows, and when the others were updated. Raises LeaseLostError if fenced off."""
         async with self._database.control() as connection, connection.transaction():
             await require(connection, lease)
-            await connection.execute(FORGET_MARKS.format(table=table_of(entity)), lease.realm_id, list(ids))
+            await connection.execute(
+                FORGET_VERSIONS.format(table=table_of(entity)), lease.realm_id, list(ids), *but_updated_within
+            )
 
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
-        """Replace what was found before. Raises LeaseLostError if fenced off."""
+        """Replace what was found before, unless it was more than is known now. Raises LeaseLostError if fenced off."""
+        unknown = [one for one in verdicts if one.equal is None and one.comparable]
         async with self._database.control() as connection, connection.transaction():
             await require(connection, lease)
+            rows = await connection.fetch(
+                STILL_DIFFERS,
+                lease.realm_id,
+                [one.entity for one in unknown],
+                [storable(since_then(one.note)) for one in unknown],
+            )
+            known = {row["entity"] for row in rows}
+            found = [one for one in verdicts if one.entity not in known]
             await connection.execute(
                 KEEP,
                 lease.realm_id,
                 run_id,
-                [one.entity for one in verdicts],
-                [one.equal for one in verdicts],
-                [one.counted for one in verdicts],
-                [one.held for one in verdicts],
-                [one.compared for one in verdicts],
-                [encoded(list(one.differences[:DIFFERENCES_KEPT])) for one in verdicts],
-                [len(one.differences) for one in verdicts],
-                [storable(one.note) for one in verdicts],
+                [one.entity for one in found],
+                [one.equal for one in found],
+                [one.counted for one in found],
+                [one.held for one in found],
+                [one.compared for one in found],
+                [encoded(list(one.differences)) for one in found],
+                [one.differing for one in found],
+                [storable(one.note) for one in found],
             )

@@ -112,6 +112,18 @@ def test_pages_are_all_in_one_place_though_a_run_was_stopped(
         assert (tmp_path / folder / f"{realm_id}.html").exists()
 
 
+def test_of_some_entities_no_trial_balance_is_made(connected: Backfill, tmp_path: Path, query: Query) -> None:
+    """Whichever way they were chosen: what they post is not all that is posted."""
+    some = tmp_path / "some.toml"
+    some.write_text('[extract]\nentities = ["Account", "CompanyInfo", "Invoice", "Item", "Preferences"]\n')
+    assert connected.run("extract", "--config", some).code == 0
+    verified = connected.run("verify", "--config", some, "--pages", "pages")
+    assert verified.code == 0, verified.stdout
+    assert query("SELECT count(*) FROM backfill.verification WHERE entity = 'TrialBalance'")[0][0] == 0
+    for page in (tmp_path / "pages").glob("*.html"):
+        assert "What was compared equals the company" in page.read_text()
+
+
 def test_a_sample_sees_what_all_documents_have(connected: Backfill, query: Query) -> None:
     assert connected.run("extract", "--json", "--entity", "Account").code == 0
     query("UPDATE qbo.account SET doc = jsonb_set(doc, '{Name}', '\"x\"')")

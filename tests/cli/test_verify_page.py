@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from backfill.cli.verify_page import RealmPage, page_as_html, page_as_json
+from backfill.jobs.proofs import of_a_part
 from backfill.model import Proof, RealmId
+from backfill.qbo.catalogue import CATALOGUE
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -20,16 +22,20 @@ def page(verdicts: Sequence[Verdict], proofs: Sequence[Proof] = (), *, name: str
     )
 
 
+ALL_EQUAL = [Verdict(name, True, 1, 1, 1) for name in CATALOGUE]
+
+
 def proof(*, proven: bool) -> Proof:
     return Proof("Invoice", proven, "count", 1, 1, 0, NOW, "" if proven else HOSTILE)
 
 
 def test_green_only_if_all_is_equal_and_all_was_proven() -> None:
-    equal = Verdict("CreditCardPayment", True, 1, 1, 1)
-    assert "The copy equals the company" in page_as_html(page([equal], [proof(proven=True)])).decode()
-    assert "does not equal" in page_as_html(page([equal], [proof(proven=False)])).decode()
+    assert "The copy equals the company" in page_as_html(page(ALL_EQUAL, [proof(proven=True)])).decode()
+    assert "does not equal" in page_as_html(page(ALL_EQUAL, [proof(proven=False)])).decode()
+    since = of_a_part(proof(proven=True), NOW)
+    assert "not shown that all was read" in page_as_html(page(ALL_EQUAL, [since])).decode()
     differs = Verdict("Bill", False, 1, 1, 1, [Difference("7", DifferenceKind.ALTERED, "1037, Amy", "TotalAmt")])
-    red = page_as_html(page([equal, differs])).decode()
+    red = page_as_html(page([*ALL_EQUAL, differs])).decode()
     assert "does not equal" in red
     assert "1037, Amy" in red
     assert "Credit card payment" in red
@@ -43,11 +49,25 @@ def test_no_name_becomes_markup() -> None:
 
 
 def test_a_verdict_that_could_not_be_had_says_why() -> None:
-    open_ = Verdict("TrialBalance", None, None, 0, 0, note="the company keeps stock")
-    html = page_as_html(page([open_])).decode()
+    open_ = Verdict("TrialBalance", None, None, 0, 0, note="the company keeps stock", comparable=False)
+    html = page_as_html(page([*ALL_EQUAL, open_])).decode()
     assert "not compared" in html
-    assert "the company keeps stock" in html
+    assert "Not compared: trial balance, for the company keeps stock." in html
     assert "The copy equals the company" in html
+
+
+def test_a_trial_balance_that_another_look_may_tell_is_not_signed_for() -> None:
+    open_ = Verdict("TrialBalance", None, None, 0, 0, note="QuickBooks did not give the report")
+    found = page([*ALL_EQUAL, open_])
+    assert not found.equal
+    assert "Of Trial balance it is not shown whether it is equal." in page_as_html(found).decode()
+
+
+def test_who_looked_at_a_part_signs_for_that_part() -> None:
+    html = page_as_html(page([one for one in ALL_EQUAL if one.entity != "BillPayment"])).decode()
+    assert "The copy equals the company" not in html
+    assert "What was compared equals the company" in html
+    assert "Not looked at: Bill payment." in html
 
 
 def test_what_could_not_be_read_is_not_called_equal() -> None:
@@ -57,6 +77,14 @@ def test_what_could_not_be_read_is_not_called_equal() -> None:
     assert "does not equal" not in html
     assert "Of Credit card payment it is not shown whether it is equal." in html
     assert not json.loads(page_as_json(page([open_])))["equal"]
+
+
+def test_more_differ_than_are_named() -> None:
+    named = [Difference(str(number), DifferenceKind.MISSING, "") for number in range(5)]
+    html = page_as_html(page([Verdict("Bill", False, 5, 0, 0, named, unnamed=1_000_000)])).decode()
+    assert "1,000,005 records differ" in html
+    assert "1,000,005 differ<" in html
+    assert "and 1,000,000 more" in html
 
 
 def test_the_json_has_every_difference() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from backfill import events
 from backfill.jobs.fleet import FleetOptions
-from backfill.jobs.work import _SETTLED
+from backfill.jobs.work import SETTLED
 from backfill.model import Expected, Landed, Record, RunId
 from backfill.store.memory_store import MemoryStore
 from backfill.wire import Request
@@ -93,4 +93,4 @@ async def test_the_pages_of_slices_are_taken_for_what_they_are(
 
 
 def test_the_margin_covers_a_second_and_machines_that_disagree() -> None:
-    assert _SETTLED.total_seconds() >= 60
+    assert SETTLED.total_seconds() >= 60

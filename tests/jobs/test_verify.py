@@ -10,16 +10,19 @@ import anyio
 import pytest
 from msgspec import structs
 
+from backfill.jobs import differences
 from backfill.jobs.equality import about, compared
 from backfill.jobs.rates import RATES_OF_THE_DAY
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.simulator.documents import decode
+from backfill.simulator.injection.batches import ItemFault
+from backfill.simulator.injection.injection import Injection
 from backfill.simulator.settings import SimulatorSettings
 from backfill.verdict_model import DifferenceKind
-from backfill.wire import Request
+from backfill.wire import Request, Response
 from tests.jobs.verifying import broken, differing, rows, verified
-from tests.jobs.world import BEGIN, Tap, World
+from tests.jobs.world import BEGIN, Tap, World, fault, now
 
 
 @pytest.mark.virtual
@@ -102,6 +105,62 @@ async def test_each_break_is_named_and_repaired() -> None:
     assert rows(world, "Bill")["99999999"].deleted_at is not None
 
 
+@pytest.mark.virtual
+async def test_more_than_is_read_again_at_a_time_is_repaired_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differences, "REPAIRED_MAX", 3)
+    monkeypatch.setattr(differences, "NAMED_MAX", 2)
+    world = World(seed=2)
+    await world.extract()
+    for entity in ("Invoice", "Customer"):
+        for id_, row in rows(world, entity).items():
+            rows(world, entity)[id_] = replace(row, doc=row.doc.replace(b'"Id":', b'"Another":1,"Id":'))
+    invoice = (await verified(world, run=2))["Invoice"]
+    assert (invoice.differing, len(invoice.differences)) == (len(rows(world, "Invoice")), 2)
+    assert invoice.differing > 3
+    assert differing(await verified(world, run=3, repair=True)) == set()
+
+
+@pytest.mark.virtual
+async def test_what_is_ahead_of_the_company_is_put_back_once_it_is_not_new() -> None:
+    """As after a company was restored from a backup. What came just now an answer may not know yet."""
+    world = World(seed=2)
+    await world.extract()
+    await anyio.sleep(3600)
+    ahead = {"Invoice": timedelta(minutes=30), "Customer": timedelta(days=-400), "Bill": timedelta(minutes=5)}
+    named = set()
+    for entity, before in ahead.items():
+        id_, row = next(iter(rows(world, entity).items()))
+        doc = row.doc.replace(b'"Id":', b'"Another":1,"Id":')
+        rows(world, entity)[id_] = replace(row, doc=doc, updated_at=now() - before, sync_token=99)
+        named.add((entity, id_, DifferenceKind.ALTERED))
+    extra = next(iter(rows(world, "Vendor").values()))
+    rows(world, "Vendor")["99999999"] = replace(extra, updated_at=now() + timedelta(days=400))
+    named.add(("Vendor", "99999999", DifferenceKind.EXTRA))
+    assert differing(await verified(world, run=2)) == named
+    left = differing(await verified(world, run=3, repair=True))
+    assert {entity for entity, _, _ in left} == {"Bill"}
+    await anyio.sleep(3600)
+    assert differing(await verified(world, run=4, repair=True)) == set()
+
+
+@pytest.mark.virtual
+async def test_what_intuit_will_not_give_of_one_entity_keeps_no_other_from_being_repaired() -> None:
+    world = World(seed=2)
+    await world.extract()
+    named = broken(world)
+    refused = fault("2020", "Required parameter is missing")
+
+    def before(_request: Request, statement: str) -> Response | None:
+        return refused if statement.startswith("SELECT") and "FROM Bill WHERE Id IN" in statement else None
+
+    unasked = ItemFault(code="2020", item_entities=("Bill",), share=1.0)
+    world.simulator.injections.add(Injection(unasked, lanes=("batch",), containing="Id IN", after=1))
+    world.wrap = lambda inner: Tap(inner, before=before)
+    left = await verified(world, run=2, repair=True)
+    assert differing(left) <= {one for one in named if one[0] == "Bill"}
+    assert left["Bill"].equal is not True
+
+
 @pytest.mark.parametrize("text", [b"\xc3", rb"\ud800"])
 def test_a_text_that_is_none_differs_and_can_be_said(text: bytes) -> None:
     there = b'{"DisplayName":"Caf' + text + b'"}'
@@ -157,20 +216,6 @@ async def test_rates_are_compared_and_repaired(needs_a_day: bool) -> None:
 
 
 @pytest.mark.virtual
-async def test_more_rates_than_a_page_are_all_compared() -> None:
-    world = World(seed=2)
-    company = world.company_of()
-    for number in range(PAGE_ROWS_MAX):
-        day = (BEGIN.date() - timedelta(days=number)).isoformat()
-        company.create("ExchangeRate", {"SourceCurrencyCode": "EUR", "AsOfDate": day, "Rate": Decimal("1.10")})
-    await anyio.sleep(60)  # past the second of the last change
-    await world.extract()
-    held = len(rows(world, "ExchangeRate"))
-    assert held > PAGE_ROWS_MAX
-    assert (await verified(world, run=2))["ExchangeRate"].compared == held
-
-
-@pytest.mark.virtual
 async def test_few_rows_at_a_time_in_no_order_are_all_compared() -> None:
     world = World(seed=2, page_rows=1)
     ids = world.sow("TaxAgency", 40, second=lambda number: 90_000 + number % 7)
@@ -223,6 +268,18 @@ async def test_what_the_company_changed_since_is_no_difference() -> None:
 
 
 @pytest.mark.virtual
+async def test_many_that_only_one_side_has_are_asked_for_many_to_a_call() -> None:
+    world = World(seed=2)
+    ids = world.sow("Invoice", 3_000, second=lambda number: 90_000 + number)
+    await world.extract()
+    before = world.simulator.log.summary()[world.realm].requests
+    for id_ in ids[:1_800]:
+        del rows(world, "Invoice")[id_]
+    assert (await verified(world, run=2))["Invoice"].differing == 1_800
+    assert world.simulator.log.summary()[world.realm].requests - before < 20
+
+
+@pytest.mark.virtual
 @pytest.mark.parametrize("deep", [True, False])
 async def test_what_is_deleted_while_it_is_compared_hides_nothing_behind_it(deep: bool) -> None:
     world = World(seed=2, page_rows=3)
@@ -243,43 +300,29 @@ async def test_what_is_deleted_while_it_is_compared_hides_nothing_behind_it(deep
     assert {id_ for entity, id_, _ in found if entity == "Invoice"} == set(by_time[3::3])
 
 
-def of_one_currency() -> World:
-    """A world of one company with stock and without a foreign currency."""
-    world = World(seed=1, realms=5)
-    world.realm_ids = [realm_id for realm_id in world.realm_ids if not world.company_of(realm_id).multicurrency][:1]
-    return world
-
-
 @pytest.mark.virtual
-async def test_the_trial_balance_is_what_the_landed_documents_post() -> None:
-    """Of a company without stock; of one with stock it says that it is not compared."""
-    world = of_one_currency()
+async def test_what_nobody_can_ask_for_by_its_id_is_read_again_before_it_counts_as_all() -> None:
+    """One that is deleted once it was met moves another up, past the reader, and stood for it."""
+    world = World(seed=2)
     company = world.company_of()
-    for row in company.table("Item").all():
-        doc = decode(row.doc)
-        if doc.get("Type") == "Inventory":
-            company.replace("Item", row.id, doc | {"Type": "NonInventory"})
-    company.ledger = None  # made anew, without stock
+    company.create("RecurringTransaction", {"Bill": {"RecurringInfo": {"Name": "first"}}})
+    world.sow("RecurringTransaction", PAGE_ROWS_MAX + 100, second=lambda number: 90_000 + number)
     await world.extract()
-    trial = (await verified(world, run=2))["TrialBalance"]
-    assert trial.note == ""
-    assert trial.equal
-    assert trial.compared > 20
-    id_, invoice = next((id_, row) for id_, row in rows(world, "Invoice").items() if decode(row.doc)["TotalAmt"])
-    del rows(world, "Invoice")[id_]
-    trial = (await verified(world, run=3))["TrialBalance"]
-    assert trial.equal is False
-    assert any("Receivable" in one.about for one in trial.differences)
-    assert decode(invoice.doc)["TotalAmt"] > Decimal(0)
+    await anyio.sleep(3600)
+    ids = [row.id for row in company.table("RecurringTransaction").all()]
+    held = rows(world, "RecurringTransaction")
+    dropped = {id_ for id_ in held if id_.partition(":")[2] in ids[900:]}
+    for id_ in dropped:
+        del held[id_]
+    gone = iter(ids[1:2])
 
+    def meddle(_request: Request, statement: str) -> None:
+        if "FROM RecurringTransaction STARTPOSITION 1 " in statement and (id_ := next(gone, None)):
+            company.delete("RecurringTransaction", id_)
 
-@pytest.mark.virtual
-async def test_a_company_with_stock_is_compared_by_the_report_only() -> None:
-    world = of_one_currency()
-    await world.extract()
-    trial = (await verified(world, run=2))["TrialBalance"]
-    assert trial.equal is None
-    assert "keeps stock" in trial.note
+    world.wrap = lambda inner: Tap(inner, after=meddle)
+    found = await verified(world, run=2)
+    assert {id_ for entity, id_, _ in differing(found) if entity == "RecurringTransaction"} >= dropped
 
 
 def test_what_counts_as_equal() -> None:
@@ -300,6 +343,10 @@ def test_what_is_newer_says_nothing_of_what_was_landed() -> None:
     assert compared(b'{"a":1}', there, BEGIN.replace(day=25)).detail
     assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:00.512Z")).newer, "in its second"
     assert compared(b'{"Bill":{"a":1}}', b'{"Bill":%b}' % there, BEGIN).newer, "in a wrapper"
+    same = there.replace(b'"a":2', b'"a":1')
+    assert "a: 1 landed, 2 there" in compared(same, there, BEGIN).detail, "landed since, in this version"
+    assert compared(b'{"SyncToken":"0",' + same[1:], b'{"SyncToken":"1",' + there[1:], BEGIN).newer
+    assert compared(b'{"Balance":1,' + there[1:], b'{"Balance":2,' + there[1:], BEGIN).moved
     assert compared(b'{"a":1}', there, datetime.fromisoformat("2026-11-21T08:00:01.000Z")).detail
 
 

@@ -11,6 +11,8 @@ import pytest
 from backfill.jobs.comparison import IDS_PER_STATEMENT
 from backfill.jobs.scan import UNREAD_MAX
 from backfill.model import RunId
+from backfill.qbo.catalogue import CATALOGUE
+from backfill.qbo.query import PAGE_ROWS_MAX
 from backfill.simulator.documents import decode
 from backfill.simulator.injection.batches import ItemFault
 from backfill.simulator.injection.injection import Injection
@@ -21,7 +23,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.verdict_model import DifferenceKind
 from backfill.wire import Request, Response, Transport
 from tests.jobs.verifying import broken, differing, rows, verified
-from tests.jobs.world import World
+from tests.jobs.world import Tap, World
 
 
 class WrongSyncToken:
@@ -106,6 +108,24 @@ async def test_an_entity_that_takes_too_long_to_count_is_compared_row_by_row() -
     customer = (await verified(world, run=2, deep=False))["Customer"]
     assert customer.counted is None
     assert {("Customer", one.id, one.kind) for one in customer.differences} == named
+
+
+@pytest.mark.virtual
+async def test_what_is_not_counted_comes_to_an_end_though_people_go_on() -> None:
+    world = World(seed=2, entities=[CATALOGUE["Customer"]], settings=SimulatorSettings(latency_s=2.0))
+    ids = world.sow("Customer", PAGE_ROWS_MAX + 100, second=lambda number: 90_000 + number)
+    await world.extract()
+    await anyio.sleep(3600)
+    del rows(world, "Customer")[ids[-1]]
+    company, came = world.company_of(), iter(range(999))
+    slow = GatewayTimeout()
+    world.simulator.injections.add(Injection(slow, containing="COUNT(*) FROM Customer WHERE"))
+    world.wrap = lambda inner: Tap(
+        inner, after=lambda *_: company.create("Customer", {"DisplayName": f"came meanwhile {next(came)}"})
+    )
+    customer = (await verified(world, run=2))["Customer"]
+    assert (customer.equal, customer.counted) == (False, None)
+    assert [one.id for one in customer.differences] == [ids[-1]]
 
 
 @pytest.mark.virtual

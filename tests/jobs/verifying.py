@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from backfill.jobs.comparison import IDS_PER_STATEMENT
 from backfill.jobs.verified import verified_realm
 from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
@@ -17,11 +18,14 @@ from tests.jobs.world import BEGIN, World
 Named = set[tuple[str, str, DifferenceKind]]
 
 
-async def verified(world: World, *, run: int, deep: bool = True, repair: bool = False) -> Mapping[str, Verdict]:
+async def verified(
+    world: World, *, run: int, deep: bool = True, repair: bool = False, sample: int = IDS_PER_STATEMENT
+) -> Mapping[str, Verdict]:
     landed = MemoryVerifications(world.store)
+    options = VerifyOptions(entities=world.entities, deep=deep, sample=sample)
 
     async def task(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
-        await verified_realm(work, landed, VerifyOptions(entities=world.entities, deep=deep), repair=repair)
+        await verified_realm(work, landed, options, repair=repair)
         return []
 
     world.task = task

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from backfill.errors import LeaseLostError
-from backfill.model import Held, Lease, Proof, Record, RunId, Scan, Slice
+from backfill.model import Held, Lease, Proof, Record, Refusal, RunId, Scan, Slice
 from backfill.store.database import Database, open_database
+from backfill.store.owners import Owner
 from backfill.store.realms import Realms
+from backfill.store.runs import Runs
 from backfill.store.scans import Scans
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, deleted, live
 
@@ -88,6 +91,19 @@ async def test_what_only_the_latest_was_read_of_is_not_proven_whole(work: Work, 
     async with database.control() as connection:
         await connection.execute("""UPDATE backfill.run SET scope = '{"since": "2026-01-01T00:00:00+00:00"}'""")
     assert await work.store.proven_at(REALM) == {}
+
+
+async def test_a_finished_run_of_a_part_says_what_was_set_aside(work: Work, database: Database) -> None:
+    """Where its proof took none of all away: it may be stopped, and go on, and ends as it would have ended."""
+    await work.store.finish_scan(work.lease, work.run_id, [PROVEN, structs.replace(PROVEN, entity="Term")])
+    scope = {"entities": ["Bill", "Invoice"], "since": NOW.isoformat()}
+    part = (await Runs(database, owner=Owner.current()).start("extract", scope, [REALM])).run_id
+    bill = structs.replace(PROVEN, entity="Bill", method="count, since then")
+    refusal = Refusal("7", "unreadable_row", "it cannot be read", b"{")
+    await work.store.land(work.lease, part, "Invoice", [], refusals=[refusal])
+    await work.store.finish_scan(work.lease, part, [bill, structs.replace(PROVEN, quarantined=1)])
+    assert await work.store.proofs(REALM, of_run=part) == [bill, structs.replace(PROVEN, quarantined=1)]
+    assert await work.store.proofs(REALM, of_run=work.run_id) == [PROVEN, structs.replace(PROVEN, entity="Term")]
 
 
 async def test_a_stale_lease_neither_begins_nor_finishes(work: Work, database: Database) -> None:

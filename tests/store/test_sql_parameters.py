@@ -36,7 +36,7 @@ REVIEWED = {
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: DOCUMENTS_AFTER.format(table=table_of(entity))": "a table's name",
-    "store/verifications.py: FORGET_MARKS.format(table=table_of(entity))": "a table's name",
+    "store/verifications.py: FORGET_VERSIONS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: SAMPLE_IDS.format(table=table_of(entity))": "a table's name",
 }
 """Statements that are neither constants nor made of them, each with where it comes from."""

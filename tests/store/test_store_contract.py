@@ -170,8 +170,10 @@ class TestScans:
         await subject.begin(lease)
         await subject.store.finish_scan(lease, subject.run_id, [PROVEN])
         await subject.begin(lease, run_id=subject.partial_run)
-        await subject.store.finish_scan(lease, subject.partial_run, [structs.replace(PROVEN, watermark=at(9))])
-        assert await subject.store.proven_at(REALM) == {}
+        part, other = structs.replace(PROVEN, watermark=at(9)), structs.replace(PROVEN, entity="Bill", watermark=at(9))
+        await subject.store.finish_scan(lease, subject.partial_run, [part, other])
+        assert await subject.store.proven_at(REALM) == {"Invoice": NOW}, "nor does it take that away"
+        assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": other}
         await subject.begin(lease, run_id=subject.other_run)
         await subject.store.finish_scan(lease, subject.other_run, [structs.replace(PROVEN, watermark=at(20))])
         assert await subject.store.proven_at(REALM) == {"Invoice": at(20)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,13 +13,14 @@ from backfill.errors import LeaseLostError
 from backfill.jobs.equality import compared
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.model import Lease
+from backfill.store.database import Database
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_verifications import MemoryVerifications
 from backfill.verdict_model import Difference, DifferenceKind, Verdict
 from tests.postgres import PostgresServer
 from tests.store import contract
 from tests.store.contract import Subject, canonical
-from tests.store.scene import OTHER_REALM, REALM, deleted, live
+from tests.store.scene import OTHER_REALM, REALM, at, deleted, live
 
 EQUAL = Verdict("Invoice", True, 2, 2, 2)
 DIFFERS = Verdict("Bill", False, 2, 1, 1, [Difference("7", DifferenceKind.MISSING, "a \0 in a name", "")], "note")
@@ -31,6 +33,8 @@ class Looked:
     at: VerificationStore
     subject: Subject
     lease: Lease
+    database: Database | None = None
+    """Where it is in Postgres."""
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -44,7 +48,8 @@ async def looked(request: pytest.FixtureRequest) -> AsyncIterator[Looked]:
     async with contract.fresh(server) as database:
         subject = await contract.in_postgres(database)
         assert not isinstance(subject.store, MemoryStore)
-        yield Looked(subject.store, subject, await subject.store.acquire(REALM))  # type: ignore[arg-type]  # Postgres' store is both
+        lease = await subject.store.acquire(REALM)
+        yield Looked(subject.store, subject, lease, database)  # type: ignore[arg-type]  # Postgres' store is both
 
 
 async def test_documents_by_id_and_in_order(looked: Looked) -> None:
@@ -85,9 +90,55 @@ async def test_a_mark_that_is_forgotten_does_not_outlive_the_object(looked: Look
     await looked.subject.land(looked.lease, deleted("1", 9))
     await looked.subject.land(looked.lease, live("1", 1))
     assert await looked.at.documents(REALM, "Invoice", ["1"]) == {}
-    await looked.at.forget_marks(looked.lease, "Invoice", ["1", "2", "77"])
+    await looked.at.forget_versions(looked.lease, "Invoice", ["1", "2", "77"], but_updated_within=(at(0), at(9)))
     await looked.subject.land(looked.lease, live("1", 1))
     assert sorted(await looked.at.documents(REALM, "Invoice", ["1", "2"])) == ["1", "2"]
+
+
+async def test_an_older_version_stands_once_the_newer_one_is_forgotten(looked: Looked) -> None:
+    """But of what is new, whatever comes."""
+    await looked.subject.land(looked.lease, live("before", 4), live("from", 5), live("to", 8), live("after", 9))
+    ids = ["before", "from", "to", "after", "77"]
+    await looked.at.forget_versions(looked.lease, "Invoice", ids, but_updated_within=(at(5), at(8)))
+    await looked.subject.land(looked.lease, *(live(id_, 1) for id_ in ids[:4]))
+    found = await looked.at.documents(REALM, "Invoice", ids)
+    assert {id_: json.loads(doc)["v"] for id_, doc in found.items()} == {
+        "before": "1/0",
+        "from": "5/0",
+        "to": "8/0",
+        "after": "1/0",
+    }
+
+
+async def kept(looked: Looked, entity: str) -> tuple[bool | None, int, str]:
+    """Whether it is said to be equal, how many differ, and the note."""
+    if isinstance(looked.at, MemoryVerifications):
+        verdict = looked.at.verdicts(REALM)[entity]
+        return verdict.equal, verdict.differing, verdict.note
+    assert looked.database is not None
+    async with looked.database.control() as connection:
+        row = await connection.fetchrow(
+            "SELECT equal, difference_count, note FROM backfill.verification WHERE realm_id = $1 AND entity = $2",
+            REALM,
+            entity,
+        )
+    assert row is not None
+    return tuple(row)  # type: ignore[return-value]  # its three columns
+
+
+async def test_what_differed_is_kept_where_a_later_look_cannot_be_had(looked: Looked) -> None:
+    unread = Verdict("Bill", None, None, 1, 0, note="it could not be read")
+    await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [EQUAL, structs.replace(DIFFERS, unnamed=6)])
+    later = [unread, structs.replace(unread, entity="Invoice")]
+    await looked.at.keep_verdicts(looked.lease, looked.subject.other_run, later)
+    equal, differing, note = await kept(looked, "Bill")
+    assert (equal, differing) == (False, 7)
+    assert "it could not be read" in note
+    assert await kept(looked, "Invoice") == (None, 0, "it could not be read")
+    for said in (structs.replace(unread, comparable=False), structs.replace(EQUAL, entity="Bill")):
+        await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [DIFFERS])
+        await looked.at.keep_verdicts(looked.lease, looked.subject.other_run, [said])
+        assert await kept(looked, "Bill") == (said.equal, 0, said.note)
 
 
 async def test_verdicts_are_kept_by_who_holds_the_lease(looked: Looked) -> None:
@@ -98,7 +149,7 @@ async def test_verdicts_are_kept_by_who_holds_the_lease(looked: Looked) -> None:
     with pytest.raises(LeaseLostError):
         await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [EQUAL])
     with pytest.raises(LeaseLostError):
-        await looked.at.forget_marks(looked.lease, "Invoice", ["1"])
+        await looked.at.forget_versions(looked.lease, "Invoice", ["1"], but_updated_within=(at(0), at(0)))
 
 
 async def test_the_proofs_are_the_realms_own(looked: Looked) -> None:
