@@ -88,6 +88,8 @@ class Lease(msgspec.Struct, frozen=True):
     realm_id: RealmId
     epoch: int
     owner: str
+    imported_at: datetime | None = None
+    """When the company's tokens had been imported last, as it was taken; None where a test does not say."""
 
 
 class Realm(msgspec.Struct, frozen=True):
@@ -100,6 +102,8 @@ class Realm(msgspec.Struct, frozen=True):
     """`active` or `parked`."""
     parked_reason: str = ""
     parked_action: str = ""
+    parked_code: str = ""
+    """Intuit's fault, or a word of ours, for which it is parked."""
 
 
 class Slice(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ def care(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep tokens alive, warn of those that end, and bring companies up to date whose proof is older than a day.
+    """Keep tokens alive, warn of those that end, and bring up to date what was proven more than 20 hours ago.
 
     For cron, daily. Exit code 0: all done and proven. 1: something is parked, unproven, or must be connected again.
     2: wrong usage. 3: stopped.

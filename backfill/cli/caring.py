@@ -15,10 +15,11 @@ from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.fleet_run import FleetRun
 from backfill.cli.output import Exit, say
 from backfill.cli.realm_work import realm_work
+from backfill.cli.stopping import Stopping, until_stopped
 from backfill.cli.tally import Tally
 from backfill.cli.way_to_intuit import WayToRealm, open_tokens
 from backfill.config import Settings
-from backfill.errors import Disposition, RequestError
+from backfill.errors import Disposition, RequestError, StoppedError
 from backfill.jobs.extract import outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
 from backfill.jobs.readers import share
@@ -35,8 +36,9 @@ from backfill.store.realms import Realms
 IDLE = timedelta(days=30)
 """A refresh token dies after 100 days without use: three chances are left if a month's fails."""
 
-STALE = timedelta(days=1)
-"""Intuit advises a daily sweep."""
+STALE = timedelta(hours=20)
+"""Intuit advises a daily sweep. The proofs of one are as much younger than a day as it took until then, when the next
+begins; and a day on which clocks are put forward has 23 hours."""
 
 _AT_ONCE = 20
 """Refreshes in flight; the keeper paces them."""
@@ -107,7 +109,8 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         stored = Realms(database)
         realms = select_realms(await stored.list(), realm_ids)
         chosen = {realm.realm_id for realm in realms}
-        active = {realm.realm_id for realm in realms if realm.state == "active"}
+        # Of a company that is parked for a while, too: its token must not be dead when the company comes back.
+        used = {realm.realm_id for realm in realms if realm.parked_code != "invalid_grant"}
         proven = {realm: at for realm, at in (await stored.proven([e.name for e in SWEPT])).items() if realm in chosen}
         stale = [realm_id for realm_id, at in proven.items() if at is None or at <= now() - STALE]
         run = FleetRun(
@@ -120,15 +123,15 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         )
         await run.begin({"realms": sorted(realm_ids) or "all"}, stale)
         kept = _Kept(settings, database, run)
-        idle = [row["realm_id"] for row in await stored.token_dates() if row["refreshed_at"] <= now() - IDLE]
-        await kept.alive([realm_id for realm_id in idle if realm_id in active])
+        dates = [TokenDates(**row) for row in await stored.token_dates()]
+        await kept.alive([each for each in dates if each.refreshed_at <= now() - IDLE and each.realm_id in used])
         sweep = _Sweep(settings, run, PageMemory(settings.extract.memory_mb * 1024 * 1024))
         swept = [realm_id for realm_id in stale if realm_id not in kept.parked]
         fleet = await run.work(swept, sweep.turn) if swept else FleetResult()
         fleet.parked += kept.parked
         fleet.troubles[:0] = kept.troubles
         for realm in realms:
-            if realm.state == "parked":
+            if realm.state == "parked" and realm.realm_id not in kept.parked:
                 fleet.leave_out(realm)
         ends = [expiry(TokenDates(**row), now()) for row in await stored.token_dates() if row["realm_id"] in chosen]
         cared = Cared(
@@ -157,17 +160,32 @@ class _Kept:
         self._database = database
         self._run = run
 
-    async def alive(self, realm_ids: Sequence[RealmId]) -> None:
-        """Refresh each; a company whose token is refused is parked. Raises `RequestError` for what stops everything."""
-        if not realm_ids:
-            return
-        say(f"Tokens that were not used for {IDLE.days} days and are kept alive now: {len(realm_ids)}.")
-        async with open_tokens(self._settings, self._database, self._run.vault, self._run.observe) as keeper:
-            await share(
-                realm_ids, lambda realm_id: self._refresh(keeper, realm_id), readers=_AT_ONCE, name="keep-alive"
-            )
+    async def alive(self, idle: Sequence[TokenDates]) -> None:
+        """Refresh each; a company whose token is refused is parked.
 
-    async def _refresh(self, keeper: TokenKeeper, realm_id: RealmId) -> None:
+        Raises `RequestError` for what stops everything, and `StoppedError` once what Intuit was asked for is stored.
+        """
+        if not idle:
+            return
+        say(f"Tokens that were not used for {IDLE.days} days and are kept alive now: {len(idle)}.")
+
+        async def until(asked_to_stop: Stopping) -> None:
+            async def refresh(dates: TokenDates) -> None:
+                if not asked_to_stop():
+                    await self._refresh(keeper, dates)
+
+            async with open_tokens(self._settings, self._database, self._run.vault, self._run.observe) as keeper:
+                await share(idle, refresh, readers=_AT_ONCE, name="keep-alive")
+            if asked_to_stop():
+                raise StoppedError(
+                    f"Stopped when {len(self.refreshed)} of {len(idle)} tokens were kept alive.",
+                    action="Run the same command again to go on from there.",
+                )
+
+        await until_stopped(until)
+
+    async def _refresh(self, keeper: TokenKeeper, dates: TokenDates) -> None:
+        realm_id = RealmId(dates.realm_id)
         try:
             await keeper.access_token(realm_id)
             self.refreshed.append(realm_id)
@@ -178,7 +196,12 @@ class _Kept:
             if error.disposition is Disposition.PARK:
                 self.parked.append(realm_id)
                 await self._run.store.park(
-                    realm_id, self._run.run_id, code=error.code, message=error.message, action=error.action
+                    realm_id,
+                    self._run.run_id,
+                    code=error.code,
+                    message=error.message,
+                    action=error.action,
+                    imported_at=dates.imported_at,
                 )
 
 

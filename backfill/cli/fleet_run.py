@@ -47,15 +47,18 @@ class Beating(Protocol):
     """The table of runs, as far as a heart needs it."""
 
     async def heartbeat(self, run_id: RunId) -> bool: ...
+    async def forget(self) -> bool: ...
 
 
 async def beat(runs: Beating, run_id: RunId, *, every_s: float) -> None:
-    """Say now and then that the run is alive, until it is another's.
+    """Say now and then that the run is alive, until it is another's. What is kept of old runs goes beside that.
 
     A beat may be lost: that the database is gone, the realms find out by what they cannot do without.
     """
-    alive = True
+    alive = more = True
     while alive:
+        with suppress(UnavailableError):
+            more = more and await runs.forget()
         await anyio.sleep(every_s)
         with suppress(UnavailableError):
             alive = await runs.heartbeat(run_id)

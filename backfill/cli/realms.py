@@ -26,7 +26,8 @@ def import_(
 ) -> None:
     """Register companies from FILE: realm_id, refresh_token, and optionally access_token, name, weight.
 
-    A company that is known gets the new tokens and is no longer parked; its data stay.
+    A company that is known gets the new tokens and is no longer parked; its data stay. A token that was imported before
+    has been replaced by Intuit since, so it is not taken again: a file may be imported anew whenever companies come.
     """
     from backfill.cli.realm_file import grants, read_realm_file
 
@@ -39,8 +40,10 @@ def import_(
         async with open_store(settings) as database:
             vault = TokenVault(database, keyring(settings))
             imported = await Realms(database).import_grants(grants(rows), vault, granted_at=now())
-        found = {"total": len(rows), "added": imported.added, "updated": imported.updated}
+        found = {"total": len(rows), "added": imported.added, "updated": imported.updated, "kept": imported.kept}
         words = f"{counted(imported.added, 'realm')} added, {imported.updated} updated."
+        if imported.kept:
+            words += f" Tokens that were imported before, and are kept as they are by now: {imported.kept}."
         output.show({"realms": found}, words, as_json=as_json)
         return Exit.DONE
 
@@ -65,6 +68,39 @@ def arm(
             await Realms(database).arm(RealmId(realm), armed=not disarm)
         words = f"Realm {realm} {'may not be written into any more' if disarm else 'may be written into'}."
         output.show({"realm_id": realm, "armed": not disarm}, words, as_json=as_json)
+        return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command()
+def unpark(
+    realm: Annotated[list[str] | None, typer.Argument(metavar="REALM", help="The realms; none with --fault.")] = None,
+    fault: Annotated[
+        str | None, typer.Option(metavar="CODE", help="All that were parked for this fault, or only those of REALM.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take companies back that are parked, with the tokens they have, once what they waited for was done.
+
+    One that must be connected again needs its new token instead: realms import.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.chosen_realms import select_realms
+        from backfill.cli.compose import open_store
+        from backfill.errors import UsageError
+        from backfill.store.realms import Realms
+
+        if not realm and fault is None:
+            raise UsageError("Which realms?", action="Give their ids, or --fault CODE for all that it parked.")
+        async with open_store(settings) as database:
+            stored = Realms(database)
+            chosen = [each.realm_id for each in select_realms(await stored.list(), realm or [])]
+            back = await stored.unpark(chosen, code=fault)
+        words = f"{counted(len(back), 'realm')} {'is' if len(back) == 1 else 'are'} not parked any more."
+        output.show({"unparked": list(back)}, words, as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,11 @@ import typer
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
     from backfill.config import Settings
-    from backfill.model import RunId
+    from backfill.model import Realm, RunId
     from backfill.qbo.expiries import Expiry
     from backfill.store.metered import MeteredRow
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
@@ -58,17 +59,22 @@ def status(
                 runs = await stored.runs(limit=RUNS_SHOWN)
                 newest = next((run.run_id for run in runs if run.realms), None)
                 progress = [] if newest is None else await stored.progress(newest)
+                realms = await Realms(database).list()
                 months = await MeteredCounts(database).months(limit=MONTHS_SHOWN)
                 ends = [expiry(TokenDates(**row), now()) for row in await Realms(database).token_dates()]
                 ending = sorted((end for end in ends if end.message), key=lambda end: (end.urgency, end.realm_id))
                 shown = {
                     "runs": [_run_fields(run) for run in runs],
                     "realms": progress,
+                    "parked": _parked(realms),
                     "metered": months,
                     "tokens_ending": ending,
                 }
                 words = itertools.chain(
-                    _run_words(runs, newest, progress), _metered_words(months, settings), _ending(ending)
+                    _run_words(runs, newest, progress),
+                    _parked_words(realms),
+                    _metered_words(months, settings),
+                    _ending(ending),
                 )
         output.show(to_builtins(shown), "\n".join(words), as_json=as_json)
         return Exit.DONE
@@ -114,6 +120,20 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
             yield f"      {part.parked_message}\n      What to do: {part.parked_action}"
     if len(progress) > REALMS_SHOWN:
         yield f"  and {len(progress) - REALMS_SHOWN} more: backfill status --json"
+
+
+def _parked(realms: Sequence[Realm]) -> dict[str, int]:
+    """For which faults how many companies are parked, whichever run found it."""
+    return dict(Counter(realm.parked_code for realm in realms if realm.state == "parked").most_common())
+
+
+def _parked_words(realms: Sequence[Realm]) -> Iterator[str]:
+    parked = _parked(realms)
+    if parked:
+        yield ""
+        of_all = f"Parked, of {counted(len(realms), 'realm')}: {sum(parked.values()):,}"
+        yield f"{of_all}. What each waits for: backfill realms list"
+        yield from (f"  {code}: {number:,}" for code, number in parked.items())
 
 
 def _metered_words(months: Sequence[MeteredRow], settings: Settings) -> Iterator[str]:

@@ -221,6 +221,7 @@ class _Fleet:
     async def _worked(self, turn: Turn) -> float | None:
         """Work on the realm for a turn. Returns the loop time from which on it wants another, if it does."""
         realm_id = turn.realm_id
+        lease: Lease | None = None
         try:
             lease = await self._store.acquire(realm_id)
             self._waited_for.discard(realm_id)
@@ -236,9 +237,9 @@ class _Fleet:
         except RealmBusyError as busy:
             if self._options.wait_for_lease:
                 return self._looked_at_again(busy)
-            await self._troubled(realm_id, busy)
+            await self._troubled(realm_id, busy, lease)
         except (RequestError, UnprovenError, LeaseLostError) as error:
-            await self._troubled(realm_id, error)
+            await self._troubled(realm_id, error, lease)
         else:
             self.result.troubles += outcome.troubles
             (self.result.proven if outcome.proven else self.result.unproven).append(realm_id)
@@ -253,7 +254,7 @@ class _Fleet:
             self._observe(events.LeaseAwaited(realm_id=realm_id, owner=busy.owner))
         return anyio.current_time() + max(self._options.lease_poll_s, len(self._waited_for) * _LOOK_SHARE_S)
 
-    async def _troubled(self, realm_id: RealmId, error: BackfillError) -> None:
+    async def _troubled(self, realm_id: RealmId, error: BackfillError, lease: Lease | None) -> None:
         """Park the realm, or leave it unfinished to be gone on with."""
         code = error.code if isinstance(error, RequestError) else type(error).__name__
         self.result.troubles.append(
@@ -261,7 +262,14 @@ class _Fleet:
         )
         if isinstance(error, RequestError) and error.disposition is Disposition.PARK:
             self.result.parked.append(realm_id)
-            await self._store.park(realm_id, self._run_id, code=code, message=error.message, action=error.action)
+            await self._store.park(
+                realm_id,
+                self._run_id,
+                code=code,
+                message=error.message,
+                action=error.action,
+                imported_at=None if lease is None else lease.imported_at,
+            )
             self._observe(events.RealmParked(realm_id=realm_id, code=code, message=error.message, action=error.action))
         else:
             self.result.unproven.append(realm_id)

@@ -147,8 +147,21 @@ class Store(Protocol):
         """
         ...
 
-    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
-        """Set the realm aside with what a person must do."""
+    async def park(
+        self,
+        realm_id: RealmId,
+        run_id: RunId,
+        *,
+        code: str,
+        message: str,
+        action: str,
+        imported_at: datetime | None = None,
+    ) -> None:
+        """Set the realm aside with what a person must do.
+
+        `imported_at`: of the tokens with which that was found. If newer ones were imported meanwhile, it is set aside
+        in the run alone.
+        """
         ...
 
 

@@ -161,8 +161,10 @@ class MeteredBudget:
 
     @property
     def reached(self) -> CapReached | None:
-        """What to say once the cap, or that of the budget around, has stopped a call of this process."""
-        return self._reached or (None if self._within is None else self._within.reached)
+        """What to say once the cap, or that of the budget around, has stopped a call of this process: until the month
+        is over."""
+        own = self._reached if self._block_of == self._month() else None
+        return own or (None if self._within is None else self._within.reached)
 
     async def spend(self, request: Request) -> Spent:
         """Count `request`, which is about to be sent.
@@ -211,7 +213,7 @@ class MeteredBudget:
         month = self._month()
         if month != self._block_of:
             self._drop_left()  # it stays counted in a month that is over
-            self._block_of = month
+            self._block_of, self._reached = month, None
         lacking = Count(max(0, need.calls - self._left.calls), max(0, need.items - self._left.items))
         granted = Count()
 

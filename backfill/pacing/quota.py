@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import anyio
+
 from backfill.errors import UnavailableError
 from backfill.model import RealmId
 
+TRY_AGAIN_S = 3600.0
+"""Nobody says when the quota is raised or renewed. Whoever goes on meanwhile finds out within the hour, and is refused
+once an hour until then."""
+
 
 class QuotaBreaker:
-    """Shared by the budgets of all realms of one app. Open: no budget lets a request go any more.
+    """Shared by the budgets of all realms of one app. Open: no budget lets a request go, until an hour has passed.
 
     A realm whose every answer was a refusal for ten minutes, at one request a rest, suspects the quota. That is an
     app's matter, so one such call answered for any other realm in that time is an alibi: then the realm is busy with
@@ -15,10 +21,10 @@ class QuotaBreaker:
     ones may be answered although the quota is spent. Of a free one any is.
     """
 
-    __slots__ = ("_answered_at", "_metered_at", "_opened_by")
+    __slots__ = ("_answered_at", "_metered_at", "_opened_at", "_opened_by")
 
     def __init__(self) -> None:
-        self._answered_at = self._metered_at = float("-inf")
+        self._answered_at = self._metered_at = self._opened_at = float("-inf")
         self._opened_by: RealmId | None = None
 
     def answered(self, now: float, *, metered: bool) -> None:
@@ -31,10 +37,11 @@ class QuotaBreaker:
         """The realm has had nothing but refusals from loop time `since` until now, the last one of such a call."""
         if (self._metered_at if metered else self._answered_at) < since:
             self._opened_by = realm_id
+            self._opened_at = anyio.current_time()
 
     def check(self) -> None:
         """Raises `UnavailableError` (STOP) once the quota is known to be spent."""
-        if self._opened_by is not None:
+        if self._opened_by is not None and anyio.current_time() < self._opened_at + TRY_AGAIN_S:
             raise UnavailableError(
                 f"Intuit refuses every call of this app: realm {self._opened_by} was refused for ten minutes at one"
                 " request a minute, and no such call of any other realm was answered meanwhile. The month's quota"

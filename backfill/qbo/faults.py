@@ -27,8 +27,8 @@ _STOP = Disposition.STOP
 
 _RECONNECT = "Ask an administrator of the company to connect it again."
 _ENVIRONMENT = (
-    "Check that the realm was connected to this app and that sandbox and production are not mixed up; "
-    "then ask an administrator of the company to connect it again."
+    "Check BACKFILL_ENVIRONMENT and the app's credentials. If they were wrong, put them right, and then: "
+    "backfill realms unpark. If not, ask an administrator of the company to connect it again."
 )
 _BUG = "This is a defect of the program: report it with the intuit_tid."
 _UNSUPPORTED = "Leave it out if the company's plan or country has no such thing; else report it with the intuit_tid."
@@ -40,7 +40,9 @@ _IN_THE_BOOKS = (
     "Release the object in QuickBooks (it is linked, matched, deposited or has a balance), and load it again."
 )
 _REOPEN = "Open the period in QuickBooks (Account and settings, Advanced), or give the row a later date."
-_SUBSCRIPTION = "Ask the company to renew its QuickBooks subscription or to settle its billing."
+_SUBSCRIPTION = (
+    "Ask the company to renew its QuickBooks subscription or to settle its billing; then: backfill realms unpark."
+)
 _PERMISSION = "Let a company administrator with access to this feature connect the company, or leave this object out."
 _LOOK = "Look in QuickBooks whether the object is there already; if it is another one, change the row's name or number."
 _SMALLER = "Nothing to do: less is asked for at a time."
@@ -62,7 +64,9 @@ _ROWS: tuple[FaultRule, ...] = (
     FaultRule("110", "OAuth authentication failed", _REFRESH, _RECONNECT),
     FaultRule("120", "the user who connected the company has lost access to it", _PARK, _RECONNECT),
     FaultRule("130", "the request reached the wrong cluster", _RETRY, _AGAIN),
-    FaultRule("140", "the company is locked", _PARK, "Wait until the company is unlocked, then run again."),
+    FaultRule(
+        "140", "the company is locked", _PARK, "Wait until the company is unlocked, then: backfill realms unpark."
+    ),
     FaultRule("150", "the company is under maintenance", _RETRY, _AGAIN),
     FaultRule("500", "the operation is not supported", _STOP, _UNSUPPORTED),
     FaultRule("600", "the requestid was used before", _READ_BACK, "Nothing to do: what was applied is looked up."),
@@ -185,7 +189,10 @@ _ROWS: tuple[FaultRule, ...] = (
     FaultRule("10000", "Intuit's application failed, perhaps on a stored object", _RETRY, _AGAIN),
     FaultRule("10100", "the answer would be too large", _SHRINK, _SMALLER),
     FaultRule(
-        "10200", "the company's data were reset", _PARK, "Read the company anew: what was landed is of the past."
+        "10200",
+        "the company's data were reset",
+        _PARK,
+        "What was landed is of the past. To read the company anew: backfill realms unpark.",
     ),
 )
 

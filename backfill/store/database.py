@@ -41,12 +41,18 @@ IDLE_CONNECTION_LIFETIME_S = 300.0
 """Firewalls drop idle connections after minutes; ours go before."""
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
 """A page or two. The kernel gives less where its own bound (`net.core.wmem_max`) is lower, and says nothing."""
+NO_FURTHER_S = 0.2
+"""Before another try where the server had no connection left: a statement of ours takes milliseconds, and whatever is
+given back is taken before a new one is asked for."""
 ABANDONED_TRANSACTION_S = 20
 """No transaction of ours waits for anything but the server: an idle one was abandoned.
 
 A third of what a statement of the control pool waits for its locks: whoever waits outlasts it.
 """
 
+NOT_THE_ROLES = {"default_transaction_isolation": "read committed", "lock_timeout": "0", "statement_timeout": "0"}
+"""What a role or a database may have set for other programs. Our statements wait for one another and then look again,
+which other levels of isolation refuse; and each has a bound of ours, after which we know what to do."""
 
 SETTING_REFUSED = (
     asyncpg.UndefinedObjectError,
@@ -89,17 +95,38 @@ class Database:
     async def control(self) -> AsyncIterator[Connection]:
         """A connection whose commits are durable. Raises UnavailableError for the world's troubles within the block."""
         with translated(self.name):
-            async with self._control.acquire(timeout=CONNECT_TIMEOUT_S + CONTROL_COMMAND_TIMEOUT_S) as connection:
+            async with _lent(self._control, CONNECT_TIMEOUT_S + CONTROL_COMMAND_TIMEOUT_S) as connection:
                 yield connection
 
     @asynccontextmanager
-    async def landing(self) -> AsyncIterator[Connection]:
-        """A connection for pages: `synchronous_commit` is off. Raises UnavailableError as `control` does."""
+    async def landing(self, *, waits: bool = True) -> AsyncIterator[Connection]:
+        """A connection for pages: `synchronous_commit` is off. Raises UnavailableError as `control` does.
+
+        `waits`: for one of ours where the server has no further one. Whoever holds several must not.
+        """
         with translated(self.name):
             # Both may wait for as long as a page takes: that is the backpressure on whoever reads.
-            async with self._landing.acquire(timeout=LANDING_TIMEOUT_S) as connection:
+            async with _lent(self._landing, LANDING_TIMEOUT_S, waits=waits) as connection:
                 with anyio.fail_after(LANDING_TIMEOUT_S):
                     yield connection
+
+
+@asynccontextmanager
+async def _lent(pool: Pool, timeout_s: float, *, waits: bool = True) -> AsyncIterator[Connection]:
+    """One of the pool's connections. Where the server has no further one for us, one that is there is waited for."""
+    deadline = anyio.current_time() + timeout_s
+    connection: Connection | None = None
+    while connection is None:
+        try:
+            connection = await pool.acquire(timeout=deadline - anyio.current_time())
+        except asyncpg.TooManyConnectionsError:
+            if not waits or anyio.current_time() + NO_FURTHER_S >= deadline:
+                raise
+            await anyio.sleep(NO_FURTHER_S)
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
 
 
 @asynccontextmanager
@@ -122,12 +149,17 @@ async def open_database(
     owner = owner or Owner.current()
     # No statement is worth compiling, which a server does as it comes: what is held of one entity by Id took 40 ms
     # without, and 210 with it. Within a JSON document times are in the session's zone; the driver's own are in UTC.
-    common = {"application_name": owner.session_name, "jit": "off", "timezone": "UTC"}
+    common = {"application_name": owner.session_name, "jit": "off", "timezone": "UTC", **NOT_THE_ROLES}
     with translated(name):
         # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
         # Nor is any worth a worker process to help, which takes longer to start than those that would have one take.
-        by_key = {**common, "plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0"}
+        by_key = {
+            **common,
+            "synchronous_commit": "on",
+            "plan_cache_mode": "force_generic_plan",
+            "max_parallel_workers_per_gather": "0",
+        }
         control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
         try:
             async with control.acquire() as connection:

@@ -68,7 +68,7 @@ class Landing:
         with suppress(UnavailableError):
             async with AsyncExitStack() as ready:
                 for _ in range(self._database.landing_size):
-                    connection = await ready.enter_async_context(self._database.landing())
+                    connection = await ready.enter_async_context(self._database.landing(waits=False))
                     await connection.fetchrow(FENCED_CHECKPOINT, "", 0, "", 0, "", *_moved(None))  # fences nobody
 
     async def land(

@@ -36,7 +36,7 @@ SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interv
 FROM bound
 WHERE realm_id = $1
     AND (owner IS NULL OR lease_until <= clock_timestamp() OR (owner = $4 AND epoch = $5))
-RETURNING epoch
+RETURNING epoch, imported_at
 """
 
 HOLDER = "SELECT owner, epoch, lease_until <= clock_timestamp() AS silent FROM backfill.realm WHERE realm_id = $1"
@@ -81,14 +81,14 @@ class Leases:
         for _ in range(TAKE_TRIES):
             async with self._database.control() as connection:
                 try:
-                    epoch = await connection.fetchval(
+                    taken = await connection.fetchrow(
                         ACQUIRE, realm_id, self._owner, self._lease_s, dead_owner, dead_epoch, self._blocked_most
                     )
                 except asyncpg.LockNotAvailableError:
                     await _end_sessions(connection, realm_id)
                     continue
-                if epoch is not None:
-                    return Lease(realm_id=realm_id, epoch=epoch, owner=self._owner)
+                if taken is not None:
+                    return Lease(realm_id, taken["epoch"], self._owner, taken["imported_at"])
                 holder = await connection.fetchrow(HOLDER, realm_id)
             if holder is None:
                 raise unknown_realm(realm_id)

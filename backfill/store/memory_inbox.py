@@ -82,8 +82,7 @@ class MemoryInbox:
 
     async def counts(self) -> InboxCounts:
         await anyio.lowlevel.checkpoint()
-        waiting = len(self._waiting())
-        return InboxCounts(waiting, len(self._events) - waiting, len(self._unread))
+        return InboxCounts(len(self._waiting()), len(self._unread))
 
     async def unknown_realms(self) -> Sequence[RealmId]:
         await anyio.lowlevel.checkpoint()

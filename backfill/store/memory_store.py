@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import anyio
 import anyio.lowlevel
@@ -55,6 +55,7 @@ class _Realm:
     owner: str | None = None
     lease_until: float = 0.0
     parked: Parked | None = None
+    imported_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     """Entity to Id to row."""
     quarantine: dict[tuple[str, str], tuple[Refusal, RunId]] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class MemoryStore:
 
     def reconnect(self, realm_id: RealmId) -> None:
         """A parked realm is given new tokens, and is work again."""
-        self._realms[realm_id].parked = None
+        self._realms[realm_id].parked, self._realms[realm_id].imported_at = None, self._now()
 
     # What a test or a plan looks at.
 
@@ -156,7 +157,7 @@ class MemoryStore:
         realm.owner = self._owner
         realm.epoch += 1
         realm.lease_until = anyio.current_time() + self._lease_s
-        return Lease(realm_id=realm_id, epoch=realm.epoch, owner=self._owner)
+        return Lease(realm_id, realm.epoch, self._owner, realm.imported_at)
 
     async def renew(self, lease: Lease) -> None:
         await anyio.lowlevel.checkpoint()
@@ -209,9 +210,8 @@ class MemoryStore:
         realm = self._fenced(lease)
         plan = sorted(slices, key=lambda part: (part.entity, part.number))
         assert len({(part.entity, part.number) for part in plan}) == len(plan), "two slices of one number"
-        entities = {*census, *(part.entity for part in slices)}
         # What an earlier run could not name would count for ever: no landing ever clears it.
-        _forget_nameless(realm, entities, lambda _, of_run: of_run == run_id)
+        _forget_nameless(realm, {*census, *(part.entity for part in slices)}, lambda _, of_run: of_run == run_id)
         self._scans[run_id, lease.realm_id] = Scan(started_at, dict(census), plan, finished=False)
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
@@ -221,14 +221,15 @@ class MemoryStore:
         kept = self._proven_whole(lease.realm_id) if run_id in self._partial else {}
         realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs if proof.entity not in kept}
         if all(proof.proven for proof in proofs):
-            scan = self.scan_now(run_id, lease.realm_id)
-            self._scans[run_id, lease.realm_id] = structs.replace(scan, finished=True)
+            self._scans[run_id, lease.realm_id] = structs.replace(self.scan_now(run_id, lease.realm_id), finished=True)
 
-    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
+    async def park(
+        self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str, imported_at: object = None
+    ) -> None:
         await anyio.lowlevel.checkpoint()
-        self._realms[realm_id].parked = Parked(code, message, action)
-        scan = self._scans.get((run_id, realm_id))
-        if scan is not None:
+        if imported_at in {None, self._realms[realm_id].imported_at}:
+            self._realms[realm_id].parked = Parked(code, message, action)
+        if (scan := self._scans.get((run_id, realm_id))) is not None:
             self._scans[run_id, realm_id] = structs.replace(scan, finished=False)
 
     # Rows.

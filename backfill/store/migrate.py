@@ -20,6 +20,12 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
 MIGRATION_LOCK = 0x6261636B66696C6C
 """The advisory lock that runners queue for: 'backfill' in ASCII, so that a person who sees it knows whose it is."""
 
+MIGRATION_S = 6 * 3600.0
+"""For one file, and to wait for another runner's files. An index over all the rows of a ledger takes minutes, and what
+is broken off begins anew with every command."""
+
+BLOCKED_MOST = "SET LOCAL lock_timeout = '60s'"
+
 LEDGER_THERE = "SELECT to_regclass('backfill.migration') IS NOT NULL"
 
 CREATE_LEDGER = """
@@ -65,14 +71,16 @@ async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | N
     shipped = shipped_migrations() if migrations is None else migrations
     async with connection.transaction():
         # Released with the transaction, also if we die; before the ledger is made, which two cannot do at once.
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK, timeout=MIGRATION_S)
+        # While we wait for a lock, whoever reads or writes waits behind us; and who holds it may do so for hours.
+        await connection.execute(BLOCKED_MOST)
         # Only where it lacks: to be allowed to make a schema is more than a command needs that finds its own there.
         if not await connection.fetchval(LEDGER_THERE):
             await connection.execute(CREATE_LEDGER)
         missing = _missing(shipped, await _applied(connection))
         for migration in missing:
             try:
-                await connection.execute(migration.sql)
+                await connection.execute(migration.sql, timeout=MIGRATION_S)
             except (asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError) as error:
                 raise _of_others(str(error)) from error
             await connection.execute(

@@ -28,15 +28,19 @@ UNREACHABLE = Trouble(
     "cannot be reached", "see that the database runs and that its address is right", Disposition.RETRY
 )
 REFUSED = Trouble("refuses us", "check user and password in BACKFILL_DATABASE_URL, and the server's pg_hba.conf")
+POOLED = Trouble(
+    "does not support what we need", "connect to Postgres itself, not to a pooler that shares its sessions"
+)
 CONTENDED = Trouble("was busy with another command", "run the command again", Disposition.RETRY)
 
 TROUBLES = {
     "08": UNREACHABLE,
-    "0A": Trouble(
-        "does not support what we need", "connect to Postgres itself, not to a pooler that shares its sessions"
-    ),
+    "08P01": POOLED,  # a pooler that is asked for a setting of a session's
+    "0A": POOLED,
     "28": REFUSED,
-    "25006": Trouble("is read-only", "connect to the primary, not to a replica"),
+    "25006": Trouble(
+        "is read-only", "connect to the primary, not to a replica, without default_transaction_read_only for the user"
+    ),
     "3D000": Trouble("does not exist", "create it, or correct its name in BACKFILL_DATABASE_URL"),
     "3F000": Trouble("is not set up", "run: backfill migrate"),
     "40": CONTENDED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,8 @@ from backfill.store.tokens import TokenVault
 LIST = """
 SELECT
     realm_id, name, weight, state,
-    coalesce(parked_message, '') AS parked_reason, coalesce(parked_action, '') AS parked_action
+    coalesce(parked_message, '') AS parked_reason, coalesce(parked_action, '') AS parked_action,
+    coalesce(parked_code, '') AS parked_code
 FROM backfill.realm
 WHERE $1::text IS NULL OR realm_id = $1
 ORDER BY realm_id
@@ -42,6 +44,15 @@ WHERE state = 'active'
 GROUP BY realm_id ORDER BY realm_id
 """
 
+# Whether the token was imported before, and Intuit has not refused what became of it since.
+KNOWN = """
+SELECT parked_code IS DISTINCT FROM 'invalid_grant'
+    AND EXISTS (SELECT FROM backfill.imported_token WHERE realm_id = $1 AND digest = $2)
+FROM backfill.realm WHERE realm_id = $1 FOR NO KEY UPDATE
+"""
+
+REMEMBER = "INSERT INTO backfill.imported_token (realm_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
 # Null leaves what is there: a file of new tokens need not repeat name and weight.
 UPSERT_REALM = """
 INSERT INTO backfill.realm AS realm (realm_id, name, weight)
@@ -50,8 +61,15 @@ ON CONFLICT (realm_id) DO UPDATE SET
     name = coalesce($2, realm.name),
     weight = coalesce($3, realm.weight),
     state = 'active', parked_code = NULL, parked_message = NULL, parked_action = NULL, parked_at = NULL,
-    imported_at = now()
+    imported_at = CASE WHEN $4 THEN realm.imported_at ELSE now() END
 RETURNING xmax = 0 AS added
+"""
+
+UNPARK = """
+UPDATE backfill.realm
+SET state = 'active', parked_code = NULL, parked_message = NULL, parked_action = NULL, parked_at = NULL
+WHERE state = 'parked' AND realm_id = ANY ($1::text[]) AND ($2::text IS NULL OR parked_code = $2)
+RETURNING realm_id
 """
 
 ROWS_A_TRANSACTION = 1000
@@ -76,6 +94,8 @@ class Imported(msgspec.Struct, frozen=True):
 
     added: int
     updated: int
+    kept: int = 0
+    """Of the updated, those whose token was imported before: what became of it since stays."""
 
 
 class Realms:
@@ -85,22 +105,46 @@ class Realms:
         self._database = database
 
     async def import_grants(self, grants: Sequence[RealmGrant], vault: TokenVault, *, granted_at: datetime) -> Imported:
-        """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data."""
-        added = 0
+        """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data.
+
+        A token that was imported before has been replaced by Intuit since: what became of it is kept, unless Intuit has
+        refused that, or no key of ours reads it.
+        """
+        added, kept = 0, 0
         # In one order everywhere, so that two imports at once wait for one another and never deadlock.
         ordered = sorted(grants, key=lambda grant: grant.realm_id)
         for start in range(0, len(ordered), ROWS_A_TRANSACTION):
             async with self._database.control() as connection, connection.transaction():
                 for grant in ordered[start : start + ROWS_A_TRANSACTION]:
+                    digest = hashlib.sha256(grant.refresh_token.reveal().encode()).digest()
+                    known = await connection.fetchval(KNOWN, grant.realm_id, digest) is True
+                    known = known and await vault.reads(connection, grant.realm_id)
                     try:
-                        added += await connection.fetchval(UPSERT_REALM, grant.realm_id, grant.name, grant.weight)
+                        added += await connection.fetchval(
+                            UPSERT_REALM, grant.realm_id, grant.name, grant.weight, known
+                        )
                     except (asyncpg.CheckViolationError, asyncpg.DataError) as error:
                         raise UsageError(
                             f"realm {grant.realm_id!r} cannot be registered: its id, name or weight is not one",
                             action="give an id, a plain name, and a weight above zero",
                         ) from error
-                    await vault.replace(connection, grant.realm_id, _tokens(grant, granted_at))
-        return Imported(added=added, updated=len(ordered) - added)
+                    tokens = _tokens(grant, granted_at)
+                    if known:
+                        kept += 1
+                        await vault.give_credentials(connection, grant.realm_id, tokens)
+                    else:
+                        await vault.replace(connection, grant.realm_id, tokens)
+                        await connection.execute(REMEMBER, grant.realm_id, digest)
+        return Imported(added=added, updated=len(ordered) - added, kept=kept)
+
+    async def unpark(self, realm_ids: Sequence[RealmId], *, code: str | None = None) -> Sequence[RealmId]:
+        """Take back those of the companies that are parked (`code`: for that fault), and say which those were.
+
+        What they waited for was done; they go on with the tokens that they have.
+        """
+        async with self._database.control() as connection:
+            rows = await connection.fetch(UNPARK, list(realm_ids), code)
+        return sorted(RealmId(row["realm_id"]) for row in rows)
 
     async def list(self) -> Sequence[Realm]:
         """All companies by realm id."""

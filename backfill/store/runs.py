@@ -93,6 +93,26 @@ WHERE run_id = $1 AND owner = $2
 RETURNING true
 """
 
+# The row of the run stays, for proofs name it. With its realms go their plans. Those of each old run are looked for by
+# the run, so that the newer runs' are not read.
+FORGET = """
+DELETE FROM backfill.realm_run WHERE ctid = ANY (ARRAY(
+    SELECT part.place
+    FROM backfill.run CROSS JOIN LATERAL (
+        SELECT realm_run.ctid AS place FROM backfill.realm_run WHERE realm_run.run_id = run.run_id LIMIT $2
+    ) AS part
+    WHERE run.heartbeat_at < clock_timestamp() - $1 * interval '1 day'
+    LIMIT $2
+))
+"""
+
+REALMS_KEPT_DAYS = 30
+"""How long it is kept how far a run was with each company: as long as CDC reaches back, after which a run that was left
+unfinished has to begin anew anyway. A fleet that is read daily adds a hundred rows a company each time."""
+
+FORGOTTEN_AT_ONCE = 1_000
+"""Companies of old runs, each with some hundred rows of its plan: about a second."""
+
 
 class Started(msgspec.Struct, frozen=True):
     """The run to work on, and whether an earlier process had begun it."""
@@ -140,6 +160,12 @@ class Runs:
         """Say that we are at work. False: the run was taken over, so others thought us dead; leave it to them."""
         async with self._database.control() as connection:
             return await connection.fetchval(HEARTBEAT, run_id, self._owner) is True
+
+    async def forget(self) -> bool:
+        """Drop how far runs of long ago were with some of their companies. Whether there may be more."""
+        async with self._database.control() as connection:
+            told = await connection.execute(FORGET, REALMS_KEPT_DAYS, FORGOTTEN_AT_ONCE)
+        return int(told.rpartition(" ")[2]) == FORGOTTEN_AT_ONCE
 
     async def finish(self, run_id: RunId, status: RunStatus, summary: Mapping[str, object]) -> bool:
         """Write down how the run ended. False if it was taken over: then it is not ours to end."""

@@ -97,7 +97,7 @@ PARK = """
 WITH parked AS (
     UPDATE backfill.realm
     SET state = 'parked', parked_code = $3, parked_message = $4, parked_action = $5, parked_at = now()
-    WHERE realm_id = $1
+    WHERE realm_id = $1 AND imported_at = coalesce($6, imported_at)
 )
 UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_id = $1 AND run_id = $2
 """
@@ -164,10 +164,23 @@ class Scans:
         async with self._database.control() as connection:
             require_fence(await connection.fetchrow(FINISH, *fence_of(lease), run_id, encoded(proofs), hold), lease)
 
-    async def park(self, realm_id: RealmId, run_id: RunId, *, code: str, message: str, action: str) -> None:
-        """Set the company aside, in the run too, with what a person must do. A new import takes it back."""
+    async def park(
+        self,
+        realm_id: RealmId,
+        run_id: RunId,
+        *,
+        code: str,
+        message: str,
+        action: str,
+        imported_at: datetime | None = None,
+    ) -> None:
+        """Set the company aside, in the run too, with what a person must do. A new import takes it back.
+
+        `imported_at`: of the tokens with which that was found. Where newer ones were imported meanwhile, the company
+        stays as it is, and only the run has done with it until it looks for whoever is connected again.
+        """
         async with self._database.control() as connection:
-            await connection.execute(PARK, realm_id, run_id, code, message, action)
+            await connection.execute(PARK, realm_id, run_id, code, message, action, imported_at)
 
     async def proven_at(self, realm_id: RealmId) -> Mapping[str, datetime]:
         """Entity to the watermark as of which all of it was proven last; those that never were are missing."""

@@ -40,10 +40,12 @@ CLAIM_BYTES = 8
 RELEASE_S = 5.0
 """For one statement. A claim that could not be given back ends by itself."""
 
-STORE_WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 0.0)
-"""After each try to store. A new refresh token is worth some patience: these bridge a restart of the database."""
+STORE_WAIT_S = 0.2
+STORE_WAIT_S_MAX = 3.2
+"""After a try to store, doubled with each: a database that restarts refuses at once, and is not to be knocked at."""
 STORE_TIMEOUT_S = 60.0
-"""How long a cancelled command still tries to keep a new token."""
+"""How long it is tried to keep a new token, also by a command that is cancelled: nobody else has it, and this bridges a
+restart of the database."""
 
 COLUMNS = (
     "access_token",
@@ -57,8 +59,10 @@ COLUMNS = (
     "consent_expires_at",
 )
 """The columns of backfill.token, named as the fields of `Tokens`, in the order of the statement's values."""
-GRANTED_COLUMNS = tuple(column for column in COLUMNS if not column.startswith("client_"))
-"""What a refresh brings. The app's credentials come by import only, which may be while Intuit answers."""
+CREDENTIAL_COLUMNS = ("client_id", "client_secret")
+"""The app's, which come by import only, which may be while Intuit answers."""
+GRANTED_COLUMNS = tuple(column for column in COLUMNS if column not in CREDENTIAL_COLUMNS)
+"""What a refresh brings."""
 SECRET_COLUMNS = tuple(column for column in COLUMNS if not column.endswith("_at"))
 
 READ = f"SELECT {', '.join(COLUMNS)} FROM backfill.token WHERE realm_id = $1"  # noqa: S608  # columns of ours
@@ -68,6 +72,11 @@ INSERT INTO backfill.token (realm_id, {", ".join(COLUMNS)})
 VALUES ($1, {", ".join(f"${number}" for number, _ in enumerate(COLUMNS, start=2))})
 ON CONFLICT (realm_id) DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
 """  # noqa: S608  # columns of ours
+
+GIVE_CREDENTIALS = """
+UPDATE backfill.token SET client_id = coalesce($2, client_id), client_secret = coalesce($3, client_secret)
+WHERE realm_id = $1
+"""
 
 # clock_timestamp(), not now(): the statement may have waited for an import to commit. $4 was seen to be dead.
 CLAIM = f"""
@@ -159,6 +168,20 @@ class TokenVault:
         """Put the tokens of a new consent in place of whatever is there, within the caller's transaction."""
         await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new, COLUMNS))
 
+    async def reads(self, connection: Connection, realm_id: RealmId) -> bool:
+        """Whether the realm has tokens that our keys decrypt."""
+        row = await connection.fetchrow(READ, realm_id)
+        try:
+            return row is not None and bool(_decrypted(self._keyring, realm_id, row))
+        except UnavailableError:
+            return False
+
+    async def give_credentials(self, connection: Connection, realm_id: RealmId, new: Tokens) -> None:
+        """Take no more of `new` than the app's credentials, where it has some."""
+        await connection.execute(
+            GIVE_CREDENTIALS, realm_id, *_encrypted(self._keyring, realm_id, new, CREDENTIAL_COLUMNS)
+        )
+
     async def rotate_keys(self) -> int:
         """Encrypt anew, with the first key, what another key encrypted. Returns the number of realms changed."""
         async with self._database.control() as connection:
@@ -206,11 +229,12 @@ class LockedTokens:
             await self._store(new)
             self.stored = True
         if patience.cancelled_caught:
-            raise self._not_stored(f"within {STORE_TIMEOUT_S:.0f} s")
+            raise self._not_stored()
 
     async def _store(self, new: Tokens) -> None:
         values = _encrypted(self._keyring, self._realm_id, new, GRANTED_COLUMNS)
-        for wait_s in STORE_WAITS_S:
+        wait_s = STORE_WAIT_S
+        while True:
             try:
                 async with self._database.control() as connection:
                     if await connection.fetchval(SWAP, self._realm_id, self._as_stored, *values):
@@ -219,6 +243,7 @@ class LockedTokens:
                 there = _decrypted(self._keyring, self._realm_id, row)
             except UnavailableError:  # whether it was committed all the same is seen by the next try
                 await anyio.sleep(wait_s)
+                wait_s = min(wait_s * 2, STORE_WAIT_S_MAX)
                 continue
             if there.refresh_token == self.current.refresh_token:  # the same value, encrypted anew
                 self._as_stored = row["refresh_token"]
@@ -226,11 +251,10 @@ class LockedTokens:
                 return
             else:
                 raise tokens_replaced(self._realm_id)
-        raise self._not_stored(f"in {len(STORE_WAITS_S)} tries")
 
-    def _not_stored(self, why: str) -> UnavailableError:
+    def _not_stored(self) -> UnavailableError:
         return UnavailableError(
-            f"the refreshed tokens of realm {self._realm_id} could not be stored {why}",
+            f"the refreshed tokens of realm {self._realm_id} could not be stored within {STORE_TIMEOUT_S:.0f} s",
             action="see that the database runs; if the realm is parked afterwards, connect the company again",
             disposition=Disposition.RETRY,
         )

@@ -14,7 +14,8 @@ from backfill.jobs.swept import SWEPT
 from backfill.store.entity_tables import table_of
 from tests.cli.conftest import Query
 from tests.comparison import differences, parsed
-from tests.processes import Backfill, Intuit, ended, simulated
+from tests.gate import gated
+from tests.processes import Backfill, Intuit, ended, eventually, simulated
 
 AGED = "UPDATE backfill.proof SET watermark = watermark - $2::interval WHERE realm_id = $1 RETURNING 1"
 UNUSED = (
@@ -155,3 +156,46 @@ def test_what_was_not_proven_whole_is_neither_fresh_nor_forgotten(
         assert connected.run("extract", "--json", f"--realm={realm_id}", f"--entity={entity}").code == 0
     assert connected.run("care", "--json").json()["realms"]["proven"] == 3
     assert whole not in {realm_id for realm_id, _ in errors}
+
+
+def test_a_daily_run_sweeps_every_company_every_day(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    """The last one took a while to come to this company: its proof is less than a day old."""
+    realm_id = intuit.realm_ids[0]
+    assert connected.run("extract", "--realm", realm_id, "--json").code == 0
+    query(AGED, realm_id, timedelta(hours=23, minutes=30))
+    assert connected.run("care", "--realm", realm_id, "--json").json()["realms"]["swept"] == 1
+
+
+def test_a_stop_while_tokens_are_kept_alive_loses_none(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    """Intuit may have given a new value already: whoever is stopped stores it first."""
+    query(UNUSED, intuit.realm_ids[0])
+    claimed = "SELECT count(*) FROM backfill.token WHERE claimed_by IS NOT NULL"
+    with gated(intuit) as gate:
+        slow = connected.having(OAUTH_TOKEN_URL=f"{gate.url}/oauth2/v1/tokens/bearer")
+        with slow.started("care", "--json") as process:
+            assert eventually(lambda: query(claimed)[0][0] == 1)
+            process.terminate()
+            gate.open()
+            done = ended(process)
+    assert (done.code, "Stopped when 1 of 1 tokens" in done.stderr) == (3, True), done.stderr
+    unused = "SELECT count(*) FROM backfill.token WHERE refreshed_at < now() - interval '1 day'"
+    assert query(unused)[0][0] == 0
+
+
+def test_the_token_of_a_company_that_is_parked_for_a_while_is_kept_alive(
+    connected: Backfill, intuit: Intuit, query: Query
+) -> None:
+    """A subscription that ended is renewed months later; by then a token that nobody used would be dead."""
+    lapsed, dead, _ = intuit.realm_ids
+    only = [f"--realm={realm_id}" for realm_id in (lapsed, dead)]
+    for realm_id, code in ((lapsed, "6190"), (dead, "invalid_grant")):
+        query(UNUSED, realm_id)
+        query(
+            "UPDATE backfill.realm SET state = 'parked', parked_code = $2, parked_message = 'm', parked_action = 'a',"
+            " parked_at = now() WHERE realm_id = $1",
+            realm_id,
+            code,
+        )
+    said = connected.run("care", *only, "--json").json()
+    assert said["tokens"]["refreshed"] == [lapsed]
+    assert said["realms"]["parked"] == 2

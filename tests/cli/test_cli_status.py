@@ -9,7 +9,8 @@ from tests.processes import Backfill, Intuit
 def test_status_before_and_after_a_run(connected: Backfill, intuit: Intuit) -> None:
     before = connected.executing.run("status")
     assert (before.code, before.stdout) == (0, "Nothing was run yet. Begin: backfill extract\n")
-    assert connected.run("status", "--json").json() == {"runs": [], "realms": [], "metered": [], "tokens_ending": []}
+    nothing = {"runs": [], "realms": [], "parked": {}, "metered": [], "tokens_ending": []}
+    assert connected.run("status", "--json").json() == nothing
     realm_id = intuit.realm_ids[0]
     unread = connected.run("status", "--realm", realm_id)
     assert unread.stdout == f"Nothing of realm {realm_id} is proven yet. Begin: backfill extract --realm {realm_id}\n"
@@ -53,6 +54,11 @@ def test_what_waits_for_a_person_is_said_with_what_to_do(connected: Backfill, in
     of_one = connected.run("status", "--realm", unproven).stdout
     assert " NO " in of_one
     assert "it counts 7" in of_one
+    assert connected.run("extract", "--realm", unproven, "--entity", "Term").code == 0
+    later = connected.run("status")
+    assert "It is over." not in later.stdout, "of the newest run's companies only"
+    assert "Parked, of 3 realms: 1. What each waits for: backfill realms list\n  invalid_grant: 1\n" in later.stdout
+    assert connected.run("status", "--json").json()["parked"] == {"invalid_grant": 1}
 
 
 def test_an_unknown_realm(connected: Backfill, intuit: Intuit) -> None:

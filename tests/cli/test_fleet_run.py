@@ -26,6 +26,7 @@ class Runs:
     def __init__(self, *, taken_at_s: float = 4) -> None:
         self.beats: list[float] = []
         self.looks = 0
+        self.forgotten = 0
         self._taken_at_s = taken_at_s
 
     async def heartbeat(self, _run_id: RunId) -> bool:
@@ -33,6 +34,12 @@ class Runs:
         if len(self.beats) == 2:
             raise UnavailableError("no answer in time")
         return anyio.current_time() < self._taken_at_s
+
+    async def forget(self) -> bool:
+        self.forgotten += 1
+        if self.forgotten == 1:
+            raise UnavailableError("no answer in time")
+        return self.forgotten < 3
 
     async def newcomers(self, _run_id: RunId) -> Mapping[RealmId, float]:
         self.looks += 1
@@ -45,6 +52,7 @@ async def test_a_heart_misses_a_beat_and_stops_when_the_run_is_anothers() -> Non
     runs = Runs()
     await beat(runs, RUN, every_s=1)
     assert runs.beats == [1, 2, 3, 4]
+    assert runs.forgotten == 3, "until there is no more"
 
 
 async def test_a_look_for_newcomers_may_be_lost() -> None:

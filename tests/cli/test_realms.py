@@ -14,11 +14,14 @@ def test_import_and_list(user: Backfill) -> None:
     empty = user.run("realms", "list")
     assert (empty.code, empty.stdout.startswith("No realms are registered.")) == (0, True)
     imported = user.run("realms", "import", "-", "--json", stdin=CSV)
-    assert (imported.code, imported.json()) == (0, {"realms": {"total": 2, "added": 2, "updated": 0}})
+    assert (imported.code, imported.json()) == (0, {"realms": {"total": 2, "added": 2, "updated": 0, "kept": 0}})
     file = user.home / "realms.csv"
     file.write_bytes(b"\xef\xbb\xbf" + CSV + b"125,AB11third,,\n")
     again = user.run("realms", "import", file)
-    assert (again.code, again.stdout) == (0, "1 realm added, 2 updated.\n")
+    assert (again.code, again.stdout) == (
+        0,
+        "1 realm added, 2 updated. Tokens that were imported before, and are kept as they are by now: 2.\n",
+    )
     listed = user.run("realms", "list", "--json").json()["realms"]
     assert [(realm["realm_id"], realm["name"], realm["weight"], realm["state"]) for realm in listed] == [
         ("123", "Ann's Books", 2.0, "active"),
@@ -56,6 +59,20 @@ def test_import_takes_a_parked_realm_back(user: Backfill, query: Query) -> None:
     assert user.run("realms", "import", "-", stdin=b"realm_id,refresh_token\n124,AB11anew\n").code == 0
     (realm,) = query("SELECT state, parked_code, name FROM backfill.realm WHERE realm_id = '124'")
     assert tuple(realm) == ("active", None, "")
+
+
+def test_parked_realms_are_taken_back(user: Backfill, query: Query) -> None:
+    assert user.run("realms", "import", "-", stdin=CSV).code == 0
+    query(
+        "UPDATE backfill.realm SET state = 'parked', parked_code = '6190', parked_message = 'It has ended.',"
+        " parked_action = 'Renew it.', parked_at = now()"
+    )
+    unnamed, strange = user.run("realms", "unpark"), user.run("realms", "unpark", "9")
+    assert (unnamed.code, "--fault CODE" in unnamed.stderr, strange.code) == (2, True, 2)
+    assert user.run("realms", "unpark", "124", "--json").json() == {"unparked": ["124"]}
+    back = user.run("realms", "unpark", "--fault", "6190")
+    assert (back.code, back.stdout) == (0, "1 realm is not parked any more.\n")
+    assert [row["state"] for row in query("SELECT state FROM backfill.realm")] == ["active", "active"]
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "nan", "1001", "heavy"])

@@ -201,6 +201,7 @@ def nothing_told(
 
 WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "realms arm": [(0, "{realm}")],
+    "realms unpark": [(0, "--fault 3100 --json")],
     "load": [(1, "file rows.jsonl --json"), (2, "status.jsonl"), (0, "file rows.jsonl --dry-run")],
     "load status": [(0, "--json"), (0, "")],
     "load export-rejected": [(0, "rejected.jsonl")],
@@ -211,6 +212,7 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "verify": [(0, "--deep --pages pages --json")],
     "care": [(0, "--json"), (0, "")],
     "rehearse": [(0, "--seeds 1")],
+    "plan": [(0, "scenario.toml --json"), (2, "rows.jsonl")],
 }
 """Command to its exit codes and arguments. `webhooks serve` is served beside."""
 
@@ -247,6 +249,7 @@ def test_nothing_secret_leaves_whoever_works(user: Backfill, tmp_path: Path, pas
         payloads = [{"DisplayName": "One"}, {"DisplayName": "Two"}, {"DisplayName": "T", "ParentRef": {"value": "98"}}]
         lines = [json.dumps(row | {"payload": payload}) for row, payload in zip(rows, payloads, strict=True)]
         (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+        (tmp_path / "scenario.toml").write_text('[[companies]]\nname = "a few"\ncount = 2\nobjects = 100\n')
         with watched_processes() as arguments:
             said = [connected.run("realms", "import", intuit.realms_file), connected.run("extract", "--json")]
             assert [outcome.code for outcome in said] == [0, 0], said[-1].stderr

@@ -11,11 +11,10 @@ from unittest.mock import AsyncMock, Mock
 import anyio
 import pytest
 
-from backfill.errors import FaultError, RequestError, TooLargeError, UnreadableError
 from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.postings import Chart, UnpostableError, postings
 from backfill.jobs.quoted import QUOTED_MAX
-from backfill.jobs.trial import _differences, _documents, compare_trial_balance
+from backfill.jobs.trial import _differences, _documents
 from backfill.jobs.verify_ports import VerificationStore
 from backfill.jobs.work import RealmWork
 from backfill.model import RunId

@@ -284,6 +284,22 @@ async def test_ten_minutes_of_refusals_open_the_breaker_for_every_realm() -> Non
         await other.take(Lane.WRITE)
 
 
+async def test_after_an_hour_it_is_tried_again() -> None:
+    """A service that runs for weeks outlives the month whose quota was spent."""
+    breaker = QuotaBreaker()
+    one, other = budget(breaker=breaker), budget(breaker=breaker)
+    for _ in range(11):
+        one.refused(await one.take(Lane.QUERY))
+    await anyio.sleep(3600)
+    one.refused(await one.take(Lane.QUERY))
+    with pytest.raises(UnavailableError):
+        breaker.check()
+    await anyio.sleep(3600)
+    one.answered(await one.take(Lane.QUERY))
+    other.answered(await other.take(Lane.QUERY))
+    breaker.check()
+
+
 async def test_a_realm_that_is_refused_while_others_are_answered_stops_nobody() -> None:
     breaker = QuotaBreaker()
     one, other = budget(breaker=breaker), budget(breaker=breaker)

@@ -159,6 +159,19 @@ async def test_a_month_is_a_count_of_its_own() -> None:
     assert (await counted(ledger, DECEMBER)).calls == 1
 
 
+async def test_a_cap_is_reached_until_the_month_is_over() -> None:
+    """A service that runs for weeks goes on with the next month."""
+    today = NOVEMBER
+    metered = budget(MemoryMeteredLedger(), 3, month=lambda: today)
+    for today in (NOVEMBER, DECEMBER):  # noqa: B007  # the budget looks at it
+        for _ in range(3):
+            assert metered.reached is None
+            await metered.spend(call())
+        with pytest.raises(StoppedError):
+            await metered.spend(call())
+        assert metered.reached is not None
+
+
 async def test_every_app_has_its_own_budget_and_all_its_realms_share_it() -> None:
     ledger = MemoryMeteredLedger()
     meters = Meters(lambda app: MeteredBudget(2, ledger=ledger, app=app, month=lambda: NOVEMBER))

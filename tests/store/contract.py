@@ -12,13 +12,16 @@ import anyio
 import anyio.from_thread
 
 from backfill.jobs.ports import Store
-from backfill.model import Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Slice
+from backfill.model import Landed, Lease, Proof, RealmId, Record, Refusal, RunId, Secret, Slice
 from backfill.store.database import Database, open_database
+from backfill.store.encryption import Keyring
 from backfill.store.entity_tables import table_of
 from backfill.store.memory_store import MemoryStore
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
+from backfill.store.realms import RealmGrant, Realms
 from backfill.store.runs import Runs
+from backfill.store.tokens import TokenVault
 from tests.postgres import SMALL_POOLS, PostgresServer
 from tests.store.scene import NOW, OTHER_REALM, REALM, at
 
@@ -44,6 +47,8 @@ class Subject:
     is_parked: Callable[[RealmId], Awaitable[tuple[str, str, str] | None]]
     expire: Callable[[RealmId], Awaitable[None]]
     """Let the realm's lease run out."""
+    reconnect: Callable[[RealmId], Awaitable[None]]
+    """Give the realm new tokens."""
     partial_run: RunId
     """That reads only what changed since some time."""
     after_a_death: Store
@@ -81,12 +86,26 @@ def in_memory() -> Subject:
     async def expire(realm_id: RealmId) -> None:
         store._realms[realm_id].lease_until = anyio.current_time()
 
+    async def reconnect(realm_id: RealmId) -> None:
+        store.reconnect(realm_id)
+
     store.scope_since(RunId(3))
     dead = store.seen_by("a dead process")
     store.end("a dead process")
     theirs = store.seen_by(str(ELSEWHERE))
     return Subject(
-        store, theirs, RunId(1), RunId(2), content, proofs, is_parked, expire, RunId(3), after_a_death=theirs, dead=dead
+        store,
+        theirs,
+        RunId(1),
+        RunId(2),
+        content,
+        proofs,
+        is_parked,
+        expire,
+        reconnect,
+        RunId(3),
+        after_a_death=theirs,
+        dead=dead,
     )
 
 
@@ -129,6 +148,10 @@ async def in_postgres(database: Database) -> Subject:
                 "UPDATE backfill.realm SET lease_until = clock_timestamp() WHERE realm_id = $1", realm_id
             )
 
+    async def reconnect(realm_id: RealmId) -> None:
+        vault = TokenVault(database, Keyring([bytes(32)]))
+        await Realms(database).import_grants([RealmGrant(realm_id, Secret("new"))], vault, granted_at=NOW)
+
     theirs = PostgresStore(database, owner=ELSEWHERE)
     here = Owner.current()
     dead = Owner(here.host, here.boot, here.pid, here.start_time - 1)  # the number was another process's before us
@@ -142,6 +165,7 @@ async def in_postgres(database: Database) -> Subject:
         proofs,
         is_parked,
         expire,
+        reconnect,
         third,
         after_a_death=store,
         dead=PostgresStore(database, owner=dead),

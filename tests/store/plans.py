@@ -23,12 +23,12 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 async def rows_read(database: Database, table: str, statement: str, values: Sequence[object]) -> float:
     """How many rows of a table a statement reads, planned as a session plans it. What it did is taken back."""
-    arguments = ", ".join(map(_literal, values))
+    arguments = f"({', '.join(map(_literal, values))})" if values else ""
     async with database.control() as connection:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(f"PREPARE asked AS {statement}")
-        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked ({arguments})")
+        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked {arguments}")
         await connection.execute("DEALLOCATE asked")
         await transaction.rollback()
     (tree,) = explained if isinstance(explained, list) else json.loads(explained)

@@ -93,6 +93,7 @@ async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.M
         (asyncpg.DeadlockDetectedError("both"), "busy with another", Disposition.RETRY),
         (asyncpg.UndefinedTableError("none"), "not set up", Disposition.STOP),
         (asyncpg.ReadOnlySQLTransactionError("no"), "read-only", Disposition.STOP),
+        (asyncpg.ProtocolViolationError("unsupported startup parameter: jit"), "does not support", Disposition.STOP),
         (asyncpg.QueryCanceledError("late"), "in time", Disposition.RETRY),
         (asyncpg.DataCorruptedError("page"), "damaged", Disposition.STOP),
         (TimeoutError(), "no answer in time", Disposition.RETRY),
@@ -314,3 +315,48 @@ async def test_no_statement_of_ours_is_compiled(database: Database) -> None:
             told = await connection.fetchrow("SELECT setting, source FROM pg_settings WHERE name = 'jit'")
         assert told is not None
         assert tuple(told) == ("off", "client")
+
+
+@pytest.mark.parametrize(
+    ("setting", "theirs", "ours"),
+    [
+        ("default_transaction_isolation", "serializable", "read committed"),
+        ("statement_timeout", "50", "0"),
+        ("lock_timeout", "50", "0"),
+        ("synchronous_commit", "off", "on"),
+    ],
+)
+async def test_what_others_set_for_the_database_is_not_for_us(
+    postgres_server: PostgresServer, database_dsn: str, setting: str, theirs: str, ours: str
+) -> None:
+    """Statements that wait for one another then look again; and a token that is committed outlives the server."""
+    name = database_dsn.rpartition("?")[0].rpartition("/")[2]
+    await postgres_server.execute(f"ALTER DATABASE {name} SET {setting} = '{theirs}'")
+    async with open_database(database_dsn, sizes=SMALL_POOLS) as database:
+        async with database.control() as connection:
+            assert await connection.fetchval(f"SHOW {setting}") == ours
+        async with database.landing() as connection:
+            expected = "off" if setting == "synchronous_commit" else ours
+            assert await connection.fetchval(f"SHOW {setting}") == expected
+
+
+async def test_where_the_server_has_no_further_connection_those_that_are_there_do(
+    postgres_server: PostgresServer, database_dsn: str
+) -> None:
+    """Other programs have taken the rest of them meanwhile: that ends no run that has some."""
+    await postgres_server.execute("CREATE ROLE poor LOGIN CONNECTION LIMIT 3")
+    try:
+        async with open_database(database_dsn.replace("postgres@", "poor@"), migrated=False) as database:
+
+            async def ask() -> None:
+                async with database.control() as connection:
+                    assert await connection.fetchval("SELECT current_user FROM pg_sleep(0.1)") == "poor"
+                async with database.landing() as connection:
+                    await connection.fetchval("SELECT pg_sleep(0.1)")
+
+            with anyio.fail_after(30):
+                async with anyio.create_task_group() as group:
+                    for _ in range(8):
+                        group.start_soon(ask)
+    finally:
+        await postgres_server.execute("DROP ROLE poor")

@@ -33,6 +33,7 @@ async def test_each_reads_its_own_events(database: Database, known: str) -> None
     ids = [row["event_id"] for row in waiting]
     found = {
         "take": await rows_read(database, "webhook_event", inbox.TAKE, ["7", PAGE]),
+        "which realms are not registered": await rows_read(database, "webhook_event", inbox.UNKNOWN, []) - COMPANIES,
         "settle": await rows_read(database, "webhook_event", inbox.SETTLE, ["7", ids, ["landed"] * PAGE]),
     }
     assert {name: rows for name, rows in found.items() if rows > 2 * PAGE} == {}

@@ -11,7 +11,9 @@ import pytest
 
 import backfill.store
 from backfill.entities import ENTITIES
-from backfill.errors import UnavailableError
+from backfill.errors import Disposition, UnavailableError
+from backfill.store import database
+from backfill.store import migrate as migrate_module
 from backfill.store.database import open_database
 from backfill.store.entity_tables import table_of
 from backfill.store.migrate import Migration, migrate, require_current, shipped_migrations
@@ -56,6 +58,37 @@ async def test_runners_at_once_wait_for_one_another(empty_dsn: str) -> None:
         for _ in range(5):
             group.start_soon(run)
     assert applied == ["0001_one.sql", "0002_two.sql"]
+
+
+async def test_a_file_may_take_longer_than_a_statement_of_ours(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index over all that was ever loaded takes minutes: broken off, it would begin anew with every command."""
+    slow = Migration(2, "0002_slow.sql", "SELECT pg_sleep(1)")
+    monkeypatch.setattr(database, "CONTROL_COMMAND_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(migrate_module, "shipped_migrations", lambda: (ONE, slow))
+
+    async def command() -> None:
+        async with open_database(empty_dsn, apply_migrations=True):
+            pass
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(command)
+        group.start_soon(command)  # waits for the other
+    await command()
+
+
+async def test_a_lock_that_somebody_holds_is_not_waited_for_as_long(
+    empty_dsn: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who come later would wait behind us."""
+    await migrate(connection, [ONE])
+    monkeypatch.setattr(migrate_module, "BLOCKED_MOST", "SET LOCAL lock_timeout = '100ms'")
+    monkeypatch.setattr(migrate_module, "shipped_migrations", lambda: (ONE, TWO))
+    async with connection.transaction():
+        await connection.execute("SELECT FROM backfill.one")
+        with anyio.fail_after(20), pytest.raises(UnavailableError, match="busy with another") as caught:
+            async with open_database(empty_dsn, apply_migrations=True):
+                pass
+    assert caught.value.disposition is Disposition.RETRY
 
 
 async def test_a_file_that_fails_leaves_the_schema_as_it_was(connection: asyncpg.Connection) -> None:

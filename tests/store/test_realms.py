@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
+from msgspec import structs
 
 from backfill.errors import UsageError
 from backfill.model import Realm, RealmId, Secret
 from backfill.store.database import Database
+from backfill.store.encryption import Keyring
+from backfill.store.leases import require
 from backfill.store.realms import Imported, RealmGrant, Realms
 from backfill.store.tokens import TokenVault
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work
@@ -31,7 +35,7 @@ async def test_a_file_of_new_tokens_keeps_name_and_weight(realms: Realms, vault:
 
 async def test_an_import_takes_a_parked_realm_back(realms: Realms, work: Work, vault: TokenVault) -> None:
     await work.store.park(REALM, work.run_id, code="invalid_grant", message="the token is dead", action="reconnect")
-    assert await realms.get(REALM) == Realm(REALM, "", 1.0, "parked", "the token is dead", "reconnect")
+    assert await realms.get(REALM) == Realm(REALM, "", 1.0, "parked", "the token is dead", "reconnect", "invalid_grant")
     await realms.import_grants([RealmGrant(REALM, Secret("b"))], vault, granted_at=NOW)
     assert (await realms.get(REALM)).state == "active"
 
@@ -39,6 +43,73 @@ async def test_an_import_takes_a_parked_realm_back(realms: Realms, work: Work, v
 async def test_an_import_leaves_lease_and_epoch_alone(realms: Realms, work: Work, vault: TokenVault) -> None:
     await realms.import_grants([RealmGrant(REALM, Secret("b"))], vault, granted_at=NOW)
     await work.store.renew(work.lease)
+
+
+async def refreshed(vault: TokenVault, value: str) -> None:
+    """Intuit replaces the refresh token, as it does about once a day."""
+    async with vault.locked(REALM) as held:
+        await held.store(structs.replace(held.current, refresh_token=Secret(value)))
+
+
+async def test_a_token_that_was_imported_before_does_not_replace_what_became_of_it(
+    realms: Realms, vault: TokenVault
+) -> None:
+    """A file is imported again with companies added: its tokens are long dead, and to use one may lose a company."""
+    first, second = RealmGrant(REALM, Secret("first")), RealmGrant(REALM, Secret("second"))
+    assert await realms.import_grants([first], vault, granted_at=NOW) == Imported(added=0, updated=1)
+    await refreshed(vault, "of the first")
+    again = structs.replace(first, name="Books", client_id=Secret("id"), client_secret=Secret("secret"))
+    assert await realms.import_grants([again], vault, granted_at=NOW) == Imported(added=0, updated=1, kept=1)
+    kept = await vault.read(REALM)
+    assert (kept.refresh_token, kept.client_secret) == (Secret("of the first"), Secret("secret"))
+    assert (await realms.get(REALM)).name == "Books"
+    assert await realms.import_grants([second], vault, granted_at=NOW) == Imported(added=0, updated=1)
+    await refreshed(vault, "of the second")
+    for old in (first, second):
+        assert (await realms.import_grants([old], vault, granted_at=NOW)).kept == 1
+        assert (await vault.read(REALM)).refresh_token == Secret("of the second")
+
+
+async def test_a_token_is_taken_again_where_what_became_of_it_is_worth_nothing(
+    realms: Realms, work: Work, vault: TokenVault, database: Database
+) -> None:
+    grant = RealmGrant(REALM, Secret("first"))
+    await realms.import_grants([grant], vault, granted_at=NOW)
+    await refreshed(vault, "refused")
+    await work.store.park(REALM, work.run_id, code="invalid_grant", message="the token is dead", action="reconnect")
+    assert (await realms.import_grants([grant], vault, granted_at=NOW)).kept == 0
+    assert (await vault.read(REALM)).refresh_token == Secret("first")
+    with_another_key = TokenVault(database, Keyring([bytes(32)]))
+    assert (await realms.import_grants([grant], with_another_key, granted_at=NOW)).kept == 0
+    assert (await with_another_key.read(REALM)).refresh_token == Secret("first")
+
+
+async def test_an_import_does_not_wait_for_a_page(
+    realms: Realms, work: Work, vault: TokenVault, database: Database
+) -> None:
+    async with database.landing() as page, page.transaction():
+        await require(page, work.lease)
+        with anyio.fail_after(5):
+            await realms.import_grants([RealmGrant(REALM, Secret("b"))], vault, granted_at=NOW)
+
+
+async def test_companies_are_taken_back_with_the_tokens_they_have(
+    realms: Realms, work: Work, vault: TokenVault
+) -> None:
+    third = RealmId("3")
+    await realms.import_grants([RealmGrant(third, Secret("c"))], vault, granted_at=NOW)
+    before = await vault.read(REALM)
+    for realm_id, code in ((REALM, "3100"), (OTHER_REALM, "3100"), (third, "6190")):
+        await work.store.park(realm_id, work.run_id, code=code, message="m", action="a")
+    everyone = [REALM, OTHER_REALM, third]
+    assert await realms.unpark([REALM], code="6190") == []
+    assert await realms.unpark([REALM]) == [REALM]
+    assert await realms.unpark(everyone, code="3100") == [OTHER_REALM]
+    assert [(realm.realm_id, realm.state) for realm in await realms.list() if realm.state == "parked"] == [
+        (third, "parked")
+    ]
+    assert await realms.get(REALM) == Realm(REALM, "", 1.0, "active")
+    assert await vault.read(REALM) == before
 
 
 async def test_a_realm_is_armed_and_disarmed(realms: Realms) -> None:

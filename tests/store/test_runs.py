@@ -8,7 +8,8 @@ import sys
 import anyio
 import pytest
 
-from backfill.model import RealmId, RunId, Secret
+from backfill.model import Proof, RealmId, RunId, Secret, Slice
+from backfill.store import runs as runs_module
 from backfill.store.database import Database
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
@@ -158,6 +159,38 @@ async def test_newcomers_are_those_it_does_not_have_and_those_it_parked_that_are
     await realms.import_grants([RealmGrant(OTHER_REALM, Secret("new"), weight=3)], vault, granted_at=NOW)
     assert await runs(database).newcomers(run_id) == {OTHER_REALM: 3.0}
     assert set(await unfinished(database, run_id)) == {REALM, OTHER_REALM}
+
+
+async def test_how_far_runs_of_long_ago_were_is_forgotten_piece_by_piece(
+    database: Database, realms: Realms, vault: TokenVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fleet that is read every day would keep the plans of all its days."""
+    monkeypatch.setattr(runs_module, "FORGOTTEN_AT_ONCE", 2)
+    third = RealmId("3")
+    await realms.import_grants([RealmGrant(third, Secret("r"))], vault, granted_at=NOW)
+    everyone = [REALM, OTHER_REALM, third]
+    store = PostgresStore(database)
+    done = await runs(database).start("extract", SCOPE, everyone)
+    lease = await store.acquire(REALM)
+    plan = [Slice("Invoice", 0, None, NOW)]
+    await store.begin_scan(lease, done.run_id, started_at=NOW, census={"Invoice": 3}, slices=plan)
+    proof = Proof("Invoice", True, "count", 3, 3, 0, NOW)
+    await store.finish_scan(lease, done.run_id, [proof])
+    await runs(database).finish(done.run_id, RunStatus.DONE, {})
+    left = await runs(database).start("reports", SCOPE, everyone)
+    await pass_time(database, 31 * 86_400)
+    newest = await runs(database).start("care", SCOPE, everyone)
+    assert [await runs(database).forget() for _ in range(4)] == [True, True, True, False]
+    async with database.control() as connection:
+        kept = {
+            table: await connection.fetchval(f"SELECT count(*) FROM backfill.{table}")
+            for table in ("run", "realm_run", "census", "slice", "proof")
+        }
+    assert kept == {"run": 3, "realm_run": 3, "census": 0, "slice": 0, "proof": 1}
+    assert await unfinished(database, newest.run_id) == sorted(everyone)
+    assert not (await store.scan(left.run_id, REALM)).finished
+    again = await runs(database).start("reports", SCOPE, everyone)
+    assert (again.run_id, await unfinished(database, again.run_id)) == (left.run_id, sorted(everyone))
 
 
 async def test_of_two_commands_at_once_one_takes_it_over(database: Database) -> None:

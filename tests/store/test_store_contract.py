@@ -186,13 +186,6 @@ class TestScans:
         assert await subject.proofs(REALM) == {"Invoice": newer, "Bill": UNPROVEN}
         assert await subject.proofs(OTHER_REALM) == {}
 
-    async def test_parking_says_why_and_is_not_finishing(self, subject: Subject, lease: Lease) -> None:
-        await subject.begin(lease)
-        await subject.store.park(REALM, subject.run_id, code="3100", message="closed", action="drop it")
-        assert await subject.is_parked(REALM) == ("3100", "closed", "drop it")
-        assert await subject.is_parked(OTHER_REALM) is None
-        assert not (await subject.store.scan(subject.run_id, REALM)).finished
-
 
 LIVE, DELETED, UNCHANGED = Landed(1, 0, 0, 0), Landed(0, 0, 1, 0), Landed(0, 1, 0, 0)
 

@@ -273,11 +273,26 @@ class TestStore:
     async def test_where_the_database_stays_away_it_is_said(
         self, vault: TokenVault, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tokens_module, "STORE_WAITS_S", (0.0,) * 7)
+        monkeypatch.setattr(tokens_module, "STORE_TIMEOUT_S", 0.5)
         async with vault.locked(REALM) as held:
             held._database = losing_answers(database, 100, before=True)
-            with pytest.raises(UnavailableError, match="could not be stored in 7 tries"):
+            with pytest.raises(UnavailableError, match="could not be stored within"):
                 await held.store(refreshed(held.current, 1))
+
+    async def test_a_database_that_refuses_at_once_is_waited_for_as_long_as_one_that_does_not_answer(
+        self, vault: TokenVault, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As one that restarts does: it refuses within a millisecond, for most of a minute."""
+        waited: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waited.append(seconds)
+
+        monkeypatch.setattr(tokens_module.anyio, "sleep", sleep)
+        async with vault.locked(REALM) as held:
+            held._database = losing_answers(database, 20, before=True)
+            await held.store(refreshed(held.current, 1))
+        assert (len(waited), sum(waited) > 45, max(waited)) == (20, True, tokens_module.STORE_WAIT_S_MAX)
 
 
 async def claim(database: Database, owner: Owner, *, for_s: float) -> None:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from backfill.errors import UnavailableError
-from backfill.webhooks.health import ASKING_MOST, LOOK_EVERY_S, Health
+from backfill.webhooks.health import ASKING_MOST, LOOK_EVERY_S, LOOK_SHARE, Health
 
 pytestmark = pytest.mark.virtual
 
@@ -16,13 +16,14 @@ pytestmark = pytest.mark.virtual
 class Database:
     """Counts how often it was looked into."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_s: float = 0.01) -> None:
+        self.look_s = look_s
         self.looks = 0
         self.gone = False
 
     async def look(self) -> Mapping[str, object]:
         self.looks += 1
-        await anyio.sleep(0.2)
+        await anyio.sleep(self.look_s)
         if self.gone:
             raise UnavailableError("the database is gone")
         return {"looks": self.looks}
@@ -42,6 +43,15 @@ async def test_many_who_ask_at_once_cost_one_look() -> None:
     assert told == [1] * ASKING_MOST
     await anyio.sleep(LOOK_EVERY_S)
     assert await health.now() == {"looks": 2}
+
+
+async def test_a_look_that_takes_long_is_a_rare_one() -> None:
+    database = Database(look_s=2)
+    health = Health(database.look)
+    while anyio.current_time() < 600:
+        await health.now()
+        await anyio.sleep(1)
+    assert database.looks * database.look_s < 600 / LOOK_SHARE
 
 
 async def test_more_than_that_are_refused_at_once() -> None:
