@@ -98,7 +98,7 @@ async def refreshed(dsn: str, latency_s: float, realms: int, seconds: float) -> 
     endpoint, events = Endpoint(latency_s), list[Event]()
     renewals_s: list[float] = []
     keyring = Keyring([os.urandom(32)])
-    async with open_database(dsn, apply_migrations=True) as database:
+    async with open_database(dsn) as database:
         vault = TokenVault(database, keyring)
         names = [RealmId(f"{latency_s}-{number}") for number in range(realms)]
         grants = [RealmGrant(name, Secret(f"refresh of {name}")) for name in names]
@@ -157,7 +157,7 @@ async def parity(vault: TokenVault, endpoint: Endpoint, names: Sequence[RealmId]
 async def quiet(dsn: str) -> Sequence[float]:
     """How long a renewal takes with nobody beside it."""
     took_s: list[float] = []
-    async with open_database(dsn, apply_migrations=True) as database:
+    async with open_database(dsn) as database:
         name = RealmId("quiet")
         vault = TokenVault(database, Keyring([os.urandom(32)]))
         await Realms(database).import_grants([RealmGrant(name, Secret("r"))], vault, granted_at=datetime.now(UTC))

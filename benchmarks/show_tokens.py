@@ -121,7 +121,7 @@ def staged(dsn: str, folder: Path, *, old_lives_s: float, realms: int = 1) -> It
 
 
 async def _import(dsn: str, rows: Sequence[dict[str, str]]) -> None:
-    async with open_database(dsn, apply_migrations=True) as database:
+    async with open_database(dsn) as database:
         grants = [
             RealmGrant(
                 RealmId(row["realm_id"]),

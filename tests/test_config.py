@@ -63,6 +63,30 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert both.pacing_limits().request_permits == 375
 
 
+def test_a_variable_that_is_nearly_ours_is_refused_and_any_other_is_not_ours() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_settings(None, {"BACKFILL_DATABSE_URL": "postgresql://a/b", "BACKFILL_CLIENTID": "c"})
+    assert caught.value.message.splitlines() == [
+        "The configuration from the environment has 2 faults:",
+        "  BACKFILL_DATABSE_URL: there is no such variable. Did you mean BACKFILL_DATABASE_URL?",
+        "  BACKFILL_CLIENTID: there is no such variable. Did you mean BACKFILL_CLIENT_ID?",
+    ]
+    services = (
+        "PORT",
+        "SERVICE_HOST",
+        "DATABASE_SERVICE_HOST",
+        "DATABASE_PORT_5432_TCP",
+        "CLIENT_PORT",
+        "RECORDED_DIR",
+    )
+    assert load_settings(None, {f"BACKFILL_{name}": "1" for name in services}) == load_settings(None, {})
+
+
+@pytest.mark.parametrize(("name", "keys"), [("postgres", ". Its keys: pg_bin_dir, lease_s."), ("limits", "")])
+def test_a_table_is_asked_for_in_the_words_of_the_file(tmp_path: Path, name: str, keys: str) -> None:
+    assert faults(tmp_path, f"{name} = 3") == {name: f"it is a table, headed [{name}]{keys}"}
+
+
 def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
     values = {
         "BACKFILL_ENVIRONMENT": "production",

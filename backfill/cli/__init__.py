@@ -20,6 +20,7 @@ from backfill.cli.simulate import simulate
 from backfill.cli.sql import sql
 from backfill.cli.status import status
 from backfill.cli.verify import verify
+from backfill.cli.version import version
 from backfill.errors import UsageError
 
 # Called itself, not by way of `typer.Typer`, whose tracebacks print local variables: a token may be among them.
@@ -38,6 +39,7 @@ app = CommandLine(
         "calls": calls,
         "sql": sql,
         "migrate": migrate,
+        "version": version,
         "realms": realms.app,
         "webhooks": webhooks.app,
         "load": load.app,

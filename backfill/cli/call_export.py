@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 from typing import Literal
 
 import orjson
 
-from backfill.cli.private_file import private_file
+from backfill.cli.private_file import written
 from backfill.config import Settings
 from backfill.store.call_search import Call
 
@@ -35,19 +34,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would compute. These bodies hold names that anybody may have written."""
 
 
-async def export_calls(
-    calls: AsyncIterator[Call], file: Path, form: Literal["csv", "jsonl"], settings: Settings
-) -> int:
-    """Write `file` whole, with mode 0600 from its first moment. Returns the number of calls. Raises `UsageError`."""
-    written = 0
-    with private_file(file) as target:
+async def export_calls(calls: AsyncIterator[Call], file: str, form: Literal["csv", "jsonl"], settings: Settings) -> int:
+    """Write `file` whole, with mode 0600 from its first moment; `-`: stdout. Returns the number of calls.
+
+    Raises `UsageError`.
+    """
+    count = 0
+    with written(file) as target:
         if form == "csv":
             target.write(_csv_line(FIELDS))
         async for call in calls:
             fields = support_fields(call, settings)
             target.write(_csv_line(fields.values()) if form == "csv" else _json_line(fields))
-            written += 1
-    return written
+            count += 1
+    return count
 
 
 def support_fields(call: Call, settings: Settings) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.options import ConfigOption, JsonOption, RealmOption
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,7 +53,8 @@ def calls(
         typer.Option(min=1, max=LIMIT_MAX, help=f"No more than this, the newest. {SHOWN} unless they are exported."),
     ] = None,
     export: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write them for Intuit's support, bodies included.")
+        str | None,
+        typer.Option(metavar="FILE", help="Write them for Intuit's support, bodies included; `-` writes stdout."),
     ] = None,
     form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="The form of the exported file.")] = "csv",
     config: ConfigOption = None,
@@ -76,9 +76,12 @@ def calls(
             search = CallSearch(database)
             if export is not None:
                 async with aclosing(search.calls(wanted, limit=limit)) as found:
-                    written = await export_calls(found, export, form, settings)
-                words = f"{written:,} calls written to {export} (mode 0600: what was asked and answered is in it)."
-                output.show({"exported": written, "file": str(export)}, words, as_json=as_json)
+                    count = await export_calls(found, export, form, settings)
+                if export == "-":
+                    output.say(f"{counted(count, 'call')} written.")
+                    return Exit.DONE
+                words = f"{counted(count, 'call')} written to {export} (mode 0600: requests and answers are in it)."
+                output.show({"exported": count, "file": export}, words, as_json=as_json)
                 return Exit.DONE
             async with aclosing(search.calls(wanted, limit=limit or SHOWN)) as found:
                 shown = [call async for call in found]

@@ -35,7 +35,7 @@ async def open_store(settings: Settings, *, empty: bool = False) -> AsyncIterato
         if empty:
             async with open_database(url, migrated=False) as database, database.control() as connection:
                 await drop_everything(connection)
-        async with open_database(url, apply_migrations=True) as database:
+        async with open_database(url) as database:
             yield database
 
 

@@ -37,6 +37,15 @@ class Group(TyperGroup):
 
         print_help(self, ctx, self.lines())
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, its help in paragraphs that flow to the terminal's width: of all but the first typer keeps the
+        line breaks, which are those of our source."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help:
+            paragraphs = command.help.split("\n\n")
+            command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+        return command
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where nothing is asked for. Typer does it by an error, and loads what draws errors."""
         if not args and self.rich_markup_mode is not None and not ctx.resilient_parsing:
@@ -63,6 +72,10 @@ class CommandLine(Group):
         super().__init__(**attributes)
         self.commands = _MadeLate(parts)
         self._parts = parts
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`--version` is what people try first."""
+        return super().parse_args(ctx, ["version"] if args == ["--version"] else args)
 
     def lines(self) -> dict[str, str]:
         return {name: _help(part) for name, part in self._parts.items()}

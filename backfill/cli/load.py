@@ -34,7 +34,7 @@ class FileOrCommand(Group):
 app = typer.Typer(
     cls=FileOrCommand,
     no_args_is_help=True,
-    help="Write rows into realms, each exactly once: `load FILE`, or one of the commands.",
+    help="Write rows into realms, each exactly once: `load FILE` (see `load file --help`), or one of the commands.",
 )
 
 ModeOption = Annotated[

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
-from backfill.cli.private_file import private_file
+from backfill.cli.private_file import written
 from backfill.load_model import mark_of
 from backfill.qbo.operations import Operation
 from backfill.qbo.payloads import decode, encode
@@ -22,7 +19,7 @@ async def write_rejected(rows: AsyncIterator[Mapping[str, Any]], file: str) -> i
     Returns how many. Raises `UsageError` if a file cannot be written.
     """
     count = 0
-    with _written(file) as out, _written("-" if file == "-" else f"{file}.faults") as faults:
+    with written(file) as out, written("-" if file == "-" else f"{file}.faults") as faults:
         async for row in rows:
             record = {key: row[key] for key in ("realm_id", "entity", "operation", "source_key")}
             record["payload"] = decode(bytes(row["payload"]))
@@ -33,13 +30,3 @@ async def write_rejected(rows: AsyncIterator[Mapping[str, Any]], file: str) -> i
                 faults.write(encode({"source_key": row["source_key"]} | {key: row[key] for key in _FAULT}) + b"\n")
             count += 1
     return count
-
-
-@contextmanager
-def _written(file: str) -> Iterator[BinaryIO]:
-    if file == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    with private_file(Path(file)) as out:
-        yield out

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Bring the database's schema up to date. Every command that writes does this too; here it is on its own."""
+    """Bring the database's schema up to date. Every other command but `sql` does this too; here it is on its own."""
 
     async def work(settings: Settings) -> Exit:
         from backfill.cli.compose import database_url

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import IntEnum
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from backfill.errors import BackfillError, UnavailableError, UsageError
 
@@ -69,17 +70,28 @@ def show(value: Mapping[str, object], words: str, *, as_json: bool) -> None:
         text(words)
 
 
-def _write(result: bytes) -> None:
-    """Raises `UnavailableError` if stdout cannot take it. Whoever reads may have had enough (`| head`): no failure."""
+@contextmanager
+def stdout_bytes() -> Iterator[BinaryIO]:
+    """Stdout, for whatever is no text. Whoever reads may have had enough (`| head`): then the block ends, and well.
+
+    Raises `UsageError` if stdout is closed, and `UnavailableError` if it cannot take what is written.
+    """
     if sys.stdout is None:
-        return
+        raise UsageError("There is nowhere to write: stdout is closed.", action="Give a file, or open stdout.")
     try:
-        sys.stdout.buffer.write(result)
+        yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except OSError as error:
         _lead_nowhere(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             raise UnavailableError(f"The result cannot be written to stdout: {error.strerror}.") from error
+
+
+def _write(result: bytes) -> None:
+    """Raises `UnavailableError`. Where there is no stdout nobody wants the result."""
+    if sys.stdout is not None:
+        with stdout_bytes() as stdout:
+            stdout.write(result)
 
 
 def _lead_nowhere(stream: TextIO) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backfill.cli.output import duration
-from backfill.config.faults import faults_in_words
+from backfill.config.faults import faults_of, refused
 from backfill.errors import UsageError
 from backfill.pacing.metering import BatchCountsAs, Capped
 
@@ -74,7 +74,7 @@ def read_plan(file: Path) -> PlannedRun:
     try:
         return PlannedRun.model_validate_json(text)
     except ValidationError as error:
-        wrong = faults_in_words(error, PlannedRun, f"The plan {file}")
+        wrong = refused(f"The plan {file}", faults_of(error, PlannedRun))
         raise UsageError(wrong.message, action="Make it with: backfill plan SCENARIO --json > plan.json") from None
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from backfill.cli.output import stdout_bytes
 from backfill.errors import UsageError
 
 
@@ -33,3 +34,10 @@ def private_file(file: Path) -> Iterator[BinaryIO]:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def written(file: str) -> Iterator[BinaryIO]:
+    """The private file, or stdout for `-`. Raises `UsageError`, and `UnavailableError` where stdout takes no more."""
+    with stdout_bytes() if file == "-" else private_file(Path(file)) as target:
+        yield target

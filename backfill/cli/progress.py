@@ -14,12 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from backfill.cli.output import duration, say
-from backfill.cli.tally import Tally
+from backfill.cli.tally import RATE_WINDOW_S, Tally
 from backfill.jobs.beside import beside
 
 _REFRESH_S = 0.25
-_LINE_S = 5.0
-"""Where stderr is no terminal it is a log: a line every five seconds tells enough."""
+_LINE_MIN_S, _LINE_MAX_S = 5.0, 60.0
+_LINE_SHARE = 0.1
+"""Where stderr is no terminal it is a log: a line after each tenth of the time so far, within these bounds. Ten hours
+are 600 lines."""
 
 
 class Progress:
@@ -48,7 +50,8 @@ class Progress:
     async def _write(self) -> None:
         try:
             while True:
-                await anyio.sleep(_LINE_S)
+                elapsed_s = self._tally.clock() - self._started_at
+                await anyio.sleep(min(max(elapsed_s * _LINE_SHARE, _LINE_MIN_S), _LINE_MAX_S))
                 say(self.line())
         finally:
             say(self.line())
@@ -59,7 +62,7 @@ class Progress:
         parts = [
             f"{tally.finished}/{tally.realms_total} realms done, {len(tally.running)} running",
             f"{self._rows():,} rows",
-            f"{tally.requests_in_window()} requests/min of {self._allowed_now():,} allowed",
+            f"{tally.requests_in_window():,} requests/{self._window('min')} of {self._allowed_now():,} allowed",
         ]
         if tally.waiting_for:
             parts.append(self._waiting())
@@ -83,14 +86,14 @@ class Progress:
             done.append(f"   {tally.parked} parked", style="red")
         if tally.unproven:
             done.append(f"   {tally.unproven} unproven", style="yellow")
-        table.add_row("", ProgressBar(total=max(1, self._total_rows()), completed=self._rows()))
+        table.add_row("", self._bar())
         table.add_row("realms", done)
         table.add_row("rows", f"{tally.landed:,} landed   {tally.unchanged:,} unchanged   {tally.deleted:,} deleted")
         if tally.written or tally.rejected:
             words = f"{tally.written:,} written   {tally.rejected:,} rejected   {tally.in_doubt:,} looked for"
             table.add_row("writes", words)
         used, allowed = tally.requests_in_window(), self._allowed_now()
-        table.add_row("rate", f"{used:,} requests in the last minute, {allowed:,} allowed")
+        table.add_row("rate", f"{used:,} requests in the last {self._window('minute')}, {allowed:,} allowed")
         if self._tally.waiting_for:
             table.add_row("waiting", self._waiting())
         table.add_row("faults", self._faults())
@@ -100,11 +103,20 @@ class Progress:
     def _rows(self) -> int:
         return self._tally.landed + self._tally.unchanged + self._tally.written
 
-    def _total_rows(self) -> int:
-        return self._rows() + (self._tally.rows_left() or 0)
+    def _bar(self) -> ProgressBar:
+        """By rows, where it is known how many come; else by realms."""
+        left, rows = self._tally.rows_left(), self._rows()
+        if left is None:
+            return ProgressBar(total=self._tally.realms_total, completed=self._tally.finished)
+        return ProgressBar(total=max(1, rows + left), completed=rows)
 
     def _allowed_now(self) -> int:
         return self._allowed * max(1, self._tally.realms_in_window())
+
+    def _window(self, minute: str) -> str:
+        """What the rates are counted in: a minute, unless the limits are scaled."""
+        window_s = self._tally.window_s
+        return minute if window_s == RATE_WINDOW_S else f"{window_s:.3g} s"
 
     def _waiting(self) -> str:
         """For whom: a realm has one owner at a time."""
@@ -124,10 +136,10 @@ class Progress:
         return Text(", ".join(words), style="yellow")
 
     def _left(self) -> str:
-        """How long the rest takes at the mean rate so far; nothing while too little is known."""
+        """How long the rest takes at the mean rate so far; nothing while too little is known, and at the end."""
         elapsed_s = self._tally.clock() - self._started_at
         left = self._tally.rows_left()
         rows = self._rows()
-        if left is None or not rows or elapsed_s < 1:
+        if not left or not rows or elapsed_s < 1:
             return ""
         return f"about {duration(left * elapsed_s / rows)} left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 
 from backfill.qbo.faults import FAULTS
 from backfill.rehearsal.oracles import ORACLES
@@ -16,6 +17,9 @@ WORDS_MOST = 400
 """Of one breach: two documents that differ may be long."""
 
 TRACE_SHOWN = 25
+
+COLUMNS = 79
+"""Of any terminal: a longer line would be broken within a word."""
 
 
 def replay(seed: int) -> str:
@@ -41,7 +45,7 @@ def in_words(tally: Tally, wall_s: float, *, with_trace: bool) -> Iterator[str]:
     yield ""
     yield f"Of the {len(FAULTS)} codes in the table of Intuit's faults {survived} were told and survived"
     if not_told(tally):
-        yield f"  but not {', '.join(not_told(tally))}"
+        yield from wrap(", ".join(not_told(tally)), COLUMNS, initial_indent="  but not ", subsequent_indent="    ")
     yield ""
     yield from _laws(tally)
     for verdict in tally.failures:
@@ -63,10 +67,11 @@ def not_told(tally: Tally) -> Sequence[str]:
 
 
 def _laws(tally: Tally) -> Iterator[str]:
-    yield f"{'oracle':<26}{'worlds that broke it':<23}its law"
-    yield "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * 90
+    yield f"{'oracle':<26}{'broken in':<11}its law"
+    yield "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * COLUMNS
     for name, law in laws().items():
-        yield f"{name:<26}{tally.breaches[name] or '-':<23}{law}"
+        begin = f"{name:<26}{tally.breaches[name] or '-':<11}"
+        yield from wrap(law, COLUMNS, initial_indent=begin, subsequent_indent=" " * len(begin))
 
 
 def _failure(verdict: Verdict, *, with_trace: bool) -> Iterator[str]:

@@ -32,6 +32,9 @@ _REALMS_NAMED = 5
 _COLUMNS = 120
 """Of a line: it may go to a file, where nobody can say how wide that is."""
 
+_PLANNED_AT_ONCE = 8
+"""A realm's plan is some eighty short statements, one after another; there are ten connections for such."""
+
 
 def resync(
     since: Annotated[
@@ -118,6 +121,7 @@ async def plans(settings: Settings, outage: Outage, entities: Sequence[Entity], 
     from backfill.cli.chosen_realms import select_realms
     from backfill.cli.compose import now, open_store
     from backfill.jobs.outage import prices
+    from backfill.jobs.readers import share
     from backfill.jobs.resync import jobs_of
     from backfill.store.postgres_store import PostgresStore
     from backfill.store.realms import Realms
@@ -125,13 +129,16 @@ async def plans(settings: Settings, outage: Outage, entities: Sequence[Entity], 
     async with open_store(settings) as database:
         store = PostgresStore(database)
         realms = select_realms(await Realms(database).list(), realm_ids)
-        return {
-            realm.realm_id: prices(
-                await jobs_of(store, realm.realm_id, entities, outage, now=now(), costs=settings.costs), settings.costs
-            )
-            for realm in realms
-            if realm.state == "active" or realm_ids
+        planned: dict[RealmId, Sequence[Price]] = {
+            realm.realm_id: () for realm in realms if realm.state == "active" or realm_ids
         }
+
+        async def plan(realm_id: RealmId) -> None:
+            jobs = await jobs_of(store, realm_id, entities, outage, now=now(), costs=settings.costs)
+            planned[realm_id] = prices(jobs, settings.costs)
+
+        await share(list(planned), plan, readers=_PLANNED_AT_ONCE, name="plan")
+        return planned
 
 
 def plan_as_json(planned: Plans) -> Mapping[str, object]:

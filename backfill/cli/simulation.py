@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from backfill.config.toml_file import read_toml
 from backfill.errors import UsageError, meant
@@ -93,8 +94,12 @@ def _checked(kind: type[Any], table: Mapping[str, object], faults: list[str]) ->
         return TypeAdapter(kind).validate_python({name: table[name] for name in table if name in known})
     except ValidationError as error:
         # Only where and what: a value may be an app's secret.
-        faults.extend(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults.extend(_fault(".".join(map(str, fault["loc"])), fault) for fault in error.errors())
         return None
+
+
+def _fault(name: str, fault: ErrorDetails) -> str:
+    return f"{name}: " + (f"it is a table, headed [{name}]" if fault["type"] == "dataclass_type" else fault["msg"])
 
 
 def _unknown(kind: type[Any], table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:

@@ -47,9 +47,12 @@ def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Itera
     yield "  In another terminal, with this program as the client:"
     yield f"    export BACKFILL_QBO_BASE_URL={base}"
     yield f"    export BACKFILL_OAUTH_TOKEN_URL={base}{TOKEN_PATH}"
-    if write_realms is not None:
-        yield f"    backfill realms import {write_realms}"
-        yield "    backfill extract"
+    if simulator.settings.limits_scale > 1:
+        yield f"    export BACKFILL_LIMITS_SCALE={simulator.settings.limits_scale:g}"
+    yield f"    backfill realms import {write_realms or 'FILE'}"
+    yield "    backfill extract"
+    if write_realms is None:
+        yield "  --write-realms FILE writes the companies' credentials for that."
     yield "  Ctrl-C stops."
 
 

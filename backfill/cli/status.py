@@ -56,7 +56,7 @@ def status(
                 shown: dict[str, object] = {"realm_id": chosen.realm_id, "proofs": proofs, "quarantine": quarantine}
                 words = _realm_words(chosen.realm_id, proofs, quarantine)
             else:
-                runs = await stored.runs(limit=RUNS_SHOWN)
+                runs = await stored.runs(limit=RUNS_SHOWN, silence_s=settings.postgres.lease_s)
                 newest = next((run.run_id for run in runs if run.realms), None)
                 progress = [] if newest is None else await stored.progress(newest)
                 realms = await Realms(database).list()
@@ -100,7 +100,7 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
     yield "Runs, newest first:"
     for run in runs:
         yield (
-            f"  {run.run_id:>5}  {run.kind:<8}  {run.status:<10}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
+            f"  {run.run_id:>5}  {run.kind:<8}  {run.status:<11}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
             + (f"  {run.realms_done} of {run.realms} realms done" if run.realms else "")
             + (f", {run.realms_parked} parked" if run.realms_parked else "")
         )
@@ -108,7 +108,8 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
         return
     yield ""
     yield f"Realms of run {newest}:"
-    for part in progress[:REALMS_SHOWN]:
+    # Of thousands those that are shown have to be those that somebody must look at.
+    for part in sorted(progress, key=_is_well)[:REALMS_SHOWN]:
         read = f"{part.rows_read:,} of {part.counted:,} rows read" if part.counted or part.rows_read else ""
         held = part.rows_held or (part.counted if part.state == "done" else 0)  # done: all that was counted is held
         rows = f"{held:,} rows" if held else read
@@ -134,6 +135,10 @@ def _parked_words(realms: Sequence[Realm]) -> Iterator[str]:
         of_all = f"Parked, of {counted(len(realms), 'realm')}: {sum(parked.values()):,}"
         yield f"{of_all}. What each waits for: backfill realms list"
         yield from (f"  {code}: {number:,}" for code, number in parked.items())
+
+
+def _is_well(part: RealmProgress) -> bool:
+    return not (part.parked_message or part.entities_unproven or part.quarantined)
 
 
 def _metered_words(months: Sequence[MeteredRow], settings: Settings) -> Iterator[str]:

@@ -1,9 +1,13 @@
-"""Ctrl-C once: finish the pages in flight and end in a state that can be gone on with. Twice: end now."""
+"""Ctrl-C once: finish the pages in flight and end in a state that can be gone on with. Twice: end now.
+
+SIGTERM is the same, and so is the loss of the terminal: whoever dies of a signal may take a token with him that was
+granted and is not committed.
+"""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import anyio
@@ -33,7 +37,7 @@ async def until_stopped(work: Callable[[Stopping], Awaitable[T]]) -> T:
     stopping = Stopping()
 
     async def watch() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(*_heeded()) as signals:
             async for _ in signals:
                 if stopping():
                     raise StoppedError(
@@ -45,3 +49,9 @@ async def until_stopped(work: Callable[[Stopping], Awaitable[T]]) -> T:
 
     async with beside(watch, name="signals"):
         return await work(stopping)
+
+
+def _heeded() -> Iterator[signal.Signals]:
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it is to be ignored
+        yield signal.SIGHUP

@@ -47,6 +47,8 @@ class Tally:
     """Realm to the rows met so far."""
     waiting_for: dict[str, str] = field(default_factory=dict)
     """Realm to the owner whose lease it waits for."""
+    _ended: set[str] = field(default_factory=set)
+    """Realms that are done or parked. One that an earlier process had counted is not counted again."""
     _recent: deque[tuple[float, str]] = field(default_factory=deque)
     """When and for which realm, of the last window's requests."""
     _recent_of: Counter[str] = field(default_factory=Counter)
@@ -93,7 +95,8 @@ class Tally:
             return None
         known = sum(max(0, count - self.rows_of[realm]) for realm, count in self.counted.items())
         mean = sum(self.counted.values()) / len(self.counted)
-        return int(known + mean * max(0, self.realms_total - len(self.counted) - self.parked))
+        uncounted = self.realms_total - len(self.counted.keys() | self._ended)
+        return int(known + mean * max(0, uncounted))
 
     @singledispatchmethod
     def observe(self, _event: events.Event) -> None:
@@ -158,18 +161,19 @@ class Tally:
 
     @observe.register
     def _(self, event: events.RealmParked) -> None:
-        self._ended(event.realm_id)
+        self._end(event.realm_id)
         self.parked += 1
 
     @observe.register
     def _(self, event: events.RealmFinished) -> None:
-        self._ended(event.realm_id)
+        self._end(event.realm_id)
         if event.proven:
             self.proven += 1
         else:
             self.unproven += 1
 
-    def _ended(self, realm_id: str) -> None:
+    def _end(self, realm_id: str) -> None:
+        self._ended.add(realm_id)
         self.running.discard(realm_id)
         self.waiting_for.pop(realm_id, None)
         # What was met and not landed is over; the realm no longer counts towards what is left.

@@ -7,13 +7,14 @@ file should not). Nothing is looked for: no file is read that `--config` does no
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from backfill.config.faults import faults_in_words
+from backfill.config.faults import faults_of, refused
 from backfill.config.settings import Settings
 from backfill.config.toml_file import read_toml
 
@@ -33,6 +34,12 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
 }
 """Environment variable to the setting it overrides."""
 
+PREFIX = "BACKFILL_"
+
+MISSPELT = 0.8
+"""How alike two names are of which one is a slip of the other: DATABSE_URL is by 0.96, a service's DATABASE_HOST by
+0.72, and CLIENT_PORT by 0.75."""
+
 
 def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read `file` (TOML; None: no file) and the environment over it.
@@ -43,12 +50,29 @@ def load_settings(file: Path | None, environment: Mapping[str, str] = os.environ
     for variable, path in ENVIRONMENT.items():
         if environment.get(variable):
             _put(table, path, environment[variable])
+    faults = list(_misspelt(environment))
+    settings: Settings | None = None
     try:
-        return Settings.model_validate(table)
+        settings = Settings.model_validate(table)
     except ValidationError as error:
-        source = f"The configuration {file}" if file is not None else "The configuration from the environment"
         variables = {path: variable for variable, path in ENVIRONMENT.items() if environment.get(variable)}
-        raise faults_in_words(error, Settings, source, variables) from None
+        faults += faults_of(error, Settings, variables)
+    if settings is None or faults:
+        source = f"The configuration {file}" if file is not None else "The configuration from the environment"
+        raise refused(source, faults) from None
+    return settings
+
+
+def _misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables that nobody knows, and that are nearly one of ours: without its address all would land elsewhere.
+
+    Others may begin like ours: a cluster names variables after its services, too.
+    """
+    known = {variable.removeprefix(PREFIX): variable for variable in ENVIRONMENT}
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in ENVIRONMENT:
+            near = get_close_matches(variable.removeprefix(PREFIX), known, n=1, cutoff=MISSPELT)
+            yield from (f"{variable}: there is no such variable. Did you mean {known[name]}?" for name in near)
 
 
 def _put(table: dict[str, Any], path: tuple[str, ...], value: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from backfill.errors import UsageError, meant
 
@@ -20,29 +19,29 @@ Place = tuple[int | str, ...]
 _NO_NAMES: Mapping[Path, str] = MappingProxyType({})
 
 
-def faults_in_words(
-    error: ValidationError, model: type[BaseModel], source: str, names: Mapping[Path, str] = _NO_NAMES
-) -> UsageError:
-    """An error that names every faulty key of `model` at once. No value stands in it: it may be a secret.
+def refused(source: str, faults: Iterable[str]) -> UsageError:
+    """An error that names all the faults of what `source` begins the sentence with."""
+    lines = [f"  {fault}" for fault in faults]
+    number = f"{len(lines)} fault{'' if len(lines) == 1 else 's'}"
+    return UsageError("\n".join([f"{source} has {number}:", *lines]))
 
-    `source` begins the sentence; `names`: what a value is called that came from elsewhere than the file.
+
+def faults_of(error: ValidationError, model: type[BaseModel], names: Mapping[Path, str] = _NO_NAMES) -> Iterator[str]:
+    """Every faulty key of `model` with what may stand there, and no value, for it may be a secret.
+
+    `names`: what a value is called that came from elsewhere than the file.
     """
-    faults = [f"  {line}" for line in _faults(error.errors(), model, names)]
-    number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
-    return UsageError("\n".join([f"{source} has {number}:", *faults]))
-
-
-def _faults(errors: list[ErrorDetails], model: type[BaseModel], names: Mapping[Path, str]) -> Iterator[str]:
-    for error in errors:
-        place = error["loc"]
+    for fault in error.errors():
+        place = fault["loc"]
         name = names.get(tuple(map(str, place))) or _named(place) or "(together)"
-        message = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "extra_forbidden":
-            known = _keys(model, place[:-1])
-            near = meant(str(place[-1]), known, otherwise=f"Known: {', '.join(known)}.")
+        message = fault["msg"].removeprefix("Value error, ")
+        known = ", ".join(_keys(model, place[:-1] if fault["type"] == "extra_forbidden" else place))
+        if fault["type"] == "extra_forbidden":
+            near = meant(str(place[-1]), known.split(", "), otherwise=f"Known: {known}.")
             message = f"there is no such key. {near}"
-        elif error["type"] == "model_type":
-            message = f"this is to be a table. Its keys: {', '.join(_keys(model, place))}."
+        elif fault["type"] in {"model_type", "dict_type"}:
+            headed = "" if not place or any(isinstance(part, int) for part in place) else f", headed [{name}]"
+            message = f"it is a table{headed}. Its keys: {known}." if known else f"it is a table{headed}"
         yield f"{name}: {message}"
 
 

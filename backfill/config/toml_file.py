@@ -22,5 +22,7 @@ def read_toml(file: Path, what: str) -> dict[str, Any]:
         return tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(f"The {what} {file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The {what} {file} is not TOML: it is not UTF-8 (byte {error.start}).") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The {what} {file} is not TOML: {error}.") from error

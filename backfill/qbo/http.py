@@ -6,7 +6,6 @@ configured for it. Redirects are not followed, for the same reason.
 
 from __future__ import annotations
 
-import importlib.metadata
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -20,6 +19,7 @@ import anyio
 from isal import igzip_lib, isal_zlib
 from yarl import URL
 
+from backfill import version
 from backfill.errors import Disposition, RequestError, UnansweredError, UnreadableError
 from backfill.model import RealmId
 from backfill.qbo.fault_errors import asked_of
@@ -82,7 +82,7 @@ async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_
         auto_decompress=False,
         read_bufsize=_UNREAD_BYTES,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
-        headers={"User-Agent": f"backfill/{_version()}", "Accept-Encoding": "gzip"},
+        headers={"User-Agent": f"backfill/{version()}", "Accept-Encoding": "gzip"},
         trust_env=False,
         trace_configs=[trace],
     ) as session:
@@ -323,10 +323,3 @@ def _tls() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])  # as aiohttp's own
     return context
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("backfill")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"

@@ -40,10 +40,6 @@ class PacificZone:
         minute, second = divmod(rest, 60)
         return f"{self._text_of_day(day)}T{_MINUTES[minute]}:{_SECONDS[second]}{suffix}"
 
-    def text_ms(self, instant: datetime) -> str:
-        """An aware instant to `2020-09-29T06:51:37.512-07:00`, the shape of an answer's `time`."""
-        return instant.astimezone(self._zone).isoformat(timespec="milliseconds")
-
     def date_text(self, epoch_s: int) -> str:
         """The Pacific calendar day of an instant, as TxnDate has it: `2020-09-29`."""
         return self.text(epoch_s)[:10]

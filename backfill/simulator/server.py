@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from isal import igzip
 
-from backfill.errors import UnavailableError, UsageError
+from backfill.errors import UnavailableError
 from backfill.simulator.call import Call
 from backfill.simulator.control import add_control
 from backfill.simulator.core import Simulator
@@ -22,6 +21,7 @@ UPLOAD = "/upload"
 """The one path whose bodies are large."""
 GZIP_FROM_BYTES = 512
 """Smaller bodies gain nothing by compression."""
+HOST = "127.0.0.1"  # nowhere else: the tokens of a simulator protect nothing
 GZIP_LEVEL = 1  # speed: on loopback nobody waits for the bytes
 EITHER_HEADER = 47
 """The window bits by which zlib takes both a gzip and a zlib header."""
@@ -30,14 +30,11 @@ STOP_WAIT_S = 1.0
 
 
 @asynccontextmanager
-async def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+async def serve(simulator: Simulator, *, port: int = 0) -> AsyncIterator[int]:
     """Serve the API and the token endpoint; yields the port, which is any free one for `port=0`.
 
-    Raises `UsageError` for a host that is not loopback, since the tokens of a simulator protect nothing, and
-    `UnavailableError` where the port is taken.
+    Raises `UnavailableError` where the port is taken.
     """
-    if host != "localhost" and not _is_loopback(host):
-        raise UsageError(f"the simulator cannot listen on {host}", action="give a loopback address such as 127.0.0.1")
     runner = web.AppRunner(
         application(simulator),
         access_log=None,
@@ -47,19 +44,19 @@ async def serve(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0)
     )
     await runner.setup()
     try:
-        await _listen(runner, host, port)
+        await _listen(runner, port)
         async with http_post() as post, simulator.running(post):
             yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+async def _listen(runner: web.AppRunner, port: int) -> None:
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, HOST, port).start()
     except OSError as error:
         raise UnavailableError(
-            f"the simulator cannot listen on {host}:{port}: {error.strerror}",
+            f"the simulator cannot listen on {HOST}:{port}: {error.strerror}",
             action="give another port, or 0 for any free one",
         ) from error
 
@@ -170,10 +167,3 @@ async def _body(request: web.Request, most: int) -> bytes | None:
 
 def _lowered(request: web.Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

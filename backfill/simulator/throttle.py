@@ -99,15 +99,15 @@ class Throttle:
         self._realms: dict[str, _Realm] = {}
         self._apps: dict[tuple[str, str], _App] = {}
 
-    def arrive(self, realm_id: str, app: str, *, at: float, batch: bool = False, kind: Kind = "") -> Refusal | None:
+    def arrive(self, realm_id: str, app: str, *, at: float, kind: Kind = "") -> Refusal | None:
         """Count an arrival. None: it is served, and in flight until `depart` or given up; otherwise it is refused.
 
-        `kind` is that of a call which has limits of its own; `batch` is one of them.
+        `kind` is that of a call which has limits of its own.
         """
         realm, own = self._of(realm_id, app)
         self._other_apps(realm, at)
         self._give_up(own, at)
-        counters = dict(_counting(realm.counters | own.counters, "batch" if batch else kind))
+        counters = dict(_counting(realm.counters | own.counters, kind))
         refusal = max(self._refusals(counters, own, at), key=lambda refusal: refusal.wait_s, default=None)
         if refusal is None or self._settings.refused_count:
             for counter in counters.values():

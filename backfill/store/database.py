@@ -15,7 +15,7 @@ import msgspec
 
 from backfill.errors import UnavailableError
 from backfill.store.binaries import OLDEST_MAJOR
-from backfill.store.migrate import migrate, require_current
+from backfill.store.migrate import migrate
 from backfill.store.owners import Owner
 from backfill.store.postgres_errors import translated
 
@@ -83,7 +83,7 @@ class Database:
 
     def __init__(self, name: str, owner: Owner, control: Pool, landing: Pool) -> None:
         self.name = name
-        """Host and database, for messages: no user, no password."""
+        """Host, port and database, for messages: no user, no password."""
         self.owner = owner
         """Whose sessions these are."""
         self.landing_size = landing.get_max_size()
@@ -136,13 +136,12 @@ async def open_database(
     owner: Owner | None = None,
     sizes: PoolSizes | None = None,
     migrated: bool = True,
-    apply_migrations: bool = False,
 ) -> AsyncIterator[Database]:
-    """Open the pools and see that the server is new enough and the schema is this program's.
+    """Open the pools, see that the server is new enough, and bring the schema up to this program's.
 
     The sessions bear the name of `owner`: this process, unless a test says otherwise.
-    `apply_migrations` brings the schema up to date first; `migrated=False` does not look at it at all.
-    Raises UnavailableError: unreachable, refused, too old, or a schema older or newer than this program.
+    `migrated=False` does not look at the schema at all.
+    Raises UnavailableError: unreachable, refused, too old, or a schema newer than this program.
     """
     sizes = sizes or PoolSizes()
     name = database_name(dsn)
@@ -164,10 +163,8 @@ async def open_database(
         try:
             async with control.acquire() as connection:
                 _require_version(name, await connection.fetchval("SHOW server_version_num"))
-                if apply_migrations:
+                if migrated:
                     await migrate(connection)
-                elif migrated:
-                    await require_current(connection)
             off = {**common, "synchronous_commit": "off"}
             with anyio.fail_after(LANDING_TIMEOUT_S):
                 landing = await _open_pool(dsn, sizes.landing, None, off, init=_set_up_landing)
@@ -183,16 +180,17 @@ async def open_database(
 
 
 def database_name(dsn: str) -> str:
-    """`host/database` of a DSN, for messages. Never the user or the password."""
+    """`host:port/database` of a DSN, or several hosts as they stand there, for messages. Never user or password."""
     try:
         parts = urlsplit(dsn)
-        host = parts.hostname or parse_qs(parts.query).get("host", ["local"])[0]
+        hosts = parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["local"])[0]
     except ValueError:
         return UNREADABLE_ADDRESS
-    # A slash in an unquoted password moves the rest of it into the path.
-    if parts.scheme not in {"postgresql", "postgres"} or "@" in parts.path:
+    # A slash, ? or # in an unquoted password moves the rest of it behind the host, and a part of it into its place.
+    cut_short = "@" in parts.path or ("@" not in parts.netloc and "@" in parts.query + parts.fragment)
+    if parts.scheme not in {"postgresql", "postgres"} or cut_short:
         return UNREADABLE_ADDRESS
-    return f"{host}/{unquote(parts.path.lstrip('/')) or 'postgres'}"
+    return f"{hosts}/{unquote(parts.path.lstrip('/')) or 'postgres'}"
 
 
 async def _open_pool(

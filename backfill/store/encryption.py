@@ -17,13 +17,16 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from backfill.errors import UnavailableError
+from backfill.errors import UnavailableError, UsageError
 from backfill.model import Secret
 
 KEY_BYTES = 32
 NONCE_BYTES = 12  # the size AES-GCM is specified for
 KEY_ID_BYTES = 1
-NEW_KEY_ACTION = 'make one with: python -c "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"'
+USABLE_KEY_ACTION = (
+    "give 32 bytes in base64 in BACKFILL_ENCRYPTION_KEY, or a key file that can be used; tokens that are stored need"
+    " the key that encrypted them, and where there are none yet a new one is made by: openssl rand -base64 32"
+)
 
 
 class Keyring:
@@ -32,17 +35,17 @@ class Keyring:
     __slots__ = ("_ciphers", "_first")
 
     def __init__(self, keys: Iterable[bytes]) -> None:
-        """`keys`: 32 bytes each. Raises UnavailableError for another size, none, or two that cannot be told apart."""
+        """`keys`: 32 bytes each. Raises UsageError for another size, none, or two that cannot be told apart."""
         self._ciphers: dict[bytes, AESGCM] = {}
         for key in keys:
             if len(key) != KEY_BYTES:
-                raise _unusable(f"an encryption key has {KEY_BYTES} bytes, not {len(key)}")
+                raise _no_key(f"an encryption key has {KEY_BYTES} bytes, not {len(key)}")
             key_id = _key_id(key)
             if key_id in self._ciphers:
-                raise _unusable("two encryption keys are the same, or have the same one-byte name")
+                raise _no_key("two encryption keys are the same, or have the same one-byte name")
             self._ciphers[key_id] = AESGCM(key)
         if not self._ciphers:
-            raise _unusable("there is no encryption key")
+            raise _no_key("there is no encryption key")
         self._first = next(iter(self._ciphers))
 
     def encrypt(self, secret: Secret, *, bound_to: tuple[str, str]) -> bytes:
@@ -79,16 +82,17 @@ class Keyring:
 
 
 def keyring_from_text(text: Secret) -> Keyring:
-    """Keys in base64, separated by commas or white space, the one that encrypts first."""
+    """Keys in base64, separated by commas or white space, the one that encrypts first. Raises UsageError."""
     try:
         keys = [base64.b64decode(word, validate=True) for word in text.reveal().replace(",", " ").split()]
     except binascii.Error:
-        raise _unusable("an encryption key is not base64") from None  # the cause would show a part of it
+        raise _no_key("an encryption key is not base64") from None  # the cause would show a part of it
     return Keyring(keys)
 
 
 def keyring_from_file(path: Path) -> Keyring:
-    """The keys in the file. Raises UnavailableError if it cannot be read, or if others can read it."""
+    """The keys in the file. Raises UnavailableError if it cannot be read, or if others can read it; UsageError
+    if what it holds is no key."""
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
@@ -177,5 +181,9 @@ def _associated(bound_to: tuple[str, str]) -> bytes:
     return "\0".join(bound_to).encode()
 
 
+def _no_key(message: str) -> UsageError:
+    return UsageError(message, action=USABLE_KEY_ACTION)
+
+
 def _unusable(message: str) -> UnavailableError:
-    return UnavailableError(message, action=NEW_KEY_ACTION)
+    return UnavailableError(message, action=USABLE_KEY_ACTION)

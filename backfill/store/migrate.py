@@ -92,18 +92,6 @@ async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | N
     return [migration.name for migration in missing]
 
 
-async def require_current(connection: AnyConnection, migrations: Sequence[Migration] | None = None) -> None:
-    """See that the schema is exactly this program's. Raises UnavailableError if it is older, newer or changed."""
-    shipped = shipped_migrations() if migrations is None else migrations
-    there = await connection.fetchval(LEDGER_THERE)
-    missing = _missing(shipped, await _applied(connection) if there else {})
-    if missing:
-        raise UnavailableError(
-            f"the database lacks {len(missing)} of this program's migrations, the first of them {missing[0].name}",
-            action="run: backfill migrate",
-        )
-
-
 async def _applied(connection: AnyConnection) -> dict[int, tuple[str, str]]:
     try:
         rows = await connection.fetch("SELECT number, name, checksum FROM backfill.migration")

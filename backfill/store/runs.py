@@ -32,6 +32,8 @@ class RunStatus(StrEnum):
     """Everything done and proven."""
     INCOMPLETE = "incomplete"
     """Finished, but something is parked, quarantined, rejected or unproven."""
+    INTERRUPTED = "interrupted"
+    """Stored as running, but its process is gone: killed, or ended by an error. The same command goes on with it."""
 
 
 # One starter at a time for each kind: two commands begun together must not take over the same run, nor both begin one
@@ -114,6 +116,12 @@ FORGOTTEN_AT_ONCE = 1_000
 """Companies of old runs, each with some hundred rows of its plan: about a second."""
 
 
+def is_abandoned(owner: str | None, *, silent: bool) -> bool:
+    """Whether nobody works on a run that is not finished. `silent`: it had no heartbeat for too long."""
+    process = None if owner is None else Owner.parse(owner)
+    return silent or owner is None or (process is not None and process.is_surely_dead())
+
+
 class Started(msgspec.Struct, frozen=True):
     """The run to work on, and whether an earlier process had begun it."""
 
@@ -169,14 +177,13 @@ class Runs:
 
     async def finish(self, run_id: RunId, status: RunStatus, summary: Mapping[str, object]) -> bool:
         """Write down how the run ended. False if it was taken over: then it is not ours to end."""
-        assert status is not RunStatus.RUNNING, "a run that ends does not run"
+        assert status not in {RunStatus.RUNNING, RunStatus.INTERRUPTED}, "a run that ends does not run"
         async with self._database.control() as connection:
             encoded = msgspec.json.encode(summary)
             return await connection.fetchval(FINISH, run_id, self._owner, status, encoded) is True
 
     async def _abandoned(self, connection: Connection, kind: str, scope: bytes) -> RunId | None:
         for row in await connection.fetch(CANDIDATES, kind, scope, self._silence_s):
-            owner = None if row["owner"] is None else Owner.parse(row["owner"])
-            if row["silent"] or row["owner"] is None or (owner is not None and owner.is_surely_dead()):
+            if is_abandoned(row["owner"], silent=row["silent"]):
                 return RunId(row["run_id"])
         return None

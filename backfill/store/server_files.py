@@ -25,6 +25,9 @@ from pathlib import Path
 SOCKET_PORT = 5432
 """Only a part of the socket's file name: the server listens on no network."""
 
+LOG_LINES = 12
+"""They hold a failed start's whole story."""
+
 SOCKET_PATH_LIMIT_BYTES = 107
 """A Unix socket's path has 108 bytes in the kernel's structure, one of them the final zero."""
 
@@ -108,10 +111,10 @@ class ServerFiles:
         lock.close()
         return False
 
-    def log_tail(self, lines: int = 12) -> str:
-        """The last lines that the supervisor and the server wrote; 12 hold a failed start's whole story."""
+    def log_tail(self) -> str:
+        """The last lines that the supervisor and the server wrote."""
         with suppress(FileNotFoundError):
-            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
         return ""
 
 

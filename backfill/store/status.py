@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from backfill.model import Proof, RealmId, RunId
 from backfill.store.database import Database
-from backfill.store.runs import RunStatus
+from backfill.store.runs import DEFAULT_SILENCE_S, RunStatus, is_abandoned
 
 # The newest runs first, then their realms alone: all runs that ever were have millions.
 RUNS = """
 WITH newest AS (SELECT * FROM backfill.run ORDER BY run_id DESC LIMIT $1)
 SELECT
     run_id, kind, scope, status, owner, started_at, heartbeat_at, finished_at, summary, realms, realms_done,
-    realms_parked
+    realms_parked, heartbeat_at < clock_timestamp() - $2 * interval '1 second' AS silent
 FROM newest CROSS JOIN LATERAL (
     SELECT
         count(*) AS realms,
@@ -145,11 +146,11 @@ class Status:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def runs(self, *, limit: int) -> Sequence[RunRow]:
-        """The newest runs, newest first."""
+    async def runs(self, *, limit: int, silence_s: float = DEFAULT_SILENCE_S) -> Sequence[RunRow]:
+        """The newest runs, newest first. `silence_s`: after so long without a heartbeat a run is taken for dead."""
         async with self._database.control() as connection:
-            rows = await connection.fetch(RUNS, limit)
-        return [RunRow(**{**row, "status": RunStatus(row["status"])}) for row in rows]
+            rows = await connection.fetch(RUNS, limit, silence_s)
+        return [_run_row(dict(row)) for row in rows]
 
     async def progress(self, run_id: RunId) -> Sequence[RealmProgress]:
         """The run's realms by realm id."""
@@ -174,3 +175,11 @@ class Status:
         """The realm's rows that were set aside, by entity."""
         async with self._database.control() as connection:
             return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, ROWS_LIMIT)]
+
+
+def _run_row(row: dict[str, Any]) -> RunRow:
+    """A run is not running because it says so: whoever dies says nothing."""
+    silent, status = row.pop("silent"), RunStatus(row["status"])
+    if status is RunStatus.RUNNING and is_abandoned(row["owner"], silent=silent):
+        status = RunStatus.INTERRUPTED
+    return RunRow(**{**row, "status": status})

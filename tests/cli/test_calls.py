@@ -47,6 +47,10 @@ def test_every_call_of_a_run_is_in_the_log(connected: Backfill, intuit: Intuit, 
         assert row["request"].startswith('{"BatchItemRequest":')
         assert row["time"].endswith("+00:00")
         assert (row["method"], str(row["status"]), row["environment"]) == ("POST", "200", "sandbox")
+        piped = connected.run("calls", "--lane", "batch", "--export", "-", "--format", form)
+        with file.open(newline="") as lines:
+            assert piped.stdout == lines.read()
+        assert piped.stderr == f"{len(rows):,} calls written.\n"
 
 
 def test_a_refusal_is_logged_with_what_was_said_and_what_is_secret_is_not(

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from msgspec import Raw, structs
+
+from backfill.cli.status import _run_words
+from backfill.model import RealmId, RunId
+from backfill.store.runs import RunStatus
+from backfill.store.status import RealmProgress, RunRow
 from tests.cli.conftest import Query
 from tests.processes import Backfill, Intuit
 
@@ -65,3 +73,16 @@ def test_an_unknown_realm(connected: Backfill, intuit: Intuit) -> None:
     known = intuit.realm_ids[0]
     refused = connected.run("status", "--realm", known[:-1])
     assert (refused.code, f"Did you mean {known}" in refused.stderr) == (2, True)
+
+
+def test_of_thousands_those_are_shown_that_somebody_must_look_at() -> None:
+    well = RealmProgress(RealmId("1"), "", "done", None, None, 5, 5, 5, 41, 0, 0, "", "", "")
+    parked = structs.replace(well, realm_id=RealmId("p"), parked_message="It is over.", parked_action="Act.")
+    unproven = structs.replace(well, realm_id=RealmId("u"), entities_unproven=1)
+    others = [structs.replace(well, realm_id=RealmId(str(number))) for number in range(2, 60)]
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    run = RunRow(RunId(1), "extract", Raw(b"{}"), RunStatus.INCOMPLETE, None, moment, moment, moment, None, 61, 60, 1)
+    lines = list(_run_words([run], RunId(1), [well, *others, parked, unproven]))
+    shown = [line.split()[0] for line in lines if " 41 entities" in line]
+    assert shown == ["p", "u", *map(str, range(1, 49))]
+    assert lines[-1] == "  and 11 more: backfill status --json"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import pytest
 import typer
 from typer.core import TyperGroup
 
+from backfill import version
 from backfill.cli import app, group
 from backfill.cli.group import CommandLine, Group
 
@@ -118,3 +120,21 @@ def test_a_command_is_called_with_what_was_given() -> None:
         with pytest.raises(SystemExit, match="0"):
             command_line(arguments, prog_name="teller")
     assert given == ["one", "two"]
+
+
+def test_paragraphs_flow_to_the_terminals_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all but the first typer keeps the line breaks, which are those of our source."""
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit, match="0"):
+        app(["keys", "rotate", "--help"], prog_name="backfill")
+    assert "put the new one in front of the old, separated by a comma" in capsys.readouterr().out
+
+
+def test_the_version_is_said_either_way(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["version"], ["--version"]):
+        with pytest.raises(SystemExit, match="0"):
+            app(arguments, prog_name="backfill")
+        assert capsys.readouterr().out == f"backfill {version()} (Python {platform.python_version()})\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -42,3 +44,37 @@ def test_results_are_utf8_wherever_they_go(capfdbinary: pytest.CaptureFixture[by
     output.text("Café \ud800")
     output.result({"name": "Café"})
     assert capfdbinary.readouterr().out == b'Caf\xc3\xa9 ?\n{\n  "name": "Caf\xc3\xa9"\n}\n'
+
+
+class Stdout:
+    """Whose buffer takes nothing. `file` is what it has underneath."""
+
+    def __init__(self, file: IO[bytes], error: OSError) -> None:
+        self.buffer = self
+        self.fileno = file.fileno
+        self._error = error
+
+    def write(self, _text: bytes) -> int:
+        raise self._error
+
+
+def test_whoever_reads_may_have_had_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    with (tmp_path / "out").open("wb") as file:
+        monkeypatch.setattr("sys.stdout", Stdout(file, BrokenPipeError()))
+        with output.stdout_bytes() as stdout:
+            stdout.write(b"row")
+            written.append("row")
+        assert written == [], "the block ends early, and well"
+        output.text("words")
+
+
+def test_what_stdout_cannot_take_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        monkeypatch.setattr("sys.stdout", Stdout(file, OSError(28, "No space left on device")))
+        with pytest.raises(UnavailableError, match="No space left"):
+            output.text("words")
+    monkeypatch.setattr("sys.stdout", None)
+    output.text("words")  # where there is none nobody wants them
+    with pytest.raises(UsageError, match="stdout is closed"), output.stdout_bytes():
+        pytest.fail("there is nothing to write to")

@@ -80,6 +80,37 @@ def test_the_line_says_what_is_done_and_for_whom_a_realm_waits(tally: Tally, clo
     assert line.endswith("about 50 s left"), "150 rows a second; 1,498 and two realms of 3,000 are to come"
 
 
+def filled(progress: Progress) -> float:
+    """How much of the bar."""
+    bar = progress._bar()
+    assert bar.total
+    return bar.completed / bar.total
+
+
+def test_the_bar_is_empty_where_nothing_is_known_and_full_at_the_end(clock: Clock) -> None:
+    tally = Tally(clock, realms_total=2)
+    progress = Progress(tally, title="run 1", allowed_per_window=450)
+    clock.now += 5
+    tally.observe(page(1500))
+    assert filled(progress) == 0, "nobody has counted what comes"
+    tally.observe(events.RealmFinished(realm_id=OTHER, proven=True))
+    assert filled(progress) == 0.5, "by realms, then"
+    tally.observe(events.CensusTaken(realm_id=REALM, counts={"Invoice": 3000}))
+    assert filled(progress) == 0.5, "by rows"
+    tally.observe(events.RealmFinished(realm_id=REALM, proven=True))
+    assert filled(progress) == 1
+    assert "left" not in progress.line()
+    assert "left" not in shown(progress)
+
+
+def test_where_the_limits_are_scaled_the_window_is_named_as_it_is(clock: Clock) -> None:
+    tally = Tally(clock, realms_total=1, window_s=0.6)
+    tally.observe(answered(""))
+    progress = Progress(tally, title="run 1", allowed_per_window=450)
+    assert "1 requests/0.6 s of 450 allowed" in progress.line()
+    assert "1 requests in the last 0.6 s, 450 allowed" in shown(progress)
+
+
 def test_the_panel_says_the_same_and_its_faults(tally: Tally, clock: Clock) -> None:
     progress = Progress(tally, title="run 1", allowed_per_window=450)
     assert "none" in shown(progress)
@@ -112,6 +143,16 @@ async def test_where_stderr_is_no_terminal_its_last_line_is_the_end(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "7 rows" in captured.err
+
+
+@pytest.mark.virtual
+async def test_a_log_is_not_flooded(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally(anyio.current_time, realms_total=1)
+    async with Progress(tally, title="run 1", allowed_per_window=450).shown():
+        await anyio.sleep(30)
+        assert capsys.readouterr().err.count("\n") == 5, "a short run is seen to go on"
+        await anyio.sleep(10 * 3600 - 30)
+    assert 600 <= capsys.readouterr().err.count("\n") <= 630
 
 
 async def test_on_a_terminal_it_is_drawn(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:

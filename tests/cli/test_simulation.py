@@ -92,6 +92,7 @@ def test_every_fault_is_said_and_no_value(profile) -> None:
         realmz = 3
         window = "fixd"
         limits = { requests_per_minutes = 100 }
+        webhooks = 5
         [[apps]]
         name = "A"
         client_id = "a"
@@ -105,6 +106,7 @@ def test_every_fault_is_said_and_no_value(profile) -> None:
         "limits.requests_per_minutes: there is no such key. Did you mean requests_per_minute",
         "window: ",
         "apps.0.client_secret: ",
+        "webhooks: it is a table, headed [webhooks]",
         "seed: ",
         "is not right",
     ):

@@ -32,7 +32,7 @@ async def test_work_that_is_not_stopped_returns_what_it_made() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "afterwards Ctrl-C ends the program"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_once_the_work_is_asked_and_ends_by_itself(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +43,21 @@ async def test_once_the_work_is_asked_and_ends_by_itself(
 
     assert await until_stopped(work) == "the pages in flight"
     assert capsys.readouterr().err.startswith("Stopping: the pages in flight are finished first.")
+
+
+async def test_under_nohup_the_loss_of_the_terminal_is_nothing() -> None:
+    async def work(stopping: Stopping) -> bool:
+        await anyio.wait_all_tasks_blocked()
+        os.kill(os.getpid(), signal.SIGHUP)
+        await signalled(signal.SIGTERM, stopping)
+        await anyio.wait_all_tasks_blocked()
+        return True
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert await until_stopped(work)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_twice_the_work_is_cancelled() -> None:

@@ -85,6 +85,16 @@ def test_rows_and_what_is_left(tally: Tally) -> None:
     assert tally.rows_left() == 10 + 55, "what a finished realm did not bring will not come"
 
 
+def test_of_a_realm_that_has_ended_nothing_is_left_though_it_was_not_counted_here(tally: Tally) -> None:
+    tally.observe(events.CensusTaken(realm_id=REALM, counts={"Invoice": 100}))
+    tally.observe(events.RealmFinished(realm_id=OTHER, proven=True))  # an earlier process had counted it
+    assert tally.rows_left() == 100 + 100
+    tally.observe(events.RealmParked(realm_id=REALM, code="x", message="m", action="a"))
+    assert tally.rows_left() == 100, "the third is still to come, though one that was counted is parked"
+    tally.observe(events.RealmFinished(realm_id=RealmId("3"), proven=True))
+    assert tally.rows_left() == 0
+
+
 def test_realms_come_and_go(tally: Tally) -> None:
     tally.observe(events.LeaseAwaited(realm_id=REALM, owner="another"))
     assert tally.waiting_for == {"1": "another"}

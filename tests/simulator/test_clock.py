@@ -42,11 +42,6 @@ def test_a_transaction_is_dated_by_the_pacific_day() -> None:
     assert PacificZone().date_text(_epoch_s("2024-07-01T03:00:00+00:00")) == "2024-06-30"
 
 
-def test_an_answers_time_has_milliseconds() -> None:
-    instant = datetime(2020, 9, 29, 13, 51, 37, 512_000, tzinfo=UTC)
-    assert PacificZone().text_ms(instant) == "2020-09-29T06:51:37.512-07:00"
-
-
 def test_stamps_increase_strictly_even_where_now_stands_still_or_goes_back() -> None:
     noon = datetime(2026, 11, 20, 12, 0, 0, 123_456, tzinfo=UTC)
 

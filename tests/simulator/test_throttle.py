@@ -82,7 +82,7 @@ def test_random_arrivals_are_judged_as_a_brute_force_counter_judges_them(
         if batch:
             refuse |= is_full(window, 4, 60, lambda a, b, app=app: b and a == app)
             refuse |= is_full(window, 8, 60, lambda a, b: b)
-        refusal = judged.arrive("r", app, batch=batch, at=at)
+        refusal = judged.arrive("r", app, kind="batch" if batch else "", at=at)
         assert (refusal is not None) == refuse, at
         if refusal is not None:
             assert refusal.wait_s > 0
@@ -101,13 +101,13 @@ def test_after_the_stated_wait_there_is_room_and_not_before(window: str, offset_
     limits = replace(NO_LIMITS, requests_per_minute=3)
     judged = throttle(limits, window=window, window_offset_s=offset_s)
     for at in (61.0, 62.5, 64.0):
-        assert judged.arrive("r", "a", batch=False, at=at) is None
-    refusal = judged.arrive("r", "a", batch=False, at=70.0)
+        assert judged.arrive("r", "a", at=at) is None
+    refusal = judged.arrive("r", "a", at=70.0)
     assert refusal is not None
     assert refusal.limit == "requests_per_minute"
     assert refusal.wait_s == pytest.approx(wait_s)
-    assert judged.arrive("r", "a", batch=False, at=70.0 + wait_s - 0.001) is not None
-    assert judged.arrive("r", "a", batch=False, at=70.0 + wait_s) is None
+    assert judged.arrive("r", "a", at=70.0 + wait_s - 0.001) is not None
+    assert judged.arrive("r", "a", at=70.0 + wait_s) is None
 
 
 @pytest.mark.parametrize("window", ["sliding", "fixed"])
@@ -121,8 +121,8 @@ def test_a_window_lasts_its_length_to_the_last_bit(window: str, scale: int) -> N
         judged = throttle(limits, window=window, window_offset_s=offset_s, limits_scale=scale)
         at = offset_s / scale + rng.randrange(100_000) * (60 / scale)
         for _ in range(20):
-            assert judged.arrive("r", "a", batch=False, at=at) is None
-            refusal = judged.arrive("r", "a", batch=False, at=at)
+            assert judged.arrive("r", "a", at=at) is None
+            refusal = judged.arrive("r", "a", at=at)
             assert refusal is not None
             if window == "sliding":
                 assert refusal.wait_s == pytest.approx(60 / scale)
@@ -132,18 +132,18 @@ def test_a_window_lasts_its_length_to_the_last_bit(window: str, scale: int) -> N
 
 def test_a_bucket_lets_its_number_and_its_refill_through() -> None:
     judged = throttle(replace(NO_LIMITS, requests_per_minute=500), window="bucket")
-    served = sum(judged.arrive("r", "a", batch=False, at=1000 + n * 0.06) is None for n in range(1000))
+    served = sum(judged.arrive("r", "a", at=1000 + n * 0.06) is None for n in range(1000))
     assert 990 < served <= 1000, "which is why a bucket alone would not judge a client well"
 
 
 def test_a_bucket_serves_for_ever_whoever_keeps_to_its_rate() -> None:
     judged = throttle(replace(NO_LIMITS, requests_per_minute=500), window="bucket")
     judged.inject("r", 500, at=0.0)
-    assert judged.arrive("r", "a", batch=False, at=0.0) is not None, "it is empty"
+    assert judged.arrive("r", "a", at=0.0) is not None, "it is empty"
     at = 0.0
     for _ in range(20_000):
         at += 0.12
-        assert judged.arrive("r", "a", batch=False, at=at) is None, at
+        assert judged.arrive("r", "a", at=at) is None, at
 
 
 def test_realms_have_window_boundaries_of_their_own_where_they_are_drawn() -> None:
@@ -152,8 +152,10 @@ def test_realms_have_window_boundaries_of_their_own_where_they_are_drawn() -> No
         judged = throttle(
             replace(NO_LIMITS, requests_per_minute=1, batches_per_minute=1), window="fixed", window_offset_seed=seed
         )
-        assert judged.arrive(realm_id, "a", batch=True, at=6000.0) is None
-        request, batch = (judged.arrive(realm_id, "a", batch=batch, at=6000.0) for batch in (False, True))
+        assert judged.arrive(realm_id, "a", kind="batch", at=6000.0) is None
+        request, batch = (
+            judged.arrive(realm_id, "a", kind="batch" if batch else "", at=6000.0) for batch in (False, True)
+        )
         assert request is not None
         assert batch is not None
         assert request.wait_s == batch.wait_s
@@ -172,7 +174,7 @@ def test_the_second_may_be_counted_only() -> None:
     served = dict.fromkeys((counting, refusing), 0)
     for judged in served:
         for at in (0.0, 0.1, 0.2, 0.3, 0.4, 1.5):
-            served[judged] += judged.arrive("r", "a", batch=False, at=at) is None
+            served[judged] += judged.arrive("r", "a", at=at) is None
     assert served == {counting: 6, refusing: 4}
     seen = {judged: judged.tallies("r", "a")["requests_per_second"] for judged in served}
     assert (seen[counting].most, seen[counting].over) == (5, 2)
@@ -181,14 +183,14 @@ def test_the_second_may_be_counted_only() -> None:
 
 def test_every_limit_tells_the_most_it_saw_and_how_often_it_was_full() -> None:
     judged = throttle(ServerLimits(requests_per_minute=4, batches_per_minute=1, in_flight=2))
-    assert judged.arrive("r", "a", batch=True, at=0) is None
-    assert judged.arrive("r", "a", batch=True, at=1) is not None
-    assert judged.arrive("r", "a", batch=False, at=2) is None
-    assert judged.arrive("r", "a", batch=False, at=3) is not None
+    assert judged.arrive("r", "a", kind="batch", at=0) is None
+    assert judged.arrive("r", "a", kind="batch", at=1) is not None
+    assert judged.arrive("r", "a", at=2) is None
+    assert judged.arrive("r", "a", at=3) is not None
     for arrived_at in (0, 2):
         judged.depart("r", "a", arrived_at=arrived_at)
     judged.inject("r", 2, at=4.0)
-    assert judged.arrive("r", "a", batch=False, at=5) is not None
+    assert judged.arrive("r", "a", at=5) is not None
     seen = {name: (tally.most, tally.over) for name, tally in judged.tallies("r", "a").items()}
     assert seen == {
         "requests_per_minute": (2, 1),  # other apps use it up, and are not what is asked about
@@ -228,27 +230,27 @@ def test_settings_that_make_no_sense_are_all_named_at_once() -> None:
 def test_a_refusal_names_the_limit_that_is_full_longest() -> None:
     judged = throttle(ServerLimits(requests_per_minute=2, requests_per_second=2))
     for at in (10.0, 10.5):
-        judged.arrive("r", "a", batch=False, at=at)
-    refusal = judged.arrive("r", "a", batch=False, at=10.75)
+        judged.arrive("r", "a", at=at)
+    refusal = judged.arrive("r", "a", at=10.75)
     assert refusal is not None
     assert (refusal.limit, refusal.wait_s) == ("requests_per_minute", 59.25)
 
 
 def test_realms_have_their_own_limits() -> None:
     judged = throttle(ServerLimits(requests_per_minute=1))
-    assert judged.arrive("r", "a", batch=False, at=0) is None
-    assert judged.arrive("r", "b", batch=False, at=0) is not None, "the minute is shared by all apps"
-    assert judged.arrive("s", "a", batch=False, at=0) is None
+    assert judged.arrive("r", "a", at=0) is None
+    assert judged.arrive("r", "b", at=0) is not None, "the minute is shared by all apps"
+    assert judged.arrive("s", "a", at=0) is None
 
 
 def test_calls_in_flight_are_counted_until_they_depart() -> None:
     judged = throttle(ServerLimits(in_flight=2))
-    assert [judged.arrive("r", "a", batch=False, at=0) is None for _ in range(3)] == [True, True, False]
+    assert [judged.arrive("r", "a", at=0) is None for _ in range(3)] == [True, True, False]
     assert judged.in_flight("r", "a") == 2
-    assert judged.arrive("r", "b", batch=False, at=0) is None, "another app has its own"
+    assert judged.arrive("r", "b", at=0) is None, "another app has its own"
     judged.depart("r", "a", arrived_at=0)
     judged.depart("r", "a", arrived_at=0)
-    assert judged.arrive("r", "a", batch=False, at=0) is None
+    assert judged.arrive("r", "a", at=0) is None
     assert (judged.in_flight("r", "a"), judged.tallies("r", "a")["in_flight"].most) == (1, 2)
     assert judged.in_flight("r", "unknown") == 0
 
@@ -267,14 +269,14 @@ def test_a_call_that_is_never_answered_is_in_flight_until_the_server_gives_it_up
 
 def test_other_apps_use_up_the_realms_minute() -> None:
     judged = throttle(ServerLimits(in_flight=None), other_requests_per_minute=490)
-    served = sum(judged.arrive("r", "a", batch=False, at=1000 + second) is None for second in range(60))
+    served = sum(judged.arrive("r", "a", at=1000 + second) is None for second in range(60))
     assert 8 <= served <= 12
 
 
 def test_other_apps_send_batches_too() -> None:
     limits = replace(NO_LIMITS, requests_per_minute=500, realm_batches_per_minute=120)
     judged = throttle(limits, other_requests_per_minute=200, other_batches_per_minute=110)
-    served = sum(judged.arrive("r", "a", batch=True, at=1000 + second) is None for second in range(60))
+    served = sum(judged.arrive("r", "a", kind="batch", at=1000 + second) is None for second in range(60))
     assert 8 <= served <= 12
     assert judged.arrive("r", "a", at=1060) is None, "what is no batch has room"
 
@@ -300,14 +302,14 @@ def test_some_kinds_of_calls_have_limits_of_their_own(limit: str, kind: Any, len
 def test_other_apps_traffic_of_the_moment() -> None:
     judged = throttle(ServerLimits())
     judged.inject("r", 499, at=0.0, batches=120)
-    assert judged.arrive("r", "a", batch=True, at=1.0) is not None
-    assert judged.arrive("r", "a", batch=False, at=1.0) is None
-    assert judged.arrive("r", "a", batch=False, at=1.0) is not None
+    assert judged.arrive("r", "a", kind="batch", at=1.0) is not None
+    assert judged.arrive("r", "a", at=1.0) is None
+    assert judged.arrive("r", "a", at=1.0) is not None
 
 
 def test_a_limit_of_none_is_off() -> None:
     judged = throttle()
-    assert all(judged.arrive("r", "a", batch=True, at=0) is None for _ in range(2000))
+    assert all(judged.arrive("r", "a", kind="batch", at=0) is None for _ in range(2000))
 
 
 def test_the_xml_form_is_the_recorded_one_whatever_was_asked_for() -> None:

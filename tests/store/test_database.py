@@ -41,7 +41,7 @@ async def test_a_server_that_is_not_there() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     error = await opening(f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/books")
-    assert "127.0.0.1/books cannot be reached" in str(error)
+    assert f"127.0.0.1:{port}/books cannot be reached" in str(error)
     assert error.disposition is Disposition.RETRY
 
 
@@ -128,11 +128,13 @@ def test_our_own_mistakes_pass_through(error: Exception) -> None:
 
 
 def test_the_name_of_a_database_has_neither_user_nor_password() -> None:
-    assert database_name(f"postgresql://me:{PASSWORD}@db.example:6432/books?sslmode=require") == "db.example/books"
+    assert database_name(f"postgresql://me:{PASSWORD}@db.example:6432/books?sslmode=require") == "db.example:6432/books"
     assert database_name("postgresql:///books?host=%2Frun%2Fpg") == "/run/pg/books"
+    assert database_name("postgresql://a:1,b:2/books") == "a:1,b:2/books"
     assert PASSWORD not in database_name(f"nonsense:{PASSWORD}")
     assert PASSWORD not in database_name(f"postgresql://[{PASSWORD}@x")
-    assert PASSWORD not in database_name(f"postgresql://me:12/{PASSWORD}@host/books")
+    for cut in "/?#":
+        assert database_name(f"postgresql://me:12{cut}{PASSWORD}@host/books") == "(unreadable address)"
 
 
 async def test_the_pools_recover_after_the_server_drops_every_connection(

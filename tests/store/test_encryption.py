@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill.errors import UnavailableError
+from backfill.errors import UnavailableError, UsageError
 from backfill.model import Secret
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
 
@@ -76,7 +76,7 @@ def test_keys_are_read_from_text() -> None:
     ],
 )
 def test_a_bad_key_is_refused_without_being_shown(text: Secret, message: str) -> None:
-    with pytest.raises(UnavailableError, match=message) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         keyring_from_text(text)
     assert caught.value.__cause__ is None
     assert not text or text.reveal() not in str(caught.value)

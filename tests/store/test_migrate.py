@@ -16,7 +16,7 @@ from backfill.store import database
 from backfill.store import migrate as migrate_module
 from backfill.store.database import open_database
 from backfill.store.entity_tables import table_of
-from backfill.store.migrate import Migration, migrate, require_current, shipped_migrations
+from backfill.store.migrate import Migration, migrate, shipped_migrations
 from tests.postgres import PostgresServer
 
 ONE = Migration(1, "0001_one.sql", "CREATE TABLE backfill.one (a int); INSERT INTO backfill.one VALUES (1)")
@@ -42,7 +42,6 @@ async def test_each_file_is_applied_once_and_in_order(connection: asyncpg.Connec
     assert await migrate(connection, [ONE]) == ["0001_one.sql"]
     assert await migrate(connection, [ONE, TWO]) == ["0002_two.sql"]
     assert await migrate(connection, [ONE, TWO]) == []
-    await require_current(connection, [ONE, TWO])
     assert await connection.fetchval("SELECT count(*) FROM backfill.one") == 1
 
 
@@ -67,7 +66,7 @@ async def test_a_file_may_take_longer_than_a_statement_of_ours(empty_dsn: str, m
     monkeypatch.setattr(migrate_module, "shipped_migrations", lambda: (ONE, slow))
 
     async def command() -> None:
-        async with open_database(empty_dsn, apply_migrations=True):
+        async with open_database(empty_dsn):
             pass
 
     async with anyio.create_task_group() as group:
@@ -86,7 +85,7 @@ async def test_a_lock_that_somebody_holds_is_not_waited_for_as_long(
     async with connection.transaction():
         await connection.execute("SELECT FROM backfill.one")
         with anyio.fail_after(20), pytest.raises(UnavailableError, match="busy with another") as caught:
-            async with open_database(empty_dsn, apply_migrations=True):
+            async with open_database(empty_dsn):
                 pass
     assert caught.value.disposition is Disposition.RETRY
 
@@ -102,16 +101,14 @@ async def test_a_file_that_fails_leaves_the_schema_as_it_was(connection: asyncpg
 async def test_a_changed_file_is_refused(connection: asyncpg.Connection) -> None:
     await migrate(connection, [ONE])
     changed = Migration(1, ONE.name, f"{ONE.sql} -- better")
-    for check in (migrate, require_current):
-        with pytest.raises(UnavailableError, match=r"0001_one\.sql was changed"):
-            await check(connection, [changed])
+    with pytest.raises(UnavailableError, match=r"0001_one\.sql was changed"):
+        await migrate(connection, [changed])
 
 
 async def test_a_database_that_is_further_than_the_program_is_refused(connection: asyncpg.Connection) -> None:
     await migrate(connection, [ONE, TWO])
-    for check in (migrate, require_current):
-        with pytest.raises(UnavailableError, match=r"newer backfill: 0002_two\.sql") as caught:
-            await check(connection, [ONE])
+    with pytest.raises(UnavailableError, match=r"newer backfill: 0002_two\.sql") as caught:
+        await migrate(connection, [ONE])
     assert "newer version" in caught.value.action
 
 
@@ -130,7 +127,7 @@ async def test_tables_of_others_in_our_place_are_said_and_left_alone(
     await connection.execute(theirs)
     before = await connection.fetchval("SELECT array_agg(relname::text ORDER BY oid) FROM pg_class")
     with pytest.raises(UnavailableError, match="has tables that are not ours in the schemas backfill or qbo: "):
-        async with open_database(empty_dsn, apply_migrations=True):
+        async with open_database(empty_dsn):
             pass
     assert await connection.fetchval("SELECT array_agg(relname::text ORDER BY oid) FROM pg_class") == before
 
@@ -144,20 +141,16 @@ async def test_who_finds_the_schema_there_need_not_be_allowed_to_make_one(
         GRANT USAGE ON SCHEMA backfill, qbo TO lowly;
         GRANT SELECT ON ALL TABLES IN SCHEMA backfill, qbo TO lowly;
     """)
-    lowly = open_database(empty_dsn.replace("postgres@", "lowly@"), apply_migrations=True)
+    lowly = open_database(empty_dsn.replace("postgres@", "lowly@"))
     async with lowly as database, database.control() as one:
         assert await one.fetchval("SELECT current_user || count(*) FROM backfill.realm") == "lowly0"
 
 
-async def test_a_database_that_lags_behind_says_what_to_run(connection: asyncpg.Connection, empty_dsn: str) -> None:
-    with pytest.raises(UnavailableError, match=r"0001_foundation\.sql") as caught:
-        async with open_database(empty_dsn):
-            pass
-    assert caught.value.action == "run: backfill migrate"
-    async with open_database(empty_dsn, apply_migrations=True):
-        pass
+async def test_whoever_opens_a_database_brings_it_up_to_date(connection: asyncpg.Connection, empty_dsn: str) -> None:
+    async with open_database(empty_dsn, migrated=False):
+        assert not await connection.fetchval("SELECT to_regclass('backfill.migration') IS NOT NULL")
     async with open_database(empty_dsn):
-        pass
+        assert await migrate(connection) == []
 
 
 def test_the_shipped_files_are_numbered_without_a_gap() -> None:

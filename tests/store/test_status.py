@@ -31,6 +31,22 @@ async def test_runs_are_listed_newest_first_with_their_realms(work: Work, databa
     assert await status.runs(limit=1) == [newest]
 
 
+async def test_a_run_whose_process_is_gone_is_not_said_to_run(work: Work, database: Database) -> None:
+    here = Owner.current()
+    dead = Owner(here.host, here.boot, here.pid, here.start_time + 1)
+    elsewhere = Owner("another-machine", "boot", 1, 1)
+    status = Status(database)
+    for owner, shown in ((dead, RunStatus.INTERRUPTED), (elsewhere, RunStatus.RUNNING), (here, RunStatus.RUNNING)):
+        await Runs(database, owner=owner).start(f"verify {owner.host} {owner.start_time}", {}, [REALM])
+        (newest,) = await status.runs(limit=1)
+        assert newest.status is shown
+    silent = [run.status for run in await status.runs(limit=3, silence_s=0)]
+    assert silent == [RunStatus.INTERRUPTED] * 3, "of another machine nothing else is known"
+    await Runs(database, owner=here).finish(newest.run_id, RunStatus.DONE, {})
+    (newest,) = await status.runs(limit=1, silence_s=0)
+    assert newest.status is RunStatus.DONE
+
+
 async def test_progress_counts_each_thing_once(work: Work, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = [Slice("Invoice", 0, None, at(5)), Slice("Invoice", 1, at(5), None), Slice("Bill", 0, None, None)]
     await work.store.begin_scan(

@@ -8,11 +8,14 @@ from math import inf
 from typing import Literal, get_args
 
 from backfill.simulator.injection.mishap import Mishap
-from backfill.simulator.injection.subject import Subject
+from backfill.simulator.injection.subject import FRONT_LANE, TOKEN_LANE, Subject
 from backfill.simulator.settings import require
+from backfill.wire import Lane
 
 Apart = Literal["", "realm", "request"]
 """What calls are counted by: all together, each realm's apart, or each request's (the same path, parameters, body)."""
+
+LANES = (*(lane.value for lane in Lane), TOKEN_LANE, FRONT_LANE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Injection:
                 ("times is at least 1", self.times is None or self.times >= 1),
                 ("every is at least 1", self.every >= 1),
                 ("probability is above 0 and at most 1", 0 < self.probability <= 1),
+                (f"lanes are among {', '.join(LANES)}", set(self.lanes) <= set(LANES)),
                 (f"apart is one of {', '.join(map(repr, get_args(Apart)))}", self.apart in get_args(Apart)),
             ),
         )

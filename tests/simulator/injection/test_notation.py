@@ -84,6 +84,7 @@ def test_no_setting_of_a_mishap_has_the_name_of_one_of_injections() -> None:
         ("lost_reply lane=write", "lost_reply has no lane"),
         ("lost_reply every=often", "every of the injection cannot be 'often'"),
         ("lost_reply every=0", "every is at least 1"),
+        ("lost_reply lanes=write,writes", "lanes are among query, batch, cdc, report, write, token, front"),
         ("api_fault code=99", "its code is a documented one"),
         ("invalid_body flaw=dot", "flaw of invalid_body cannot be 'dot'"),
         ("lost_reply write", "has 'write' where setting=value belongs"),
