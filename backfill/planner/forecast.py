@@ -42,7 +42,7 @@ class Forecast:
     """Processor seconds of the program."""
     postgres_s: float
     instead: Mapping[str, Schedule]
-    """What could be had twice, as it would be set, to how long the run takes then."""
+    """What bounds it and could be had twice, as it would be set, to how long the run takes then."""
     charges: Mapping[BatchCountsAs, Sequence[Charge]]
     """In both readings of what a batch counts as."""
 
@@ -93,12 +93,20 @@ def forecast(scenario: Scenario, settings: Settings, *, tell: Callable[[str], No
         schedule=schedule,
         program_s=sum(work.uses[_PROGRAM] * work.seconds for work in works),
         postgres_s=sum(work.uses[_POSTGRES] * work.seconds for work in works),
-        instead={words: other.schedule(works) for words, other in now.others(schedule.bound_s).items()},
+        instead={words: other.schedule(works) for words, other in now.others(_of_weight(schedule)).items()},
         charges={
             reading: charges(metered.read(reading), elsewhere=scenario.metered_elsewhere, connections=companies)
             for reading in BatchCountsAs
         },
     )
+
+
+BOUND_SHARE = 0.01
+"""What bounds a run for less of its time is not worth having twice."""
+
+
+def _of_weight(schedule: Schedule) -> Collection[Bound]:
+    return [bound for bound, bound_s in schedule.bound_s.items() if bound_s >= BOUND_SHARE * schedule.wall_s]
 
 
 _PROGRAM: Resource = (Bound.PROGRAM, "")
@@ -159,7 +167,8 @@ def _together(groups: Iterable[GroupForecast]) -> Count:
 
 def _shared_out(companies: int, costs: Sequence[CompanyCost]) -> list[tuple[CompanyCost, int]]:
     """Each sample with the number of companies that it stands for. What is over is spread: samples go up in size."""
-    before = [number * companies // len(costs) for number in range(len(costs) + 1)]
+    samples = len(costs)
+    before = [(2 * number * companies + samples) // (2 * samples) for number in range(samples + 1)]  # rounded
     return [(cost, end - begin) for cost, (begin, end) in zip(costs, pairwise(before), strict=True)]
 
 

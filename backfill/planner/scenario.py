@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from backfill.config.faults import faults_in_words
+from backfill.config.faults import faults_of, refused
 from backfill.config.sections import Section
 from backfill.config.toml_file import read_toml
 
@@ -41,7 +41,10 @@ class _Table(Section):
 
 
 class Companies(_Table):
-    """Companies that are alike. `objects` of all entities together: a number, or a range, of which small are most."""
+    """Companies that are alike. `objects` of all entities together: a number, or a range, of which small are most.
+
+    Of fewer than 90 there are none: with so many QuickBooks begins a company (`simulator.seed.profile.SMALLEST`).
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
     count: Annotated[int, Field(ge=1, le=COMPANIES_MAX)]
@@ -144,4 +147,4 @@ def read_scenario(file: Path) -> Scenario:
     try:
         return Scenario.model_validate(table)
     except ValidationError as error:
-        raise faults_in_words(error, Scenario, f"The scenario {file}") from None
+        raise refused(f"The scenario {file}", faults_of(error, Scenario)) from None
