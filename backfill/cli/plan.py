@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,13 @@ def plan(
 
         read = read_scenario(scenario)
         settings.pacing_limits()  # said before anything is simulated, if they are wrong
-        planned = await anyio.to_thread.run_sync(lambda: forecast(read, settings, tell=say))
+        stopped = threading.Event()
+        try:
+            planned = await anyio.to_thread.run_sync(
+                lambda: forecast(read, settings, tell=say, stopping=stopped.is_set), abandon_on_cancel=True
+            )
+        finally:
+            stopped.set()  # or the interpreter would wait for the thread to its end
         output.show(result_of(planned), "\n".join(in_words(planned, settings)), as_json=as_json)
         return Exit.DONE
 

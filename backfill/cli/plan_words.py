@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from backfill.cli.output import duration
 from backfill.config import Settings
 from backfill.pacing.metering import READINGS, BatchCountsAs
-from backfill.planner.forecast import Forecast
+from backfill.planner.forecast import BOUND_SHARE, Forecast
 from backfill.planner.schedule import Bound, Schedule
 from backfill.planner.tiers import Charge
 from backfill.wire import Lane
@@ -20,9 +20,6 @@ BOUNDS: Mapping[Bound, str] = {
     Bound.POSTGRES: "the processors of Postgres",
     Bound.MEMORY: "the memory for pages (extract.memory_mb)",
 }
-
-SHARE_SHOWN = 0.01
-"""What bounds a run for less of its time is not worth a line."""
 
 GAIN_SHOWN = 0.05
 """What saves less of the time is not worth having."""
@@ -64,7 +61,7 @@ def _time(planned: Forecast) -> Iterator[str]:
 def _bounds(schedule: Schedule) -> Iterator[str]:
     for bound, bound_s in sorted(schedule.bound_s.items(), key=lambda entry: -entry[1]):
         share = bound_s / schedule.wall_s
-        if share >= SHARE_SHOWN:
+        if share >= BOUND_SHARE:
             yield f"  {share:>4.0%}  {BOUNDS[bound]}"
 
 
@@ -82,7 +79,8 @@ def _calls(planned: Forecast, settings: Settings) -> Iterator[str]:
             if charge.is_open and charge.extra_usd == 0:
                 break  # a larger tier costs more for nothing
     if said is None:
-        yield "Intuit does not say which of the two it counts. Set metered.batch_counts_as if you know."
+        yield "Intuit does not say which of the two it counts. Set metered.batch_counts_as if you know: until then"
+        yield f"a run is made, and planned, as if it were {READINGS[settings.metered.counted_as]}."
 
 
 def _charge(charge: Charge) -> str:

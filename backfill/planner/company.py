@@ -13,7 +13,7 @@ from msgspec import structs
 
 from backfill import events
 from backfill.config import Settings
-from backfill.errors import BackfillError, UnansweredError, UnavailableError
+from backfill.errors import BackfillError, StoppedError, UnansweredError, UnavailableError
 from backfill.jobs.beside import beside
 from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
@@ -89,23 +89,33 @@ class CompanyCost:
     """It is large enough to be read in slices: then its turn can end between two pages while others wait."""
 
 
-def cost_of(objects: int, number: int, scenario: Scenario, settings: Settings) -> CompanyCost:
+def cost_of(
+    objects: int,
+    number: int,
+    scenario: Scenario,
+    settings: Settings,
+    stopping: Callable[[], bool] = lambda: False,
+) -> CompanyCost:
     """Read a company of so many objects; `number` tells it from others of its size.
 
-    Raises `UnavailableError` if it cannot be read to its end in such a world.
+    Raises `StoppedError` if `stopping` says so meanwhile, and `UnavailableError` if it cannot be read to its end in
+    such a world.
     """
     try:
-        return run_virtual(_read(objects, number, scenario, settings), wall_limit_s=WALL_LIMIT_S)
+        return run_virtual(_read(objects, number, scenario, settings, stopping), wall_limit_s=WALL_LIMIT_S)
     except WallLimitError as error:
         raise _impossible(objects, f"it is simulated for more than {WALL_LIMIT_S:g} s.") from error
 
 
-async def _read(objects: int, number: int, scenario: Scenario, settings: Settings) -> CompanyCost:
+async def _read(
+    objects: int, number: int, scenario: Scenario, settings: Settings, stopping: Callable[[], bool]
+) -> CompanyCost:
     fleet = Fleet(realms=_UNLIKE + number + 1, seed=scenario.seed, now=_now, rows_min=objects, rows_max=objects)
     realm_id = RealmId(fleet.realm_ids[-1])
     simulator = Simulator(_simulated(scenario, settings), fleet, now=_now, seed=scenario.seed)
     run = _Run(simulator, realm_id, scenario, settings)
-    async with simulator.running(), beside(run.look, name="memory for pages"):
+    # What `beside` raises comes as it is only from the outermost of the two.
+    async with beside(lambda: run.look(stopping), name="memory for pages"), simulator.running():
         why_not = await run.to_its_end(realm_id)
     if why_not:
         raise _impossible(objects, why_not)
@@ -125,7 +135,8 @@ async def _read(objects: int, number: int, scenario: Scenario, settings: Setting
 def _impossible(objects: int, why: str) -> UnavailableError:
     return UnavailableError(
         f"A simulated company of {objects:,} objects cannot be read to its end in this scenario: {why}",
-        action="Leave more of the limits to this app, or see what the message says.",
+        action="Where calls are refused, other apps use the limits up: lower other_requests_per_minute. Else see the"
+        " message.",
     )
 
 
@@ -216,10 +227,12 @@ class _Run:
         self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
         return outcome_of(lease.realm_id, self.proofs)
 
-    async def look(self) -> None:
-        """Add up what pages take of the memory, all along."""
+    async def look(self, stopping: Callable[[], bool]) -> None:
+        """Add up what pages take of the memory, all along, until asked to stop. Raises `StoppedError`."""
         while True:
             await anyio.sleep(_LOOK_S)
+            if stopping():
+                raise StoppedError("The plan was stopped.", action="Run the same command again.")
             self.looks += 1
             self.asked_bytes += self._memory.asked.held_bytes
             self.come_bytes += self._memory.come.held_bytes

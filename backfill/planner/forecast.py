@@ -64,23 +64,30 @@ class Forecast:
         return _together(self.groups)
 
 
-def forecast(scenario: Scenario, settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> Forecast:
-    """Simulate and schedule. `tell` is told of each group that is begun, in words.
+def forecast(
+    scenario: Scenario,
+    settings: Settings,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Forecast:
+    """Simulate and schedule. `tell` is told of each group that is begun, in words; `stopping` is asked all along.
 
     Takes processor time: a second for 8,000 simulated objects, and one for 100,000 companies. Raises
-    `UnavailableError` if a company cannot be read to its end, `UsageError` for limits that contradict themselves.
+    `StoppedError`, `UnavailableError` if a company cannot be read to its end, and `UsageError` for limits that
+    contradict themselves.
     """
     sampled: list[tuple[Companies, Sequence[CompanyCost]]] = []
     for group in scenario.companies:
         samples = group.samples()
         tell(f"{group.name}: {len(samples)} of {group.count:,} companies are simulated")
-        costs = [cost_of(objects, number, scenario, settings) for number, objects in enumerate(samples)]
+        costs = [cost_of(objects, number, scenario, settings, stopping) for number, objects in enumerate(samples)]
         sampled.append((group, costs))
     works = [
         work
         for group, costs in sampled
         for cost, companies in _shared_out(group.count, costs)
-        for work in [_work(cost, scenario.machine)] * companies
+        for work in [_work(cost, scenario)] * companies
     ]
     Random(scenario.seed).shuffle(works)  # noqa: S311  # in which order companies were registered tells nothing
     groups = [_group(group.name, _shared_out(group.count, costs)) for group, costs in sampled]
@@ -102,7 +109,7 @@ def forecast(scenario: Scenario, settings: Settings, *, tell: Callable[[str], No
 
 
 BOUND_SHARE = 0.01
-"""What bounds a run for less of its time is not worth having twice."""
+"""What bounds a run for less of its time is not worth a word, nor having twice."""
 
 
 def _of_weight(schedule: Schedule) -> Collection[Bound]:
@@ -172,7 +179,8 @@ def _shared_out(companies: int, costs: Sequence[CompanyCost]) -> list[tuple[Comp
     return [(cost, end - begin) for cost, (begin, end) in zip(costs, pairwise(before), strict=True)]
 
 
-def _work(cost: CompanyCost, machine: Machine) -> Work:
+def _work(cost: CompanyCost, scenario: Scenario) -> Work:
+    machine, intuit = scenario.machine, scenario.intuit
     program = (cost.rows * machine.row_us / 1e6 + machine.company_ms / 1000) / cost.seconds
     postgres = (cost.rows * machine.row_postgres_us / 1e6 + machine.company_postgres_ms / 1000) / cost.seconds
     uses = {
@@ -182,7 +190,7 @@ def _work(cost: CompanyCost, machine: Machine) -> Work:
         _ASKED: cost.asked_bytes,
         _COME: cost.come_bytes,
     }
-    return Work(cost.seconds, uses, cost.can_pause)
+    return Work(cost.seconds, uses, cost.can_pause, pause_s=intuit.latency_s + intuit.page_s)
 
 
 def _group(name: str, costs: Sequence[tuple[CompanyCost, int]]) -> GroupForecast:

@@ -39,6 +39,9 @@ class Work:
     seconds: float
     uses: Mapping[Resource, float]
     can_pause: bool
+    pause_s: float = 0.0
+    """What each pause costs it: while its last pages come nothing more is asked for, and then it begins anew. At most
+    half of what was done in the turn."""
 
 
 Resource = tuple[Bound, str]
@@ -82,6 +85,7 @@ class _Clockwork:
         self._line = deque(range(len(works)))
         self._left = [work.seconds for work in works]
         self._end_of: dict[int, float] = {}
+        self._begun: dict[int, float] = {}  # where the companies' clock stood when those that are open were opened
         self._ends: list[tuple[float, int]] = []  # heap, by the companies' clock; who was paused is there in vain
         self._turns: deque[tuple[float, int]] = deque()  # of those that can pause, in the order in which they end
         self._now = 0.0
@@ -100,6 +104,7 @@ class _Clockwork:
     def _open(self, company: int) -> None:
         end = self._end_of[company] = self._worked + self._left[company]
         heappush(self._ends, (end, company))
+        self._begun[company] = self._worked
         if self._works[company].can_pause:
             self._turns.append((self._now + self._turn_s, company))
         self._use(company, 1)
@@ -139,4 +144,5 @@ class _Clockwork:
         else:
             _, paused = self._turns.popleft()
             self._close(paused)
+            self._left[paused] += min(self._works[paused].pause_s, (self._worked - self._begun[paused]) / 2)
             self._line.append(paused)

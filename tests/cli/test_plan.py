@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Query
-from tests.processes import Backfill, Intuit
+from tests.processes import Backfill, Intuit, ended
 
 SCENARIO = """
 [[companies]]
@@ -96,6 +97,19 @@ def test_what_is_wrong_with_a_scenario_is_said_at_once(tmp_path: Path) -> None:
     assert "intuit.latency: there is no such key. Did you mean latency_s?" in refused.stderr
     assert "companies #1.count: " in refused.stderr
     assert user.run("plan", tmp_path / "none.toml").code == 2
+
+
+def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
+    """Although it works in a thread, and the company that is simulated would take half a minute."""
+    large = written(tmp_path, LARGE.replace("objects = 3_000", "objects = 200_000"))
+    with Backfill(tmp_path).started("plan", large, "--json") as process:
+        assert process.stderr is not None
+        while "one large" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        stopped = ended(process)
+    assert (stopped.code, stopped.stdout) == (3, ""), stopped.stderr
+    assert "Traceback" not in stopped.stderr
 
 
 def test_a_run_says_what_was_planned_beside_what_it_took(connected: Backfill, tmp_path: Path) -> None:

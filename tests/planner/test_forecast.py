@@ -14,7 +14,7 @@ from backfill.pacing.metering import BatchCountsAs, Count
 from backfill.planner import forecast as module
 from backfill.planner.company import CompanyCost, cost_of
 from backfill.planner.forecast import Forecast, forecast
-from backfill.planner.scenario import SAMPLES, Companies, Machine, Scenario
+from backfill.planner.scenario import SAMPLES, Companies, Intuit, Machine, Scenario
 from backfill.planner.schedule import Bound
 from backfill.planner.tiers import charges
 
@@ -41,7 +41,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simulated]:
     asked: Simulated = []
 
     def simulate(**said: Any) -> Simulated:
-        def cost(objects: int, number: int, scenario: Scenario, settings: Settings) -> CompanyCost:
+        def cost(objects: int, number: int, _scenario: Scenario, _settings: Settings, _stopping: object) -> CompanyCost:
             asked.append((objects, number))
             plain = {
                 "rows": objects,
@@ -135,6 +135,14 @@ class TestTime:
         simulated()
         assert plan(group(count=6), realms_at_once=2, machine=NO_COST).schedule.wall_s == pytest.approx(30)
         assert plan(group(count=6), realms_at_once=3, machine=NO_COST).schedule.wall_s == pytest.approx(20)
+
+    def test_a_pause_costs_an_answer(self, simulated: Callable[..., Simulated]) -> None:
+        """Of giants by turns of 30 s, each with three pauses before its last turn."""
+        simulated(seconds=120.0, can_pause=True)
+        intuit = Intuit(latency_s=1, page_s=2)
+        made = Scenario(companies=(group(count=4),), machine=Machine(**NO_COST), intuit=intuit)
+        with_pauses = forecast(made, Settings.model_validate({"extract": {"realms_at_once": 1}})).schedule.wall_s
+        assert 4 * 120 + 4 * 3 * 3 <= with_pauses <= 4 * 120 + 4 * 4 * 3
 
     @pytest.mark.parametrize(("part", "share"), [("asked_bytes", 0.1), ("come_bytes", 0.9)])
     def test_either_part_of_the_settings_memory(

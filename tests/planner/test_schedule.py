@@ -20,9 +20,9 @@ COME: Resource = (Bound.MEMORY, "come")
 NOTHING: Capacity = {PROGRAM: inf}
 
 
-def work(seconds: float, *, can_pause: bool = False, **uses: float) -> Work:
+def work(seconds: float, *, can_pause: bool = False, pause_s: float = 0.0, **uses: float) -> Work:
     names = {"program": PROGRAM, "shared": SHARED, "asked": ASKED, "come": COME}
-    return Work(seconds, {names[name]: used for name, used in uses.items()}, can_pause)
+    return Work(seconds, {names[name]: used for name, used in uses.items()}, can_pause, pause_s)
 
 
 def schedule(*works: Work, places: int = 100, turn_s: float = 30.0, capacity: Capacity = NOTHING) -> Schedule:
@@ -119,6 +119,11 @@ class TestPauses:
         """Which is what turns are for: the giant last in line is begun before the others are done."""
         giants = [work(120, can_pause=can_pause) for can_pause in (True, True, True)]
         assert schedule(*giants, places=2).wall_s < schedule(*[work(120)] * 3, places=2).wall_s
+
+    def test_a_pause_costs_what_it_costs_and_no_more_than_half_of_the_turn(self) -> None:
+        # [0, 30) the giant; [30, 40) the small one; then the giant, with what its pause has cost.
+        assert schedule(work(100, can_pause=True, pause_s=2), work(10), places=1).wall_s == 112
+        assert schedule(work(100, can_pause=True, pause_s=1_000), work(10), places=1).wall_s == 125
 
     def test_who_is_paused_again_and_again_loses_nothing(self) -> None:
         companies = [work(1_000, can_pause=True), *[work(29) for _ in range(40)]]
