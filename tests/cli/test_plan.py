@@ -100,8 +100,9 @@ def test_what_is_wrong_with_a_scenario_is_said_at_once(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
-    """Although it works in a thread, and the company that is simulated would take half a minute."""
-    large = written(tmp_path, LARGE.replace("objects = 3_000", "objects = 200_000"))
+    """Although it works in a thread, and the company that is simulated takes seconds."""
+    after = '[[companies]]\nname = "not begun"\ncount = 1\nobjects = 100\n'
+    large = written(tmp_path, LARGE.replace("objects = 3_000", "objects = 200_000") + after)
     with Backfill(tmp_path).started("plan", large, "--json") as process:
         assert process.stderr is not None
         while "one large" not in process.stderr.readline():
@@ -110,6 +111,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
         stopped = ended(process)
     assert (stopped.code, stopped.stdout) == (3, ""), stopped.stderr
     assert "Traceback" not in stopped.stderr
+    assert "not begun" not in stopped.stderr
 
 
 def test_a_run_says_what_was_planned_beside_what_it_took(connected: Backfill, tmp_path: Path) -> None:
