@@ -81,6 +81,7 @@ CASES = (
     Case("small, by turns", 150, (100, 1_000), 1.0, realms_at_once=25),
     Case("middling", 40, (2_000, 2_000), 1.5, realms_at_once=10),
     Case("large, all at once", 6, (20_000, 20_000), 2.0, realms_at_once=200),
+    Case("large, by turns", 6, (10_000, 10_000), 2.0, realms_at_once=2),
 )
 
 

@@ -80,7 +80,7 @@ def _calls(planned: Forecast, settings: Settings) -> Iterator[str]:
                 break  # a larger tier costs more for nothing
     if said is None:
         yield "Intuit does not say which of the two it counts. Set metered.batch_counts_as if you know: until then"
-        yield f"a run is made, and planned, as if it were {READINGS[settings.metered.counted_as]}."
+        yield f"a run is made, and planned, counting {READINGS[settings.metered.counted_as]}."
 
 
 def _charge(charge: Charge) -> str:
