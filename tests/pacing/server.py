@@ -14,6 +14,7 @@ from backfill.errors import ThrottledError, UnansweredError
 from backfill.model import RealmId
 from backfill.pacing.ledger import HeldPermits, MemoryPermitLedger
 from backfill.pacing.limits import Limits
+from backfill.simulator.call import Kind
 from backfill.simulator.settings import MINUTE_S, ServerLimits, SimulatorSettings
 from backfill.simulator.throttle import IN_FLIGHT, Throttle
 from backfill.wire import Lane, Request, Response
@@ -147,16 +148,16 @@ class Server:
         call.timer = loop.call_at(late_at, self._arrive, call)
 
     def _arrive(self, call: Call) -> None:
-        now, batch = asyncio.get_running_loop().time(), call.lane is Lane.BATCH
+        now, kind = asyncio.get_running_loop().time(), _kind(call.lane)
         call.arrived_at = now
         self.arrivals.append((now, call.lane))
         for name, judge in self.judges.items():
-            refusal = judge.arrive(REALM, OURS, batch=batch, at=now)
+            refusal = judge.arrive(REALM, OURS, kind=kind, at=now)
             if refusal is None:
                 call.working.append(judge)
             elif refusal.limit != IN_FLIGHT or not call.orphaned:  # a dead process's places are not its successor's
                 self.breaches.append(f"{name}: {refusal.limit} at {now:.6f}")
-        served = self.shared is None or self.shared.arrive(REALM, OURS, batch=batch, at=now) is None
+        served = self.shared is None or self.shared.arrive(REALM, OURS, kind=kind, at=now) is None
         self.refused += not served
         if served and self.shared is not None:
             call.working.append(self.shared)
@@ -205,3 +206,8 @@ class SlowLedger(MemoryPermitLedger):
         await super().reserve(realm_id, held, epoch=epoch)
         self.writes += 1
         await anyio.sleep(self.takes_s(self.rng) / 2)
+
+
+def _kind(lane: Lane) -> Kind:
+    """What the simulated throttle calls it."""
+    return "batch" if lane is Lane.BATCH else ""

@@ -259,7 +259,7 @@ def test_the_judges_see_that_a_leaky_bucket_lets_a_burst_and_its_refill_through(
         while anyio.current_time() < 120:
             await limiter.acquire()
             for name, judge in judged.items():
-                refused = judge.arrive(REALM, OURS, batch=False, at=anyio.current_time())
+                refused = judge.arrive(REALM, OURS, at=anyio.current_time())
                 seen[name] += refused is not None and refused.limit == "requests_per_minute"
                 if refused is None:
                     judge.depart(REALM, OURS, arrived_at=anyio.current_time())
@@ -273,8 +273,8 @@ def test_the_judges_see_that_a_leaky_bucket_lets_a_burst_and_its_refill_through(
 def test_the_shared_limit_of_a_server_is_used_up_by_others() -> None:
     shared = throttle(SMALL)
     shared.inject(REALM, 30, at=0.0)
-    assert shared.arrive(REALM, OURS, batch=False, at=1.0) is not None
-    assert shared.arrive(REALM, OTHERS, batch=False, at=11.0) is None
+    assert shared.arrive(REALM, OURS, at=1.0) is not None
+    assert shared.arrive(REALM, OTHERS, at=11.0) is None
 
 
 def test_the_world_is_as_bad_as_it_says() -> None:
