@@ -33,8 +33,6 @@ from backfill.model import (
     Record,
     Refusal,
     RunId,
-    Secret,
-    Tokens,
 )
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.metering import Count, MeteredBudget, Meters
@@ -50,7 +48,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.transport import SimulatedTokenEndpoint, SimulatedTransport, come
 from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
-from backfill.store.memory_tokens import MemoryTokenVault
+from backfill.store.memory_tokens import MemoryTokenVault, imported
 from backfill.wire import Request, Response
 
 PAGE_BYTES = 1_650_000
@@ -155,7 +153,8 @@ class _Run:
     """As `backfill extract` puts it together, on the virtual clock, for one company."""
 
     def __init__(self, simulator: Simulator, realm_id: RealmId, scenario: Scenario, settings: Settings) -> None:
-        machine = scenario.machine
+        machine, held = scenario.machine, simulator.credentials(realm_id)
+        tokens = imported(held.refresh_token, held.client_id, held.client_secret, at=_now())
         self._settings = settings
         self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
         self.store = _Landing([realm_id], now=_now, row_s=(machine.row_us + machine.row_postgres_us) / 1e6)
@@ -170,7 +169,7 @@ class _Run:
         self._ways = Ways(
             _Distant(SimulatedTransport(simulator), scenario.intuit.page_s),
             SimulatedTokenEndpoint(simulator),
-            MemoryTokenVault({realm_id: _consent(simulator, realm_id)}),
+            MemoryTokenVault({realm_id: tokens}),
             credentials=None,
             ledger=MemoryPermitLedger(),
             meters=self.meters,
@@ -309,20 +308,6 @@ class _Metered:
     async def add(self, app: str, month: object, more: Callable[[int, int], tuple[int, int]]) -> tuple[int, int]:  # noqa: ARG002  # the port's
         self.count = self.count.plus(Count(*more(*self.count)))
         return self.count
-
-
-def _consent(simulator: Simulator, realm_id: RealmId) -> Tokens:
-    """As after an import: the first request gets an access token."""
-    held = simulator.credentials(realm_id)
-    return Tokens(
-        access_token=None,
-        access_expires_at=None,
-        refresh_token=Secret(held.refresh_token),
-        previous_refresh_token=None,
-        refreshed_at=_now(),
-        client_id=Secret(held.client_id),
-        client_secret=Secret(held.client_secret),
-    )
 
 
 def _now() -> datetime:

@@ -12,7 +12,7 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from backfill.model import RealmId, RunId, Secret, Tokens
+from backfill.model import RealmId, RunId, Tokens
 from backfill.rehearsal.books_seen import BooksSeen
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
@@ -27,7 +27,7 @@ from backfill.store.memory_inbox import MemoryInbox
 from backfill.store.memory_ledger import MemoryLedger
 from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
-from backfill.store.memory_tokens import MemoryTokenVault
+from backfill.store.memory_tokens import MemoryTokenVault, imported
 from backfill.webhooks.intake import Intake
 
 RIVALS_RUN = RunId(2)
@@ -193,15 +193,7 @@ class Stage:
 
     def _consent(self, realm_id: RealmId) -> Tokens:
         held = self.simulator.credentials(realm_id)
-        return Tokens(
-            access_token=None,
-            access_expires_at=None,
-            refresh_token=Secret(held.refresh_token),
-            previous_refresh_token=None,
-            refreshed_at=now(),
-            client_id=Secret(held.client_id),
-            client_secret=Secret(held.client_secret),
-        )
+        return imported(held.refresh_token, held.client_id, held.client_secret, at=now())
 
 
 def now() -> datetime:

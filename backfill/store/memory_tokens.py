@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import anyio
 import anyio.lowlevel
 from msgspec.structs import replace
 
-from backfill.model import RealmId, Tokens
+from backfill.model import RealmId, Secret, Tokens
 from backfill.store.token_errors import no_tokens, tokens_replaced
+
+
+def imported(refresh_token: str, client_id: str, client_secret: str, *, at: datetime) -> Tokens:
+    """What a company has after its import: the first request gets an access token."""
+    return Tokens(
+        access_token=None,
+        access_expires_at=None,
+        refresh_token=Secret(refresh_token),
+        previous_refresh_token=None,
+        refreshed_at=at,
+        client_id=Secret(client_id),
+        client_secret=Secret(client_secret),
+    )
 
 
 class MemoryTokenVault:
