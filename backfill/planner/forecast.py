@@ -18,6 +18,7 @@ from backfill.planner.company import CompanyCost, cost_of
 from backfill.planner.scenario import Companies, Machine, Scenario
 from backfill.planner.schedule import Bound, Capacity, Resource, Schedule, Work, scheduled
 from backfill.planner.tiers import Charge, charges
+from backfill.wire import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,13 @@ class Forecast:
 
     @property
     def requests(self) -> Mapping[str, int]:
-        """Lane to how many."""
-        return sum((Counter(group.requests) for group in self.groups), Counter())
+        """Lane to how many: those of the groups, and what companies that pause ask beyond that."""
+        of_groups = sum((Counter(group.requests) for group in self.groups), Counter())
+        return of_groups + Counter({Lane.BATCH.value: self.schedule.paused})
 
     @property
     def metered(self) -> Count:
-        return _together(self.groups)
+        return _metered(self.groups, self.schedule)
 
 
 def forecast(
@@ -93,7 +95,7 @@ def forecast(
     groups = [_group(group.name, _shared_out(group.count, costs)) for group, costs in sampled]
     now = _Deployment(scenario.machine, settings.extract.realms_at_once, settings.extract.memory_mb)
     schedule = now.schedule(works)
-    metered = _together(groups)
+    metered = _metered(groups, schedule)
     companies = len(works)
     return Forecast(
         groups=groups,
@@ -165,8 +167,9 @@ class _Deployment:
         }
 
 
-def _together(groups: Iterable[GroupForecast]) -> Count:
-    metered = Count()
+def _metered(groups: Iterable[GroupForecast], schedule: Schedule) -> Count:
+    """Who was paused asks for its currencies once more, in a batch: what the census had of them is not kept."""
+    metered = Count(schedule.paused, schedule.paused)
     for group in groups:
         metered = metered.plus(group.metered)
     return metered

@@ -57,6 +57,8 @@ class Schedule:
     wall_s: float = 0.0
     bound_s: dict[Bound, float] = field(default_factory=dict)
     """What bounded it for how long; together `wall_s`."""
+    paused: int = 0
+    """Companies that gave up their place at least once."""
 
     @property
     def bound(self) -> Bound:
@@ -88,6 +90,7 @@ class _Clockwork:
         self._begun: dict[int, float] = {}  # where the companies' clock stood when those that are open were opened
         self._ends: list[tuple[float, int]] = []  # heap, by the companies' clock; who was paused is there in vain
         self._turns: deque[tuple[float, int]] = deque()  # of those that can pause, in the order in which they end
+        self._paused: set[int] = set()
         self._now = 0.0
         self._worked = 0.0  # the companies' clock
         self._used = dict.fromkeys(capacity, 0.0)  # what the open companies would use at full speed
@@ -99,6 +102,7 @@ class _Clockwork:
                 self._open(self._line.popleft())
             self._go_on()
         self._schedule.wall_s = self._now
+        self._schedule.paused = len(self._paused)
         return self._schedule
 
     def _open(self, company: int) -> None:
@@ -146,3 +150,4 @@ class _Clockwork:
             self._close(paused)
             self._left[paused] += min(self._works[paused].pause_s, (self._worked - self._begun[paused]) / 2)
             self._line.append(paused)
+            self._paused.add(paused)

@@ -144,6 +144,14 @@ class TestTime:
         with_pauses = forecast(made, Settings.model_validate({"extract": {"realms_at_once": 1}})).schedule.wall_s
         assert 4 * 120 + 4 * 3 * 3 <= with_pauses <= 4 * 120 + 4 * 4 * 3
 
+    def test_who_is_paused_asks_once_more(self, simulated: Callable[..., Simulated]) -> None:
+        simulated(seconds=120.0, can_pause=True)
+        at_once, by_turns = (plan(group(count=4), realms_at_once=places, machine=NO_COST) for places in (4, 1))
+        assert by_turns.schedule.paused == 4, "each, however often"
+        assert by_turns.requests == at_once.requests + Counter(batch=4)
+        assert by_turns.metered == at_once.metered.plus(Count(4, 4))
+        assert at_once.schedule.paused == 0
+
     @pytest.mark.parametrize(("part", "share"), [("asked_bytes", 0.1), ("come_bytes", 0.9)])
     def test_either_part_of_the_settings_memory(
         self, simulated: Callable[..., Simulated], part: str, share: float
