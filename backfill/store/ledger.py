@@ -181,7 +181,7 @@ undone AS (
 ),
 closed AS (
     UPDATE backfill.seal SET settled_at = clock_timestamp(), body = ''
-    WHERE seal_id IN (SELECT seal_id FROM settled) AND NOT EXISTS (
+    WHERE seal_id = ANY (ARRAY(SELECT seal_id FROM settled)) AND NOT EXISTS (
         SELECT FROM backfill.load_row AS held WHERE held.seal_id = seal.seal_id AND held.state = 'sealed'
             AND held.row_id <> ALL ($4)
     )

@@ -21,13 +21,22 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(below)
 
 
-async def rows_read(database: Database, table: str, statement: str, values: Sequence[object]) -> float:
-    """How many rows of a table a statement reads, planned as a session plans it. What it did is taken back."""
+async def rows_read(
+    database: Database, table: str, statement: str, values: Sequence[object], *, before: Sequence[str] = ()
+) -> float:
+    """How many rows of a table a statement reads, planned as a session plans it. What it did is taken back.
+
+    `before`: what comes after the session has planned it, at its first use, and before it is looked at.
+    """
     arguments = f"({', '.join(map(_literal, values))})" if values else ""
     async with database.control() as connection:
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute(f"PREPARE asked AS {statement}")
+        if before:
+            await connection.execute(f"EXECUTE asked {arguments}")
+            for later in before:
+                await connection.execute(later)
         explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked {arguments}")
         await connection.execute("DEALLOCATE asked")
         await transaction.rollback()

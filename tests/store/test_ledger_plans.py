@@ -19,6 +19,7 @@ COMPANIES = 20
 ROWS = 1000
 """Of each company: enough that to read them all is dearer than to look each one up."""
 PAGE = 30
+SEALED = 5_000
 
 
 async def imported(database: Database, prefix: str) -> int:
@@ -104,6 +105,20 @@ async def test_each_reads_its_own_rows(database: Database, begun: Any) -> None:
     assert {name: rows for name, rows in found.items() if rows > 2 * PAGE} == {}
     of_the_company = await rows_read(database, "load_row", ledger.COUNTS, ["7", [load_id]])
     assert of_the_company == ROWS
+
+    # Each write that goes singly leaves a seal. A session has planned by then, when there were none.
+    earlier = [
+        (
+            "INSERT INTO backfill.seal (realm_id, epoch, request_id, lane, path, params, body, row_ids)"
+            f" SELECT '7', 1, 'r' || n, 'write', '/', '[]', '', '{{}}' FROM generate_series(1, {SEALED}) AS n"
+        ),
+        (
+            "UPDATE backfill.load_row SET state = 'sealed', seal_id = (SELECT max(seal_id) FROM backfill.seal)"
+            f" WHERE row_id = ANY ('{{{','.join(map(str, ids))}}}')"
+        ),
+    ]
+    sql, values = asked["settle"]
+    assert await rows_read(database, "seal", sql, ["7", *values], before=earlier) <= 2 * PAGE
 
 
 async def test_who_has_the_tables_lock_keeps_no_import_waiting(database: Database) -> None:
