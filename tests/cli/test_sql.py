@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import signal
-import time
 
 import pytest
 
@@ -25,20 +24,30 @@ def test_a_statement_and_psql_itself(user: Backfill, query: Query) -> None:
     assert (wrong.code, wrong.stdout, 'column "nothing" does not exist' in wrong.stderr) == (3, "", True)
 
 
+PROMPT = b"=# "
+
+
 def test_ctrl_c_is_psqls_own(user: Backfill) -> None:
     """As often as it is pressed: psql drops the line, or stops the statement, and goes on."""
     shown, terminal = pty.openpty()
     with user.started("sql", stdin=terminal, stdout=terminal, stderr=terminal, process_group=0) as process:
         os.close(terminal)
         seen = b""
+
+        def prompted(after: bytes) -> None:
+            """What is typed before psql has heard of a signal, and asks anew, goes with the line."""
+            nonlocal seen
+            while PROMPT not in seen[seen.find(after) :] or after not in seen:
+                assert select.select([shown], [], [], PATIENCE_S)[0], seen
+                seen += os.read(shown, 4096)
+
         os.write(shown, b"\\pset pager off\n")
         for number in (41, 42, 43):
             os.write(shown, b"SELECT %d + 1000 AS sum;\n" % number)
-            while b"%d" % (number + 1000) not in seen:
-                assert select.select([shown], [], [], PATIENCE_S)[0], seen
-                seen += os.read(shown, 4096)
+            prompted(b"%d" % (number + 1000))
+            seen = b""
             os.killpg(process.pid, signal.SIGINT)
-            time.sleep(0.5)  # noqa: TID251  # what is typed before psql has heard it goes with the line
+            prompted(b"")
         os.write(shown, b"\\q\n")
         while select.select([shown], [], [], PATIENCE_S)[0]:
             try:
