@@ -19,6 +19,10 @@ class DifferenceKind(StrEnum):
     """Both have it, and the documents are not equal."""
 
 
+LEFT_UNREAD = "could not be read"
+"""Stands in the note of a verdict that is not of all: more may differ than is named."""
+
+
 class Difference(msgspec.Struct, frozen=True):
     """One object, or one account of a trial balance, that is not the same on both sides."""
 

@@ -16,7 +16,7 @@ from backfill.jobs.work import REALM_DISPOSITIONS, RealmWork
 from backfill.model import Record, Refusal, Slice
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity, Reading
-from backfill.verdict_model import Difference, DifferenceKind, Verdict
+from backfill.verdict_model import LEFT_UNREAD, Difference, DifferenceKind, Verdict
 
 IDS_PER_STATEMENT = 30
 """Documents of one entity in a batch: thirty times thirty stay below the thousand objects that an answer holds."""
@@ -138,7 +138,7 @@ class Comparer:
     def account_for_nameless(self, found: Found) -> None:
         """All of the entity was met. What is in quarantine and was not met by its Id is known not to be landed so."""
         if len(found.nameless) > found.quarantined - len(found.aside_met):
-            found.unknown, found.note = True, f"some could not be read: {found.why_nameless}"
+            found.unknown, found.note = True, f"some {LEFT_UNREAD}: {found.why_nameless}"
 
     async def _look_up(self, asked: Asked) -> None:
         """Ask for the Ids and compare. Where the entity's rows cannot be asked for by Id, the walk has said it all."""
@@ -189,7 +189,7 @@ class Comparer:
         ids = [id_ for id_ in asked.ids if id_ not in found.aside]
         if not ids:
             return
-        found.note = found.note or f"some could not be read: {why}"
+        found.note = found.note or f"some {LEFT_UNREAD}: {why}"
         documents = await self.landed.documents(self.work.realm_id, found.entity.name, ids)
         for id_ in ids:
             if id_ in documents:

@@ -44,7 +44,7 @@ from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
-from backfill.verdict_model import Verdict
+from backfill.verdict_model import LEFT_UNREAD, Verdict
 
 _PART_ROWS = 50_000
 """Of a part that is compared all Ids are in memory, on both sides: some 10 MB, for each reader."""
@@ -334,7 +334,7 @@ def _trouble_of(found: Found) -> Iterator[None]:
         of_a_row = isinstance(fault, FaultError) and is_too_much(fault)
         if fault.disposition in REALM_DISPOSITIONS and not of_a_row:
             raise
-        found.unknown, found.note = True, f"it could not be read: {fault.message}"
+        found.unknown, found.note = True, f"it {LEFT_UNREAD}: {fault.message}"
 
 
 def _key(part: Part) -> Key:

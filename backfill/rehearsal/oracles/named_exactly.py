@@ -11,13 +11,14 @@ from backfill.rehearsal.held import proven_since
 from backfill.rehearsal.oracles.equal_state import changed_since, difference, filed_under
 from backfill.rehearsal.oracles.oracle import Judging, Oracle
 from backfill.rehearsal.stage import Stage
-from backfill.verdict_model import DifferenceKind, Verdict
+from backfill.verdict_model import LEFT_UNREAD, DifferenceKind, Verdict
 
 
 class NamedExactly(Oracle):
     """Compares by itself what is landed with the companies as they stood at the watermark, while a verdict is stored.
 
-    Of what has changed since, nobody can say how it was landed: that is neither to be named nor missed.
+    Of what has changed since, nobody can say how it was landed: that is neither to be named nor missed. A verdict that
+    says that some could not be read may name less.
     """
 
     name: ClassVar[str] = "named exactly"
@@ -48,7 +49,8 @@ def _of_entity(
         aside |= unreadable
     moved = changed_since(stage, realm_id, entity, watermark.replace(microsecond=0) - timedelta(microseconds=1))
     named = {one.id for one in verdict.differences}
-    for id_ in sorted(wrong - named - moved - aside):
+    unnamed = set() if LEFT_UNREAD in verdict.note else wrong - named - moved - aside
+    for id_ in sorted(unnamed):
         yield f"{realm_id} {entity} {id_} differs, and is not named"
     # What was deleted since is named where change data capture cannot say when that was: one too many is safe.
     surely = {one.id for one in verdict.differences if one.kind is not DifferenceKind.EXTRA or one.id not in moved}
