@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from backfill.cli.output import duration
 from backfill.config.faults import faults_of, refused
 from backfill.errors import UsageError
-from backfill.pacing.metering import BatchCountsAs, Capped
+from backfill.pacing.metering import BatchCountsAs, Capped, Count
 
 MARGIN = 0.1
 """So much more than it says a run may call: the real books are not the simulated ones."""
@@ -45,8 +45,7 @@ class PlannedRun(_Part):
 
     def calls_max(self, reading: BatchCountsAs) -> int:
         """How many metered calls the run may make: what was planned and a tenth more."""
-        planned = self.metered.items if reading is BatchCountsAs.ITEMS else self.metered.calls
-        return int(planned * (1 + MARGIN))
+        return int(Count(self.metered.calls, self.metered.items).read(reading) * (1 + MARGIN))
 
     def too_small_for(self, realms: int) -> str:
         """What to say before a run of so many realms; empty if the plan is for as many."""

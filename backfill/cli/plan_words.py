@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from backfill.cli.output import duration
+from backfill.cli.tally import requests_by_lane
 from backfill.config import Settings
 from backfill.pacing.metering import READINGS, BatchCountsAs
 from backfill.planner.forecast import BOUND_SHARE, Forecast
 from backfill.planner.schedule import Bound, Schedule
 from backfill.planner.tiers import Charge
-from backfill.wire import Lane
 
 BOUNDS: Mapping[Bound, str] = {
     Bound.INTUIT: "Intuit's limits and answers, with all companies open that are left",
@@ -104,7 +104,7 @@ def as_json(planned: Forecast) -> Mapping[str, object]:
     return {
         "realms": {"total": planned.companies},
         "rows": {"landed": planned.rows},
-        "requests": _requests(planned.requests),
+        "requests": requests_by_lane(planned.requests),
         "metered": planned.metered._asdict(),
         "wall_s": round(schedule.wall_s, 3),
         "bound_s": _rounded(schedule),
@@ -118,7 +118,7 @@ def as_json(planned: Forecast) -> Mapping[str, object]:
                 "name": group.name,
                 "realms": group.companies,
                 "rows": group.rows,
-                "requests": _requests(group.requests),
+                "requests": requests_by_lane(group.requests),
                 "metered": group.metered._asdict(),
                 "seconds_alone": [round(seconds, 3) for seconds in group.seconds],
             }
@@ -138,11 +138,6 @@ def as_json(planned: Forecast) -> Mapping[str, object]:
             for reading, of_tiers in planned.charges.items()
         },
     }
-
-
-def _requests(requests: Mapping[str, int]) -> Mapping[str, int]:
-    lanes = {lane.value: requests.get(lane.value, 0) for lane in Lane}
-    return {"total": sum(lanes.values()), **lanes}
 
 
 def _rounded(schedule: Schedule) -> Mapping[str, float]:

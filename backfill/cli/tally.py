@@ -14,6 +14,12 @@ RATE_WINDOW_S = 60.0
 """Rates are shown per minute, as Intuit's limits are counted."""
 
 
+def requests_by_lane(requests: Mapping[str, int]) -> Mapping[str, int]:
+    """As the contract's results have them: of each lane, and in all."""
+    lanes = {lane.value: requests.get(lane.value, 0) for lane in Lane}
+    return {"total": sum(lanes.values()), **lanes}
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts of one run. `clock` gives the event loop's time in seconds; pass `observe` as an observer."""
@@ -68,8 +74,7 @@ class Tally:
 
     def requests_by_lane(self) -> Mapping[str, int]:
         """The requests, as the contract's results have them."""
-        lanes = {lane.value: self.requests[lane.value] for lane in Lane}
-        return {"total": sum(lanes.values()), **lanes}
+        return requests_by_lane(self.requests)
 
     def requests_in_window(self) -> int:
         """Requests answered within the last window, all realms together."""

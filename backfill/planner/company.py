@@ -163,7 +163,6 @@ class _Run:
         self.rows = 0
         self.looks = self.asked_bytes = self.come_bytes = 0
         self.sliced = False
-        self.proofs: Sequence[Proof] | None = None
         self.metered = _Metered()
         self.meters = Meters(lambda app: MeteredBudget(None, ledger=self.metered, app=app))
         self._ways = Ways(
@@ -222,9 +221,9 @@ class _Run:
             told: Sequence[Proof] = ()
             if reports is not None:
                 told = await read_reports(work, self._reports, reports, await company_facts(work))
-            self.proofs = await extract_realm(work, self._options, scan, beside=told)
+            proofs = await extract_realm(work, self._options, scan, beside=told)
         self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
-        return outcome_of(lease.realm_id, self.proofs)
+        return outcome_of(lease.realm_id, proofs)
 
     async def look(self, stopping: Callable[[], bool]) -> None:
         """Add up what pages take of the memory, all along, until asked to stop. Raises `StoppedError`."""
