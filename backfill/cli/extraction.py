@@ -24,10 +24,9 @@ from backfill.cli.way_to_intuit import WayToRealm
 from backfill.config import Settings
 from backfill.errors import UnavailableError
 from backfill.jobs.beside import beside
-from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
-from backfill.jobs.reports import read_reports
+from backfill.jobs.reports import reports_beside
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, RealmId, RunId, Scan
@@ -130,8 +129,7 @@ async def run_extraction(
 
     def task(store: PostgresStore) -> Task:
         async def extract(work: RealmWork, scan: Scan) -> Sequence[Proof]:
-            beside = [] if reports is None else await read_reports(work, store, reports, await company_facts(work))
-            return await extract_realm(work, options, scan, beside=beside)
+            return await extract_realm(work, options, scan, beside=await reports_beside(work, store, reports))
 
         return extract
 

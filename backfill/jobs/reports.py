@@ -51,6 +51,11 @@ async def report_realm(work: RealmWork, reports: ReportStore, options: ReportOpt
     return proofs
 
 
+async def reports_beside(work: RealmWork, reports: ReportStore, options: ReportOptions | None) -> Sequence[Proof]:
+    """What an extract reads of the reports before its entities: nothing where none is named. Raises as below."""
+    return [] if options is None else await read_reports(work, reports, options, await company_facts(work))
+
+
 async def read_reports(
     work: RealmWork, reports: ReportStore, options: ReportOptions, facts: CompanyFacts
 ) -> Sequence[Proof]:

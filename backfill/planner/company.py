@@ -15,11 +15,10 @@ from backfill import events
 from backfill.config import Settings
 from backfill.errors import BackfillError, StoppedError, UnansweredError, UnavailableError
 from backfill.jobs.beside import beside
-from backfill.jobs.company_facts import company_facts
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetOptions, RealmOutcome, work_realms
 from backfill.jobs.questions import Questions
-from backfill.jobs.reports import read_reports
+from backfill.jobs.reports import reports_beside
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.jobs.work import RealmWork
@@ -28,7 +27,6 @@ from backfill.model import (
     Expected,
     Landed,
     Lease,
-    Proof,
     RealmId,
     Record,
     Refusal,
@@ -216,11 +214,8 @@ class _Run:
                 now=_now,
                 page_rows=self._settings.extract.page_rows,
             )
-            reports = self._settings.reports.options()
             scan = await self.store.scan(_RUN, lease.realm_id)
-            told: Sequence[Proof] = ()
-            if reports is not None:
-                told = await read_reports(work, self._reports, reports, await company_facts(work))
+            told = await reports_beside(work, self._reports, self._settings.reports.options())
             proofs = await extract_realm(work, self._options, scan, beside=told)
         self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
         return outcome_of(lease.realm_id, proofs)
