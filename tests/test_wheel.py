@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 INSIDE = (
     "backfill/limits.toml",
     "backfill/py.typed",
+    "backfill/store/quickbooks_views.sql",
     "backfill/store/schema.sql",
     "backfill/store/migrations/0001_foundation.sql",
 )

@@ -21,6 +21,7 @@ from backfill.cli.sql import sql
 from backfill.cli.status import status
 from backfill.cli.verify import verify
 from backfill.cli.version import version
+from backfill.cli.views import views
 from backfill.errors import UsageError
 
 # Called itself, not by way of `typer.Typer`, whose tracebacks print local variables: a token may be among them.
@@ -38,6 +39,7 @@ app = CommandLine(
         "status": status,
         "calls": calls,
         "sql": sql,
+        "views": views,
         "migrate": migrate,
         "version": version,
         "realms": realms.app,

@@ -135,6 +135,7 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
                 connected.having(ENCRYPTION_KEY=f"{key},{newer}").run("keys", "rotate"),
                 connected.run("keys", "retire"),
                 connected.run("migrate", "--json"),
+                connected.run("views", "--json"),
                 connected.having(OAUTH_TOKEN_URL="http://127.0.0.1:1").run("extract", "--realm", rows[0]["realm_id"]),
                 connected.having(ENCRYPTION_KEY=key[:-4]).run("extract"),
                 connected.having(DATABASE_URL=password_dsn.replace("postgresql:", "hotel:")).run("status"),
@@ -162,6 +163,7 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
             0,
             0,
             2,
+            0,
             0,
             1,
             2,
@@ -218,7 +220,7 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
 
 SEEN_BEFORE = {
     *("realms import", "realms list", "extract", "status", "sql", "calls"),
-    *("keys list", "keys rotate", "keys retire", "migrate"),
+    *("keys list", "keys rotate", "keys retire", "migrate", "views"),
 }
 NOBODYS = {"demo", "simulate", "version"}
 """What they know of secrets they make themselves, for whoever starts them; or they know none."""

@@ -33,6 +33,8 @@ REVIEWED = {
     "store/metered.py: add": "a constant of the file",
     "store/metered.py: so_far": "a constant of the file",
     "store/migrate.py: migration.sql": "a file of the package",
+    "store/views.py: make_schema": "a schema's name, quoted by Postgres",
+    "store/views.py: statements()": "a file of the package",
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: DOCUMENTS_AFTER.format(table=table_of(entity))": "a table's name",
