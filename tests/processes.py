@@ -219,7 +219,11 @@ class Intuit:
     @property
     def variables(self) -> dict[str, str]:
         """What leads the commands here."""
-        return {"QBO_BASE_URL": self.url, "OAUTH_TOKEN_URL": f"{self.url}/oauth2/v1/tokens/bearer"}
+        return {
+            "QBO_BASE_URL": self.url,
+            "OAUTH_TOKEN_URL": f"{self.url}/oauth2/v1/tokens/bearer",
+            "OAUTH_CONSENT_URL": f"{self.url}/connect/oauth2",
+        }
 
     def state(self, realm_id: str, at: str) -> bytes:
         """JSON of entity to Id to object, as all stood at the instant `at` (ISO 8601)."""

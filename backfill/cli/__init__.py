@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backfill.cli import keys, load, realms, webhooks
+from backfill.cli import auth, keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
 from backfill.cli.demo import demo
@@ -43,6 +43,7 @@ app = CommandLine(
         "migrate": migrate,
         "version": version,
         "realms": realms.app,
+        "auth": auth.app,
         "webhooks": webhooks.app,
         "load": load.app,
         "keys": keys.app,

@@ -28,7 +28,7 @@ from backfill.jobs.costs import Costs
 from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
-from backfill.qbo.urls import API_URLS, TOKEN_URL, is_intuits
+from backfill.qbo.urls import API_URLS, CONSENT_URL, TOKEN_URL, is_intuits
 
 
 class Settings(Section):
@@ -86,6 +86,16 @@ class Settings(Section):
     def token_url(self) -> str:
         """Where tokens are refreshed."""
         return self.qbo.oauth_token_url or TOKEN_URL
+
+    @property
+    def consent_url(self) -> str:
+        """Where a person connects a company. Raises `UsageError` where the tokens would be another's."""
+        if self.qbo.oauth_token_url and not self.qbo.oauth_consent_url:
+            raise UsageError(
+                f"Tokens come from {self.qbo.oauth_token_url}, and Intuit's consent is worth nothing there.",
+                action="Set BACKFILL_OAUTH_CONSENT_URL, too; for a simulator, its address and /connect/oauth2.",
+            )
+        return self.qbo.oauth_consent_url or CONSENT_URL
 
     @property
     def costs(self) -> Costs:

@@ -1,4 +1,4 @@
-"""The refresh of an access token: one exchange with Intuit's token endpoint, and what its refusals mean."""
+"""An exchange with Intuit's token endpoint, of a refresh token or a consent's code, and what its refusals mean."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from backfill.qbo.envelopes import redacted
 from backfill.qbo.splitter import REFUSED
 from backfill.wire import Response, TokenEndpoint
 
-_ASKED = "POST the token endpoint (refresh)"
+_REFRESH = "POST the token endpoint (refresh)"
+_FIRST = "POST the token endpoint (code)"
 _TOKEN_CHARS_MAX = 16_384
 """Intuit documents up to 4096 characters for an access token; four times that is not a token."""
 _LIFE_MAX_S = 366 * 86_400.0
@@ -95,6 +96,18 @@ _MEANINGS: Mapping[str, _Meaning] = MappingProxyType(
 )
 
 
+_MEANINGS_OF_A_CODE: Mapping[str, _Meaning] = MappingProxyType(
+    {
+        **_MEANINGS,
+        "invalid_grant": _Meaning(
+            Disposition.STOP,
+            "the consent's code is used up, too old, or of another redirect address",
+            "Give the command again: a code is good once, and for minutes.",
+        ),
+    }
+)
+
+
 async def refresh(
     endpoint: TokenEndpoint, realm_id: RealmId, refresh_token: Secret, credentials: Credentials, *, deadline: float
 ) -> Granted:
@@ -104,49 +117,122 @@ async def refresh(
     RETRY `UnansweredError` (no answer: the value may have been rotated all the same), `FaultError` (429, 5xx)
     and `UnreadableError` (a 2xx that holds no tokens).
     """
-    pair = f"{credentials.client_id.reveal()}:{credentials.client_secret.reveal()}"
-    headers = {
-        "Accept": "application/json",
-        "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
-        # Asks for the day on which the consent ends for good; found in Intuit's own SDKs.
-        "x-include-refresh-token-hard-expires-in": "true",
-    }
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
-    try:
-        response = await endpoint.post(form, headers, deadline=deadline)
-    except UnansweredError as error:
-        # The endpoint does not know for which realm it was asked; here it is known.
-        raise UnansweredError(
-            f"Realm {realm_id}: {error.message}",
-            sent=error.sent,
-            realm_id=realm_id,
-            asked=_ASKED,
-            action=error.action or _AGAIN,
-            code=error.code,
-        ) from error
-    if 200 <= response.status < 300:
-        return _granted(response, realm_id)
-    raise _refused(response, realm_id)
+    return await _Exchange(endpoint, realm_id, _REFRESH, _MEANINGS).sent(form, credentials, deadline=deadline)
 
 
-def _granted(response: Response, realm_id: RealmId) -> Granted:
-    try:
-        grant = msgspec.json.decode(response.body, type=_Grant, strict=False)
-    except REFUSED:
-        raise _unreadable(response, realm_id) from None  # the cause quotes the body, which may hold a token
-    tokens = (grant.access_token, grant.refresh_token)
-    plain = all(0 < len(token) <= _TOKEN_CHARS_MAX and token.isascii() and token.isprintable() for token in tokens)
-    if not (plain and 0 < grant.expires_in <= _LIFE_MAX_S):
-        raise _unreadable(response, realm_id)
-    return Granted(
-        access_token=Secret(grant.access_token),
-        expires_in_s=grant.expires_in,
-        refresh_token=Secret(grant.refresh_token),
-        refresh_expires_in_s=_life_s(grant.x_refresh_token_expires_in),
-        consent_expires_in_s=_life_s(grant.x_refresh_token_hard_expires_in),
-        status=response.status,
-        intuit_tid=response.intuit_tid,
-    )
+async def first_tokens(
+    endpoint: TokenEndpoint,
+    realm_id: RealmId,
+    code: Secret,
+    credentials: Credentials,
+    *,
+    redirect_uri: str,
+    deadline: float,
+) -> Granted:
+    """Exchange the code of a consent, which came to `redirect_uri`, for its first pair. Sends once.
+
+    Raises as `refresh` does, but that no refusal is the realm's: a person can give consent again.
+    """
+    form = {"grant_type": "authorization_code", "code": code.reveal(), "redirect_uri": redirect_uri}
+    return await _Exchange(endpoint, realm_id, _FIRST, _MEANINGS_OF_A_CODE).sent(form, credentials, deadline=deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One question to the endpoint, and what its answers mean."""
+
+    endpoint: TokenEndpoint
+    realm_id: RealmId
+    asked: str
+    meanings: Mapping[str, _Meaning]
+
+    async def sent(self, form: Mapping[str, str], credentials: Credentials, *, deadline: float) -> Granted:
+        pair = f"{credentials.client_id.reveal()}:{credentials.client_secret.reveal()}"
+        headers = {
+            "Accept": "application/json",
+            "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            # Asks for the day on which the consent ends for good; found in Intuit's own SDKs.
+            "x-include-refresh-token-hard-expires-in": "true",
+        }
+        try:
+            response = await self.endpoint.post(form, headers, deadline=deadline)
+        except UnansweredError as error:
+            # The endpoint does not know for which realm it was asked; here it is known.
+            raise UnansweredError(
+                f"Realm {self.realm_id}: {error.message}",
+                sent=error.sent,
+                realm_id=self.realm_id,
+                asked=self.asked,
+                action=error.action or _AGAIN,
+                code=error.code,
+            ) from error
+        if 200 <= response.status < 300:
+            return self._granted(response)
+        raise self._refused(response)
+
+    def _granted(self, response: Response) -> Granted:
+        try:
+            grant = msgspec.json.decode(response.body, type=_Grant, strict=False)
+        except REFUSED:
+            raise self._unreadable(response) from None  # the cause quotes the body, which may hold a token
+        tokens = (grant.access_token, grant.refresh_token)
+        plain = all(0 < len(token) <= _TOKEN_CHARS_MAX and token.isascii() and token.isprintable() for token in tokens)
+        if not (plain and 0 < grant.expires_in <= _LIFE_MAX_S):
+            raise self._unreadable(response)
+        return Granted(
+            access_token=Secret(grant.access_token),
+            expires_in_s=grant.expires_in,
+            refresh_token=Secret(grant.refresh_token),
+            refresh_expires_in_s=_life_s(grant.x_refresh_token_expires_in),
+            consent_expires_in_s=_life_s(grant.x_refresh_token_hard_expires_in),
+            status=response.status,
+            intuit_tid=response.intuit_tid,
+        )
+
+    def _unreadable(self, response: Response) -> UnreadableError:
+        return UnreadableError(
+            f"The token endpoint's answer for realm {self.realm_id} holds no tokens.",
+            realm_id=self.realm_id,
+            asked=self.asked,
+            action=_AGAIN,
+            status=response.status,
+            code="unreadable",
+            intuit_tid=response.intuit_tid,
+        )
+
+    def _refused(self, response: Response) -> RequestError:
+        said = _refusal(response.body)
+        passing = (
+            response.status == 429 or response.status >= 500
+        )  # the endpoint is busy or broken, the token may be good
+        meaning = None if passing else self.meanings.get(said.error)
+        if meaning is None and response.status == 401:  # without a body that says so, too
+            meaning = self.meanings["invalid_client"]
+        words = ": ".join(part for part in (said.error, said.error_description) if part)
+        if meaning is None:
+            return FaultError(
+                f"The token endpoint failed for realm {self.realm_id}"
+                f" (HTTP {response.status}{f', {words}' if words else ''}).",
+                realm_id=self.realm_id,
+                asked=self.asked,
+                action=_AGAIN,
+                disposition=Disposition.RETRY,
+                status=response.status,
+                code=said.error or str(response.status),
+                intuit_tid=response.intuit_tid,
+                detail=said.error_description,
+            )
+        return TokenError(
+            f"The token endpoint refused realm {self.realm_id}: {meaning.meaning} ({words or response.status}).",
+            realm_id=self.realm_id,
+            asked=self.asked,
+            action=meaning.action,
+            disposition=meaning.disposition,
+            status=response.status,
+            code=said.error or "invalid_client",
+            intuit_tid=response.intuit_tid,
+        )
 
 
 def _life_s(hint: object) -> float | None:
@@ -156,49 +242,6 @@ def _life_s(hint: object) -> float | None:
     except msgspec.ValidationError:
         return None
     return seconds if 0 < seconds <= _CONSENT_LIFE_MAX_S else None
-
-
-def _unreadable(response: Response, realm_id: RealmId) -> UnreadableError:
-    return UnreadableError(
-        f"The token endpoint's answer for realm {realm_id} holds no tokens.",
-        realm_id=realm_id,
-        asked=_ASKED,
-        action=_AGAIN,
-        status=response.status,
-        code="unreadable",
-        intuit_tid=response.intuit_tid,
-    )
-
-
-def _refused(response: Response, realm_id: RealmId) -> RequestError:
-    said = _refusal(response.body)
-    passing = response.status == 429 or response.status >= 500  # the endpoint is busy or broken, the token may be good
-    meaning = None if passing else _MEANINGS.get(said.error)
-    if meaning is None and response.status == 401:  # without a body that says so, too
-        meaning = _MEANINGS["invalid_client"]
-    words = ": ".join(part for part in (said.error, said.error_description) if part)
-    if meaning is None:
-        return FaultError(
-            f"The token endpoint failed for realm {realm_id} (HTTP {response.status}{f', {words}' if words else ''}).",
-            realm_id=realm_id,
-            asked=_ASKED,
-            action=_AGAIN,
-            disposition=Disposition.RETRY,
-            status=response.status,
-            code=said.error or str(response.status),
-            intuit_tid=response.intuit_tid,
-            detail=said.error_description,
-        )
-    return TokenError(
-        f"The token endpoint refused realm {realm_id}: {meaning.meaning} ({words or response.status}).",
-        realm_id=realm_id,
-        asked=_ASKED,
-        action=meaning.action,
-        disposition=meaning.disposition,
-        status=response.status,
-        code=said.error or "invalid_client",
-        intuit_tid=response.intuit_tid,
-    )
 
 
 def _refusal(body: bytes) -> _Refusal:

@@ -23,6 +23,9 @@ API_URLS: Mapping[str, str] = MappingProxyType(
 TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105  # an address, not a password
 """The same for both environments."""
 
+CONSENT_URL = "https://appcenter.intuit.com/connect/oauth2"
+"""The page on which a person lets an app at a company: the same for both environments."""
+
 _UNRESERVED = "-._~"
 """All that percent-encoding leaves alone beside letters and digits; a `+` left alone would be read as a blank."""
 

@@ -28,6 +28,8 @@ DELIVERIES_AT_ONCE = 64
 STOP_WAIT_S = 3.0
 """For deliveries in flight when the receiver stops: they have no more time than this anyway."""
 
+ELSEWHERE = "Give another address: webhooks.host and webhooks.port in the configuration, or --port."
+
 
 class Receiver:
     """Answers deliveries, with what `intake` says of them."""
@@ -103,10 +105,12 @@ def _answer(request: web.Request, status: HTTPStatus) -> web.Response:
 
 
 @asynccontextmanager
-async def serve_application(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
+async def serve_application(
+    app: web.Application, *, host: str, port: int, elsewhere: str = ELSEWHERE
+) -> AsyncIterator[int]:
     """Serve until the block ends, and finish the deliveries in flight then. Yields the port (0: any free one).
 
-    Raises `UnavailableError` where it cannot listen.
+    Raises `UnavailableError` where it cannot listen, with `elsewhere` as what to do.
     """
     runner = web.AppRunner(
         app,
@@ -121,8 +125,7 @@ async def serve_application(app: web.Application, *, host: str, port: int) -> As
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             raise UnavailableError(
-                f"The receiver cannot listen on {host}:{port}: {error.strerror}.",
-                action="Give another address: webhooks.host and webhooks.port in the configuration, or --port.",
+                f"The program cannot listen on {host}:{port}: {error.strerror}.", action=elsewhere
             ) from error
         yield int(runner.addresses[0][1])
     finally:
