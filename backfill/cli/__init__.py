@@ -8,6 +8,7 @@ from backfill.cli import auth, keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
 from backfill.cli.demo import demo
+from backfill.cli.doctor import doctor
 from backfill.cli.extract import extract
 from backfill.cli.group import CommandLine
 from backfill.cli.migrate import migrate
@@ -36,6 +37,7 @@ app = CommandLine(
         "verify": verify,
         "plan": plan,
         "rehearse": rehearse,
+        "doctor": doctor,
         "status": status,
         "calls": calls,
         "sql": sql,

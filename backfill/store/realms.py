@@ -76,6 +76,9 @@ ROWS_A_TRANSACTION = 1000
 """An import of many thousands of realms commits now and then, so that it holds no lock for long."""
 
 
+NEEDING_THE_APP = "SELECT count(*) FROM backfill.token WHERE client_id IS NULL OR client_secret IS NULL"
+
+
 class RealmGrant(msgspec.Struct, frozen=True):
     """What a company's owner granted: a row of `realms import`. None for name or weight keeps what is known."""
 
@@ -151,6 +154,11 @@ class Realms:
         async with self._database.control() as connection:
             rows = await connection.fetch(LIST, None)
         return [Realm(*row.values()) for row in rows]
+
+    async def needing_the_app(self) -> int:
+        """How many companies' tokens were imported without an app of their own."""
+        async with self._database.control() as connection:
+            return int(await connection.fetchval(NEEDING_THE_APP))
 
     async def token_dates(self) -> Sequence[Mapping[str, Any]]:
         """What is known of the ends of each company's tokens: the fields of `qbo.expiries.TokenDates`."""

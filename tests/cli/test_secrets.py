@@ -203,6 +203,7 @@ def nothing_told(
 
 WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "realms arm": [(0, "{realm}")],
+    "doctor": [(1, "--json"), (1, "")],
     "auth login": [(2, "--paste --json")],
     "realms unpark": [(0, "--fault 3100 --json")],
     "load": [(1, "file rows.jsonl --json"), (2, "status.jsonl"), (0, "file rows.jsonl --dry-run")],
