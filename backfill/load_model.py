@@ -111,6 +111,8 @@ class LoadRow(msgspec.Struct, frozen=True):
     """An earlier attempt's outcome was unknown: "exists already" may then mean that it was ours."""
     takes_back: bool
     """It is part of an undo."""
+    object_id: str = ""
+    """Of a new object: one that the row made before, and that was taken back."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -132,7 +134,7 @@ class SealItem(msgspec.Struct, frozen=True):
     operation: str
     source_key: str
     object_id: str = ""
-    """Of a change: whose."""
+    """Of a change: whose; and of a new object that is the one that the row made before, made active again."""
     sync_token: str = ""
     """Of a change: the version that it was made for."""
     stamp: str = ""

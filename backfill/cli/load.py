@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backfill.jobs.load.options import Mode
     from backfill.load_model import LoadId
     from backfill.store.database import Database
+    from backfill.store.ledger_status import LedgerStatus
 
 
 class FileOrCommand(Group):
@@ -112,7 +113,7 @@ def status(load: LoadArgument = None, config: ConfigOption = None, as_json: Json
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
-        chosen = None if load is None else _chosen(load)
+        chosen = None if load is None else await _chosen(ledger, load)
         found = {
             "loads": await ledger.loads(chosen, limit=50),
             "by_entity": [] if chosen is None else await ledger.detail(chosen),
@@ -140,7 +141,7 @@ def retry(
         from backfill.store.ledger_status import LedgerStatus
 
         ledger = LedgerStatus(database)
-        chosen = None if load is None else _chosen(load)
+        chosen = None if load is None else await _chosen(ledger, load)
         again = await ledger.retry(chosen)
         loads = required_loads(await ledger.open_loads(chosen), "send again")
         output.say(f"{again:,} rejected rows are sent again.")
@@ -171,8 +172,9 @@ def export_rejected(
         from backfill.cli.load_export import write_rejected
         from backfill.store.ledger_status import LedgerStatus
 
-        rows = LedgerStatus(database).rejected(None if load is None else _chosen(load))
-        count = await write_rejected(rows, file)
+        ledger = LedgerStatus(database)
+        chosen = None if load is None else await _chosen(ledger, load)
+        count = await write_rejected(ledger.rejected(chosen), file)
         if as_json and file != "-":
             output.result({"rejected": count})
         else:
@@ -195,8 +197,9 @@ def undo(
 
     async def work(database: Database, settings: Settings) -> Exit:
         from backfill.cli.load_undo import list_reversals, undo_load
+        from backfill.store.ledger_status import LedgerStatus
 
-        chosen = _chosen(load)
+        chosen = await _chosen(LedgerStatus(database), load)
         if dry_run:
             _show({"undo": load, "reversals": await list_reversals(database, chosen)}, as_json=as_json)
             return Exit.DONE
@@ -216,13 +219,13 @@ def _run(work: Callable[[Database, Settings], Awaitable[Exit]], *, config: Path 
     run_command(with_store, config=config, as_json=as_json)
 
 
-def _chosen(load: int) -> LoadId:
-    from backfill.errors import UsageError
+async def _chosen(ledger: LedgerStatus, load: int) -> LoadId:
+    """Raises `UsageError` for a load that is none."""
     from backfill.load_model import LoadId
 
-    if not 0 < load < 2**63:  # the ledger's numbers go no further
-        raise UsageError(f"There is no load {load}.", action="See which there are: backfill load status")
-    return LoadId(load)
+    chosen = LoadId(load)
+    await ledger.require(chosen)
+    return chosen
 
 
 def _mode(settings: Settings, mode: str | None) -> Mode:

@@ -53,8 +53,16 @@ class CsvMapping(BaseModel):
     """Lines that each row of the group adds."""
 
     def check(self, columns: Sequence[str]) -> None:
-        """Raises `UsageError` if the mapping names a column that is not there, or there more than once."""
-        named = {name for text in _texts(self.model_dump()) for name, _ in _COLUMN.findall(text)}
+        """Raises `UsageError` if the mapping names a column that is not there, or there more than once, or has braces
+        that name none, which would else be written as they stand."""
+        texts = _texts(self.model_dump())
+        named = set(_columns_of(*texts))
+        odd = sorted({text for text in texts if {"{", "}"} & set(_COLUMN.sub("", text))})
+        if odd:
+            raise UsageError(
+                f"The mapping has braces that name no column: {', '.join(map(repr, odd))}.",
+                action="Write {column}, or {column:number}, {column:count}, {column:flag}, {column:text}.",
+            )
         missing = sorted(named - set(columns))
         twice = sorted(name for name in named if columns.count(name) > 1)
         if twice:
@@ -66,11 +74,21 @@ class CsvMapping(BaseModel):
             )
 
     def key_of(self, row: CsvRow) -> tuple[str, ...]:
-        """What tells the row's object from others: the cells that its key is made of, whatever they are to become."""
-        return tuple(row.cells.get(name, "").strip() for name, _ in _COLUMN.findall(self.source_key))
+        """What tells the row's object from others: the cells that its realm, entity and key are made of, whatever they
+        are to become."""
+        return tuple(_cell(row, name) for name in _columns_of(self.realm_id, self.entity, self.source_key))
 
     def record_of(self, group: Sequence[CsvRow]) -> dict[str, Any]:
-        """The record of some rows. Raises `UsageError` for a cell that is not what the mapping says."""
+        """The record of some rows. Raises `UsageError` for a cell that is not what the mapping says, and where a later
+        row has something else than the first for what an object has once: it would be lost."""
+        for name in _columns_of(*_texts(self.payload)):
+            cell = _cell(group[0], name)
+            for row in group[1:]:
+                if (other := _cell(row, name)) not in {"", cell}:
+                    raise UsageError(
+                        f"column {name} is {other!r} in line {row.line}, and {cell!r} in the first row of the same key:"
+                        " an object has one of it"
+                    )
         first = group[0].cells
         payload = _filled(self.payload, first) or {}
         lines = [line for row in group for template in self.line if (line := _line(template, row))]
@@ -94,9 +112,17 @@ def read_mapping(file: Path) -> CsvMapping:
         raise UsageError("\n".join([f"The mapping {file} is not right:", *faults])) from None
 
 
+def _columns_of(*texts: str) -> list[str]:
+    return [name for text in texts for name, _ in _COLUMN.findall(text)]
+
+
+def _cell(row: CsvRow, name: str) -> str:
+    return row.cells.get(name, "").strip()
+
+
 def _line(template: Mapping[str, Any], row: CsvRow) -> dict[str, Any] | None:
     line = _filled(dict(template), row.cells)
-    return line if line and line.get("Amount") else None
+    return line if line and (line.get("Amount") or "Amount" not in template) else None
 
 
 def _filled(value: Any, cells: Mapping[str, str]) -> Any:

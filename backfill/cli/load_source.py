@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import msgspec
 
 from backfill.cli.load_mapping import CsvMapping, CsvRow
 from backfill.errors import UsageError
-from backfill.qbo.payloads import LINES_MAX, decode
+from backfill.qbo.payloads import LINES_MAX, decode, encode
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
 """Ten times the largest payload that is sent; what is longer is no line."""
@@ -58,18 +59,51 @@ def _decoded(line: int, text: bytes) -> SourceRecord:
         return SourceRecord(line, None, _BYTE.sub("", said), int(at.group(1)) + 1 if at else 1, text)
     if not isinstance(record, dict):
         return SourceRecord(line, None, "a row is a JSON object", 1, text)
+    twice = _named_twice(text)
+    if twice:
+        return SourceRecord(line, None, f"{twice} stands twice in one object", text.rfind(encode(twice)) + 1, text)
     return SourceRecord(line, record, text=text)
+
+
+def _named_twice(text: bytes) -> str:
+    """A property that stands twice in one object of good JSON: the decoder takes the last one, and says nothing."""
+    try:
+        _EACH_ONCE.decode(text.decode())
+    except _TwiceError as twice:
+        return twice.name
+    except RecursionError:
+        return ""  # what is nested so deep is refused for that
+    return ""
+
+
+class _TwiceError(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise _TwiceError(name)
+        names.add(name)
+
+
+_EACH_ONCE = json.JSONDecoder(object_pairs_hook=_each_once, parse_int=str, parse_float=str, strict=False)
+"""Numbers stay as they are: only the names count. It reads all that is JSON to the decoder of payloads."""
 
 
 def csv_records(file: IO[bytes], mapping: CsvMapping) -> Iterator[SourceRecord]:
     """Records made of CSV rows; rows that follow one another with the same key are one record."""
-    reader = csv.DictReader(_csv_lines(file))
+    # Not strict, a quote that is opened and never closed would take all rows behind it into its cell.
+    reader = csv.DictReader(_csv_lines(file), strict=True)
     try:
         mapping.check(reader.fieldnames or ())
         for _, group in groupby(_csv_rows(reader), mapping.key_of):
             yield _mapped(list(islice(group, LINES_MAX + 1)), mapping)
     except csv.Error as error:
-        yield SourceRecord(reader.line_num, None, f"not CSV: {error}")
+        yield SourceRecord(reader.reader.line_num, None, f"not CSV: {error}")  # the other one knows of whole rows only
     except UnicodeDecodeError as error:
         yield SourceRecord(reader.line_num + 1, None, f"not UTF-8 (byte {error.start})")
 
@@ -86,10 +120,21 @@ def _csv_lines(file: IO[bytes]) -> Iterator[str]:
 
 def _csv_rows(reader: csv.DictReader[str]) -> Iterator[CsvRow]:
     """Raises `csv.Error` where cells stand beyond the last column: a comma within a number has moved the others."""
-    for row in reader:
+    while True:
+        before = reader.line_num
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            if reader.reader.line_num <= before + 1:
+                raise
+            raise csv.Error(f"{error}, in a row that begins in line {before + 1}: is a quote open?") from error
+        if row is None:
+            return
         if any(row.pop(None, ())):  # under no name stands what has no column
             raise csv.Error("it has more cells than there are columns; a cell with a comma stands in quotes")
-        yield CsvRow(reader.line_num, {key: value or "" for key, value in row.items()})
+        cells = {key: value or "" for key, value in row.items()}
+        if any(map(str.strip, cells.values())):  # spreadsheets leave empty rows at the end
+            yield CsvRow(reader.line_num, cells)
 
 
 def _mapped(group: list[CsvRow], mapping: CsvMapping) -> SourceRecord:

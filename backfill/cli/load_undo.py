@@ -21,7 +21,6 @@ _ROWS_AT_ONCE = 500
 
 async def list_reversals(database: Database, load_id: LoadId) -> Sequence[Mapping[str, object]]:
     """What undoing would do, newest first."""
-    await LedgerStatus(database).loads(load_id, limit=1)
     return [
         {"realm_id": done.realm_id, "reversal": reversal.words, "caveat": reversal.caveat}
         async for done, reversal in _reversals(database, load_id)
@@ -31,7 +30,6 @@ async def list_reversals(database: Database, load_id: LoadId) -> Sequence[Mappin
 async def undo_load(settings: Settings, database: Database, load_id: LoadId, *, mode: Mode, wait: bool) -> Loading:
     """Take the load back. What of it is in doubt is settled first. Raises `BackfillError`."""
     ledger = LedgerStatus(database)
-    await ledger.loads(load_id, limit=1)
     cancelled = await ledger.cancel(load_id)
     if cancelled:
         say(f"{cancelled:,} rows were not sent yet, and will not be.")
@@ -83,7 +81,6 @@ async def _imported(database: Database, load_id: LoadId) -> Imported:
 
 async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple[DoneRow, Reversal]]:
     ledger = LedgerStatus(database)
-    made = await ledger.made(load_id)
     line = 0
     async for done in ledger.done(load_id):
         line += 1
@@ -98,6 +95,6 @@ async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple
                 done.before,
                 sent=done.payload,
                 line=line,
-                made=made,
+                goes=done.goes,
             ),
         )

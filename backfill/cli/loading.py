@@ -71,20 +71,21 @@ class Loading:
         }
 
     def in_words(self) -> str:
-        rows = self.rows
-        done = rows.get("applied", 0) + rows.get("adopted", 0)
+        rows, tally = self.rows, self.tally
+        done, rejected = rows.get("applied", 0) + rows.get("adopted", 0), rows.get("rejected", 0)
         lines = []
         if self.imported is not None:
             found = self.imported
             lines.append(f"Imported {found.added:,} rows, {found.replaced:,} replaced, {found.known:,} were there.")
         named = ", ".join(map(str, self.loads)) or "none"
-        adopted = rows.get("adopted", 0)
-        found_again = f" ({adopted:,} of them found after a lost answer)" if adopted else ""
+        found_again = f" ({tally.adopted:,} of them found after a lost answer)" if tally.adopted else ""
         lines.append(
-            f"Load {named}: {done:,} {'row' if done == 1 else 'rows'} written{found_again}, "
-            f"{rows.get('rejected', 0):,} rejected in {self.wall_s:.1f} s; "
-            f"{sum(self.tally.requests.values()):,} requests, {self.tally.throttled} throttled."
+            f"Load {named}: {tally.written:,} {'row' if tally.written == 1 else 'rows'} written{found_again}, "
+            f"{tally.rejected:,} rejected in {self.wall_s:.1f} s; "
+            f"{sum(tally.requests.values()):,} requests, {tally.throttled} throttled."
         )
+        if (done, rejected) != (tally.written, tally.rejected):
+            lines.append(f"  With what was done before: {done:,} written, {rejected:,} rejected.")
         left = rows.get("waiting", 0) + rows.get("sealed", 0)
         if left:
             lines.append(f"  {left:,} are not at their end: give the same command again, or load retry.")

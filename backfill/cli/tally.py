@@ -36,6 +36,8 @@ class Tally:
     deleted: int = 0
     quarantined: int = 0
     written: int = 0
+    adopted: int = 0
+    """Of those that were written: found after a lost answer."""
     rejected: int = 0
     in_doubt: int = 0
     """Rows whose outcome was unknown at some time."""
@@ -127,6 +129,7 @@ class Tally:
     @observe.register
     def _(self, event: events.RowsSettled) -> None:
         self.written += event.applied + event.adopted
+        self.adopted += event.adopted
         self.rejected += event.rejected
 
     @observe.register

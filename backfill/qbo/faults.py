@@ -69,7 +69,12 @@ _ROWS: tuple[FaultRule, ...] = (
     ),
     FaultRule("150", "the company is under maintenance", _RETRY, _AGAIN),
     FaultRule("500", "the operation is not supported", _STOP, _UNSUPPORTED),
-    FaultRule("600", "the requestid was used before", _READ_BACK, "Nothing to do: what was applied is looked up."),
+    FaultRule(
+        "600",
+        "the requestid was used before",
+        _READ_BACK,
+        "Look in QuickBooks for what the row was to make; if it is not there: backfill load retry.",
+    ),
     FaultRule("610", "the object, or one it refers to, is not there or inactive", _REJECT, _FIX_REFERENCE),
     FaultRule("620", "the transaction cannot be linked", _REJECT, _FIX_REFERENCE),
     FaultRule("630", "the object is a duplicate", _REJECT, _LOOK),

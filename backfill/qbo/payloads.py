@@ -126,18 +126,31 @@ def _number(value: object) -> object:
     return value
 
 
-def _day(value: object) -> object:
-    if not isinstance(value, str) or len(value) != len("2026-01-31"):
-        raise ValueError("a date is expected, such as 2026-01-31")
+def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(value)
+        return date.fromisoformat(text).isoformat() == text  # it reads 2026-W01-1 and 20260131, too
     except ValueError:
-        raise ValueError("a date is expected, such as 2026-01-31") from None
+        return False
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str) or not _is_day(value):
+        raise ValueError("a date is expected, such as 2026-01-31")
+    return value
+
+
+def _moment(value: object) -> object:
+    """What pydantic would take for seconds since 1970 is no moment of QuickBooks'."""
+    if not isinstance(value, str) or not _is_day(value[:10]) or value[10:11] != "T":
+        raise ValueError("a moment is expected, such as 2026-01-31T09:00:00-08:00")
     return value
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+_REFERENCE_EXAMPLE = ', such as {"value": "58"}'
 
 
 class _Reference(_Part):
@@ -150,7 +163,7 @@ _Number = Annotated[Any, BeforeValidator(_number)]
 _PLAIN: Mapping[str, Any] = MappingProxyType(
     {
         "date": Annotated[str, BeforeValidator(_day)],
-        "time": Annotated[AwareDatetime, Field(strict=False)],
+        "time": Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_moment)],
         "number": _Number,
         "count": int,
         "flag": bool,
@@ -195,9 +208,12 @@ def _model(entity: str) -> type[_Part]:
 
 
 def _said(entity: str, error: ValidationError) -> Iterator[PayloadFault]:
-    for each in error.errors(include_url=False, include_context=False, include_input=False):
+    for each in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in each["loc"])
         message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "model_type":  # its own words name our classes
+            is_reference = each["ctx"]["class_name"] == _Reference.__name__
+            message = f"an object is expected{_REFERENCE_EXAMPLE if is_reference else ''}"
         if each["type"] == "extra_forbidden":
             message = f"QuickBooks knows no such property{_near(entity, each['loc'])}"
         yield PayloadFault(path, message)

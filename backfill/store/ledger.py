@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
 _LIGHT = """
 row_id, load_id, entity, operation, source_key, needs, object_key, rank,
 octet_length(payload::text) AS size_bytes, generation, doubtful_since IS NOT NULL AS doubtful,
-undoes IS NOT NULL AS takes_back
+undoes IS NOT NULL AS takes_back, CASE operation WHEN 'create' THEN coalesce(object_id, '') ELSE '' END AS object_id
 """
 
 WAITING = f"""
@@ -141,14 +141,14 @@ WHERE held.realm_id = $1 AND held.seal_id = $2 AND held.state = 'sealed' AND sea
 """
 
 # Who takes a reversal back does again what that had undone, if under another Id: loaded once more, it is there already.
+# When a row took effect itself stays as it was: what was done to its object since then is not to be done once more.
 # A reversal that is undone itself has nothing more to do with its row, which may be taken back again by one of its key.
 SETTLE = f"""
 WITH fence AS MATERIALIZED ({FENCE}),
 settled AS (
     UPDATE backfill.load_row AS held SET
         state = came.state,
-        object_id = CASE WHEN came.state = 'waiting' AND held.operation = 'create' THEN NULL
-            ELSE coalesce(nullif(came.object_id, ''), held.object_id) END,
+        object_id = coalesce(nullif(came.object_id, ''), held.object_id),
         sync_token = came.sync_token, fault_code = came.code, fault_message = came.message, fault_action = came.action,
         intuit_tid = came.intuit_tid,
         doubtful_since = CASE WHEN came.state NOT IN ('applied', 'adopted') THEN coalesce(
@@ -168,14 +168,13 @@ settled AS (
 ),
 undoing AS (SELECT undoes, object_id FROM settled WHERE undoes IS NOT NULL AND state IN ('applied', 'adopted')),
 redone AS (
-    UPDATE backfill.load_row AS original SET
-        state = 'applied', object_id = undoing.object_id, settled_at = clock_timestamp()
+    UPDATE backfill.load_row AS original SET state = 'applied', object_id = undoing.object_id
     FROM undoing JOIN backfill.load_row AS reversal ON reversal.row_id = undoing.undoes
     WHERE original.row_id = reversal.undoes AND original.state = 'undone'
 ),
 undone AS (
     UPDATE backfill.load_row AS held SET
-        state = 'undone', settled_at = clock_timestamp(), undoes = NULL,
+        state = 'undone', undoes = NULL,
         source_key = CASE WHEN held.undoes IS NULL THEN source_key ELSE source_key || '.' || row_id END
     FROM undoing WHERE held.row_id = undoing.undoes
 ),

@@ -108,8 +108,8 @@ REPLACE = """
 UPDATE backfill.load_row AS held SET
     load_id = $1, line = staged_row.line, payload = staged_row.payload, payload_hash = staged_row.payload_hash,
     needs = staged_row.needs, natural_key = staged_row.natural_key, rank = staged_row.rank, state = 'waiting',
-    generation = generation + 1, object_id = NULL, sync_token = '', fault_code = '', fault_message = '',
-    fault_action = '', settled_at = NULL
+    generation = generation + 1, sync_token = '', fault_code = '', fault_message = '', fault_action = '',
+    settled_at = NULL
 FROM staged_row
 WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
     AND held.source_key = staged_row.source_key AND held.operation = 'create' AND staged_row.operation = 'create'
@@ -121,7 +121,8 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
 """
 
 # Of a change the same holds; and it may be made anew where it is one of an object that went when the row that made it
-# was undone: that row's is now, or will be, another one. By which key it goes the object's key says.
+# was undone: that row's is now, or will be, another one, or was made anew since. By which key it goes the object's key
+# says.
 REPEAT = """
 UPDATE backfill.load_row AS held SET
     load_id = $1, line = staged_row.line, state = 'waiting', generation = generation + 1, object_id = NULL,
@@ -138,7 +139,10 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
             WHERE made.realm_id = held.realm_id AND made.entity = held.entity AND made.operation = 'create'
                 AND made.source_key = substr(held.object_key, length(held.entity || '/') + 1)
                 AND starts_with(held.object_key, held.entity || '/')
-                AND (made.state = 'undone' OR made.object_id IS DISTINCT FROM held.object_id)
+                AND (
+                    made.state NOT IN ('applied', 'adopted') OR made.object_id IS DISTINCT FROM held.object_id
+                    OR made.settled_at > held.settled_at
+                )
         ))
     )
 """

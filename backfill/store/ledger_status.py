@@ -15,6 +15,11 @@ from backfill.store.database import Database
 from backfill.store.ledger_import import STATEMENT_TIMEOUT_S
 from backfill.store.ledger_statistics import show_planner
 
+LOAD = "SELECT load_id FROM backfill.load WHERE load_id = $1"
+
+_LOAD_MAX = 2**63 - 1
+"""The ledger's numbers go no further."""
+
 LOADS = """
 SELECT load.load_id, source, undoes, imported_at,
     (SELECT jsonb_object_agg(state, rows) FROM (
@@ -84,19 +89,18 @@ UPDATE backfill.load_row SET state = 'undone', settled_at = clock_timestamp()
 WHERE load_id = $1 AND state = 'waiting'
 """
 
+# What the load made goes, or went: of that no change needs to be taken back.
 DONE = """
-SELECT row_id, realm_id, entity, operation, source_key, payload, object_id, before, settled_at
+SELECT row_id, realm_id, entity, operation, source_key, payload, object_id, before, settled_at,
+    operation <> 'create' AND EXISTS (
+        SELECT FROM backfill.load_row AS made
+        WHERE made.realm_id = done.realm_id AND made.entity = done.entity AND made.object_id = done.object_id
+            AND made.operation = 'create' AND made.load_id = $1 AND made.state IN ('applied', 'adopted', 'undone')
+    ) AS goes
 FROM backfill.load_row AS done
 WHERE load_id = $1 AND state IN ('applied', 'adopted')
     AND NOT EXISTS (SELECT FROM backfill.load_row AS other WHERE other.undoes = done.row_id)
 ORDER BY settled_at DESC, row_id DESC
-"""
-
-
-# Taken back or not: of what goes, or went, no change needs to be taken back.
-MADE = """
-SELECT realm_id, entity, object_id FROM backfill.load_row
-WHERE load_id = $1 AND operation = 'create' AND state IN ('applied', 'adopted', 'undone') AND object_id IS NOT NULL
 """
 
 UNDOINGS = """
@@ -118,6 +122,8 @@ class DoneRow(msgspec.Struct, frozen=True):
     object_id: str
     before: bytes | None
     settled_at: datetime
+    goes: bool
+    """It changed what the same load made."""
 
 
 class LedgerStatus:
@@ -127,11 +133,13 @@ class LedgerStatus:
         self._database = database
 
     async def loads(self, load_id: LoadId | None, *, limit: int) -> Sequence[Mapping[str, Any]]:
-        """The loads, the newest first, each with its rows by state. Raises `UsageError` for one that is none."""
-        found = await self._rows(LOADS, load_id, limit)
-        if load_id is not None and not found:
+        """The loads, the newest first, each with its rows by state."""
+        return await self._rows(LOADS, load_id, limit)
+
+    async def require(self, load_id: LoadId) -> None:
+        """Raises `UsageError` for a load that is none."""
+        if not 0 < load_id <= _LOAD_MAX or not await self._rows(LOAD, load_id):
             raise UsageError(f"There is no load {load_id}.", action="See which there are: backfill load status")
-        return found
 
     async def detail(self, load_id: LoadId) -> Sequence[Mapping[str, Any]]:
         """Rows by realm, entity, operation and state."""
@@ -181,10 +189,6 @@ class LedgerStatus:
         """Let no row of the load be sent any more. Returns how many were waiting."""
         async with self._database.control() as connection:
             return int((await connection.execute(CANCEL, load_id, timeout=STATEMENT_TIMEOUT_S)).rpartition(" ")[2])
-
-    async def made(self, load_id: LoadId) -> frozenset[tuple[str, str, str]]:
-        """Realm, entity and Id of all that the load made."""
-        return frozenset(tuple(row.values()) for row in await self._rows(MADE, load_id))
 
     async def undoings(self, load_id: LoadId, *states: RowState) -> tuple[LoadId, ...]:
         """The loads that take this one back and have rows in one of these states."""

@@ -48,12 +48,14 @@ class KeptRow:
     object_id: str | None = None
     before: bytes | None = None
     outcome: Outcome | None = None
+    settled_at: datetime | None = None
 
     def light(self) -> LoadRow:
         new = self.new
         return LoadRow(
             self.row_id, self.load_id, new.entity, new.operation, new.source_key, new.needs, new.object_key, new.rank,
             len(new.payload), self.generation, self.doubtful_since is not None, new.undoes is not None,
+            (self.object_id or "") if new.operation == "create" else "",
         )  # fmt: skip
 
     def holder(self) -> Holder:
@@ -118,8 +120,8 @@ class MemoryLedger:
                 held = self._kept.rows[row_id] = known[_key(new)] = KeptRow(row_id, load_id, new)
                 added += 1
             elif self._gives_way(held, new):
-                held.load_id, held.new, held.state, held.object_id = load_id, new, RowState.WAITING, None
-                held.outcome = None
+                held.load_id, held.new, held.state, held.outcome = load_id, new, RowState.WAITING, None
+                held.object_id = held.object_id if new.operation == "create" else None
                 held.generation += 1
                 replaced += 1
                 for row in self._kept.rows.values():
@@ -157,8 +159,7 @@ class MemoryLedger:
                 if (row.new.realm_id, row.new.operation) == (new.realm_id, "create")
             ]
             of_it = (row for row in made if f"{row.new.entity}/{row.new.source_key}" == held.new.object_key)
-            is_gone = any(row.object_id != held.object_id or row.state is RowState.UNDONE for row in of_it)
-            return held.state in DONE_STATES and is_gone
+            return held.state in DONE_STATES and any(_is_another(row, held) for row in of_it)
         return held.state in {RowState.WAITING, RowState.REJECTED} and held.new.payload_hash != new.payload_hash
 
     # The port.
@@ -312,7 +313,7 @@ class MemoryLedger:
             if outcome.row_id not in settled:
                 continue
             row = self._kept.rows[outcome.row_id]
-            row.state, row.outcome = outcome.state, outcome
+            row.state, row.outcome, row.settled_at = outcome.state, outcome, self._now()
             kept = None if row.seal_id is None else self._kept.seals[row.seal_id]
             if outcome.state in DONE_STATES:
                 row.doubtful_since = None
@@ -321,7 +322,6 @@ class MemoryLedger:
             row.object_id = outcome.object_id or row.object_id
             if outcome.state is RowState.WAITING:
                 row.generation += 1
-                row.object_id = None if row.new.operation == "create" else row.object_id
             assert outcome.state not in DONE_STATES or row.object_id, "what is done has an Id"
             if row.new.undoes is not None and outcome.state in DONE_STATES:
                 self._undo(self._kept.rows[row.new.undoes], row)
@@ -361,6 +361,14 @@ class MemoryLedger:
 
     def _of(self, realm_id: RealmId, loads: Sequence[LoadId]) -> list[KeptRow]:
         return [row for row in self._kept.rows.values() if row.new.realm_id == realm_id and row.load_id in loads]
+
+
+def _is_another(made: KeptRow, changed: KeptRow) -> bool:
+    """Whether the row that made an object has made another since, or the same one anew, or is to."""
+    if made.state not in DONE_STATES or made.object_id != changed.object_id:
+        return True
+    assert made.settled_at is not None and changed.settled_at is not None, "what is done has its time"  # noqa: PT018
+    return made.settled_at > changed.settled_at
 
 
 def _has_twin(held: KeptRow, makers: Iterable[KeptRow]) -> bool:

@@ -67,6 +67,9 @@ def test_rows_are_written_once_and_told(writer: Backfill, books: Intuit, tmp_pat
     second = writer.run("load", file, "--json")
     assert (second.code, second.json()["imported"]["known"]) == (0, 40)
     assert second.json()["requests"]["total"] == 0, "nothing waits, so nobody is asked"
+    told = writer.executing.run("load", file).stdout
+    assert "0 rows written, 0 rejected" in told, "what an earlier run sent is not this one's"
+    assert "With what was done before: 40 written, 0 rejected." in told
     assert len(named(books, realm_id, "once-")) == 40
     assert query("SELECT count(*) FROM backfill.id_map")[0][0] == 40
 
@@ -281,6 +284,9 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
     assert len(held(books, realm_id, "Invoice")) == invoices + 1
     assert writer.run("load", "undo", str(load_id)).code == 0
     assert len(held(books, realm_id, "Invoice")) == invoices
+    anew = writer.run("load", tmp_path / "rows.jsonl", "--json")
+    assert (anew.code, anew.json()["imported"]["replaced"]) == (0, 3), anew.stderr
+    assert [doc["Active"] for doc in named(books, realm_id, "undo")] == [True]
 
 
 def test_an_undoing_that_was_ended_before_its_time_is_gone_on_with(
@@ -311,6 +317,10 @@ def test_an_undoing_that_was_ended_before_its_time_is_gone_on_with(
 def test_what_the_database_cannot_hold_is_said(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
     beyond = writer.run("load", "status", str(2**63))
     assert (beyond.code, "There is no load 9223372036854775808." in beyond.stderr) == (2, True)
+    for words in (["retry", "99"], ["undo", "99"], ["export-rejected", tmp_path / "no", "--load", "99"]):
+        none = writer.executing.run("load", *words)
+        assert (none.code, "There is no load 99." in none.stderr) == (2, True), words
+    assert not (tmp_path / "no").exists()
     line = json.dumps(customer(books.realm_ids[0], "beyond", Balance=1))
     file = tmp_path / "rows.jsonl"
     for number in ("1e200000", "1e999999999999999999999"):

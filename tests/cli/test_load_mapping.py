@@ -87,6 +87,60 @@ def test_cells_beyond_the_last_column_are_said() -> None:
     assert bad.fault.startswith("not CSV: it has more cells than there are columns")
 
 
+def test_rows_of_nothing_but_empty_cells_are_left_out() -> None:
+    first, second = records("day,place,adjusts,debit,credit\n1,A,,1,1\n ,,,,\n2,A,,1,1\n,,,,\n,,,,\n")
+    assert (first.line, second.line) == (2, 4)
+    assert first.record is not None
+
+
+def test_a_quote_that_is_never_closed_takes_no_rows_with_it() -> None:
+    (bad,) = records('day,place,adjusts,debit,credit\n1,"A,,1,1\n2,B,,1,1\n3,C,,1,1\n')
+    assert bad.record is None
+    assert bad.fault == "not CSV: unexpected end of data, in a row that begins in line 2: is a quote open?"
+    (stray,) = records('day,place,adjusts,debit,credit\n1,"A" B,,1,1\n')
+    assert (stray.line, stray.fault) == (2, "not CSV: ',' expected after '\"'")
+
+
+def test_one_key_in_two_realms_is_two_objects() -> None:
+    """Else the lines of one company would stand in the books of another."""
+    mapping = MAPPING.model_copy(update={"realm_id": "{company}"})
+    found = records("company,day,place,adjusts,debit,credit\n7,1,,,5,5\n8,1,,,6,6\n", mapping)
+    assert [(each.record["realm_id"], each.record["payload"]["Line"][0]["Amount"]) for each in found] == [
+        ("7", 5),
+        ("8", 6),
+    ]
+    either = CsvMapping(entity="{what}", source_key="{name}", payload={"DisplayName": "{name}"})
+    kinds = records("what,name\nCustomer,A\nVendor,A\n", either)
+    assert [each.record["entity"] for each in kinds] == ["Customer", "Vendor"]
+
+
+def test_what_an_object_has_once_is_the_same_in_all_its_rows() -> None:
+    """That of the later rows would be lost without a word."""
+    header = "day,place,adjusts,debit,credit"
+    (blank,) = records(f"{header}\n1,A,,5,5\n1,,,6,6\n")
+    assert blank.record is not None, "many exports name it once"
+    good, bad = records(f"{header}\n0,,,1,1\n1,A,,5,5\n1,B,,6,6\n")
+    assert good.record is not None
+    assert (bad.line, bad.record) == (3, None)
+    assert bad.fault == (
+        "column place is 'B' in line 4, and 'A' in the first row of the same key: an object has one of it"
+    )
+
+
+def test_braces_that_name_no_column_are_not_written_as_they_stand() -> None:
+    for text in ("{day:nmber}", "{day", "day}", "{}"):
+        mapping = MAPPING.model_copy(update={"payload": {"DocNumber": text}})
+        with pytest.raises(UsageError, match=r"braces that name no column: '.*day.*'|: '\{\}'"):
+            records("day,place,adjusts,debit,credit\n1,,,1,1\n", mapping)
+
+
+def test_lines_that_have_no_amount_by_their_mapping_stay() -> None:
+    detail = {"ItemRef": {"$ref": "Item", "Sku": "{sku}"}, "QtyDiff": "{more:number}"}
+    mapping = CsvMapping(entity="InventoryAdjustment", source_key="{day}", line=({"ItemAdjustmentLineDetail": detail},))
+    (one,) = records("day,sku,more\n1,a,5\n1,b,7\n1,,\n", mapping)
+    assert [line["ItemAdjustmentLineDetail"]["QtyDiff"] for line in one.record["payload"]["Line"]] == [5, 7]
+
+
 def test_a_column_that_is_there_twice_is_named() -> None:
     with pytest.raises(UsageError, match="more than once: debit"):
         records("day,place,adjusts,debit,credit,debit\n1,,,1,1,2\n")
@@ -139,6 +193,18 @@ def test_json_lines_with_line_and_column() -> None:
     assert (listed.line, listed.fault) == (3, "a row is a JSON object")
     assert (broken.line, broken.record) == (4, None)
     assert broken.fault
+
+
+def test_what_stands_twice_in_an_object_is_not_taken_for_the_last_of_it() -> None:
+    text = b'{"a": {"Amount": 5, "b": [{"a": 1}, {"a": 2}]}}\n{"a": 1, "c": [{"Amount": 5, "Amount": 6}]}\n'
+    good, twice = json_lines(io.BytesIO(text))
+    assert good.record is not None
+    assert (twice.line, twice.record, twice.fault) == (2, None, "Amount stands twice in one object")
+    assert twice.text[twice.column - 1 :].startswith(b'"Amount": 6')
+    odd = b'{"a": "\\u00e9\\t\xc3\xa9", "b": ' + b"9" * 18 + b', "c": -0.0e-5, "d": %b}\n'
+    for depth in (1, 900, 100_000):
+        (one,) = json_lines(io.BytesIO(odd.replace(b"%b", b"[" * depth + b"]" * depth)))
+        assert (one.record is not None) == (depth < 1000), "msgspec's own bound, or intake's"
 
 
 async def test_numbers_of_a_query_are_numbers_of_a_mapping() -> None:

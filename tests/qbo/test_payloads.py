@@ -42,7 +42,10 @@ def test_a_good_payload_has_no_faults() -> None:
         ({"CustomerReff": 1}, "CustomerReff: QuickBooks knows no such property (did you mean CustomerRef?)"),
         ({"TxnDate": "31.01.2026"}, "TxnDate: a date is expected, such as 2026-01-31"),
         ({"TxnDate": "2026-02-30"}, "TxnDate: a date is expected, such as 2026-01-31"),
-        ({"CustomerRef": "1"}, "CustomerRef: Input should be a valid dictionary or instance of _Reference"),
+        ({"TxnDate": "2026-W01-1"}, "TxnDate: a date is expected, such as 2026-01-31"),
+        ({"CustomerRef": "1"}, 'CustomerRef: an object is expected, such as {"value": "58"}'),
+        ({"BillAddr": "Main Street"}, "BillAddr: an object is expected"),
+        ({"Line": [1]}, "Line.0: an object is expected"),
         ({"CustomerRef": {"value": ""}}, "CustomerRef.value: String should have at least 1 character"),
         ({"DocNumber": "x" * 22}, "DocNumber: String should have at most 21 characters"),
         ({"DocNumber": 7}, "DocNumber: Input should be a valid string"),
@@ -61,6 +64,15 @@ def test_a_good_payload_has_no_faults() -> None:
 )
 def test_each_fault_names_its_place(change: dict[str, Any], fault: str) -> None:
     assert fault in faults(INVOICE | change)
+
+
+@pytest.mark.parametrize("start", [1767225600, "1767225600", "2026-01-31", "2026-W05-6T09:00:00Z", "20260131T090000Z"])
+def test_a_moment_is_written_as_quickbooks_writes_it(start: object) -> None:
+    activity = {"NameOf": "Other", "StartTime": start}
+    words = "StartTime: a moment is expected, such as 2026-01-31T09:00:00-08:00"
+    assert words in faults(activity, "TimeActivity", Operation.UPDATE)
+    for good in ("2026-01-31T09:00:00-08:00", "2026-01-31T17:00:00.000Z"):
+        assert faults(activity | {"StartTime": good}, "TimeActivity", Operation.UPDATE) == []
 
 
 def test_all_faults_are_told_at_once() -> None:

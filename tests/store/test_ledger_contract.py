@@ -71,6 +71,28 @@ class TestImport:
         assert [row.generation for row in await books.waiting(again)] == [1, 1, 1], "other requests"
         assert (await books.add(undoing)).added == 2, "and taken back once more, by the same words"
 
+    async def test_what_is_made_anew_is_told_what_it_was_and_is_changed_again(self, books: Books) -> None:
+        """What is only done again by taking the undoing back has its changes still."""
+        source = [new("a", object_key="new Customer/a"), new("a", operation="update", object_key="Customer/a")]
+        made, changed = [row.row_id for row in await books.waiting(await books.add(source))]
+        await books.settle({made: "7"})
+        await books.settle({changed: "7"})
+        for undoing, again in (("undo:1", "undo:3"), ("undo:1", "")):
+            (undo,) = await books.waiting(await books.add([new(undoing, operation="delete", undoes=made)]))
+            await books.settle({undo.row_id: "7"})
+            if again:
+                redo = await books.add([new(again, operation="full_update", undoes=undo.row_id)])
+                await books.settle({row.row_id: "7" for row in await books.waiting(redo)})
+                assert (await books.add(source)).known == 2
+        (row,) = await books.waiting(await books.add(source[:1]))
+        assert (row.row_id, row.object_id) == (made, "7")
+        assert (await books.add(source[1:])).replaced == 1, "its object is to be made anew"
+        await books.settle({changed: "7"})
+        await books.settle({made: "7"})
+        assert (await books.add(source[1:])).replaced == 1, "it was made anew"
+        await books.settle({changed: "7"})
+        assert (await books.add(source)).known == 2
+
 
 class TestWaiting:
     async def test_by_rank_and_then_as_they_came(self, books: Books) -> None:

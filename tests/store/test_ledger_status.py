@@ -43,3 +43,21 @@ async def test_of_more_than_a_hundred_requests_in_doubt_the_newest_are_named_and
         assert audit["taken_over_count"] == 101
         assert [seal["request_id"] for seal in audit["taken_over"]] == [f"k{number}" for number in range(100, 0, -1)]
         assert (audit["ambiguous_count"], audit["ambiguous"]) == (0, [])
+
+
+async def test_what_the_same_load_made_goes_and_its_changes_with_it(postgres_server: PostgresServer) -> None:
+    """Told row by row: an undo of a million rows takes the memory of a few."""
+    async with contract.fresh(postgres_server) as database:
+        books = await in_postgres(database)
+        status = LedgerStatus(database)
+        changes = [new(key, operation="update", object_key=f"Customer#{key}") for key in ("7", "9")]
+        first = (await books.add([new("a"), *changes])).loads
+        rows = await books.rows(first)
+        await books.settle({rows["a"].row_id: "7", rows["7"].row_id: "7", rows["9"].row_id: "9"})
+        later = (await books.add([new("later", operation="update", object_key="Customer#7")])).loads
+        await books.settle({row.row_id: "7" for row in (await books.rows(later)).values()})
+        found = {row.source_key: row.goes for load in (*first, *later) async for row in status.done(load)}
+        assert found == {"a": False, "7": True, "9": False, "later": False}
+        undoing = await books.add([new("undo:1", operation="delete", undoes=rows["a"].row_id)])
+        await books.settle({row.row_id: "7" for row in await books.waiting(undoing)})
+        assert {row.source_key: row.goes async for row in status.done(first[0])} == {"7": True, "9": False}

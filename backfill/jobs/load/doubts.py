@@ -15,7 +15,7 @@ from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.versions import Versions
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal, SealItem
-from backfill.qbo.operations import SALES_FORMS, Operation
+from backfill.qbo.operations import SALES_FORMS
 from backfill.wire import Lane
 
 TRIES_MAX = 5
@@ -205,5 +205,11 @@ def _unreadable(item: SealItem, fault: RequestError) -> Outcome:
 
 
 def _is_worth_another(item: SealItem, said: Outcome) -> bool:
-    """Whether what was said of it was about that request only: a used requestid, or another version of the object."""
-    return said.code == "600" or (said.code == "5010" and item.operation != Operation.CREATE)
+    """Whether what was said of it was about that request only: a used requestid, or another version of the object.
+
+    A requestid that was used, and by no attempt that the ledger knows of, is of one that it has forgotten, as a ledger
+    of a backup has: what that made was created longer ago than it is looked for.
+    """
+    if said.code == "600":
+        return item.doubtful or item.object_id != ""
+    return said.code == "5010" and item.object_id != ""

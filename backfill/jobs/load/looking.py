@@ -70,10 +70,10 @@ async def look(work: LoadWork, seals: Sequence[Seal]) -> Seen:
     """Look for every item of the seals that is not settled. Raises `RequestError` if that cannot be done."""
     wanted = [wanted for seal in seals for wanted in _wanted(work, seal)]
     seen = Seen()
-    await _look_for_changes(work, [each for each in wanted if each.item.operation != Operation.CREATE], seen)
+    await _look_for_changes(work, [each for each in wanted if each.item.object_id], seen)
     created: dict[str, list[_Wanted]] = {}
     for each in wanted:
-        if each.item.operation == Operation.CREATE:
+        if not each.item.object_id:
             created.setdefault(each.item.entity, []).append(each)
     for entity, group in created.items():
         await _look_for_new(work, CATALOGUE[entity], group, {seal.seal_id for seal in seals}, seen)
@@ -130,7 +130,7 @@ async def _rivals(work: LoadWork, entity: Entity, seal_ids: Collection[int]) -> 
     """What is under way or in doubt beside these seals, and may be what was found."""
     others = [seal for seal in await work.ledger.unsettled(work.realm_id) if seal.seal_id not in seal_ids]
     every = [rival for seal in others for rival in _wanted(work, seal)]
-    return [each for each in every if each.item.entity == entity.name and each.item.operation == Operation.CREATE]
+    return [each for each in every if each.item.entity == entity.name and not each.item.object_id]
 
 
 class _Index:
@@ -183,8 +183,10 @@ class _Index:
 
 
 def _names(table: Writing, wanted: _Wanted) -> Sequence[str]:
-    name = str(wanted.sent.get(table.natural_key) or "")
-    return names_since(name) if table.entity.hides_inactive else (name,)
+    """What it may be called there: as it was sent, or without the blanks around it."""
+    sent = str(wanted.sent.get(table.natural_key) or "")
+    names = dict.fromkeys((sent, sent.strip()))
+    return [each for name in names for each in names_since(name)] if table.entity.hides_inactive else list(names)
 
 
 async def _named(work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime) -> Read:

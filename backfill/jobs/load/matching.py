@@ -24,8 +24,8 @@ def is_ours(table: Writing, sent: Mapping[str, Any], held: Mapping[str, Any], *,
     """
     if stamp:
         return stamp in str(held.get(table.stamp_field) or "")
-    wanted = sent.get(table.natural_key) if table.natural_key else None
-    if not wanted or name_of(held.get(table.natural_key)) != name_of(wanted):
+    wanted = name_of(sent.get(table.natural_key)) if table.natural_key else ""
+    if not wanted or name_of(held.get(table.natural_key)) != wanted:
         return False
     if table.is_list and not same(sent.get("ParentRef"), held.get("ParentRef")):
         return False

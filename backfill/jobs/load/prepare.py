@@ -9,6 +9,7 @@ from typing import Any
 from backfill import events
 from backfill.errors import RequestError
 from backfill.jobs.load.books import Books
+from backfill.jobs.load.matching import name_of
 from backfill.jobs.load.references import parsed, substituted
 from backfill.jobs.load.resolver import Resolved, Resolver
 from backfill.jobs.load.stamps import has_room, needs_stamp, stamp_of, stamped
@@ -89,8 +90,9 @@ class Preparer:
             rule = FAULTS["6210"]
             words = f"the books of realm {self._work.realm_id} are closed up to {self._books.closed_to}"
             return rejected(row, rule.code, words, rule.action)
-        if key is None:
-            return self._created(row, body)
+        if operation is Operation.CREATE:
+            return self._created(row, body) if now is None else self._made_active(row, body, now)
+        assert key is not None, "a change has an object"
         if now is None or held is None:
             return _vanished(row, operation, key)
         if operation is Operation.DELETE and WRITINGS[row.entity].is_list and held.get("Active") is False:
@@ -106,6 +108,16 @@ class Preparer:
             stamp = stamp_of(self._work.realm_id, row.entity, row.source_key)
             body = stamped(table, body, stamp)
         return Prepared(row=row, write=self._write(row, Operation.CREATE, body), stamp=stamp)
+
+    def _made_active(self, row: LoadRow, body: dict[str, Any], now: Record) -> Prepared:
+        """What the row made before, and an undo made inactive, keeps its name from any new one (6240): it is what the
+        row is about, and is given all that the row says. If it is called otherwise by now, it is in nobody's way."""
+        name = WRITINGS[row.entity].natural_key
+        if name_of(document(now).get(name)) != name_of(body.get(name)):
+            return self._created(row, body)
+        token = str(now.sync_token)
+        body = {"Active": True, **body, "Id": now.id, "SyncToken": token}
+        return Prepared(row=row, write=self._write(row, Operation.UPDATE, body), object_id=now.id, sync_token=token)
 
     def _may_renumber(self, row: LoadRow) -> bool:
         """Whether by its number nobody might find it again: until a company that numbers its sales forms itself was
@@ -156,17 +168,19 @@ def _refusal(need: Need, found: Resolved) -> str:
 
 
 def _object(row: LoadRow, body: dict[str, Any], found: Resolved) -> Object | None:
-    """Which object a change is about; None for a new one."""
+    """Which object a change is about, or a new one may be; None for one that is new altogether."""
     if row.operation == Operation.CREATE:
-        return None
+        return (row.entity, row.object_id) if row.object_id and WRITINGS[row.entity].is_list else None
     object_id = body.get("Id") or found.ids.get(Need(row.entity, "", row.source_key))
     assert object_id, "a change has an Id, or needs its own row"
     return row.entity, str(object_id)
 
 
 def _vanished(row: LoadRow, operation: Operation, key: Object) -> Outcome:
-    """There is no such object. If an earlier attempt to delete it is in doubt, it was that; an undo wants no more."""
-    if operation is Operation.DELETE and (row.doubtful or row.takes_back):
+    """There is no such object. If an earlier attempt to delete it is in doubt, it was that. An undo wants no more, nor
+    where it was to make parts what they were: they went with their object."""
+    is_undone = row.takes_back and operation in {Operation.DELETE, Operation.UPDATE}
+    if is_undone or (operation is Operation.DELETE and row.doubtful):
         return Outcome(row.row_id, RowState.ADOPTED, key[1])
     rule = FAULTS["610"]
     return rejected(row, rule.code, f"there is no {key[0]} with Id {key[1]}", rule.action)

@@ -45,7 +45,8 @@ def unstamped(table: Writing, content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def needs_stamp(table: Writing, operation: Operation, payload: Mapping[str, Any]) -> bool:
     """Whether a new object could not be told from others without one."""
-    return operation is Operation.CREATE and bool(table.stamp_field) and not payload.get(table.natural_key or " ")
+    named = bool(table.natural_key) and str(payload.get(table.natural_key) or "").strip()  # blanks are no number
+    return operation is Operation.CREATE and bool(table.stamp_field) and not named
 
 
 def has_room(table: Writing, payload: Mapping[str, Any]) -> bool:

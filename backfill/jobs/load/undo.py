@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -37,13 +37,11 @@ def reversal_of(
     *,
     sent: bytes,
     line: int,
-    made: Collection[tuple[str, str, str]],
+    goes: bool,
 ) -> Reversal:
-    """`sent` is what the row asked for. `made` are the objects (realm, entity, Id) that go altogether: their changes
-    need not be taken back.
-    """
+    """`sent` is what the row asked for. `goes`: it changed what goes altogether, and need not be taken back."""
     table = WRITINGS[entity]
-    if operation is not Operation.CREATE and (realm_id, entity, object_id) in made:
+    if goes:
         return Reversal(None, f"nothing for {operation.value} of {entity} {object_id}: the object itself goes")
     if operation is Operation.CREATE:
         return _of_what_was_made(row_id, realm_id, entity, object_id, line)

@@ -125,7 +125,8 @@ class Load(RehearsedJob):
                 row.before,
                 sent=row.new.payload,
                 line=line,
-                made=made,
+                goes=row.new.operation != Operation.CREATE
+                and (row.new.realm_id, row.new.entity, str(row.object_id)) in made,
             ).row
             for line, row in enumerate(done, start=1)
         ]

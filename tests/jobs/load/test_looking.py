@@ -8,18 +8,22 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
+from backfill.qbo.payloads import decode, encode
 from backfill.simulator.changes import deactivated
 from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.injection.refusals import ApiFault
 from backfill.simulator.settings import SimulatorSettings
+from backfill.store.memory_ledger import MemoryLedger
 from backfill.wire import Request, Response, Transport
-from tests.jobs.load.test_load import Spy, customer
+from tests.jobs.load.test_load import Spy, customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
+from tests.jobs.world import now
 
 pytestmark = pytest.mark.virtual
 
@@ -145,3 +149,53 @@ async def test_what_another_row_in_doubt_made_is_not_taken_for_ones_own() -> Non
     made = [doc for doc in world.objects("JournalEntry") if doc.get("DocNumber") == "PAY-1"]
     assert sorted(doc["Line"][0]["Amount"] for doc in made) == [5, 7]
     assert {row.new.source_key: row.state for row in world.kept()} == {"a": RowState.APPLIED, "b": RowState.ADOPTED}
+
+
+@pytest.mark.parametrize("mode", [Mode.FREE, Mode.BATCH])
+@pytest.mark.parametrize("again", ["replayed", "refused", "unexpected"])
+async def test_a_ledger_of_a_backup_writes_nothing_twice_that_intuit_knows_of(mode: Mode, again: Any) -> None:
+    """A requestid that was used, and by no attempt in doubt, is of one that the ledger has forgotten."""
+    world = LoadWorld(settings=SimulatorSettings(request_id_again=again), mode=mode)
+    who = world.ref("Customer")
+    rows = [
+        {"entity": "Payment", "source_key": f"p{number}", "payload": {"CustomerRef": who, "TotalAmt": 10 + number}}
+        for number in range(5)
+    ]
+    before = len(world.objects("Payment"))
+    await world.add(*rows)
+    await world.load()
+    await anyio.sleep(3600)
+    world.ledger = MemoryLedger(world.store, now=now)
+    await world.add(*rows)
+    await world.load()
+    assert len(world.objects("Payment")) == before + len(rows)
+    assert world.states() == ({"applied": 5} if again == "replayed" else {"rejected": 5})
+    if again == "refused":
+        assert set(fault_codes(world).values()) == {"600"}
+
+
+class Trimming:
+    """A server that keeps texts without the blanks around them. What it keeps of Intuit's is not documented."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        if request.lane == "write":
+            sent = decode(request.body).items()
+            trimmed = {key: part.strip() if isinstance(part, str) else part for key, part in sent}
+            request = msgspec.structs.replace(request, body=encode(trimmed))
+        return await self._inner.send(request, deadline=deadline)
+
+
+@pytest.mark.parametrize("number", [" B-0 ", "   "])
+@pytest.mark.parametrize("wrap", [Trimming, lambda inner: inner])
+async def test_a_number_with_blanks_is_found_again(number: str, wrap: Callable[[Transport], Transport]) -> None:
+    world = losing(wrap=wrap)
+    world.set_preference("SalesFormsPrefs", CustomTxnNumbers=True)
+    world.remember("Invoice")
+    item, who = world.ref("Item", Type="Service"), world.ref("Customer")
+    await world.add(invoice(0, "c0", item, DocNumber=number, CustomerRef=who))
+    await world.load()
+    assert world.breaches() == []
+    assert world.states() == {"adopted": 1}
