@@ -68,7 +68,7 @@ async def repair_rates(work: RealmWork, asked: AskedRates, ids: Collection[str])
         nonlocal at
         found = [record for record in page.records if record.id in wanted]
         refusals = [refusal for refusal in page.refusals if refusal.id in wanted]
-        await work.land(asked.entity, found, refusals=refusals, latest=True)
+        await work.land(asked.entity, found, refusals=refusals, latest=True, as_of=page.server_time)
         missing.difference_update([record.id for record in found], [refusal.id for refusal in refusals])
         at = page.server_time
 

@@ -12,6 +12,7 @@ from backfill.jobs import rates
 from backfill.jobs.costs import Costs
 from backfill.jobs.offered import unanswered
 from backfill.jobs.outright import Outright, read_one_by_one, read_outright
+from backfill.jobs.proofs import UNCOUNTED
 from backfill.jobs.rates import RatesLook
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
@@ -172,7 +173,7 @@ def _with_counts(
         if isinstance(answer, RequestError):
             faults[entity.name] = answer
         elif answer.total_count is None:
-            refused[entity.name] = "Intuit answered a COUNT without a number."
+            refused[entity.name] = UNCOUNTED
         else:
             counts[entity.name] = answer.total_count
             counted_at[entity.name] = answer.server_time

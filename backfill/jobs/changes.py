@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from backfill.errors import Disposition, RequestError
 from backfill.jobs.proofs import is_not_offered
+from backfill.jobs.targets import CDC_AGE_MAX
 from backfill.jobs.too_much import halves, is_too_much
 from backfill.jobs.vanished import mark_vanished_together
 from backfill.jobs.work import RealmWork
@@ -49,9 +50,13 @@ async def catch_up(
     """Land what changed in `entities` since `since` (a server `time`), in at most so many rounds.
 
     And one more of those that are ahead of their watermark. What is so again is not for CDC, but for a count and a
-    sweep in one answer.
+    sweep in one answer. Nor is anything longer ago than CDC reaches back: it was said to refuse that, and once to leave
+    out without a word what is older.
     """
     state = CaughtUp()
+    if work.now() - since > CDC_AGE_MAX:
+        state.saturated += entities
+        return state
     waiting = list(entities)
     for number in range(1, rounds + 2):
         news, since = await _round(work, waiting, since - OVERLAP, state)
@@ -95,7 +100,9 @@ async def _round(
                 if page is not None:
                     asked_for = doubted.get(entity, ())
                     records = [record for record in page.records if not (record.deleted and record.id in asked_for)]
-                    landed = await work.land(entity, records, refusals=page.refusals, latest=True)
+                    landed = await work.land(
+                        entity, records, refusals=page.refusals, latest=True, as_of=answer.server_time
+                    )
                     if landed.landed or landed.deleted or len(records) < len(page.records):
                         news = True
                         state.changed.add(entity.name)

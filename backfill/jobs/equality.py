@@ -1,6 +1,7 @@
 """When a landed document and the company's own count as equal, and what a person calls a document. Pure.
 
-Left out: links that expire, which are not stored. Told apart: members that QuickBooks moves without a new version
+Left out: links that expire, which are not stored. The times of a MetaData are moments: Intuit writes them in a zone of
+the company's, and in whichever is the same. Told apart: members that QuickBooks moves without a new version
 (balances, stock on hand), which no change feed brings; a document that differs in nothing else is equal, and counted.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +29,8 @@ MOVES_ALONE = frozenset({
 
 MEMBERS_SHOWN_MAX = 20
 """Members that differ and are quoted, the first by name. Who sees so many looks at the document itself."""
+
+_TIMES = frozenset({"CreateTime", "LastUpdatedTime"})
 
 _DIGITS_MAX = 100
 """That are written out of an exponent. No amount has as many, and a few bytes could ask for any number of them."""
@@ -177,7 +180,20 @@ def _exact(doc: bytes) -> dict[str, Any]:
     parsed = json.loads(doc.decode(errors="replace"), parse_float=_number, parse_int=_number)
     if not isinstance(parsed, dict):
         raise ValueError("no object")  # noqa: TRY004  # of a kind with what is no JSON
-    return {name: value for name, value in parsed.items() if name not in LEFT_OUT}
+    members = {name: value for name, value in parsed.items() if name not in LEFT_OUT}
+    meta = _unwrapped(members).get("MetaData")
+    if isinstance(meta, dict):
+        meta.update({name: _in_utc(meta[name]) for name in _TIMES & meta.keys()})
+    return members
+
+
+def _in_utc(value: object) -> object:
+    """A time as one and the same text, whichever zone it is written in; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+        return value if moment.tzinfo is None else moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return value
 
 
 def _members(doc: bytes) -> dict[str, Any]:

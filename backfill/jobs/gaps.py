@@ -1,6 +1,7 @@
 """Where in an entity the server has fewer rows than are held: counts of its parts tell, before any row is read.
 
 Thirty counts cost one call, and to read all of a large entity for a few deletes costs a call for each thousand rows.
+Of a run that reads only what was updated since some time the numbers are of that part, and so is what is looked for.
 """
 
 from __future__ import annotations
@@ -10,11 +11,21 @@ from datetime import datetime
 from itertools import pairwise
 
 from backfill.errors import RequestError
+from backfill.jobs.keys import UPDATED
+from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import CUTS_MAX, ROWS_PER_SLICE, next_second, unplanned
+from backfill.jobs.vanished import mark_vanished
 from backfill.jobs.work import RealmWork
 from backfill.model import Slice
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
+
+
+async def read_updated_again(work: RealmWork, entity: Entity, since: datetime) -> None:
+    """Read what was updated since once more, and ask by Id for all that is held of it."""
+    await read_slice(work, entity, unplanned(entity.name, since, None), UPDATED, first=False)
+    held = await work.store.live_ids(work.realm_id, entity.name, updated_from=since.replace(microsecond=0))
+    await mark_vanished(work, entity, held)
 
 
 async def differing_parts(work: RealmWork, entity: Entity, counted: int) -> Sequence[Slice]:

@@ -45,6 +45,8 @@ class PageRead:
     """More may follow. A server may send one row more than asked for, so only "fewer than asked" proves the end."""
     unread: Sequence[RequestError] = ()
     """A row that cannot be read and whose Id cannot be had: it is known by its place only, which moves."""
+    at: datetime | None = None
+    """The answer's `time`; None of a row that was asked for by itself."""
 
     def ids(self) -> list[str]:
         """The Ids that came, those of rows that could not be read included."""
@@ -86,7 +88,8 @@ async def read_page(
             else:
                 size.grow()
                 size.sends_more = size.sends_more or page.received > asked
-                return PageRead(page.records, page.refusals, page.received, full=page.received >= asked)
+                full = page.received >= asked
+                return PageRead(page.records, page.refusals, page.received, full, at=page.server_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ import anyio
 
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.changes import OVERLAP
-from backfill.jobs.gaps import differing_parts
+from backfill.jobs.gaps import differing_parts, read_updated_again
 from backfill.jobs.keys import BY_PLACE, CREATED, UPDATED, Key
-from backfill.jobs.proofs import compared
+from backfill.jobs.proofs import UNCOUNTED, compared
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import ROWS_PER_SLICE, unplanned
 from backfill.jobs.too_much import is_too_much
-from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
+from backfill.jobs.vanished import ask_for_set_aside
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
 from backfill.qbo import query
@@ -103,14 +103,16 @@ async def _look(work: RealmWork, entity: Entity, start: datetime, scope_since: d
         count, sweep = answers.items
         if isinstance(count, RequestError):
             raise count
+        if count.total_count is None:
+            raise UnprovenError(UNCOUNTED)
         if isinstance(sweep, RequestError):
             if not is_too_much(sweep):
                 raise sweep
-            return _Look(count.total_count or 0, whole=False, at=count.server_time)
-        await work.land(entity, sweep.records, refusals=sweep.refusals, latest=True)
+            return _Look(count.total_count, whole=False, at=count.server_time)
+        await work.land(entity, sweep.records, refusals=sweep.refusals, latest=True, as_of=sweep.server_time)
     if count.server_time != sweep.server_time:
         return None
-    return _Look(count.total_count or 0, whole=sweep.received < _SWEEP_ROWS_MAX, at=sweep.server_time)
+    return _Look(count.total_count, whole=sweep.received < _SWEEP_ROWS_MAX, at=sweep.server_time)
 
 
 async def _walk(work: RealmWork, entity: Entity, scope_since: datetime | None, key: Key, *, first: bool) -> None:
@@ -129,9 +131,9 @@ async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime |
             await read_slice(work, entity, part, key, reconcile=True, first=False)
         await ask_for_set_aside(work, entity)
     else:
-        await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
+        await read_updated_again(work, entity, scope_since)
 
 
 async def _compare(work: RealmWork, entity: Entity, look: _Look, scope_since: datetime | None) -> Proof:
-    held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
+    held = await work.held(entity, updated_from=scope_since)
     return compared(entity, "count and sweep", look.counted, held, look.at)

@@ -67,11 +67,14 @@ class Store(Protocol):
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
+        settled_to: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) of one entity with their checkpoint in one transaction.
 
-        Never goes back in time: an older version than the landed one is left out. A row that the database
+        Never goes back in time: an older version than the landed one is left out, and so is a live one of what was
+        deleted since; unless that was landed of a version, or of a deletion, no later than `settled_to`: then what
+        comes was answered so long after it that it is how the company is. A row that the database
         refuses goes to quarantine, the rest lands. Of two versions with the same LastUpdatedTime and
         SyncToken the one that is there stands, unless they were updated at or after `overwrite_equal_from`: then
         the one that comes. `expected` says what is most likely held of the rows, and chooses the way that is
@@ -93,11 +96,13 @@ class Store(Protocol):
         *,
         created_to: datetime | None = None,
         updated_from: datetime | None = None,
+        aside_by: RunId | None = None,
     ) -> Held:
         """Count what is held: live rows (not marked deleted) and quarantined ones.
 
         `created_to` (inclusive) and `updated_from` (inclusive) restrict the live rows; a row without the
-        time in question counts as inside. Quarantined rows all count: their times are not known.
+        time in question counts as inside. Quarantined rows all count, since their times are not known; or those that
+        the run `aside_by` met, which is what a run reads that reads only a part.
         """
         ...
 
@@ -116,8 +121,12 @@ class Store(Protocol):
         *,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
+        updated_from: datetime | None = None,
     ) -> Sequence[str]:
-        """The Ids of live rows created within [created_from, created_to]; None is open (then rows without it too)."""
+        """The Ids of live rows created within [created_from, created_to], and updated since `updated_from`.
+
+        None is open (then rows without that time, too).
+        """
         ...
 
     async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:

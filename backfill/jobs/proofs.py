@@ -13,6 +13,8 @@ from backfill.qbo.catalogue import Entity
 _NOT_OFFERED = {"500", "2000", "5030"}
 """Unsupported operation, unknown object, feature not in the company's plan: there is nothing to read."""
 
+UNCOUNTED = "Intuit answered a COUNT without a number."
+
 _SINCE = ", since "
 
 

@@ -1,7 +1,7 @@
 """The proof for what CDC carries: caught up to an answer's `time`, and as many rows held as counted.
 
 What nobody touched since the census must equal the census. What changed is counted again, only over rows
-created before the scan began: new rows come by CDC and cannot blur that number. Where the numbers differ
+created some time before the changes were told: newer ones cannot blur that number. Where the numbers differ
 the catch-up is repeated, then the entity is walked again and what the server did not bring marked deleted.
 """
 
@@ -15,13 +15,14 @@ from msgspec import structs
 
 from backfill.errors import RequestError
 from backfill.jobs.census import Census
-from backfill.jobs.changes import ROUNDS_MAX, CaughtUp, catch_up
+from backfill.jobs.changes import OVERLAP, ROUNDS_MAX, CaughtUp, catch_up
+from backfill.jobs.gaps import read_updated_again
 from backfill.jobs.keys import CREATED
 from backfill.jobs.proofs import compared
 from backfill.jobs.readers import share
 from backfill.jobs.scan import read_slice
 from backfill.jobs.slices import unplanned
-from backfill.jobs.vanished import ask_for_set_aside, mark_vanished
+from backfill.jobs.vanished import ask_for_set_aside
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof
 from backfill.qbo import query
@@ -91,12 +92,12 @@ async def _look_again(
 
 
 async def _find_deletes(work: RealmWork, entity: Entity, scope_since: datetime | None) -> None:
-    """Walk the entity again; of a run that reads a part only, ask for all that is held by Id."""
+    """Read all of the entity again, or the part that the run reads, and look for what is held and was not met."""
     if scope_since is None:
         await read_slice(work, entity, unplanned(entity.name, None, None), CREATED, reconcile=True)
         await ask_for_set_aside(work, entity)
     else:
-        await mark_vanished(work, entity, await work.store.live_ids(work.realm_id, entity.name))
+        await read_updated_again(work, entity, scope_since)
 
 
 async def _against_census(
@@ -105,7 +106,7 @@ async def _against_census(
     """Proven at once if nothing changed since the census and it equals what is held; None: count it again."""
     if entity.name in state.changed or entity in state.saturated or entity.name not in census.counts:
         return None
-    held = await work.store.held(work.realm_id, entity.name, updated_from=scope_since)
+    held = await work.held(entity, updated_from=scope_since)
     counted = census.counts[entity.name]
     if held.total != counted:
         return None
@@ -116,15 +117,15 @@ async def _against_counts(
     work: RealmWork, entities: Sequence[Entity], started_at: datetime, state: CaughtUp, scope_since: datetime | None
 ) -> dict[str, Proof]:
     """Count again, over the same rows on both sides, and compare."""
-    created_to = started_at.replace(microsecond=0) if scope_since is None else None
+    created_to = {entity: None if scope_since else _counted_to(entity, started_at, state) for entity in entities}
     answers = await work.ask.many(
-        [query.count(entity, created_to=created_to, updated_since=scope_since) for entity in entities]
+        [query.count(entity, created_to=to, updated_since=scope_since) for entity, to in created_to.items()]
     )
     proofs: dict[str, Proof] = {}
 
     async def against_count(counted_of: tuple[Entity, Page | RequestError]) -> None:
         entity, answer = counted_of
-        held = await work.store.held(work.realm_id, entity.name, created_to=created_to, updated_from=scope_since)
+        held = await work.held(entity, created_to=created_to[entity], updated_from=scope_since)
         counted = None if isinstance(answer, RequestError) else answer.total_count
         proof = compared(entity, "changes and count", counted, held, state.watermarks.get(entity.name))
         if isinstance(answer, RequestError):
@@ -133,6 +134,13 @@ async def _against_counts(
 
     await share(list(zip(entities, answers.items, strict=True)), against_count, readers=COUNTS_AT_ONCE, name="count")
     return proofs
+
+
+def _counted_to(entity: Entity, started_at: datetime, state: CaughtUp) -> datetime:
+    """Up to when all that was created can be seen, since a commit takes time: what changes alone were to tell of
+    counts as well, be it of a day's sweep or of a reading that took as long."""
+    caught_up = state.watermarks.get(entity.name)
+    return max(started_at, caught_up - OVERLAP if caught_up else started_at).replace(microsecond=0)
 
 
 def _is_proven(proofs: dict[str, Proof], entity: Entity) -> bool:

@@ -123,7 +123,7 @@ async def looked(
         return RatesLook(codes, before.as_of)
     if rates.received >= RATES_MAX:
         return RatesLook(codes, before.as_of, full=True)
-    done = await work.land(entity, rates.records, refusals=rates.refusals)
+    done = await work.land(entity, rates.records, refusals=rates.refusals, as_of=rates.server_time)
     met = {record.id for record in rates.records}  # a rate that is said twice is one rate
     proof = _proof(entity, before, len(met), _by_the_store(done, rates), done.quarantined, rates.server_time)
     return RatesLook(codes, before.as_of, proof=proof)
@@ -178,7 +178,7 @@ async def _by_pages(work: RealmWork, entity: Entity, look: RatesLook) -> Proof:
             statement = query.rates(entity, currencies=codes, as_of=look.as_of, start_position=start)
             async with work.room_for(entity, PAGE_ROWS_MAX):
                 page = await work.ask.page(entity, statement)
-                done = await work.land(entity, page.records, refusals=page.refusals)
+                done = await work.land(entity, page.records, refusals=page.refusals, as_of=page.server_time)
             full = page.received >= PAGE_ROWS_MAX
             start += page.received
             met.update(record.id for record in page.records)

@@ -228,7 +228,7 @@ class _Walk:
                 self.rows += len(step.fresh)
                 checkpoint = self._at(step.low, done=not page.full)
             fresh = page.records if step is None else step.fresh
-            await self._land(fresh, page.refusals, checkpoint)
+            await self._land(fresh, page.refusals, checkpoint, as_of=page.at)
             ids = frozenset(page.ids()) if self.reconcile else frozenset[str]()
             return _Passed(ids, page.full, None if step is None else replace(step, fresh=()))
 
@@ -322,7 +322,7 @@ class _Walk:
                 start += page.received
                 met.update(page.ids())
                 unread += page.unread
-                await self._land(page.records, page.refusals, None)
+                await self._land(page.records, page.refusals, None, as_of=page.at)
                 del page  # with its room
             if len(unread) > UNREAD_MAX:
                 raise UnprovenError(
@@ -343,12 +343,19 @@ class _Walk:
         await self._land((), refusals, self._at(cursor, done=done))
 
     async def _land(
-        self, records: Sequence[Record], refusals: Sequence[Refusal], checkpoint: Checkpoint | None
+        self,
+        records: Sequence[Record],
+        refusals: Sequence[Refusal],
+        checkpoint: Checkpoint | None,
+        *,
+        as_of: datetime | None = None,
     ) -> None:
         if self.look is not None:
             await self.look(records, refusals)
             return
-        await self.work.land(self.entity, records, refusals=refusals, checkpoint=checkpoint, latest=self.latest)
+        await self.work.land(
+            self.entity, records, refusals=refusals, checkpoint=checkpoint, latest=self.latest, as_of=as_of
+        )
         if self.everything and len(self.nameless) <= UNREAD_MAX:
             self.nameless |= {refusal.raw: refusal for refusal in refusals if not refusal.id}
 

@@ -86,7 +86,7 @@ async def read_listing(work: RealmWork, entity: Entity) -> Proof:
     page = await answer_or_proof(work, entity, partial(work.ask.listing, entity))
     if isinstance(page, Proof):
         return page
-    done = await work.land(entity, page.records, refusals=page.refusals)
+    done = await work.land(entity, page.records, refusals=page.refusals, as_of=page.server_time)
     # A row that is said twice is one row, and one that could be read and the store refused is not landed.
     live = len({record.id for record in page.records}) - (done.quarantined - len(page.refusals))
     return proofs.compared(entity, "listing", page.received, Held(live, done.quarantined), page.server_time)

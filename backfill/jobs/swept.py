@@ -12,7 +12,7 @@ from datetime import datetime
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.census import Census
 from backfill.jobs.polled import catch_up_polled
-from backfill.jobs.proofs import refused
+from backfill.jobs.proofs import UNCOUNTED, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.targets import CDC_AGE_MAX
 from backfill.jobs.work import RealmWork, is_of_the_realm
@@ -59,8 +59,10 @@ async def _prove(work: RealmWork, entities: Sequence[Entity], since: datetime) -
             if is_of_the_realm(answer):
                 raise answer
             proofs.append(refused(entity, answer.message))
+        elif answer.total_count is None:
+            proofs.append(refused(entity, UNCOUNTED))
         else:
-            counts[entity.name] = answer.total_count or 0
+            counts[entity.name] = answer.total_count
     census = Census(counts=counts, not_offered=[], refused={}, taken_at=since)
     changes = await prove_changes(work, [CATALOGUE[name] for name in counts], census, since=since, scope_since=None)
     proofs += changes.proofs

@@ -139,7 +139,7 @@ class _Reader:
     async def _land(self, entity: Entity, page: Page) -> None:
         """Land what an answer brought, and note how each ended. What it calls deleted is not believed yet."""
         live = [record for record in page.records if not record.deleted]
-        await self.work.land(entity, live, refusals=page.refusals, latest=True)
+        await self.work.land(entity, live, refusals=page.refusals, latest=True, as_of=page.server_time)
         self.missing += [(entity, record.id, page.server_time) for record in page.records if record.deleted]
         for record in live:
             self.reads[entity.name, record.id] = Read(Ending.LANDED, page.server_time)

@@ -26,10 +26,8 @@ retried first; what stays after that is the row."""
 _SMALLER_AFTER_RETRIES = {"1000", "6000", "10000", "6002", "504", "timeout", "cut", "unreadable"}
 """Operation failed, an unexpected error (which 6000 may say), application error, gateway time-out, no answer in time,
 one that breaks off, one of which no rows can be made: first retried as passing troubles; what stays after that is the
-page's size, or a row in it."""
-
-_SMALLER_STATUSES = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
-"""Likewise, whatever the body is: both were reported of pages that hold such a row."""
+page's size, or a row in it. And so is any answer of a server that fails (5xx), whatever its body is: 500 and 504 were
+reported of pages that hold such a row, and a gateway says 502 or 503 of a server that broke on it."""
 
 
 @dataclass(slots=True)
@@ -86,7 +84,7 @@ def halves(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
 def is_too_much(error: RequestError) -> bool:
     """Whether the fault may lie in how much was asked for, or in one row of it: then less may be answered."""
     if error.disposition is Disposition.RETRY:
-        return error.code in _SMALLER_AFTER_RETRIES or error.status in _SMALLER_STATUSES
+        return error.code in _SMALLER_AFTER_RETRIES or not is_from_a_sound_server(error)
     return error.disposition in _SMALLER
 
 

@@ -146,7 +146,7 @@ async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Pag
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
     found = [record for record in page.records if record.id in ids]
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
-    done = await work.land(entity, [*found, *gone], refusals=refusals, latest=True)
+    done = await work.land(entity, [*found, *gone], refusals=refusals, latest=True, as_of=page.server_time)
     return Asked(there=len(found), landed=done.landed, deleted=done.deleted)
 
 

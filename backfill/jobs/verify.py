@@ -172,7 +172,8 @@ class _Verifier:
             elif isinstance(answer, Proof):
                 found.counted, found.unknown, found.note = answer.counted, not answer.proven, answer.reason
             elif entity.countable:
-                found.counted = answer.total_count or 0 if answer is item else None  # what there is, is walked
+                # What was not counted, or only in a call of its own, is walked.
+                found.counted = answer.total_count if answer is item else None
             else:
                 await self._rates(found, answer)
         return answers.first_time if answers.times else self.work.now()

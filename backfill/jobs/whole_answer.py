@@ -45,7 +45,7 @@ def all_of(entity: Entity, since: datetime | None, *, max_results: int = PAGE_RO
 async def land_whole(work: RealmWork, entity: Entity, page: Page) -> WholeAnswer:
     """Land a page that is known to hold all of the entity. Of an empty one, as most are, there is nothing to land."""
     if page.received:
-        await work.land(entity, page.records, refusals=page.refusals, latest=True)
+        await work.land(entity, page.records, refusals=page.refusals, latest=True, as_of=page.server_time)
     ids = {*ids_of(page.records), *(refusal.id for refusal in page.refusals)}
     nameless = [refusal for refusal in page.refusals if not refusal.id]
     return WholeAnswer(entity, ids, nameless, page.received, page.server_time)
@@ -69,15 +69,19 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
     held = {one.entity: await _held(work, one, since) for one in answers if _scope(one, since) is not None}
     # Of what is held whole the Ids say how much it is; of a part they are asked for where the numbers differ.
     named = [one for one in answers if one.entity not in held or held[one.entity].total != one.received]
-    by_id = await work.store.held_by_id(work.realm_id, [one.entity.name for one in named])
+    by_id = await work.store.held_by_id(work.realm_id, [one.entity.name for one in named if one.entity not in held])
     missing: dict[Entity, Sequence[str]] = {}
     for one in named:
-        there = by_id[one.entity.name]
-        held.setdefault(one.entity, there.counted())
-        missing[one.entity] = sorted({*there.live, *there.aside}.difference(one.ids))
+        if one.entity in held:  # of a part: all of the entity may be any number of rows
+            live = await work.store.live_ids(work.realm_id, one.entity.name, updated_from=since)
+            missing[one.entity] = sorted(set(live).difference(one.ids))
+        else:
+            there = by_id[one.entity.name]
+            held[one.entity] = there.counted()
+            missing[one.entity] = sorted({*there.live, *there.aside}.difference(one.ids))
     await mark_vanished_together(work, missing)
     for one in named:
-        forgets = by_id[one.entity.name].nameless > 0 and _scope(one, since) is None
+        forgets = one.entity.name in by_id and by_id[one.entity.name].nameless > 0
         if forgets:
             await work.store.forget_nameless(work.lease, one.entity.name, but=one.nameless)
         if forgets or missing[one.entity]:
@@ -89,7 +93,7 @@ async def prove_whole(work: RealmWork, answers: Sequence[WholeAnswer], since: da
 
 
 async def _held(work: RealmWork, answer: WholeAnswer, since: datetime | None) -> Held:
-    return await work.store.held(work.realm_id, answer.entity.name, updated_from=_scope(answer, since))
+    return await work.held(answer.entity, updated_from=_scope(answer, since))
 
 
 def _scope(answer: WholeAnswer, since: datetime | None) -> datetime | None:

@@ -22,7 +22,7 @@ from backfill.jobs.ports import Store
 from backfill.jobs.questions import Questions
 from backfill.jobs.too_much import is_broken_row, is_from_a_sound_server, is_too_much
 from backfill.jobs.turns import Turn
-from backfill.model import Checkpoint, Expected, Landed, Lease, RealmId, Record, Refusal, RunId
+from backfill.model import Checkpoint, Expected, Held, Landed, Lease, RealmId, Record, Refusal, RunId
 from backfill.qbo.catalogue import Entity
 from backfill.qbo.query import CDC_OBJECTS_MAX, PAGE_ROWS_MAX
 from backfill.rows import doc_bytes
@@ -132,6 +132,16 @@ class RealmWork:
             if is_of_the_realm(refused):
                 raise
 
+    async def held(
+        self, entity: Entity, *, created_to: datetime | None = None, updated_from: datetime | None = None
+    ) -> Held:
+        """What is held of the entity to be compared with a count: of a part (`updated_from`) only what this run set
+        aside is known to be in it."""
+        aside_by = None if updated_from is None else self.run_id
+        return await self.store.held(
+            self.realm_id, entity.name, created_to=created_to, updated_from=updated_from, aside_by=aside_by
+        )
+
     async def land(
         self,
         entity: Entity,
@@ -140,8 +150,12 @@ class RealmWork:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         latest: bool = False,
+        as_of: datetime | None = None,
     ) -> Landed:
         """Commit rows with their checkpoint, and say so.
+
+        `as_of`: the `time` of the answer that had them. What was updated or deleted well before that, and is otherwise
+        in the answer, is not so any more: the company was restored, or the answer that told of it was wrong.
 
         `latest`: nothing read before can be newer, so that of two versions with the same LastUpdatedTime and
         SyncToken these stand. QuickBooks itself makes such: a balance that moves leaves the SyncToken as it was.
@@ -164,6 +178,7 @@ class RealmWork:
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal_from=overwrite_equal_from,
+            settled_to=None if as_of is None else as_of - SETTLED,
             expected=expected,
         )
         self.observe(

@@ -254,6 +254,7 @@ class _Landing(MemoryStore):
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
+        settled_to: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         await anyio.sleep(len(records) * self._row_s)
@@ -265,6 +266,7 @@ class _Landing(MemoryStore):
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal_from=overwrite_equal_from,
+            settled_to=settled_to,
             expected=expected,
         )
 

@@ -111,7 +111,9 @@ _ROWS: Mapping[str, _Row] = {
     "TaxCode": _LIST_WITHOUT_CDC,
     "TaxPayment": _UNTRACKED,
     "TaxRate": _LIST_WITHOUT_CDC,
-    "Term": _LIST,
+    # The reference does not exclude Term from CDC; a public client's table does, and what CDC does not carry it answers
+    # with silence.
+    "Term": _LIST_WITHOUT_CDC,
     # The reference excludes TimeActivity from CDC; a release note of 2021 says otherwise. Nobody relies on it.
     "TimeActivity": _UNTRACKED,
     "Transfer": _TRANSACTION,

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from backfill.model import Proof, RealmId, Refusal, RunId
+from backfill.model import Proof, RealmId, Refusal
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.records import read_rows
 from backfill.rehearsal.pages_in_hand import PagesInHand
+from backfill.rehearsal.runs import EARLIER_RUN
 
 if TYPE_CHECKING:  # the stage holds its world, and the world its job
     from backfill.rehearsal.ground import Ground
     from backfill.rehearsal.stage import Stage
-
-EARLIER_RUN = RunId(4)
-"""Beside the world's own three: see `rehearsal`."""
 
 CHANGES_IN_AN_OUTAGE = 20
 """That people make in each realm, at most."""

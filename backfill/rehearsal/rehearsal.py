@@ -18,7 +18,8 @@ from backfill.rehearsal.ground import Ground, MemoryGround
 from backfill.rehearsal.life import Kill
 from backfill.rehearsal.oracles import judge
 from backfill.rehearsal.process import Process
-from backfill.rehearsal.stage import RIVALS_RUN, Breach, Stage
+from backfill.rehearsal.runs import AGAIN_RUN, FIRST_RUN, RIVALS_RUN
+from backfill.rehearsal.stage import Breach, Stage
 from backfill.rehearsal.world import World
 
 PHASE_ONE_S = 1_800.0
@@ -43,9 +44,6 @@ RESTART_S = 30.0
 
 START_S = 1.0
 """Until the next of two commands has started and asks. The limits of a second are each process's own."""
-
-FIRST_RUN, AGAIN_RUN = RunId(1), RunId(3)
-"""The rivals' is the second: see `stage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.load_plan import LoadPlan
 from backfill.rehearsal.refreshes import Refreshes
+from backfill.rehearsal.runs import RIVALS_RUN
 from backfill.rehearsal.served_reports import ServedReports
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
@@ -29,8 +30,6 @@ from backfill.store.memory_reports import MemoryReports
 from backfill.store.memory_store import MemoryStore
 from backfill.store.memory_tokens import MemoryTokenVault, imported
 from backfill.webhooks.intake import Intake
-
-RIVALS_RUN = RunId(2)
 
 ROWS_MIN = 90
 """The smallest company that there is."""

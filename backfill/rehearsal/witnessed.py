@@ -48,6 +48,7 @@ class _Witnessed(Beside):
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
+        settled_to: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         rows = self._stage.store.rows(lease.realm_id, entity)
@@ -60,6 +61,7 @@ class _Witnessed(Beside):
             refusals=refusals,
             checkpoint=checkpoint,
             overwrite_equal_from=overwrite_equal_from,
+            settled_to=settled_to,
             expected=expected,
         )
         self._pages.gone()

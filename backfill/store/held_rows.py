@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from backfill.entities import ENTITIES
-from backfill.model import Held, HeldById, RealmId
+from backfill.model import Held, HeldById, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 
@@ -24,10 +24,10 @@ SELECT
         WHERE held.realm_id = $1 AND held.deleted_at IS NULL {bounds}
             AND held.id = ANY (ARRAY(SELECT id FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2))
     ) AS live,
-    (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id <> '')
+    (SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id <> '' {aside})
     + coalesce(
         (
-            SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id = ''
+            SELECT count(*) FROM backfill.quarantine WHERE realm_id = $1 AND entity = $2 AND id = '' {aside}
             GROUP BY run_id ORDER BY 1 DESC LIMIT 1
         ),
         0
@@ -44,6 +44,7 @@ LIVE_IDS = """
 SELECT id FROM {table}
 WHERE realm_id = $1 AND deleted_at IS NULL
     AND ($2::timestamptz IS NULL OR created_at >= $2) AND ($3::timestamptz IS NULL OR created_at <= $3)
+    AND ($4::timestamptz IS NULL OR updated_at >= $4)
 """
 
 QUARANTINED = """
@@ -91,18 +92,24 @@ class HeldRows:
         *,
         created_to: datetime | None = None,
         updated_from: datetime | None = None,
+        aside_by: RunId | None = None,
     ) -> Held:
         """Count live rows and quarantined ones; together they are what the server should count.
 
-        The bounds are inclusive and restrict the live rows only; a row without the time in question is inside.
+        The bounds are inclusive and restrict the live rows only; a row without the time in question is inside. Of the
+        quarantined ones all count, or those that the run `aside_by` met.
         """
         bounds: list[str] = []
-        values: list[datetime] = []
+        values: list[datetime | RunId] = []
         for column, comparison, value in (("created_at", "<=", created_to), ("updated_at", ">=", updated_from)):
             if value is not None:
                 values.append(value)
                 bounds.append(f"AND coalesce(held.{column} {comparison} ${2 + len(values)}, true)")
-        statement = HELD.format(table=table_of(entity), bounds=" ".join(bounds))
+        aside = ""
+        if aside_by is not None:
+            values.append(aside_by)
+            aside = f"AND run_id = ${2 + len(values)}"
+        statement = HELD.format(table=table_of(entity), bounds=" ".join(bounds), aside=aside)
         async with self._database.control() as connection:
             row = await connection.fetchrow(statement, realm_id, entity, *values)
         assert row is not None, "a SELECT of counts has a row"
@@ -120,10 +127,12 @@ class HeldRows:
         *,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
+        updated_from: datetime | None = None,
     ) -> Sequence[str]:
-        """The Ids of live rows created within the bounds (inclusive); without bounds, rows without a time too."""
+        """The Ids of live rows within the bounds (inclusive); without a bound, rows without its time too."""
+        bounds = created_from, created_to, updated_from
         async with self._database.control() as connection:
-            rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, created_from, created_to)
+            rows = await connection.fetch(LIVE_IDS.format(table=table_of(entity)), realm_id, *bounds)
         return [row["id"] for row in rows]
 
     async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:

@@ -6,8 +6,10 @@ Which of two versions of an object stands is decided by the database, row by row
   caller knows that this came last, and both are from then on (`overwrite_equal_from`) that two versions may look
   the same: then it overwrites if its document differs.
   A row without LastUpdatedTime (the entity has none) overwrites if its document differs.
+* Live over what is newer, or deleted: if that has settled (`settled_to`) long enough before the answer was made that
+  has the row otherwise. Then the company went back, or what was held was never so.
 * Deleted over live: unless the live row was updated after the deletion. The last known document is kept.
-* Live over deleted: only if updated after the deletion. Where neither side knows a time, what came last stands.
+* Live over deleted: else only if updated after the deletion. Where neither side knows a time, what came last stands.
 * Deleted over deleted: the later deletion.
 """
 
@@ -81,6 +83,7 @@ class Landing:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
+        settled_to: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         """Land rows (and deleted stubs) with their checkpoint in one transaction; what is refused is set aside.
@@ -89,7 +92,7 @@ class Landing:
         way that is tried first.
         Raises LeaseLostError, and writes nothing, if the realm was taken over.
         """
-        page = _Page(lease, run_id, entity, overwrite_equal_from)
+        page = _Page(lease, run_id, entity, overwrite_equal_from, settled_to)
         layers = _layers(records)
         to_copy = page.to_copy(layers) if expected is Expected.NEW and not refusals else None
         if to_copy:
@@ -180,6 +183,7 @@ class _Page:
     run_id: RunId
     entity: str
     overwrite_equal_from: datetime | None
+    settled_to: datetime | None
 
     async def land(
         self, connection: Connection, rows: Sequence[Record], checkpoint: Checkpoint | None = None
@@ -197,6 +201,7 @@ class _Page:
             [record.doc for record in rows],
             self.overwrite_equal_from,
             *_moved(checkpoint),
+            self.settled_to,
         )
         counts = self._fenced(row, checkpoint)
         return _Tally(live=counts["landed"], deleted=counts["deleted"])
@@ -215,6 +220,8 @@ class _Page:
         stands = np.array(held_tokens)
         # No time is older than, or the same as, one that is not known: such a row is sent.
         is_outdone = (updated_at < held_at) | ((updated_at == held_at) & (tokens < stands))
+        if self.settled_to is not None:
+            is_outdone &= held_at > np.datetime64(self.settled_to.replace(tzinfo=None))
         is_same = (updated_at == held_at) & (tokens == stands)
         if self.overwrite_equal_from is not None:
             is_same &= updated_at < np.datetime64(self.overwrite_equal_from.replace(tzinfo=None))

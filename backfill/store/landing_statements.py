@@ -14,7 +14,8 @@ from backfill.store.leases import FENCE
 EXPIRING_LINKS: Mapping[str, tuple[str, ...]] = {"Attachable": ("TempDownloadUri", "ThumbnailTempDownloadUri")}
 """Members that let whoever has them read the file for some minutes: worthless later, dangerous until then."""
 
-# `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite.
+# `held` is the row that is there, `excluded` the one that comes, $12 from when on equal versions overwrite, $17 up to
+# when what is held has settled.
 STANDS = """
 CASE
     WHEN excluded.deleted_at IS NOT NULL AND held.deleted_at IS NOT NULL
@@ -23,6 +24,7 @@ CASE
         THEN held.updated_at IS NULL OR held.updated_at <= excluded.deleted_at
     WHEN held.deleted_at IS NOT NULL
         THEN coalesce(excluded.updated_at > held.deleted_at, held.updated_at IS NULL)
+            OR coalesce(held.deleted_at <= $17::timestamptz, false)
     WHEN excluded.updated_at IS NULL
         THEN excluded.doc IS DISTINCT FROM held.doc
     WHEN held.updated_at IS NULL
@@ -30,6 +32,7 @@ CASE
     WHEN (excluded.updated_at, coalesce(excluded.sync_token, -1)) = (held.updated_at, coalesce(held.sync_token, -1))
         THEN coalesce(excluded.updated_at >= $12::timestamptz, false) AND excluded.doc IS DISTINCT FROM held.doc
     ELSE (excluded.updated_at, coalesce(excluded.sync_token, -1)) > (held.updated_at, coalesce(held.sync_token, -1))
+        OR coalesce(held.updated_at <= $17::timestamptz, false)
 END
 """
 
@@ -94,7 +97,7 @@ SELECT
 # Times come as the bytes that they are: as the driver's objects they cost as much as all the rest of a known row.
 KNOWN = """
 SELECT id, timestamptz_send(updated_at), coalesce(sync_token, -1) FROM {table}
-WHERE realm_id = $1 AND id = ANY ($2::text[]) AND updated_at IS NOT NULL
+WHERE realm_id = $1 AND id = ANY ($2::text[]) AND updated_at IS NOT NULL AND deleted_at IS NULL
     AND NOT EXISTS (SELECT FROM backfill.quarantine WHERE realm_id = $1 AND entity = $3)
 """
 

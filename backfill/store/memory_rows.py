@@ -42,6 +42,17 @@ class Row:
     def version(self) -> tuple[datetime | None, int]:
         return self.updated_at, -1 if self.sync_token is None else self.sync_token
 
+    def is_live_within(
+        self, created_from: datetime | None, created_to: datetime | None, updated_from: datetime | None
+    ) -> bool:
+        """Whether it is not deleted, and within the bounds; of a time that is bounded it has to say one."""
+        return (
+            self.deleted_at is None
+            and (created_from is None or (self.created_at is not None and self.created_at >= created_from))
+            and (created_to is None or (self.created_at is not None and self.created_at <= created_to))
+            and (updated_from is None or (self.updated_at is not None and self.updated_at >= updated_from))
+        )
+
 
 def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
     """The row that a record becomes where none is held."""
@@ -50,25 +61,37 @@ def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
     return Row(record.sync_token, record.created_at, record.updated_at, deleted_at, doc)
 
 
-def stands(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> bool:
-    """Whether `comes` takes the place of `held`: never an older version of a newer one."""
+def stands(held: Row, comes: Row, *, overwrite_equal_from: datetime | None, settled_to: datetime | None) -> bool:
+    """Whether `comes` takes the place of `held`: an older version of a newer one only if that has settled."""
     if comes.deleted_at is None and held.deleted_at is None:
-        return _live_over_live(held, comes, overwrite_equal_from=overwrite_equal_from)
+        is_older = comes.updated_at is not None and comes.version != held.version
+        return (is_older and _has_settled(held.updated_at, settled_to)) or _live_over_live(
+            held, comes, overwrite_equal_from=overwrite_equal_from
+        )
     if comes.deleted_at is None:
-        return _live_over_deleted(held, comes)
+        return _has_settled(held.deleted_at, settled_to) or _live_over_deleted(held, comes)
     if held.deleted_at is None:
         return held.updated_at is None or held.updated_at <= comes.deleted_at
     return comes.deleted_at > held.deleted_at
 
 
-def outdone(held: Row | None, record: Record, *, overwrite_equal_from: datetime | None) -> bool:
+def outdone(
+    held: Row | None, record: Record, *, overwrite_equal_from: datetime | None, settled_to: datetime | None
+) -> bool:
     """Whether the held version stands whatever the record's document is, by what both say of their versions."""
-    if held is None or held.updated_at is None or record.updated_at is None or record.deleted:
+    if held is None or held.updated_at is None or held.deleted_at is not None:
+        return False
+    if record.updated_at is None or record.deleted:
         return False
     comes = Row(record.sync_token, None, record.updated_at, None, b"")
     if comes.version == held.version:
         return overwrite_equal_from is None or record.updated_at < overwrite_equal_from
-    return (record.updated_at, comes.version[1]) < (held.updated_at, held.version[1])
+    is_older = (record.updated_at, comes.version[1]) < (held.updated_at, held.version[1])
+    return is_older and not _has_settled(held.updated_at, settled_to)
+
+
+def _has_settled(moment: datetime | None, settled_to: datetime | None) -> bool:
+    return moment is not None and settled_to is not None and moment <= settled_to
 
 
 def _live_over_live(held: Row, comes: Row, *, overwrite_equal_from: datetime | None) -> bool:

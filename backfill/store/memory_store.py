@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -210,8 +211,8 @@ class MemoryStore:
         realm = self._fenced(lease)
         plan = sorted(slices, key=lambda part: (part.entity, part.number))
         assert len({(part.entity, part.number) for part in plan}) == len(plan), "two slices of one number"
-        # What an earlier run could not name would count for ever: no landing ever clears it.
-        _forget_nameless(realm, {*census, *(part.entity for part in slices)}, lambda _, of_run: of_run == run_id)
+        if run_id not in self._partial:  # what an earlier run could not name would count for ever: see `scans.CLEAR`
+            _forget_nameless(realm, {*census, *(part.entity for part in slices)}, lambda _, of_run: of_run == run_id)
         self._scans[run_id, lease.realm_id] = Scan(started_at, dict(census), plan, finished=False)
 
     async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
@@ -244,6 +245,7 @@ class MemoryStore:
         refusals: Sequence[Refusal] = (),
         checkpoint: Checkpoint | None = None,
         overwrite_equal_from: datetime | None = None,
+        settled_to: datetime | None = None,
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         await anyio.lowlevel.checkpoint()
@@ -254,9 +256,11 @@ class MemoryStore:
         rows = realm.rows.setdefault(entity, {})
         refused = list(refusals)
         live = deleted = 0
+        stand = partial(stands, overwrite_equal_from=overwrite_equal_from, settled_to=settled_to)
         sent = records
         if expected is Expected.KNOWN and not refusals:
-            sent = _not_known(realm, entity, records, overwrite_equal_from)
+            is_outdone = partial(outdone, overwrite_equal_from=overwrite_equal_from, settled_to=settled_to)
+            sent = _not_known(realm, entity, records, is_outdone)
         for record in sent:
             refusal = refused_by_postgres(record)
             if refusal is not None:
@@ -265,7 +269,7 @@ class MemoryStore:
             realm.quarantine.pop((entity, f"id:{record.id}"), None)
             comes = stored(entity, record, now=self._now)
             held = rows.get(record.id)
-            if held is None or stands(held, comes, overwrite_equal_from=overwrite_equal_from):
+            if held is None or stand(held, comes):
                 rows[record.id] = comes if held is None else held.replaced_by(comes)
                 deleted += comes.deleted_at is not None
                 live += comes.deleted_at is None
@@ -300,6 +304,7 @@ class MemoryStore:
         *,
         created_to: datetime | None = None,
         updated_from: datetime | None = None,
+        aside_by: RunId | None = None,
     ) -> Held:
         await anyio.lowlevel.checkpoint()
         realm = self._realms[realm_id]
@@ -310,7 +315,7 @@ class MemoryStore:
             and (updated_from is None or row.updated_at is None or row.updated_at >= updated_from)
             for id_, row in realm.rows.get(entity, {}).items()
         )
-        named, nameless = _quarantined(realm, entity)
+        named, nameless = _quarantined(realm, entity, by=aside_by)
         return Held(live=live, quarantined=len(named) + nameless)
 
     async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
@@ -331,15 +336,11 @@ class MemoryStore:
         *,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
+        updated_from: datetime | None = None,
     ) -> Sequence[str]:
         await anyio.lowlevel.checkpoint()
-        return [
-            id_
-            for id_, row in self._realms[realm_id].rows.get(entity, {}).items()
-            if row.deleted_at is None
-            and (created_from is None or (row.created_at is not None and row.created_at >= created_from))
-            and (created_to is None or (row.created_at is not None and row.created_at <= created_to))
-        ]
+        rows = self._realms[realm_id].rows.get(entity, {}).items()
+        return [id_ for id_, row in rows if row.is_live_within(created_from, created_to, updated_from)]
 
     async def held_by_id(self, realm_id: RealmId, entities: Collection[str]) -> Mapping[str, HeldById]:
         realm = self._realms[realm_id]
@@ -367,18 +368,14 @@ class MemoryStore:
 
 
 def _not_known(
-    realm: _Realm, entity: str, records: Sequence[Record], overwrite_equal_from: datetime | None
+    realm: _Realm, entity: str, records: Sequence[Record], is_outdone: Callable[[Row | None, Record], bool]
 ) -> Sequence[Record]:
     """The records of whose documents anything is seen: all, unless every one that may stand can be landed as it is."""
     distinct = len({record.id for record in records}) == len(records)
     if not distinct or any(of == entity for of, _ in realm.quarantine):
         return records
     rows = realm.rows.get(entity, {})
-    left = [
-        record
-        for record in records
-        if not outdone(rows.get(record.id), record, overwrite_equal_from=overwrite_equal_from)
-    ]
+    left = [record for record in records if not is_outdone(rows.get(record.id), record)]
     return records if any(map(refused_by_postgres, left)) else left
 
 
@@ -387,9 +384,9 @@ def _key(refusal: Refusal) -> str:
     return f"id:{refusal.id}" if refusal.id else f"sha256:{hashlib.sha256(refusal.raw).hexdigest()}"
 
 
-def _quarantined(realm: _Realm, entity: str) -> tuple[Collection[str], int]:
+def _quarantined(realm: _Realm, entity: str, *, by: RunId | None = None) -> tuple[Collection[str], int]:
     """The Ids of what is set aside, and how many rows have none: of two runs, which may file one twice, the more."""
-    aside = [kept for (of, _), kept in realm.quarantine.items() if of == entity]
+    aside = [kept for (of, _), kept in realm.quarantine.items() if of == entity and by in {None, kept[1]}]
     nameless = Counter(run_id for refusal, run_id in aside if not refusal.id)
     return {refusal.id for refusal, _ in aside if refusal.id}, max(nameless.values(), default=0)
 

@@ -39,7 +39,7 @@ FROM backfill.realm_run WHERE run_id = $1 AND realm_id = $2
 """
 
 # A scan that is begun again has a new plan. And a refused row whose Id could not be read is never cleared by landing,
-# so an earlier scan's would count for ever.
+# so an earlier scan's would count for ever; but who reads only the latest does not meet what is older.
 CLEAR = f"""
 WITH fence AS MATERIALIZED ({FENCE}),
 census AS (DELETE FROM backfill.census WHERE run_id = $4 AND realm_id = $1),
@@ -47,6 +47,7 @@ slices AS (DELETE FROM backfill.slice WHERE run_id = $4 AND realm_id = $1),
 nameless AS (
     DELETE FROM backfill.quarantine
     WHERE realm_id = $1 AND id = '' AND run_id <> $4 AND entity = ANY ($5::text[])
+        AND EXISTS (SELECT FROM backfill.run WHERE run_id = $4 AND scope ->> 'since' IS NULL)
 )
 SELECT FROM fence
 """  # noqa: S608  # a statement of ours

@@ -35,6 +35,24 @@ def test_the_quick_way_says_what_the_careful_one_says(there: bytes, monkeypatch:
     assert quick == [compared(ours, theirs, None) for ours, theirs in docs]
 
 
+@pytest.mark.parametrize("wrapper", ["", "Invoice"])
+def test_a_moment_is_the_same_in_whichever_zone_it_is_written(wrapper: str) -> None:
+    """A company moves to another zone: all its documents are written anew, and none has changed."""
+
+    def in_zone(created: str, updated: str, total: float = 1.5) -> bytes:
+        members = {"Id": "7", "MetaData": {"CreateTime": created, "LastUpdatedTime": updated}, "TotalAmt": total}
+        return doc(**({wrapper: members} if wrapper else members))
+
+    pacific = in_zone("2026-07-01T23:30:00-07:00", "2026-12-31T16:00:00-08:00")
+    london = in_zone("2026-07-02T07:30:00+01:00", "2027-01-01T00:00:00Z")
+    assert not compared(pacific, london, None).detail
+    assert "CreateTime" in compared(pacific, in_zone("2026-07-02T07:30:01+01:00", "2027-01-01T00:00:00Z"), None).detail
+    altered = in_zone("2026-07-02T07:30:00+01:00", "2027-01-01T00:00:00Z", total=2.5)
+    assert "TotalAmt" in compared(pacific, altered, None).detail or wrapper
+    for no_moment in ("2026-07-02T07:30:00", "soon", "9999-12-31T23:59:59-14:00"):
+        assert compared(pacific, in_zone(no_moment, "2027-01-01T00:00:00Z"), None).detail
+
+
 @pytest.mark.parametrize("landed", [b"null", b"[1, 2]", b'"x"', b"1.0"])
 def test_what_is_landed_and_no_document_differs(landed: bytes) -> None:
     assert compared(landed, doc(Id="7"), None).detail

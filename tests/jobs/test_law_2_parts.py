@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -99,6 +100,44 @@ async def test_a_run_since_finds_what_was_deleted_before_it_began(rows: int) -> 
     for entity, sown in ids.items():
         live = world.store.live_documents(world.realm, entity)
         assert (sown[0] in live, sown[1] in live) == (True, False)
+
+
+async def test_a_run_since_is_proven_beside_an_older_row_that_was_set_aside() -> None:
+    """Set aside by another run, it is none of what was updated since."""
+    poisoned: dict[tuple[str, str], Sequence[str]] = {}
+    settings = SimulatorSettings(poisoned=poisoned, poison_code="4002")
+    world = World(seed=3, rows_min=300, rows_max=300, settings=settings)
+    ids = world.sow("TimeActivity", 20, second=lambda number: 9_000_000 - number)
+    poisoned[world.realm, "TimeActivity"] = [ids[5]]
+    await world.extract()
+    assert len(world.store.refusals(world.realm, "TimeActivity")) == 1
+    await anyio.sleep(86_400)
+    world.since = BEGIN + timedelta(hours=12)
+    result = await world.extract(run_id=RunId(2))
+    assert (result.proven, result.troubles) == ([world.realm], [])
+    world.company_of().replace("TimeActivity", ids[5], {"Note": "changed"})
+    result = await world.extract(run_id=RunId(3))
+    assert [(trouble.entity, trouble.code) for trouble in result.troubles] == [("TimeActivity", "quarantined")]
+
+
+@pytest.mark.parametrize(("changed", "lists"), [(1, 1), (1000, 5)])
+async def test_a_run_since_asks_by_id_for_what_was_updated_since_and_for_nothing_older(
+    changed: int, lists: int
+) -> None:
+    world = World(seed=3)
+    ids = world.sow("TimeActivity", 5000, second=lambda number: 9_000_000 + number)
+    await world.extract()
+    await anyio.sleep(86_400)
+    company = world.company_of()
+    for id_ in ids[:changed]:
+        company.replace("TimeActivity", id_, {"Note": "changed"})
+    await world.extract(run_id=RunId(2))
+    company.delete("TimeActivity", ids[0])
+    world.since = BEGIN + timedelta(hours=12)
+    before = len(world.statements())
+    await world.extract(run_id=RunId(3))
+    assert breaches(world) == []
+    assert sum("TimeActivity WHERE Id IN" in asked for asked in world.statements()[before:]) <= lists
 
 
 @pytest.mark.parametrize("entity", ["Bill", "TimeActivity"])

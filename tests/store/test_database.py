@@ -263,7 +263,7 @@ class TestPlan:
             plan = await connection.fetch(
                 f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {land_statement('Invoice')}",
                 *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-                *(["1"], [9], [None], [None], [False], [b"{}"], None, None, None, None, None),
+                *(["1"], [9], [None], [None], [False], [b"{}"], None, None, None, None, None, None),
             )
         text = "\n".join(row[0] for row in plan)
         assert "Conflict Arbiter Indexes: invoice_pkey" in text
@@ -273,7 +273,7 @@ class TestPlan:
     async def test_reads_go_by_realm(self, database: Database) -> None:
         async with database.control() as connection, connection.transaction():
             await connection.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
-            plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None)
+            plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None, None)
         assert "invoice_pkey" in "\n".join(row[0] for row in plan)
 
     async def test_what_a_realm_does_not_have_is_not_looked_for_among_what_another_has(

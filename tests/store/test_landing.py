@@ -182,7 +182,7 @@ class TestFence:
             await connection.fetchrow(
                 land_statement("Invoice"),
                 *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-                *(["1"], [0], [NOW], [NOW], [False], [b"{}"], None, None, None, None, None),
+                *(["1"], [0], [NOW], [NOW], [False], [b"{}"], None, None, None, None, None, None),
             )
             with anyio.fail_after(60):  # only matters where it fails
                 await work.store.renew(work.lease)

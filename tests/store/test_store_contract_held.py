@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import anyio
 import anyio.from_thread
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from backfill.model import Expected, Held, Landed, Lease, Record, Refusal
 from backfill.store.database import Database
 from tests.postgres import PostgresServer
-from tests.store.contract import A, B, Subject, fresh, in_memory, in_postgres
+from tests.store.contract import A, B, Subject, canonical, fresh, in_memory, in_postgres
 from tests.store.scene import EVER, NOW, OTHER_REALM, REALM, at, deleted, live
 
 
@@ -58,6 +59,7 @@ class TestHeld:
             ({"created_from": at(1), "created_to": at(2)}, ["1", "2"]),
             ({"created_from": at(2)}, ["2", "3"]),
             ({"created_to": at(0)}, ["0"]),
+            ({"updated_from": at(12)}, ["2", "3"]),
         ],
     )
     async def test_ids_of_live_rows(self, subject: Subject, bounds: Mapping[str, datetime], ids: list[str]) -> None:
@@ -115,6 +117,27 @@ class TestQuarantined:
         assert await subject.store.held(REALM, "Invoice") == Held(live=0, quarantined=3)
         assert await subject.store.held(REALM, "Bill") == Held(live=0, quarantined=1)
 
+    async def test_a_run_of_a_part_forgets_nothing_that_has_no_name(self, subject: Subject, lease: Lease) -> None:
+        """It does not meet what is older; who begins to read all of it does."""
+        await subject.land(lease, refusals=self.nameless("1"))
+        await subject.begin(lease, run_id=subject.partial_run, Invoice=2)
+        assert (await subject.store.held(REALM, "Invoice")).quarantined == 1
+        await subject.begin(lease, run_id=subject.other_run, Invoice=2)
+        assert (await subject.store.held(REALM, "Invoice")).quarantined == 0
+
+    async def test_what_one_run_met_of_it(self, subject: Subject, lease: Lease) -> None:
+        """Of two that met the same the later one."""
+        both, first, second = (Refusal(id_, "4002", "m", b"") for id_ in ("1", "2", "3"))
+        await subject.land(lease, live("7", 0), refusals=[both, first, *self.nameless("1", "2")])
+        await subject.store.land(
+            lease, subject.other_run, "Invoice", [], refusals=[both, second, *self.nameless("2", "3", "4")]
+        )
+        held = [
+            await subject.store.held(REALM, "Invoice", updated_from=NOW, aside_by=run_id)
+            for run_id in (subject.run_id, subject.other_run, None)
+        ]
+        assert held == [Held(1, quarantined=2), Held(1, quarantined=5), Held(1, quarantined=6)]
+
     @pytest.mark.parametrize(
         ("bounds", "live"),
         [({}, 3), ({"created_to": at(1)}, 2), ({"updated_from": at(12)}, 1), ({"created_to": at(0)}, 1)],
@@ -171,6 +194,42 @@ class TestKnown:
         assert told == Landed(landed=0, unchanged=0, deleted=0, quarantined=1)
 
 
+class TestSettled:
+    """What an answer has otherwise that was made long after what is held: see `Store.land`."""
+
+    @pytest.mark.parametrize("expected", Expected)
+    @pytest.mark.parametrize(
+        ("held", "comes", "gives_way"),
+        [
+            (live("1", 5), live("1", 4, doc=B), True),
+            (live("1", 5, sync_token=2), live("1", 5, sync_token=1, doc=B), True),
+            (live("1", 6), live("1", 4, doc=B), False),
+            (live("1", 5, doc=A), live("1", 5, doc=B), False),
+            (deleted("1", 5), live("1", 4, doc=B), True),
+            (deleted("1", 6), live("1", 4, doc=B), False),
+            (deleted("1", 5), deleted("1", 4), False),
+        ],
+    )
+    async def test_it_stands(
+        self, subject: Subject, lease: Lease, held: Record, comes: Record, expected: Expected, *, gives_way: bool
+    ) -> None:
+        await subject.land(lease, held)
+        before = await subject.content(REALM, "Invoice")
+        told = await subject.land(lease, comes, settled_to=at(5), expected=expected)
+        after = await subject.content(REALM, "Invoice")
+        assert (told.landed, after) == ((1, {"1": (canonical(B), None)}) if gives_way else (0, before))
+
+    @pytest.mark.parametrize("expected", Expected)
+    async def test_the_same_version_of_a_row_that_was_marked_deleted(
+        self, subject: Subject, lease: Lease, expected: Expected
+    ) -> None:
+        for record in (live("1", 2), deleted("1", 5)):
+            await subject.land(lease, record)
+        assert (await subject.land(lease, live("1", 2), settled_to=at(4), expected=expected)).landed == 0
+        assert (await subject.land(lease, live("1", 2), settled_to=at(5), expected=expected)).landed == 1
+        assert list(await subject.store.live_ids(REALM, "Invoice")) == ["1"]
+
+
 # Whatever comes in whatever order, both hold the same.
 
 times = st.none() | st.integers(0, 4)
@@ -184,14 +243,18 @@ lives = st.builds(
 )
 deletions = st.builds(deleted, st.sampled_from(["1", "2", "3"]), st.integers(0, 4))
 refused = st.builds(Refusal, st.sampled_from(["", "1", "2"]), st.just("c"), st.just("m"), st.sampled_from([b"x", b"y"]))
-Landings = Sequence[tuple[list[Record], list[Refusal], dict[str, bool]]]
+Landings = Sequence[tuple[list[Record], list[Refusal], dict[str, Any]]]
 landings: st.SearchStrategy[Landings] = st.lists(
     st.tuples(
         st.lists(lives | deletions, max_size=5),
         st.lists(refused, max_size=2),
         # What is said of a page may choose another way to land it; `expected` may even be wrong.
         st.fixed_dictionaries(
-            {"overwrite_equal_from": st.sampled_from([None, EVER, at(2)]), "expected": st.sampled_from(Expected)}
+            {
+                "overwrite_equal_from": st.sampled_from([None, EVER, at(2)]),
+                "settled_to": st.sampled_from([None, at(1), at(3)]),
+                "expected": st.sampled_from(Expected),
+            }
         ),
     ),
     max_size=6,
@@ -223,7 +286,7 @@ def pair(portal: BlockingPortal, postgres_server: PostgresServer) -> Iterator[Pa
 async def outcome(subject: Subject, lease: Lease, history: Landings) -> object:
     told = [await subject.land(lease, *records, refusals=refusals, **said) for records, refusals, said in history]
     held = [await subject.store.held(REALM, "Invoice", updated_from=bound) for bound in (None, at(2))]
-    ids = sorted(await subject.store.live_ids(REALM, "Invoice", created_from=NOW))
+    ids = sorted(await subject.store.live_ids(REALM, "Invoice", created_from=NOW, updated_from=at(2)))
     by_id = (await subject.store.held_by_id(REALM, ["Invoice"]))["Invoice"]
     assert by_id.counted() == held[0]
     assert set(by_id.live) == set(await subject.store.live_ids(REALM, "Invoice"))

@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from backfill.errors import Disposition, UnansweredError
-from backfill.jobs import changes, comparison, equality, prove, report_reading, reports, told, whole_answer
+from backfill.jobs import changes, comparison, equality, prove, report_reading, reports, told, verified, whole_answer
 from backfill.jobs.equality import Comparison
 from backfill.jobs.load import looking, realm_load
 from backfill.jobs.load.doubts import Doubts
@@ -192,6 +192,13 @@ def verify_does_not_look_into_documents(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(comparison, "compared", lambda *_arguments: Comparison(""))
 
 
+def a_repair_reads_nothing_again(patch: pytest.MonkeyPatch) -> None:
+    async def idle(*_arguments: object) -> int:
+        return 0
+
+    patch.setattr(verified, "repair_realm", idle)
+
+
 def verify_names_what_has_changed_since(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(equality, "_is_newer", lambda *_arguments: False)
 
@@ -321,6 +328,7 @@ BUGS = (
     Bug("confirmed deletes", what_is_said_to_be_deleted_is_believed, sweeps_with_flags),
     Bug("complete", a_resync_looks_for_nothing_deleted, does("resync")),
     Bug("equal state", a_sweep_lands_no_changes, does("care")),
+    Bug("complete", a_repair_reads_nothing_again, does("verify")),
     Bug("named exactly", verify_does_not_look_into_documents, does("verify")),
     Bug("named exactly", verify_names_what_has_changed_since, does("verify")),
     Bug("told once", events_are_settled_unread, does("webhooks")),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from backfill.jobs.fleet import RealmJob, RealmOutcome
 from backfill.jobs.verified import holds, verified_realm
 from backfill.jobs.verify import VerifyOptions
 from backfill.jobs.work import RealmWork
-from backfill.model import Scan
+from backfill.model import RealmId, Scan
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.rehearsal.damage import damage
 from backfill.rehearsal.held import hold, outage
 from backfill.rehearsal.jobs.at_work import realm_job
 from backfill.rehearsal.jobs.extract import Extract
+from backfill.rehearsal.runs import FIRST_RUN
 
 if TYPE_CHECKING:  # a process holds its world, and the world its job
     from backfill.rehearsal.ground import Ground
@@ -45,3 +47,9 @@ class Verify(Extract):
             return RealmOutcome(proven=all(map(holds, verdicts)))
 
         return realm_job(process, task)
+
+    def missing(self, stage: Stage, realm_id: RealmId) -> Iterable[str]:
+        """A verification that holds, too: all that was broken is repaired."""
+        yield from super().missing(stage, realm_id)
+        if not self.is_done(stage, FIRST_RUN, realm_id):
+            yield "it was never verified to hold in a healed world"
