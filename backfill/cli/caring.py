@@ -124,7 +124,8 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         await run.begin({"realms": sorted(realm_ids) or "all"}, stale)
         kept = _Kept(settings, database, run)
         dates = [TokenDates(**row) for row in await stored.token_dates()]
-        await kept.alive([each for each in dates if each.refreshed_at <= now() - IDLE and each.realm_id in used])
+        async with run.beating():
+            await kept.alive([each for each in dates if each.refreshed_at <= now() - IDLE and each.realm_id in used])
         sweep = _Sweep(settings, run, PageMemory(settings.extract.memory_mb * 1024 * 1024))
         swept = [realm_id for realm_id in stale if realm_id not in kept.parked]
         fleet = await run.work(swept, sweep.turn) if swept else FleetResult()
@@ -161,9 +162,9 @@ class _Kept:
         self._run = run
 
     async def alive(self, idle: Sequence[TokenDates]) -> None:
-        """Refresh each; a company whose token is refused is parked.
+        """Refresh each; a company whose token is refused is parked. What is wrong with one costs no other.
 
-        Raises `RequestError` for what stops everything, and `StoppedError` once what Intuit was asked for is stored.
+        Raises `StoppedError` once what Intuit was asked for is stored.
         """
         if not idle:
             return
@@ -190,8 +191,6 @@ class _Kept:
             await keeper.access_token(realm_id)
             self.refreshed.append(realm_id)
         except RequestError as error:
-            if error.disposition is Disposition.STOP:
-                raise
             self.troubles.append(Trouble(realm_id, "", error.code, error.message, error.action))
             if error.disposition is Disposition.PARK:
                 self.parked.append(realm_id)

@@ -20,7 +20,7 @@ from backfill.qbo.http import Http, open_http
 from backfill.qbo.oauth import Credentials, refresh
 from backfill.store.database import Database
 from backfill.store.realms import Realms
-from backfill.store.tokens import TokenVault
+from backfill.store.tokens import keys_used
 from backfill.wire import Lane, Request, Response
 
 ANSWER_S = 30.0
@@ -119,17 +119,10 @@ async def _database(settings: Settings, database: Database) -> Finding:
 
 
 async def _key(settings: Settings, database: Database) -> Finding:
-    if settings.encryption_key is None and not settings.key_file.exists():
-        if not await Realms(database).token_dates():
-            return Finding("key", True, f"there are no tokens yet; the first import makes {settings.key_file}")
-        return Finding(
-            "key",
-            False,
-            f"tokens are stored, and the key that encrypted them is not at {settings.key_file}",
-            "Put its file back there, or the key in BACKFILL_ENCRYPTION_KEY; without it, connect the companies again.",
-        )
-    ring = keyring(settings)
-    used = await TokenVault(database, ring).keys_used()
+    used = await keys_used(database)
+    if not used and settings.encryption_key is None and not settings.key_file.exists():
+        return Finding("key", True, f"there are no tokens yet; the first import makes {settings.key_file}")
+    ring = await keyring(settings, database)
     unread = sum(realms for key_id, realms in used.items() if key_id not in ring.key_ids)
     where = "BACKFILL_ENCRYPTION_KEY" if settings.encryption_key is not None else str(settings.key_file)
     if unread:

@@ -56,7 +56,7 @@ async def connect(settings: Settings, *, redirect_uri: str, paste: bool) -> Conn
     pasted = listens_on(redirect_uri) is None or paste
     # What is needed afterwards is opened first: a consent that cannot be stored is a person's time wasted.
     async with open_store(settings) as database, open_http(settings.api_url, settings.token_url) as http:
-        vault = TokenVault(database, keyring(settings))
+        vault = TokenVault(database, await keyring(settings, database))
         state = secrets.token_urlsafe(32)
         shown = consent_page(page, qbo.client_id, redirect_uri=redirect_uri, state=state)
         consent = await given_consent(shown, redirect_uri=redirect_uri, state=state, pasted=pasted)

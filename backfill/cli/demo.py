@@ -92,7 +92,7 @@ async def _demonstrate(settings: Settings, data_dir: Path, realms: int) -> Extra
             output.say("Starting an embedded Postgres ...")
             # Each demo begins empty: its companies are made anew, and older data would be of others.
             async with open_store(settings, empty=True) as database:
-                vault = TokenVault(database, keyring(settings))
+                vault = TokenVault(database, await keyring(settings, database))
                 await Realms(database).import_grants(grants(read_realm_file(str(credentials))), vault, granted_at=now())
                 return await run_extraction(settings, realm_ids=(), entities=(), since=None, wait=True)
 

@@ -26,7 +26,7 @@ from backfill.errors import UnavailableError
 from backfill.jobs.beside import beside
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
-from backfill.jobs.reports import reports_beside
+from backfill.jobs.reports_beside import ReportsBeside
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, RealmId, RunId, Scan
@@ -128,8 +128,10 @@ async def run_extraction(
     )
 
     def task(store: PostgresStore) -> Task:
+        beside = ReportsBeside(store, reports)
+
         async def extract(work: RealmWork, scan: Scan) -> Sequence[Proof]:
-            return await extract_realm(work, options, scan, beside=await reports_beside(work, store, reports))
+            return await extract_realm(work, options, scan, beside=await beside.read(work))
 
         return extract
 

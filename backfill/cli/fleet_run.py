@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 import anyio
 
 from backfill import events
-from backfill.cli.compose import keyring
+from backfill.cli.compose import fitting_keyring
 from backfill.cli.ending import STATUSES
 from backfill.cli.output import Exit, say
 from backfill.cli.progress import Progress
@@ -78,9 +78,10 @@ class FleetRun:
         wait: bool,
         policy: RetryPolicy = READING,
     ) -> None:
-        """`kind`: the command that it is a run of. Raises `BackfillError` if the key of the tokens is not to be had."""
+        """`kind`: the command that it is a run of."""
         owner, lease_s = Owner.current(), settings.postgres.lease_s
-        self.vault = TokenVault(database, keyring(settings))
+        self.vault: TokenVault
+        """Once it is begun."""
         self.store = PostgresStore(database, owner=owner, lease_s=lease_s)
         self.runs = Runs(database, owner=owner, silence_s=lease_s)
         self.run_id = RunId(0)
@@ -98,7 +99,11 @@ class FleetRun:
         self._started_at = anyio.current_time()
 
     async def begin(self, scope: Mapping[str, object], realm_ids: Sequence[RealmId]) -> None:
-        """Go on with a run of the same kind and scope that was not finished, or begin one, of these realms."""
+        """Go on with a run of the same kind and scope that was not finished, or begin one, of these realms.
+
+        Raises `BackfillError` if the key of the tokens is not to be had: then no run is begun.
+        """
+        self.vault = TokenVault(self._database, await fitting_keyring(self._settings, self._database))
         started = await self.runs.start(self._kind, scope, realm_ids)
         self.run_id = started.run_id
         if started.resumed:
@@ -152,15 +157,22 @@ class FleetRun:
                     joining=joining,
                 )
 
-            async def heart() -> None:
-                await beat(self.runs, self.run_id, every_s=self._options.lease_renewal_s)
-
-            async with beside(heart, name="heartbeat of the run"), progress.shown():
+            async with self.beating(), progress.shown():
                 fleet = await until_stopped(until)
         if self.meters.reached is not None:
             reached = self.meters.reached
             fleet.troubles.insert(0, Trouble(RealmId(""), "", "metered_cap", reached.message, reached.action))
         return fleet
+
+    @asynccontextmanager
+    async def beating(self) -> AsyncIterator[None]:
+        """Say that the run is alive for as long as the block lasts: who is silent is taken for dead."""
+
+        async def heart() -> None:
+            await beat(self.runs, self.run_id, every_s=self._options.lease_renewal_s)
+
+        async with beside(heart, name="heartbeat of the run"):
+            yield
 
     def observe(self, event: events.Event) -> None:
         """Count it; and a realm that is refused need not keep its place while it rests."""

@@ -35,26 +35,34 @@ def rotate(online: OnlineOption = False, config: ConfigOption = None, as_json: J
     """
 
     async def work(settings: Settings) -> Exit:
+        import msgspec
+
         from backfill.cli.compose import keyring, open_store
+        from backfill.cli.ending import troubles_in_words
+        from backfill.jobs.fleet import Trouble
+        from backfill.model import RealmId
         from backfill.store.encryption import add_key
-        from backfill.store.tokens import TokenVault
+        from backfill.store.tokens import TokenVault, keys_used
 
         async with open_store(settings) as database:
-            keyring(settings)  # makes the file of a user who never had one, and says what is wrong with it
+            # Makes the file of a user who never had one, and says what is wrong with it.
+            await keyring(settings, database)
             if not online:
-                await _nobody_works(database)
+                await _nobody_works(settings, database)
             if settings.encryption_key is None:
                 with _alone(settings):
                     made = add_key(settings.key_file)
                 if made:
                     output.say(f"Put a new key in front, in {settings.key_file}. Back it up apart from the database.")
-            ring = keyring(settings)
-            vault = TokenVault(database, ring)
-            changed = await vault.rotate_keys()
-            used = await vault.keys_used()
-        said = f"The tokens of {counted(changed, 'realm')} were encrypted anew."
-        _result(ring, used, {"changed": changed}, said, as_json)
-        return Exit.DONE
+            ring = await keyring(settings, database)
+            changed, unread = await TokenVault(database, ring).rotate_keys()
+            used = await keys_used(database)
+        said = [f"The tokens of {counted(changed, 'realm')} were encrypted anew."]
+        troubles = [Trouble(RealmId(it.realm_id), "", it.code, it.message, it.action) for it in unread]
+        said += troubles_in_words(troubles, more="--json names all")
+        errors = [msgspec.to_builtins(trouble) for trouble in troubles]
+        _result(ring, used, {"changed": changed, "errors": errors}, "\n".join(said), as_json)
+        return Exit.UNPROVEN if unread else Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
 
@@ -65,11 +73,11 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     async def work(settings: Settings) -> Exit:
         from backfill.cli.compose import keyring, open_store
-        from backfill.store.tokens import TokenVault
+        from backfill.store.tokens import keys_used
 
         async with open_store(settings) as database:
-            ring = keyring(settings)
-            used = await TokenVault(database, ring).keys_used()
+            ring = await keyring(settings, database)
+            used = await keys_used(database)
         _result(ring, used, {}, "", as_json)
         return Exit.DONE if used.keys() <= set(ring.key_ids) else Exit.UNPROVEN
 
@@ -84,7 +92,7 @@ def retire(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         from backfill.cli.compose import keyring, open_store
         from backfill.errors import UsageError
         from backfill.store.encryption import keep_first_key
-        from backfill.store.tokens import TokenVault
+        from backfill.store.tokens import keys_used
 
         if settings.encryption_key is not None:
             raise UsageError(
@@ -92,31 +100,34 @@ def retire(config: ConfigOption = None, as_json: JsonOption = False) -> None:
                 action="See with `backfill keys list` that the old one is not used any more, then take it out there.",
             )
         async with open_store(settings) as database:
-            await _nobody_works(database)
+            await _nobody_works(settings, database)
             with _alone(settings):
-                ring = keyring(settings)
-                used = await TokenVault(database, ring).keys_used()
-                if used.keys() - ring.key_ids[:1]:
+                ring = await keyring(settings, database)
+                used = await keys_used(database)
+                if used.keys() & set(ring.key_ids[1:]):
                     raise UsageError("Some tokens are encrypted with an old key.", action="Run: backfill keys rotate")
                 retired = keep_first_key(settings.key_file)
-            ring = keyring(settings)
+            ring = await keyring(settings, database)
         _result(ring, used, {"retired": retired}, f"Old keys taken out: {retired}.", as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
 
 
-async def _nobody_works(database: Database) -> None:
-    """A command that was started with the old key alone could not read new tokens, nor others what it writes."""
-    from backfill.errors import UnavailableError
-    from backfill.store.realms import Realms
+async def _nobody_works(settings: Settings, database: Database) -> None:
+    """A command that was started with the old key alone could not read new tokens, nor others what it writes.
 
-    working = await Realms(database).worked_on()
-    if working:
-        realm_id, owner = working[0]
-        realms = f"{counted(len(working), 'realm')} {'is' if len(working) == 1 else 'are'}"
+    A receiver of webhooks, for one, works on no company most of the time, and has the old key all the same.
+    """
+    from backfill.errors import UnavailableError
+    from backfill.store.owners import Owner
+    from backfill.store.runs import Runs
+
+    runs = Runs(database, owner=Owner.current(), silence_s=settings.postgres.lease_s)
+    if working := await runs.at_work():
+        kind, owner = working[0]
         raise UnavailableError(
-            f"{realms} being worked on: {realm_id} by {owner}.",
+            f"{counted(len(working), 'command')} {'is' if len(working) == 1 else 'are'} running: {kind}, by {owner}.",
             action="Wait until no command runs. Or give the new key to every command first, behind the old one, in"
             " BACKFILL_ENCRYPTION_KEY, start them anew, then put it in front and run: backfill keys rotate --online",
         )
@@ -137,7 +148,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         lock.close()
 
 
-def _result(ring: Keyring, used: dict[str, int], more: dict[str, int], said: str, as_json: bool) -> None:
+def _result(ring: Keyring, used: dict[str, int], more: dict[str, object], said: str, as_json: bool) -> None:
     keys = {key_id: used.get(key_id, 0) for key_id in (*ring.key_ids, *sorted(used.keys() - set(ring.key_ids)))}
     if as_json:
         given = set(ring.key_ids)

@@ -6,10 +6,20 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from backfill.cli.input import opened
 from backfill.cli.output import counted
@@ -40,8 +50,8 @@ class RealmRow(BaseModel):
     access_token_expires_at: Annotated[AwareDatetime, Field(ge=TIME_MIN, lt=TIME_MAX)] | None = None
     name: Annotated[str, Field(max_length=500)] | None = None
     weight: Annotated[float, Field(gt=0, le=1000)] | None = None
-    client_id: SecretStr | None = None
-    client_secret: SecretStr | None = None
+    client_id: Annotated[SecretStr, Field(min_length=1)] | None = None
+    client_secret: Annotated[SecretStr, Field(min_length=1)] | None = None
 
     @field_validator("realm_id", mode="before")
     @classmethod
@@ -55,6 +65,12 @@ class RealmRow(BaseModel):
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ValueError("it is no token: it has a blank, an end of line, or a character that is not ASCII")
         return value
+
+    @model_validator(mode="after")
+    def _of_one_app(self) -> Self:
+        if (self.client_id is None) != (self.client_secret is None):
+            raise ValueError("client_id and client_secret are one app's: give both, or neither")
+        return self
 
 
 def grants(rows: Sequence[RealmRow]) -> list[RealmGrant]:
@@ -93,10 +109,7 @@ def read_realm_file(source: str) -> list[RealmRow]:
         try:
             row = RealmRow.model_validate(record)
         except ValidationError as error:
-            faults += [
-                f"line {line}: {'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
-                for e in error.errors()
-            ]
+            faults += [f"line {line}: {_said(each)}" for each in error.errors()]
             continue
         if row.realm_id in seen:
             faults.append(f"line {line}: realm {row.realm_id} stands in line {seen[row.realm_id]} already")
@@ -112,6 +125,12 @@ def read_realm_file(source: str) -> list[RealmRow]:
     if not rows:
         raise UsageError(f"{source} has no rows.", action="Give a CSV or JSONL file with realm_id and refresh_token.")
     return rows
+
+
+def _said(fault: ErrorDetails) -> str:
+    """What is wrong, and with which column if it is one. Never the value."""
+    words = (".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, "))
+    return ": ".join(filter(None, words))
 
 
 def _text(source: str) -> str:

@@ -38,14 +38,26 @@ def import_(
         from backfill.store.tokens import TokenVault
 
         async with open_store(settings) as database:
-            vault = TokenVault(database, keyring(settings))
+            vault = TokenVault(database, await keyring(settings, database))
             imported = await Realms(database).import_grants(grants(rows), vault, granted_at=now())
-        found = {"total": len(rows), "added": imported.added, "updated": imported.updated, "kept": imported.kept}
+        found: dict[str, object] = {
+            "total": len(rows),
+            "added": imported.added,
+            "updated": imported.updated,
+            "kept": imported.kept,
+        }
         words = f"{counted(imported.added, 'realm')} added, {imported.updated} updated."
         if imported.kept:
             words += f" Tokens that were imported before, and are kept as they are by now: {imported.kept}."
+        if imported.unreadable:
+            found["unreadable"] = list(imported.unreadable)
+            words += (
+                f"\nOf these the keys given cannot decrypt {len(imported.unreadable)} (realm {imported.unreadable[0]}"
+                f"{', ...' if len(imported.unreadable) > 1 else ''}). Give the key that encrypted them, or import new"
+                " tokens of these companies, connected again. See which keys there are: backfill keys list"
+            )
         output.show({"realms": found}, words, as_json=as_json)
-        return Exit.DONE
+        return Exit.UNPROVEN if imported.unreadable else Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
 

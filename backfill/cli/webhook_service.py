@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 import anyio
 import msgspec
 
-from backfill.cli.compose import keyring, open_store
+from backfill.cli.compose import fitting_keyring, open_store
 from backfill.cli.output import say
 from backfill.cli.realm_work import realm_work
 from backfill.cli.stopping import Stopping, until_stopped
@@ -93,7 +93,7 @@ async def serve_webhooks(settings: Settings, *, port: int | None) -> WebhookServ
             action="Set BACKFILL_WEBHOOK_VERIFIER_TOKENS to the one in your app's webhooks page at Intuit.",
         )
     async with open_store(settings) as database:
-        vault = TokenVault(database, keyring(settings))
+        vault = TokenVault(database, await fitting_keyring(settings, database))
         owner = Owner.current()
         runs = Runs(database, owner=owner, silence_s=settings.postgres.lease_s)
         started = await runs.start("webhooks", {}, [])

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from backfill.errors import FaultError, TooLargeError, UnreadableError
+from backfill.errors import FaultError, TooLargeError, UnansweredError, UnreadableError
 from backfill.jobs.company_facts import CompanyFacts
 from backfill.jobs.report_periods import LONG_AGO, fiscal_year_start, planned
 from backfill.jobs.report_sizes import Size
+from backfill.jobs.too_much import is_time_out
 from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.qbo.report_calls import parameters
 from backfill.qbo.reports import REPORTS, Basis
@@ -66,6 +67,10 @@ class _Books:
                 document = await self.work.ask.report(sheet, dates, parameters(sheet, basis=Basis.ACCRUAL))
         except (FaultError, TooLargeError, UnreadableError) as error:
             if error.disposition in OF_THE_REALM:
+                raise
+            return True
+        except UnansweredError as error:
+            if not is_time_out(error):  # silence may be this report's: whoever asks for another finds out
                 raise
             return True
         return not any(isinstance(value, Decimal) for row in document.rows for value in row.cells.values())

@@ -16,8 +16,13 @@ class ReportStore(Protocol):
         """All parts that are held of a realm, without their figures and faults."""
         ...
 
-    async def report_evidence(self, realm_id: RealmId, report: str) -> Sequence[HeldReport]:
-        """The parts of one report, whatever its parameters, with figures and faults, in order of dates and number."""
+    async def report_evidence(
+        self, realm_id: RealmId, report: str, parameters: str, *, run_id: RunId | None = None
+    ) -> Sequence[HeldReport]:
+        """The parts of one report with figures and faults, in order of parameters, dates and number.
+
+        Those with the parameters, and whatever the run, if one is said, has landed with others.
+        """
         ...
 
     async def land_report(

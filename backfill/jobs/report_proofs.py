@@ -64,9 +64,9 @@ class Evidence:
     asked: Asked
     planned: Sequence[Planned]
     held: Sequence[HeldReport]
-    """Of the report, whatever its parameters."""
+    """Of the report; and of this run with other parameters."""
     beside: Sequence[HeldReport]
-    """Of the report that it ties to."""
+    """Of the report that it ties to, as its companion is asked."""
     facts: CompanyFacts
     run_id: RunId
     from_the_beginning: bool

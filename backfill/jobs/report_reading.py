@@ -19,7 +19,6 @@ from backfill.errors import (
     FaultError,
     RequestError,
     TooLargeError,
-    UnansweredError,
     UnprovenError,
     UnreadableError,
 )
@@ -31,7 +30,7 @@ from backfill.jobs.report_plan import Planned
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_sizes import Size
 from backfill.jobs.report_sums import wrong_sums
-from backfill.jobs.too_much import halves, is_too_much
+from backfill.jobs.too_much import halves, is_time_out, is_too_much
 from backfill.jobs.work import RealmWork
 from backfill.qbo.report_calls import Parameters, narrowed
 from backfill.qbo.report_columns import TOTAL
@@ -211,8 +210,11 @@ class PeriodReader:
         return []
 
     def _short(self, cut: Cut) -> Sequence[Cut]:
-        """`cut`, or as many as have their accounts in a URL."""
-        return [cut] if len(",".join(cut.accounts or ())) <= _ACCOUNTS_CHARS_MAX else self._finer(cut)
+        """`cut`, or as many as have their accounts in a URL. A family stays together, however long it is."""
+        accounts = cut.accounts or ()
+        if len(",".join(accounts)) <= _ACCOUNTS_CHARS_MAX or len(families(self.facts.accounts, accounts)) == 1:
+            return [cut]
+        return self._finer(cut)
 
     async def _land(self, dates: Period, cut: Cut, *, number: int, closes: bool) -> None:
         """Ask once, and land what comes with its checkpoint, which it is itself."""
@@ -314,8 +316,3 @@ def _may_fit_in_parts(error: RequestError) -> bool:
     if isinstance(error, UnreadableError) or is_time_out(error):
         return True
     return isinstance(error, TooLargeError | FaultError) and is_too_much(error)
-
-
-def is_time_out(error: RequestError) -> bool:
-    """Whether no answer came in all the time that the server has for one."""
-    return isinstance(error, UnansweredError) and error.code == "timeout"

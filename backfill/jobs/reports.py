@@ -17,12 +17,12 @@ from backfill.jobs.proofs import is_not_offered
 from backfill.jobs.readers import share
 from backfill.jobs.report_begin import first_day
 from backfill.jobs.report_options import ReportOptions
-from backfill.jobs.report_plan import Asked, Planned, open_dates, plan, what_to_ask
+from backfill.jobs.report_plan import Asked, Planned, companion, open_dates, plan, what_to_ask
 from backfill.jobs.report_ports import ReportStore
 from backfill.jobs.report_proofs import Evidence, Mismatch, Place, mismatches
-from backfill.jobs.report_reading import PeriodReader, is_time_out
+from backfill.jobs.report_reading import PeriodReader
 from backfill.jobs.report_sizes import Size, remembered
-from backfill.jobs.too_much import is_from_a_sound_server
+from backfill.jobs.too_much import is_from_a_sound_server, is_time_out
 from backfill.jobs.work import OF_THE_REALM, RealmWork
 from backfill.model import Proof, Scan
 from backfill.qbo.reports import Report
@@ -49,11 +49,6 @@ async def report_realm(work: RealmWork, reports: ReportStore, options: ReportOpt
     proofs = await read_reports(work, reports, options, facts)
     await work.store.finish_scan(work.lease, work.run_id, proofs)
     return proofs
-
-
-async def reports_beside(work: RealmWork, reports: ReportStore, options: ReportOptions | None) -> Sequence[Proof]:
-    """What an extract reads of the reports before its entities: nothing where none is named. Raises as below."""
-    return [] if options is None else await read_reports(work, reports, options, await company_facts(work))
 
 
 async def read_reports(
@@ -227,17 +222,17 @@ class _Job:
         if reading.refused is not None:
             return []
         asked = reading.asked
-        realm_id, ties_to = self._work.realm_id, asked.report.ties_to
-        evidence = Evidence(
+        realm_id, ties_to, evidence = self._work.realm_id, asked.report.ties_to, self._reports.report_evidence
+        found = Evidence(
             asked=asked,
             planned=reading.planned,
-            held=await self._reports.report_evidence(realm_id, asked.report.name),
-            beside=await self._reports.report_evidence(realm_id, ties_to) if ties_to else (),
+            held=await evidence(realm_id, asked.report.name, asked.key, run_id=self._work.run_id),
+            beside=await evidence(realm_id, ties_to, companion(asked).key) if ties_to else (),
             facts=self._facts,
             run_id=self._work.run_id,
             from_the_beginning=self._options.first is None,
         )
-        return mismatches(evidence)
+        return mismatches(found)
 
     def _suspects(self, found: Iterable[Mismatch], again: Counter[Place]) -> Iterator[_Gap]:
         """The periods that do not agree and may still be read again, counted in `again`."""

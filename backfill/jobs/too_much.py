@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self, TypeVar
 
-from backfill.errors import Disposition, FaultError, RequestError
+from backfill.errors import Disposition, FaultError, RequestError, UnansweredError
 from backfill.model import Refusal
 
 T = TypeVar("T")
@@ -86,6 +86,11 @@ def is_too_much(error: RequestError) -> bool:
     if error.disposition is Disposition.RETRY:
         return error.code in _SMALLER_AFTER_RETRIES or not is_from_a_sound_server(error)
     return error.disposition in _SMALLER
+
+
+def is_time_out(error: RequestError) -> bool:
+    """Whether no answer came in all the time that the server has for one."""
+    return isinstance(error, UnansweredError) and error.code == "timeout"
 
 
 def is_answered(error: RequestError) -> bool:

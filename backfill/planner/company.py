@@ -18,7 +18,7 @@ from backfill.jobs.beside import beside
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetOptions, RealmOutcome, work_realms
 from backfill.jobs.questions import Questions
-from backfill.jobs.reports import reports_beside
+from backfill.jobs.reports_beside import ReportsBeside
 from backfill.jobs.turns import Turn
 from backfill.jobs.way import Ways
 from backfill.jobs.work import RealmWork
@@ -156,7 +156,7 @@ class _Run:
         self._settings = settings
         self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
         self.store = _Landing([realm_id], now=_now, row_s=(machine.row_us + machine.row_postgres_us) / 1e6)
-        self._reports = MemoryReports(self.store)
+        self._beside = ReportsBeside(MemoryReports(self.store), settings.reports.options())
         self.requests: Counter[str] = Counter()
         self.rows = 0
         self.looks = self.asked_bytes = self.come_bytes = 0
@@ -215,8 +215,7 @@ class _Run:
                 page_rows=self._settings.extract.page_rows,
             )
             scan = await self.store.scan(_RUN, lease.realm_id)
-            told = await reports_beside(work, self._reports, self._settings.reports.options())
-            proofs = await extract_realm(work, self._options, scan, beside=told)
+            proofs = await extract_realm(work, self._options, scan, beside=await self._beside.read(work))
         self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
         return outcome_of(lease.realm_id, proofs)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError, UnreadableError
 from backfill.model import RealmId, Secret
-from backfill.qbo.envelopes import redacted
+from backfill.qbo.envelopes import redacted, retry_after_s
 from backfill.qbo.splitter import REFUSED
 from backfill.wire import Response, TokenEndpoint
 
@@ -26,6 +26,8 @@ _CONSENT_LIFE_MAX_S = 10 * 366 * 86_400.0
 """Twice the five years that Intuit announces; what is longer says nothing."""
 _AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
 
+_IMPORTED = "Import the company again with the client_id and client_secret of its own app: backfill realms import FILE"
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -33,6 +35,8 @@ class Credentials:
 
     client_id: Secret
     client_secret: Secret
+    of_the_realm: bool = False
+    """They were imported with the realm, and are no other's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +173,7 @@ class _Exchange:
             ) from error
         if 200 <= response.status < 300:
             return self._granted(response)
-        raise self._refused(response)
+        raise self._refused(response, credentials)
 
     def _granted(self, response: Response) -> Granted:
         try:
@@ -201,11 +205,10 @@ class _Exchange:
             intuit_tid=response.intuit_tid,
         )
 
-    def _refused(self, response: Response) -> RequestError:
+    def _refused(self, response: Response, credentials: Credentials) -> RequestError:
         said = _refusal(response.body)
-        passing = (
-            response.status == 429 or response.status >= 500
-        )  # the endpoint is busy or broken, the token may be good
+        # The endpoint is busy or broken, and the token may be good.
+        passing = response.status == 429 or response.status >= 500
         meaning = None if passing else self.meanings.get(said.error)
         if meaning is None and response.status == 401:  # without a body that says so, too
             meaning = self.meanings["invalid_client"]
@@ -222,12 +225,15 @@ class _Exchange:
                 code=said.error or str(response.status),
                 intuit_tid=response.intuit_tid,
                 detail=said.error_description,
+                retry_after_s=retry_after_s(response.headers),
             )
         return TokenError(
             f"The token endpoint refused realm {self.realm_id}: {meaning.meaning} ({words or response.status}).",
             realm_id=self.realm_id,
             asked=self.asked,
-            action=meaning.action,
+            action=_IMPORTED
+            if credentials.of_the_realm and meaning is self.meanings["invalid_client"]
+            else meaning.action,
             disposition=meaning.disposition,
             status=response.status,
             code=said.error or "invalid_client",

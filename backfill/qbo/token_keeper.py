@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
+from itertools import count
 from typing import Protocol, TypeVar
 
 import anyio
 from aiolimiter import AsyncLimiter
 
-from backfill.errors import Disposition, RequestError, TokenError, UnansweredError
+from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError
 from backfill.events import Observer, TokenAnswered, TokenRefreshed
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.oauth import Credentials, Granted, refresh
@@ -72,9 +74,14 @@ class KeeperOptions:
     exchange_s: float = 30.0
     """For the endpoint's answer, which usually comes within a second."""
     attempts: int = 4
-    """For failures that pass (429, 5xx, no answer): with the backoff below some seconds altogether."""
+    """For failures that pass (5xx, no answer): with the backoff below some seconds altogether."""
+    refused_attempts: int = 10
+    """For refusals (429): with the backoff below two minutes, four at most. A fleet that begins may be more than the
+    endpoint takes at once; the 200 realms that a run works on then come to it seven times a second."""
     backoff_s: float = 1.0
-    """Before the second attempt; doubled for each further one, with full jitter."""
+    """Before the second attempt; doubled for each further one, with full jitter. `Retry-After` goes before it."""
+    longest_wait_s: float = 60.0
+    """No wait is above this, whoever asks for it: as Intuit says of its other limits."""
     refreshes_at_once: int = 60
     """Of a fleet that begins: a second's worth. Intuit does not say how often its token endpoint may be asked; and the
     more answers come together, the longer are the gaps before their commits: with 500, ten times (measured)."""
@@ -87,8 +94,8 @@ class KeeperOptions:
     """Tokens have about 1 kB, so the cache has at most some 10 MB."""
 
     def scaled(self, factor: float) -> KeeperOptions:
-        """The same with the backoff divided by `factor`, for rehearsals. The endpoint's pace is no limit of a realm."""
-        return replace(self, backoff_s=self.backoff_s / factor)
+        """The same with the waits divided by `factor`, for rehearsals. The endpoint's pace is no limit of a realm."""
+        return replace(self, backoff_s=self.backoff_s / factor, longest_wait_s=self.longest_wait_s / factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +204,28 @@ class TokenKeeper:
                 self._turns.pop(realm_id, None)
 
     async def _refreshed(self, realm_id: RealmId) -> Tokens:
-        """Refresh, in turn, with some patience for failures that pass. The tokens are not locked during a wait."""
-        await self._pace.acquire()
-        for attempt in range(1, self._options.attempts):
+        """Refresh, each time in turn, with some patience for what passes. The tokens are not locked during a wait."""
+        for attempt in count(1):
+            await self._pace.acquire()
             try:
                 return await self._refreshed_once(realm_id, attempt)
             except RequestError as error:
-                if error.disposition is not Disposition.RETRY:
+                if error.disposition is not Disposition.RETRY or attempt >= self._attempts(error):
                     raise
-            await anyio.sleep(self._rng.uniform(0, self._options.backoff_s * 2 ** (attempt - 1)))
-        return await self._refreshed_once(realm_id, self._options.attempts)
+                wait_s = self._wait_s(error, attempt)
+            await anyio.sleep(wait_s)
+        raise AssertionError("counting has no end")
+
+    def _attempts(self, error: RequestError) -> int:
+        """How many there are in all for what fails like this."""
+        options = self._options
+        return options.refused_attempts if error.status == HTTPStatus.TOO_MANY_REQUESTS else options.attempts
+
+    def _wait_s(self, error: RequestError, attempt: int) -> float:
+        longest_s = self._options.longest_wait_s
+        asked_s = (error.retry_after_s or 0.0) if isinstance(error, FaultError) else 0.0
+        bound_s = min(longest_s, self._options.backoff_s * 2 ** (attempt - 1))
+        return min(longest_s, asked_s + self._rng.uniform(0, bound_s))
 
     async def _refreshed_once(self, realm_id: RealmId, attempt: int) -> Tokens:
         """Try the stored refresh token; if it is refused, what is stored by then; at last the previous one."""
@@ -288,7 +307,7 @@ class TokenKeeper:
 
     def _credentials_of(self, realm_id: RealmId, tokens: Tokens) -> Credentials:
         if tokens.client_id and tokens.client_secret:
-            return Credentials(tokens.client_id, tokens.client_secret)
+            return Credentials(tokens.client_id, tokens.client_secret, of_the_realm=True)
         if self._credentials is not None:
             return self._credentials
         raise TokenError(

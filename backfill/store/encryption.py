@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backfill.errors import UnavailableError, UsageError
-from backfill.model import Secret
+from backfill.model import RealmId, Secret
+from backfill.store.token_errors import undecryptable
 
 KEY_BYTES = 32
 NONCE_BYTES = 12  # the size AES-GCM is specified for
@@ -55,7 +56,7 @@ class Keyring:
         return self._first + nonce + ciphertext
 
     def decrypt(self, stored: bytes, *, bound_to: tuple[str, str]) -> Secret:
-        """The secret. Raises UnavailableError if no key of ours made it, or it was changed or moved."""
+        """The secret. Raises TokenError (STOP) if no key of ours made it, or it was changed or moved."""
         cipher = self._ciphers.get(stored[:KEY_ID_BYTES])
         nonce = stored[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES]
         try:
@@ -66,10 +67,7 @@ class Keyring:
         except InvalidTag:
             pass  # one sentence for both below: who could not decrypt cannot know which it was
         realm_id, column = bound_to
-        raise UnavailableError(
-            f"the {column} of realm {realm_id} cannot be decrypted with the keys given",
-            action="give the key that encrypted it (BACKFILL_ENCRYPTION_KEY or the key file), or import the realm anew",
-        ) from None
+        raise undecryptable(RealmId(realm_id), column) from None
 
     def is_current(self, stored: bytes) -> bool:
         """Whether the value was made with the first key."""

@@ -42,9 +42,12 @@ class MemoryReports:
         await anyio.lowlevel.checkpoint()
         return [structs.replace(one.held, figures=Figures(), faults=()) for one in self.landed(realm_id)]
 
-    async def report_evidence(self, realm_id: RealmId, report: str) -> Sequence[HeldReport]:
+    async def report_evidence(
+        self, realm_id: RealmId, report: str, parameters: str, *, run_id: RunId | None = None
+    ) -> Sequence[HeldReport]:
         await anyio.lowlevel.checkpoint()
-        return [one.held for one in self.landed(realm_id) if one.held.part.report == report]
+        held = [one.held for one in self.landed(realm_id) if one.held.part.report == report]
+        return [one for one in held if one.part.parameters == parameters or one.run_id == run_id]
 
     async def land_report(
         self,

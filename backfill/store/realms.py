@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -72,6 +72,10 @@ WHERE state = 'parked' AND realm_id = ANY ($1::text[]) AND ($2::text IS NULL OR 
 RETURNING realm_id
 """
 
+ACCESS_LIFE = timedelta(hours=1)
+"""Of an access token (Intuit's OAuth pages). A file that says more names another end, such as the refresh token's: that
+one dies of disuse while the access token is believed to be good and nobody refreshes it."""
+
 ROWS_A_TRANSACTION = 1000
 """An import of many thousands of realms commits now and then, so that it holds no lock for long."""
 
@@ -99,6 +103,8 @@ class Imported(msgspec.Struct, frozen=True):
     updated: int
     kept: int = 0
     """Of the updated, those whose token was imported before: what became of it since stays."""
+    unreadable: Sequence[RealmId] = ()
+    """Of the kept, those that no key of ours decrypts: another machine may have the key, and go on with them."""
 
 
 class Realms:
@@ -111,9 +117,9 @@ class Realms:
         """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data.
 
         A token that was imported before has been replaced by Intuit since: what became of it is kept, unless Intuit has
-        refused that, or no key of ours reads it.
+        refused that.
         """
-        added, kept = 0, 0
+        added, kept, unreadable = 0, 0, list[RealmId]()
         # In one order everywhere, so that two imports at once wait for one another and never deadlock.
         ordered = sorted(grants, key=lambda grant: grant.realm_id)
         for start in range(0, len(ordered), ROWS_A_TRANSACTION):
@@ -121,7 +127,6 @@ class Realms:
                 for grant in ordered[start : start + ROWS_A_TRANSACTION]:
                     digest = hashlib.sha256(grant.refresh_token.reveal().encode()).digest()
                     known = await connection.fetchval(KNOWN, grant.realm_id, digest) is True
-                    known = known and await vault.reads(connection, grant.realm_id)
                     try:
                         added += await connection.fetchval(
                             UPSERT_REALM, grant.realm_id, grant.name, grant.weight, known
@@ -134,11 +139,14 @@ class Realms:
                     tokens = _tokens(grant, granted_at)
                     if known:
                         kept += 1
-                        await vault.give_credentials(connection, grant.realm_id, tokens)
+                        if await vault.reads(connection, grant.realm_id):
+                            await vault.give_credentials(connection, grant.realm_id, tokens)
+                        else:
+                            unreadable.append(grant.realm_id)
                     else:
                         await vault.replace(connection, grant.realm_id, tokens)
                         await connection.execute(REMEMBER, grant.realm_id, digest)
-        return Imported(added=added, updated=len(ordered) - added, kept=kept)
+        return Imported(added=added, updated=len(ordered) - added, kept=kept, unreadable=tuple(unreadable))
 
     async def unpark(self, realm_ids: Sequence[RealmId], *, code: str | None = None) -> Sequence[RealmId]:
         """Take back those of the companies that are parked (`code`: for that fault), and say which those were.
@@ -191,14 +199,6 @@ class Realms:
         if not found:
             raise unknown_realm(realm_id)
 
-    async def worked_on(self) -> Sequence[tuple[RealmId, str]]:
-        """The companies that some command works on now, each with its owner."""
-        async with self._database.control() as connection:
-            rows = await connection.fetch(
-                "SELECT realm_id, owner FROM backfill.realm WHERE lease_until > clock_timestamp() ORDER BY realm_id"
-            )
-        return [(RealmId(row["realm_id"]), row["owner"]) for row in rows]
-
     async def armed(self) -> frozenset[RealmId]:
         """The companies that may be written into."""
         async with self._database.control() as connection:
@@ -207,9 +207,10 @@ class Realms:
 
 
 def _tokens(grant: RealmGrant, granted_at: datetime) -> Tokens:
+    ends_at = None if grant.access_expires_at is None else min(grant.access_expires_at, granted_at + ACCESS_LIFE)
     return Tokens(
         access_token=grant.access_token,
-        access_expires_at=grant.access_expires_at,
+        access_expires_at=ends_at,
         refresh_token=grant.refresh_token,
         previous_refresh_token=None,
         refreshed_at=granted_at,

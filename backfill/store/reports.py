@@ -30,7 +30,8 @@ ORDER BY report, parameters, date_start, date_end, period_start, period_end, num
 """  # noqa: S608  # columns of ours
 
 EVIDENCE = f"""
-SELECT {_PART}, figures, faults FROM qbo.report WHERE realm_id = $1 AND report = $2
+SELECT {_PART}, figures, faults FROM qbo.report
+WHERE realm_id = $1 AND report = $2 AND (parameters = $3 OR run_id = $4)
 ORDER BY parameters, date_start, date_end, period_start, period_end, number
 """  # noqa: S608  # as above
 
@@ -82,10 +83,12 @@ class Reports:
         async with self._database.control() as connection:
             return [_held(row) for row in await connection.fetch(HELD, realm_id)]
 
-    async def report_evidence(self, realm_id: RealmId, report: str) -> Sequence[HeldReport]:
-        """The parts of one report, with figures and faults."""
+    async def report_evidence(
+        self, realm_id: RealmId, report: str, parameters: str, *, run_id: RunId | None = None
+    ) -> Sequence[HeldReport]:
+        """The parts of one report with the parameters, or of the run, with figures and faults."""
         async with self._database.control() as connection:
-            rows = await connection.fetch(EVIDENCE, realm_id, report)
+            rows = await connection.fetch(EVIDENCE, realm_id, report, parameters, run_id)
         return [
             msgspec.structs.replace(
                 _held(row), figures=msgspec.json.decode(row["figures"], type=Figures), faults=row["faults"]

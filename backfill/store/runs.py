@@ -47,6 +47,11 @@ WHERE status IN ('running', 'stopped') AND kind = $1 AND scope = $2
 ORDER BY run_id DESC LIMIT {CANDIDATES_LIMIT}
 """  # noqa: S608  # a number of ours
 
+RUNNING = """
+SELECT kind, owner, heartbeat_at < clock_timestamp() - $1 * interval '1 second' AS silent
+FROM backfill.run WHERE status = 'running' ORDER BY run_id
+"""
+
 TAKE_OVER = """
 UPDATE backfill.run SET status = 'running', owner = $2, heartbeat_at = clock_timestamp() WHERE run_id = $1
 """
@@ -168,6 +173,12 @@ class Runs:
         """Say that we are at work. False: the run was taken over, so others thought us dead; leave it to them."""
         async with self._database.control() as connection:
             return await connection.fetchval(HEARTBEAT, run_id, self._owner) is True
+
+    async def at_work(self) -> Sequence[tuple[str, str]]:
+        """The runs that some process is at, each with its kind and owner."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(RUNNING, self._silence_s)
+        return [(row["kind"], row["owner"]) for row in rows if not is_abandoned(row["owner"], silent=row["silent"])]
 
     async def forget(self) -> bool:
         """Drop how far runs of long ago were with some of their companies. Whether there may be more."""

@@ -14,6 +14,18 @@ def no_tokens(realm_id: RealmId) -> TokenError:
     )
 
 
+def undecryptable(realm_id: RealmId, column: str) -> TokenError:
+    """Not to be parked for: with the right key all is well, and another machine may have it."""
+    return TokenError(
+        f"the {column} of realm {realm_id} cannot be decrypted with the keys given",
+        realm_id=realm_id,
+        action="give the key that encrypted it (BACKFILL_ENCRYPTION_KEY or the key file); if that is lost, connect the"
+        " company again, and import its new refresh token: backfill realms import FILE",
+        disposition=Disposition.STOP,
+        code="undecryptable",
+    )
+
+
 def tokens_replaced(realm_id: RealmId) -> TokenError:
     return TokenError(
         f"the tokens of realm {realm_id} were replaced while they were refreshed",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from backfill.errors import Disposition, UnavailableError
+from backfill.errors import Disposition, TokenError, UnavailableError
 from backfill.model import RealmId, Secret, Tokens
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
@@ -169,11 +169,11 @@ class TokenVault:
         await connection.execute(STORE, realm_id, *_encrypted(self._keyring, realm_id, new, COLUMNS))
 
     async def reads(self, connection: Connection, realm_id: RealmId) -> bool:
-        """Whether the realm has tokens that our keys decrypt."""
+        """Whether our keys decrypt all that the realm has."""
         row = await connection.fetchrow(READ, realm_id)
         try:
-            return row is not None and bool(_decrypted(self._keyring, realm_id, row))
-        except UnavailableError:
+            return row is None or bool(_decrypted(self._keyring, realm_id, row))
+        except TokenError:
             return False
 
     async def give_credentials(self, connection: Connection, realm_id: RealmId, new: Tokens) -> None:
@@ -182,11 +182,15 @@ class TokenVault:
             GIVE_CREDENTIALS, realm_id, *_encrypted(self._keyring, realm_id, new, CREDENTIAL_COLUMNS)
         )
 
-    async def rotate_keys(self) -> int:
-        """Encrypt anew, with the first key, what another key encrypted. Returns the number of realms changed."""
+    async def rotate_keys(self) -> tuple[int, Sequence[TokenError]]:
+        """Encrypt anew, with the first key, what another key encrypted.
+
+        Returns the number of realms changed, and what is wrong with those that no key of ours decrypts: they are left
+        as they are.
+        """
         async with self._database.control() as connection:
             realm_ids = [row["realm_id"] for row in await connection.fetch("SELECT realm_id FROM backfill.token")]
-        changed = 0
+        changed, unread = 0, list[TokenError]()
         for realm_id in realm_ids:
             async with self._database.control() as connection, connection.transaction():
                 row = await connection.fetchrow(f"{READ} FOR UPDATE", realm_id)
@@ -194,14 +198,14 @@ class TokenVault:
                     row[name] is None or self._keyring.is_current(row[name]) for name in SECRET_COLUMNS
                 ):
                     continue
-                await self.replace(connection, realm_id, _decrypted(self._keyring, realm_id, row))
+                try:
+                    tokens = _decrypted(self._keyring, realm_id, row)
+                except TokenError as error:
+                    unread.append(error)
+                    continue
+                await self.replace(connection, realm_id, tokens)
                 changed += 1
-        return changed
-
-    async def keys_used(self) -> dict[str, int]:
-        """Names of keys, in hexadecimal, to how many realms have something encrypted with them."""
-        async with self._database.control() as connection:
-            return {row["key_id"]: row["realms"] for row in await connection.fetch(KEYS_USED)}
+        return changed, unread
 
 
 class LockedTokens:
@@ -258,6 +262,12 @@ class LockedTokens:
             action="see that the database runs; if the realm is parked afterwards, connect the company again",
             disposition=Disposition.RETRY,
         )
+
+
+async def keys_used(database: Database) -> dict[str, int]:
+    """Names of keys, in hexadecimal, to how many realms have something encrypted with them. Needs no key."""
+    async with database.control() as connection:
+        return {row["key_id"]: row["realms"] for row in await connection.fetch(KEYS_USED)}
 
 
 def _found(realm_id: RealmId, row: asyncpg.Record | None) -> asyncpg.Record:

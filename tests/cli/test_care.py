@@ -199,3 +199,20 @@ def test_the_token_of_a_company_that_is_parked_for_a_while_is_kept_alive(
     said = connected.run("care", *only, "--json").json()
     assert said["tokens"]["refreshed"] == [lapsed]
     assert said["realms"]["parked"] == 2
+
+
+def test_care_is_alive_while_it_keeps_tokens_alive(connected: Backfill, intuit: Intuit, query: Query) -> None:
+    """Thousands of tokens take minutes: another care would take over, and `keys retire` would take the key away."""
+    for realm_id in intuit.realm_ids:
+        query(UNUSED, realm_id)
+    config = connected.home / "short.toml"
+    config.write_text("[postgres]\nlease_s = 1\n")
+    beats = "SELECT heartbeat_at > started_at + interval '1 second' FROM backfill.run WHERE kind = 'care'"
+    with gated(intuit) as gate:
+        waiting = connected.having(OAUTH_TOKEN_URL=f"{gate.url}/oauth2/v1/tokens/bearer")
+        with waiting.started("care", "--config", config) as care:
+            assert eventually(lambda: [row[0] for row in query(beats)] == [True], timeout_s=15)
+            refused = connected.run("keys", "rotate", "--config", config)
+            assert (refused.code, "1 command is running: care, by" in refused.stderr) == (3, True)
+            gate.open()
+            assert care.wait(30) is not None

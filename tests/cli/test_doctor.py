@@ -99,7 +99,7 @@ def test_a_key_that_is_another_or_gone(ready: Backfill) -> None:
     ready.home.joinpath(".config/backfill/encryption.key").rename(ready.home / "elsewhere")
     gone = found(ready.run("doctor", "--json"))
     assert list(gone) == ["key"]
-    assert "tokens are stored, and the key that encrypted them is not at" in gone["key"]
+    assert "encrypted with a key that is not here" in gone["key"]
     assert not ready.home.joinpath(".config/backfill/encryption.key").exists()
 
 

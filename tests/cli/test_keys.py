@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,14 +90,17 @@ def test_keys_of_the_environment_are_put_in_order_by_the_user(user: Backfill, qu
 
 
 def test_no_key_is_changed_under_a_command_that_runs(many: Backfill, query: Query) -> None:
+    """A receiver of webhooks works on no company most of the time, and could not read a token afterwards."""
+    query("INSERT INTO backfill.run (kind, scope, owner) VALUES ('webhooks', '{}', 'other:1')")
     query(
-        "UPDATE backfill.realm SET owner = 'other:1', lease_until = now() + interval '1 hour' WHERE realm_id = '1000'"
+        "INSERT INTO backfill.run (kind, scope, owner, heartbeat_at)"
+        " VALUES ('care', '{}', 'dead:1', now() - interval '1 hour')"
     )
     before = key_file(many).read_text()
     for command in ("rotate", "retire"):
         refused = many.run("keys", command)
         assert refused.code == 3
-        assert "1 realm is being worked on: 1000 by other:1." in refused.stderr
+        assert "1 command is running: webhooks, by other:1." in refused.stderr
         assert "--online" in refused.stderr
     assert key_file(many).read_text() == before
     assert many.run("keys", "rotate", "--online").code == 0
@@ -108,3 +112,42 @@ def test_a_company_is_read_after_a_rotation(user: Backfill, intuit: Intuit) -> N
     assert connected.run("keys", "rotate").code == 0
     assert connected.run("keys", "retire").code == 0
     assert connected.run("extract", "--entity", "Vendor").code == 0
+
+
+def test_a_second_machine_makes_no_key_of_its_own(user: Backfill, query: Query, tmp_path: Path) -> None:
+    """What it stored with that the first one could not read; and the first one's, not it."""
+    rows = b'{"realm_id":"1","refresh_token":"AB11"}'
+    assert user.run("realms", "import", "-", stdin=rows).code == 0
+    before = query("SELECT refresh_token FROM backfill.token")
+    (tmp_path / "second").mkdir()
+    second = replace(user, home=tmp_path / "second").having(LIMITS_SCALE=None)
+    for command in (["realms", "import", "-"], ["extract"], ["keys", "rotate"]):
+        refused = second.run(*command, stdin=b'{"realm_id":"2","refresh_token":"AB12"}')
+        assert refused.code == 3, refused.stderr
+        assert "encrypted with a key that is not here" in refused.stderr
+        assert "Give the key of the machine that imported them" in refused.stderr
+    assert not key_file(second).exists()
+    assert query("SELECT refresh_token FROM backfill.token") == before
+
+
+def test_a_company_whose_key_is_elsewhere_costs_no_other(user: Backfill, intuit: Intuit, query: Query) -> None:
+    """Law 5."""
+    ours, theirs = key(), key()
+    connected = user.having(**intuit.variables, ENCRYPTION_KEY=ours)
+    assert connected.run("realms", "import", intuit.realms_file).code == 0
+    other = b'{"realm_id":"77","refresh_token":"AB11"}'
+    assert connected.having(ENCRYPTION_KEY=theirs).run("realms", "import", "-", stdin=other).code == 0
+    kept = connected.run("realms", "import", "-", stdin=other)
+    assert (kept.code, "the keys given cannot decrypt 1 (realm 77)" in kept.stdout) == (1, True)
+    done = connected.run("extract", "--entity", "Vendor", "--json")
+    assert done.code == 1
+    assert done.json()["realms"] == {"total": 4, "proven": 3, "unproven": 1, "parked": 0}
+    assert [(it["realm_id"], it["code"]) for it in done.json()["errors"]] == [("77", "undecryptable")]
+    new = connected.having(ENCRYPTION_KEY=f"{key()},{ours}")
+    rotated = new.run("keys", "rotate")
+    assert (rotated.code, "tokens of 3 realms" in rotated.stdout) == (1, True)
+    assert "refresh_token of realm 77 cannot be decrypted" in rotated.stdout
+    assert [it["realm_id"] for it in new.run("keys", "rotate", "--json").json()["errors"]] == ["77"]
+    query("UPDATE backfill.token SET refreshed_at = now() - interval '40 days'")
+    cared = new.run("care", "--json")
+    assert (cared.code, len(cared.json()["tokens"]["refreshed"])) == (1, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_an_access_token_counts_only_with_its_end(tmp_path: Path) -> None:
     assert known.access_token == Secret("eyJ1")
     assert known.access_expires_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert (unknown.access_token, unknown.access_expires_at) == (None, None)
+
+
+@pytest.mark.parametrize("lacking", ["client_id", "client_secret"])
+def test_an_apps_credentials_come_together_or_not_at_all(tmp_path: Path, lacking: str) -> None:
+    """One without the other would be paired with what belongs to another app."""
+    row = {"realm_id": "1", "refresh_token": TOKEN, "client_id": "Q0abc", "client_secret": "xyz"}
+    assert grants(read(tmp_path, json.dumps(row)))[0].client_secret == Secret("xyz")
+    del row[lacking]
+    said = faults(tmp_path, json.dumps(row))
+    assert said.endswith("line 1: client_id and client_secret are one app's: give both, or neither")
 
 
 def test_every_faulty_line_is_named_at_once(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from backfill.errors import UnansweredError
+from backfill.jobs import report_reading
 from backfill.qbo.reports import Basis
 from backfill.report_model import RowType
 from backfill.wire import Request, Response
@@ -160,6 +161,18 @@ class TestADayThatIsTooMuch:
         cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if one.held.part.cut]
         assert [cut for cut in cuts if not cut.startswith("account=")] == [f"account_type={one}" for one in types]
 
+    async def test_is_read_by_accounts_though_a_family_of_them_has_no_room_in_a_url(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Fewer columns make no list of accounts shorter, and where there are none the family would be left out."""
+        monkeypatch.setattr(report_reading, "_ACCOUNTS_CHARS_MAX", 1)
+        company = LedgerCompany(busy("2026-11-10", 1, 120), cells_max=8 * 100)
+        world = ReportWorld(company)
+        assert (await world.read(asking("GeneralLedger"))).troubles == []
+        assert postings(world.landed("GeneralLedger")) == posted(company)
+        cuts = [one.held.part.cut for one in world.landed("GeneralLedger") if one.held.part.cut]
+        assert sorted(cuts) == sorted(f"account={id_}" for id_ in ACCOUNTS)
+
     @pytest.mark.parametrize("times", [1, 2, 9])
     async def test_is_read_anew_where_an_account_was_made_meanwhile(
         self, times: int, monkeypatch: pytest.MonkeyPatch
@@ -278,6 +291,22 @@ async def test_a_silence_that_has_nothing_to_do_with_length_ends_the_reading(of_
         assert result.troubles[0].entity == "ProfitAndLoss accrual"
         assert asked.count("ProfitAndLoss") == 4
         assert world.proof("GeneralLedger accrual").proven
+
+
+async def test_a_silence_about_the_day_before_the_books_costs_no_report() -> None:
+    """Where the books begin is asked of the balance sheet: a company that is silent about that one has others."""
+    company = LedgerCompany(history("2026-01-05", "2026-11-01"))
+    world = ReportWorld(company)
+
+    def silent(request: Request) -> None:
+        if request.path == "/reports/BalanceSheet":
+            raise UnansweredError("nothing came", realm_id=request.realm_id, code="timeout")
+
+    company.before = silent
+    result = await world.read(asking("ProfitAndLoss", "TransactionList"))
+    assert result.parked == []
+    assert [trouble.entity for trouble in result.troubles] == ["BalanceSheet accrual (last period)"]
+    assert world.proof("TransactionList").proven
 
 
 async def test_a_broken_connection_is_retried_as_any_other() -> None:

@@ -299,12 +299,14 @@ async def test_a_usable_token_that_was_stored_meanwhile_is_used_without_another_
     assert world.intuit.used == ["R-old"]
 
 
-async def test_the_apps_wrong_credentials_are_tried_once() -> None:
-    world = World(tokens(life_s=0, previous="R-1"))
+@pytest.mark.parametrize(("own", "action"), [(None, "BACKFILL_CLIENT_SECRET"), (Secret("own"), "realms import")])
+async def test_the_apps_wrong_credentials_are_tried_once(own: Secret | None, action: str) -> None:
+    world = World(msgspec.structs.replace(tokens(life_s=0, previous="R-1"), client_id=own, client_secret=own))
     world.intuit.troubles = [Response(status=401, body=b'{"error":"invalid_client"}')]
     with pytest.raises(TokenError) as caught:
         await token(world.process())
     assert caught.value.disposition is Disposition.STOP
+    assert action in caught.value.action, "they are put right where they came from"
     assert world.intuit.used == ["R0"]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from backfill.errors import FaultError
 from backfill.model import RealmId
+from backfill.wire import Response
 from tests.qbo.test_token_keeper import REALM, Intuit, World, tokens
 
 pytestmark = pytest.mark.virtual
@@ -26,3 +28,44 @@ async def test_a_fleet_that_begins_does_not_come_to_the_endpoint_all_at_once() -
         assert 10 + 2 * 4 <= len(world.intuit.used) <= 10 + 2 * 6
     assert len(world.intuit.used) == 40
     assert anyio.current_time() - began >= 15
+
+
+async def test_an_endpoint_that_takes_few_at_once_serves_all_of_a_fleet() -> None:
+    """Intuit does not say how often it may be asked: who comes too often is refused, and no realm is lost to that."""
+    world = World(tokens(life_s=0), Intuit(rotates=False))
+    fleet = [RealmId(str(number)) for number in range(200)]
+    world.vault.rows = dict.fromkeys(fleet, world.vault.rows[REALM])
+    begun_at: list[float] = []
+
+    def five_a_second() -> None:
+        now = anyio.current_time()
+        begun_at[:] = [at for at in begun_at if at > now - 1]
+        if len(begun_at) >= 5:
+            world.intuit.troubles.append(Response(status=429))
+        else:
+            begun_at.append(now)
+
+    world.intuit.before_answer = five_a_second
+    keeper = world.process()
+    async with anyio.create_task_group() as group:
+        for realm_id in fleet:
+            group.start_soon(keeper.access_token, realm_id)
+    assert anyio.current_time() < 400
+
+
+async def test_each_attempt_takes_its_turn_and_a_wait_that_is_asked_for_is_kept() -> None:
+    world = World(tokens(life_s=0))
+    world.intuit.troubles = [Response(status=429, headers={"retry-after": "40"}), Response(status=503)] * 2
+    keeper = world.process(refreshes_at_once=1, refreshes_per_s=0.05, backoff_s=0.001, attempts=9)
+    await keeper.access_token(REALM)
+    assert world.intuit.used == ["R0"] * 5
+    assert 2 * (40 + 1) + 2 * 19 < anyio.current_time() < 2 * (40 + 1) + 2 * 22 + 20
+
+
+async def test_an_endpoint_that_refuses_for_good_is_left_after_some_minutes() -> None:
+    world = World(tokens(life_s=0))
+    world.intuit.troubles = [Response(status=429)] * 50
+    with pytest.raises(FaultError):
+        await world.process().access_token(REALM)
+    assert len(world.intuit.used) == 10
+    assert anyio.current_time() < 10 + 1 + 2 + 4 + 8 + 16 + 32 + 3 * 60

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backfill.errors import UnavailableError, UsageError
+from backfill.errors import TokenError, UnavailableError, UsageError
 from backfill.model import Secret
 from backfill.store.encryption import Keyring, create_key_file, keyring_from_file, keyring_from_text
 
@@ -33,7 +33,7 @@ def test_what_was_encrypted_is_decrypted() -> None:
 @pytest.mark.parametrize("place", [("124", "refresh_token"), ("123", "access_token")], ids=["realm", "column"])
 def test_a_value_moved_elsewhere_is_not_decrypted(place: tuple[str, str]) -> None:
     ring = Keyring([NEW])
-    with pytest.raises(UnavailableError, match="cannot be decrypted"):
+    with pytest.raises(TokenError, match="cannot be decrypted"):
         ring.decrypt(ring.encrypt(TOKEN, bound_to=PLACE), bound_to=place)
 
 
@@ -41,13 +41,13 @@ def test_a_changed_value_is_not_decrypted() -> None:
     ring = Keyring([NEW])
     stored = ring.encrypt(TOKEN, bound_to=PLACE)
     for changed in (stored[:-1] + bytes([stored[-1] ^ 1]), stored[:5], b""):
-        with pytest.raises(UnavailableError):
+        with pytest.raises(TokenError):
             ring.decrypt(changed, bound_to=PLACE)
 
 
 def test_another_key_does_not_decrypt_and_the_error_says_whose() -> None:
     stored = Keyring([OLD]).encrypt(TOKEN, bound_to=PLACE)
-    with pytest.raises(UnavailableError, match="refresh_token of realm 123"):
+    with pytest.raises(TokenError, match="refresh_token of realm 123"):
         Keyring([NEW]).decrypt(stored, bound_to=PLACE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import anyio
 import pytest
 from msgspec import structs
@@ -45,6 +47,15 @@ async def test_an_import_leaves_lease_and_epoch_alone(realms: Realms, work: Work
     await work.store.renew(work.lease)
 
 
+async def test_an_access_token_lives_an_hour_whatever_the_file_says(realms: Realms, vault: TokenVault) -> None:
+    """Or it is taken for good as long as the refresh token beside it, which dies of disuse meanwhile."""
+    for given, believed in ((timedelta(days=101), timedelta(hours=1)), (timedelta(minutes=5), timedelta(minutes=5))):
+        token = Secret(f"refresh-{given}")
+        grant = RealmGrant(REALM, token, access_token=Secret("a"), access_expires_at=NOW + given)
+        await realms.import_grants([grant], vault, granted_at=NOW)
+        assert (await vault.read(REALM)).access_expires_at == NOW + believed
+
+
 async def refreshed(vault: TokenVault, value: str) -> None:
     """Intuit replaces the refresh token, as it does about once a day."""
     async with vault.locked(REALM) as held:
@@ -71,7 +82,7 @@ async def test_a_token_that_was_imported_before_does_not_replace_what_became_of_
 
 
 async def test_a_token_is_taken_again_where_what_became_of_it_is_worth_nothing(
-    realms: Realms, work: Work, vault: TokenVault, database: Database
+    realms: Realms, work: Work, vault: TokenVault
 ) -> None:
     grant = RealmGrant(REALM, Secret("first"))
     await realms.import_grants([grant], vault, granted_at=NOW)
@@ -79,9 +90,23 @@ async def test_a_token_is_taken_again_where_what_became_of_it_is_worth_nothing(
     await work.store.park(REALM, work.run_id, code="invalid_grant", message="the token is dead", action="reconnect")
     assert (await realms.import_grants([grant], vault, granted_at=NOW)).kept == 0
     assert (await vault.read(REALM)).refresh_token == Secret("first")
-    with_another_key = TokenVault(database, Keyring([bytes(32)]))
-    assert (await realms.import_grants([grant], with_another_key, granted_at=NOW)).kept == 0
-    assert (await with_another_key.read(REALM)).refresh_token == Secret("first")
+
+
+async def test_a_token_that_another_machines_key_encrypts_is_kept_and_named(
+    realms: Realms, vault: TokenVault, database: Database
+) -> None:
+    """Whoever imports the same file there would put a token that is long dead over the one that is used here."""
+    grant = RealmGrant(REALM, Secret("first"), client_id=Secret("id"), client_secret=Secret("secret"))
+    await realms.import_grants([grant], vault, granted_at=NOW)
+    await refreshed(vault, "of the first")
+    elsewhere = TokenVault(database, Keyring([bytes(32)]))
+    imported = await realms.import_grants([grant], elsewhere, granted_at=NOW)
+    assert imported == Imported(added=0, updated=1, kept=1, unreadable=(REALM,))
+    kept = await vault.read(REALM)
+    assert (kept.refresh_token, kept.client_secret) == (Secret("of the first"), Secret("secret"))
+    connected_again = RealmGrant(REALM, Secret("new"))
+    assert await realms.import_grants([connected_again], elsewhere, granted_at=NOW) == Imported(added=0, updated=1)
+    assert (await elsewhere.read(REALM)).refresh_token == Secret("new")
 
 
 async def test_an_import_does_not_wait_for_a_page(

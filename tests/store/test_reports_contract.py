@@ -92,10 +92,10 @@ async def test_what_is_landed_is_held_with_all_that_was_said_of_it(shelf: Shelf)
     whole = part(1, 181, parameters="accounting_method=Cash")
     await shelf.land(whole, figures=figures, faults=["section account:35: a cent"], cells=16)
     assert await shelf.reports.held_reports(REALM) == [HeldReport(whole, shelf.subject.run_id, 16, 11)]
-    (evidence,) = await shelf.reports.report_evidence(REALM, "GeneralLedger")
+    (evidence,) = await shelf.reports.report_evidence(REALM, "GeneralLedger", whole.parameters)
     assert (evidence.figures, list(evidence.faults)) == (figures, ["section account:35: a cent"])
     assert str(evidence.figures.opening["account 35"]) == "976.00", "numbers keep their scale"
-    assert await shelf.reports.report_evidence(REALM, "BalanceSheet") == []
+    assert await shelf.reports.report_evidence(REALM, "BalanceSheet", whole.parameters) == []
     assert await shelf.reports.held_reports(OTHER_REALM) == []
 
 
@@ -163,5 +163,17 @@ async def test_who_lost_the_realm_changes_nothing(shelf: Shelf) -> None:
 async def test_what_comes_back_is_in_order_of_dates(shelf: Shelf) -> None:
     for first, last in ((91, 120), (1, 30), (31, 90)):
         await shelf.land(part(first, last))
-    evidence = await shelf.reports.report_evidence(REALM, "GeneralLedger")
+    evidence = await shelf.reports.report_evidence(REALM, "GeneralLedger", part(1, 30).parameters)
     assert [one.part.dates.start for one in evidence] == sorted(one.part.dates.start for one in evidence)
+    assert len(evidence) == 3
+
+
+async def test_of_other_parameters_a_runs_own_come_back_and_no_others(shelf: Shelf) -> None:
+    run, other = shelf.subject.run_id, shelf.subject.other_run
+    accrual, cash, by_month = "accounting_method=Accrual", "accounting_method=Cash", "summarize_column_by=Month"
+    await shelf.land(part(1, 181, parameters=accrual), run=other)
+    await shelf.land(part(1, 181, parameters=cash), run=run)
+    await shelf.land(part(1, 181, parameters=by_month), run=other)
+    for run_id, found in ((run, [accrual, cash]), (None, [accrual])):
+        evidence = await shelf.reports.report_evidence(REALM, "GeneralLedger", accrual, run_id=run_id)
+        assert [one.part.parameters for one in evidence] == found

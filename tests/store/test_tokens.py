@@ -96,8 +96,9 @@ async def test_values_swapped_in_the_database_are_not_used(vault: TokenVault, da
             " WHERE realm_id = $1",
             *(REALM, OTHER_REALM),
         )
-    with pytest.raises(UnavailableError, match="cannot be decrypted"):
+    with pytest.raises(TokenError, match="cannot be decrypted") as caught:
         await vault.read(REALM)
+    assert (caught.value.realm_id, caught.value.disposition) == (REALM, Disposition.STOP), "and not parked for it"
 
 
 async def test_a_stored_pair_is_committed_before_store_returns(vault: TokenVault) -> None:
@@ -365,12 +366,35 @@ async def test_keys_are_rotated_for_every_realm_once(vault: TokenVault, keyring:
     old_key, new_key = bytes([7]) * 32, bytes([9]) * 32
     async with open_database(database_dsn) as database:
         await Realms(database).import_grants(
-            [GRANT, RealmGrant(OTHER_REALM, Secret("refresh-other"))],
+            [
+                msgspec.structs.replace(GRANT, refresh_token=Secret("refresh-old")),
+                RealmGrant(OTHER_REALM, Secret("refresh-other")),
+            ],
             TokenVault(database, Keyring([old_key])),
             granted_at=NOW,
         )
         both = TokenVault(database, Keyring([new_key, old_key]))
-        assert await both.rotate_keys() == 2
-        assert await both.rotate_keys() == 0
+        assert await both.rotate_keys() == (2, [])
+        assert await both.rotate_keys() == (0, [])
         tokens = await TokenVault(database, Keyring([new_key])).read(REALM)
-    assert (tokens.refresh_token, tokens.client_secret) == (Secret("refresh-0"), Secret("client-secret-0"))
+    assert (tokens.refresh_token, tokens.client_secret) == (Secret("refresh-old"), Secret("client-secret-0"))
+
+
+async def test_tokens_that_no_key_decrypts_hold_up_no_rotation_and_are_named(
+    realms: Realms, vault: TokenVault, keyring: Keyring, database: Database
+) -> None:
+    old_key, new_key = bytes([7]) * 32, bytes([9]) * 32
+    grants = [RealmGrant(RealmId(realm_id), Secret(f"refresh-{realm_id}")) for realm_id in ("11", "12", "13")]
+    await realms.import_grants(grants, TokenVault(database, Keyring([old_key])), granted_at=NOW)
+    async with database.control() as connection:
+        await connection.execute("DELETE FROM backfill.token WHERE realm_id = ANY ($1)", [REALM, OTHER_REALM])
+        await connection.execute(
+            "UPDATE backfill.token SET refresh_token = $1 WHERE realm_id = '12'",
+            keyring.encrypt(Secret("x"), bound_to=("12", "refresh_token")),
+        )
+    both = TokenVault(database, Keyring([new_key, old_key]))
+    changed, unread = await both.rotate_keys()
+    assert (changed, [error.realm_id for error in unread]) == (2, ["12"])
+    for realm_id in ("11", "13"):
+        assert (await TokenVault(database, Keyring([new_key])).read(RealmId(realm_id))).refresh_token
+    assert (await vault.read(RealmId("12"))).refresh_token == Secret("x"), "left as it was"
