@@ -33,7 +33,7 @@ _COLUMNS = 120
 """Of a line: it may go to a file, where nobody can say how wide that is."""
 
 _PLANNED_AT_ONCE = 8
-"""A realm's plan is some eighty short statements, one after another; there are ten connections for such."""
+"""A realm's plan is two statements; there are ten connections for such."""
 
 
 def resync(

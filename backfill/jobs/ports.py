@@ -106,6 +106,13 @@ class Store(Protocol):
         """
         ...
 
+    async def held_since(self, realm_id: RealmId, since: Mapping[str, datetime]) -> Mapping[str, tuple[int, int]]:
+        """Entity to its live rows, and to those of them that were updated from its moment on, as `held` counts both.
+
+        Of all entities that have a moment, at once.
+        """
+        ...
+
     async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
         """Whether more rows are live, refused since or not, than so many: sooner known than how many."""
         ...

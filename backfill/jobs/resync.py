@@ -37,11 +37,8 @@ async def jobs_of(
 ) -> Sequence[Job]:
     """The jobs for one realm, from what is held of it: nothing is asked of Intuit."""
     proven_at = await store.proven_at(realm_id)
-    known = {}
-    for entity in entities:
-        proven = proven_at.get(entity.name)
-        begin = outage.since if proven is None else outage.begins_for(proven)
-        held = await store.held(realm_id, entity.name)
-        recent = await store.held(realm_id, entity.name, updated_from=begin - outage.length(now))
-        known[entity.name] = Known(held.live, proven, recent.live)
+    proven = {entity.name: proven_at.get(entity.name) for entity in entities}
+    begins = {name: outage.since if at is None else outage.begins_for(at) for name, at in proven.items()}
+    held = await store.held_since(realm_id, {name: begin - outage.length(now) for name, begin in begins.items()})
+    known = {name: Known(live, proven[name], recent) for name, (live, recent) in held.items()}
     return plan_jobs(entities, known, outage, now=now, costs=costs)

@@ -10,6 +10,7 @@ import msgspec
 from backfill.model import RealmId
 from backfill.store.call_log import COLUMNS
 from backfill.store.database import Database
+from backfill.store.reading import PIECE_TIMEOUT_S, at_leisure
 
 # A word of the question names the entity: in a statement, among CDC's entities, in a path, in a batch's items.
 FIND = f"""
@@ -101,7 +102,7 @@ class CallSearch:
             wanted.slower_than_s,
             limit,
         )
-        async with self._database.control() as connection, connection.transaction(readonly=True):
+        async with at_leisure(self._database) as connection:
             await connection.execute(PLANNED_ANEW)
-            async for row in connection.cursor(FIND, *arguments, prefetch=ROWS_AHEAD):
+            async for row in connection.cursor(FIND, *arguments, prefetch=ROWS_AHEAD, timeout=PIECE_TIMEOUT_S):
                 yield Call(*row)

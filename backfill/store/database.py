@@ -17,7 +17,7 @@ from backfill.errors import UnavailableError
 from backfill.store.binaries import OLDEST_MAJOR
 from backfill.store.migrate import migrate
 from backfill.store.owners import Owner
-from backfill.store.postgres_errors import translated
+from backfill.store.postgres_errors import POOLED, translated
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from asyncpg.pool import PoolConnectionProxy
@@ -44,15 +44,43 @@ SEND_BUFFER_BYTES = 4 * 1024 * 1024
 NO_FURTHER_S = 0.2
 """Before another try where the server had no connection left: a statement of ours takes milliseconds, and whatever is
 given back is taken before a new one is asked for."""
+STATEMENTS_KEPT = 500
+"""Planned, by each session: more than there are, for most are another one for each of forty tables. `verify` has 160,
+and of the hundred that the driver keeps of itself each drops one that the next company needs (measured: a third of all
+were planned anew)."""
+LONGEST_STATEMENT_BYTES = 64 * 1024
+"""That a session keeps the plan of. One over all tables has 32,000, and takes longer to plan than to answer; the
+driver of itself keeps none above 15,000."""
 ABANDONED_TRANSACTION_S = 20
 """No transaction of ours waits for anything but the server: an idle one was abandoned.
 
 A third of what a statement of the control pool waits for its locks: whoever waits outlasts it.
 """
 
-NOT_THE_ROLES = {"default_transaction_isolation": "read committed", "lock_timeout": "0", "statement_timeout": "0"}
+NOT_THE_ROLES = {
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "0",
+    "standard_conforming_strings": "on",
+    "statement_timeout": "0",
+}
 """What a role or a database may have set for other programs. Our statements wait for one another and then look again,
-which other levels of isolation refuse; and each has a bound of ours, after which we know what to do."""
+which other levels of isolation refuse; each has a bound of ours, after which we know what to do; and a backslash in
+one is a backslash."""
+
+TRANSACTION_TIMEOUT_SINCE = 17
+"""The major version of Postgres that has the last of the time-outs, for a transaction as a whole."""
+NO_TRANSACTION_TIMEOUT = "SET transaction_timeout = 0"
+"""An older server would refuse it, so it cannot be among what a session begins with."""
+
+ENCODING = "UTF8"
+"""Of a database's texts."""
+
+PLANS = "force_generic_plan"
+
+SERVER = """
+SELECT current_setting('server_version_num')::integer / 10000 AS major, current_setting('server_encoding') AS encoding,
+    current_setting('plan_cache_mode') AS plans
+"""
 
 SETTING_REFUSED = (
     asyncpg.UndefinedObjectError,
@@ -141,7 +169,8 @@ async def open_database(
 
     The sessions bear the name of `owner`: this process, unless a test says otherwise.
     `migrated=False` does not look at the schema at all.
-    Raises UnavailableError: unreachable, refused, too old, or a schema newer than this program.
+    Raises UnavailableError: unreachable, refused, too old, not in UTF-8, behind a pooler that drops what we set for
+    our sessions, or a schema newer than this program.
     """
     sizes = sizes or PoolSizes()
     name = database_name(dsn)
@@ -156,13 +185,13 @@ async def open_database(
         by_key = {
             **common,
             "synchronous_commit": "on",
-            "plan_cache_mode": "force_generic_plan",
+            "plan_cache_mode": PLANS,
             "max_parallel_workers_per_gather": "0",
         }
-        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_codecs)
+        control = await _open_pool(dsn, sizes.control, CONTROL_COMMAND_TIMEOUT_S, by_key, init=_set_up)
         try:
             async with control.acquire() as connection:
-                _require_version(name, await connection.fetchval("SHOW server_version_num"))
+                _require_server(name, await connection.fetchrow(SERVER))
                 if migrated:
                     await migrate(connection)
             off = {**common, "synchronous_commit": "off"}
@@ -211,6 +240,8 @@ async def _open_pool(
             timeout=CONNECT_TIMEOUT_S,
             init=init,
             reset=_leave_as_it_is,
+            statement_cache_size=STATEMENTS_KEPT,
+            max_cacheable_statement_size=LONGEST_STATEMENT_BYTES,
             server_settings={"idle_in_transaction_session_timeout": f"{ABANDONED_TRANSACTION_S}s", **settings},
         )
     except (ValueError, IndexError):
@@ -239,15 +270,17 @@ async def _set_up_landing(connection: Driven) -> None:
     Else the server runs out of work while we decode the next page: measured, a tenth of the whole time. TCP's buffers
     grow by themselves, and a size set by hand would end that.
     """
-    await _set_codecs(connection)
+    await _set_up(connection)
     # The driver has no other way to its socket.
     pipe = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001
     if pipe is not None and pipe.family == getattr(socket, "AF_UNIX", None):
         pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
-async def _set_codecs(connection: Driven) -> None:
+async def _set_up(connection: Driven) -> None:
     """Let jsonb travel as the bytes it is: no decoding, no re-encoding, numbers keep their scale."""
+    if connection.get_server_version().major >= TRANSACTION_TIMEOUT_SINCE:
+        await connection.execute(NO_TRANSACTION_TIMEOUT)
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="binary", encoder=JSONB_VERSION.__add__, decoder=_json_bytes
     )
@@ -257,10 +290,20 @@ def _json_bytes(value: bytes) -> msgspec.Raw:
     return msgspec.Raw(bytes(value[1:]))
 
 
-def _require_version(name: str, version_number: str) -> None:
-    major = int(version_number) // 10_000
-    if major < OLDEST_MAJOR:
+def _require_server(name: str, server: asyncpg.Record | None) -> None:
+    assert server is not None, "a SELECT of settings has a row"
+    if server["major"] < OLDEST_MAJOR:
         raise UnavailableError(
-            f"the database {name} is Postgres {major}; backfill needs {OLDEST_MAJOR} or newer",
+            f"the database {name} is Postgres {server['major']}; backfill needs {OLDEST_MAJOR} or newer",
             action="upgrade it, or leave BACKFILL_DATABASE_URL out to use the embedded Postgres",
+        )
+    if server["encoding"] != ENCODING:
+        # What it cannot hold, it would refuse row by row; and SQL_ASCII, every text that has an escape.
+        raise UnavailableError(
+            f"the database {name} keeps its texts in {server['encoding']}, which cannot hold all that companies write",
+            action=f"make one that can: CREATE DATABASE ... ENCODING '{ENCODING}' TEMPLATE template0",
+        )
+    if server["plans"] != PLANS:
+        raise UnavailableError(
+            f"the database {name} {POOLED.sentence}: what is set for a session does not reach it", action=POOLED.action
         )

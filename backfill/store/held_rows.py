@@ -61,6 +61,27 @@ HELD_BY_ID = QUARANTINED + "".join(
     for entity in ENTITIES
 )
 
+# As HELD counts, both numbers in one pass over the key's index.
+COUNTED_SINCE = """
+SELECT
+    count(*) AS live,
+    count(*) FILTER (
+        WHERE coalesce(updated_at >= (SELECT ($3::timestamptz[])[array_position($2::text[], '{entity}')]), true)
+    ) AS recent
+FROM {table} WHERE realm_id = $1 AND deleted_at IS NULL
+"""
+HELD_SINCE = " UNION ALL ".join(
+    f"""
+SELECT '{entity}', every.live - refused.live, every.recent - refused.recent
+FROM ({counted}) AS every, (
+    {counted} AND id = ANY (ARRAY(SELECT id FROM backfill.quarantine WHERE realm_id = $1 AND entity = '{entity}'))
+) AS refused
+WHERE '{entity}' = ANY ($2::text[])
+"""  # noqa: S608  # names of ours
+    for entity in ENTITIES
+    for counted in (COUNTED_SINCE.format(entity=entity, table=table_of(entity)),)
+)
+
 MARKED_IDS = """
 SELECT id FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NOT NULL
 """
@@ -114,6 +135,12 @@ class HeldRows:
             row = await connection.fetchrow(statement, realm_id, entity, *values)
         assert row is not None, "a SELECT of counts has a row"
         return Held(live=row["live"], quarantined=row["quarantined"])
+
+    async def held_since(self, realm_id: RealmId, since: Mapping[str, datetime]) -> Mapping[str, tuple[int, int]]:
+        """Entity to its live rows, and those of them within its bound, as `held` counts both."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(HELD_SINCE, realm_id, list(since), list(since.values()))
+        return {entity: (live, recent) for entity, live, recent in rows}
 
     async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
         """Whether more rows are live than so many. Reads no further than that says."""

@@ -14,6 +14,7 @@ from backfill.model import RealmId
 from backfill.store.database import Database
 from backfill.store.ledger_import import STATEMENT_TIMEOUT_S
 from backfill.store.ledger_statistics import show_planner
+from backfill.store.reading import PIECE_TIMEOUT_S, ROWS_A_PIECE, at_leisure
 
 LOAD = "SELECT load_id FROM backfill.load WHERE load_id = $1"
 
@@ -161,9 +162,8 @@ class LedgerStatus:
 
     async def rejected(self, load_id: LoadId | None) -> AsyncIterator[Mapping[str, Any]]:
         """The dead letter, row by row."""
-        async with self._database.control() as connection, connection.transaction(readonly=True):
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
-            async for row in connection.cursor(REJECTED, load_id, prefetch=500, timeout=None):
+        async with at_leisure(self._database) as connection:
+            async for row in connection.cursor(REJECTED, load_id, prefetch=ROWS_A_PIECE, timeout=PIECE_TIMEOUT_S):
                 yield dict(row)
 
     async def retry(self, load_id: LoadId | None) -> int:
@@ -196,9 +196,8 @@ class LedgerStatus:
 
     async def done(self, load_id: LoadId) -> AsyncIterator[DoneRow]:
         """What took effect and was not taken back, the newest first."""
-        async with self._database.control() as connection, connection.transaction(readonly=True):
-            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1h'")
-            async for row in connection.cursor(DONE, load_id, prefetch=500, timeout=None):
+        async with at_leisure(self._database) as connection:
+            async for row in connection.cursor(DONE, load_id, prefetch=ROWS_A_PIECE, timeout=PIECE_TIMEOUT_S):
                 fields = dict(row)
                 before, payload = fields.pop("before"), bytes(fields.pop("payload"))
                 yield DoneRow(**fields, payload=payload, before=None if before is None else bytes(before))

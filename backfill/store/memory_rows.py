@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +59,14 @@ def stored(entity: str, record: Record, *, now: Callable[[], datetime]) -> Row:
     deleted_at = (record.updated_at or now()) if record.deleted else None
     doc = _without_members(bytes(record.doc), EXPIRING_LINKS.get(entity, ()))
     return Row(record.sync_token, record.created_at, record.updated_at, deleted_at, doc)
+
+
+def created_up_to(rows: Iterable[Row], parts: int) -> Sequence[tuple[datetime, int]]:
+    """As the port's: moments that cut the live rows by CreateTime, each with the rows created up to it."""
+    moments = sorted(row.created_at for row in rows if row.deleted_at is None and row.created_at is not None)
+    risen = {moment: up_to for up_to, moment in enumerate(moments, 1)}  # of equal ones the last one's place
+    by_part = {-(-up_to * parts // len(moments)): (moment, up_to) for moment, up_to in risen.items()}
+    return list(by_part.values())
 
 
 def stands(held: Row, comes: Row, *, overwrite_equal_from: datetime | None, settled_to: datetime | None) -> bool:

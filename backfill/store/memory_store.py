@@ -36,7 +36,7 @@ from backfill.model import (
 )
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import DEFAULT_LEASE_S, lease_lost, unknown_realm
-from backfill.store.memory_rows import Row, outdone, refused_by_postgres, stands, stored, without_links
+from backfill.store.memory_rows import Row, created_up_to, outdone, refused_by_postgres, stands, stored, without_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +318,10 @@ class MemoryStore:
         named, nameless = _quarantined(realm, entity, by=aside_by)
         return Held(live=live, quarantined=len(named) + nameless)
 
+    async def held_since(self, realm_id: RealmId, since: Mapping[str, datetime]) -> Mapping[str, tuple[int, int]]:
+        pairs = {of: [await self.held(realm_id, of, updated_from=at) for at in (None, at)] for of, at in since.items()}
+        return {entity: (every.live, recent.live) for entity, (every, recent) in pairs.items()}
+
     async def holds_more(self, realm_id: RealmId, entity: str, *, than: int) -> bool:
         return len(await self.live_ids(realm_id, entity)) > than
 
@@ -360,11 +364,7 @@ class MemoryStore:
 
     async def created_up_to(self, realm_id: RealmId, entity: str, *, parts: int) -> Sequence[tuple[datetime, int]]:
         await anyio.lowlevel.checkpoint()
-        rows = self._realms[realm_id].rows.get(entity, {}).values()
-        moments = sorted(row.created_at for row in rows if row.deleted_at is None and row.created_at is not None)
-        risen = {moment: up_to for up_to, moment in enumerate(moments, 1)}  # of equal ones the last one's place
-        by_part = {-(-up_to * parts // len(moments)): (moment, up_to) for moment, up_to in risen.items()}
-        return list(by_part.values())
+        return created_up_to(self._realms[realm_id].rows.get(entity, {}).values(), parts)
 
 
 def _not_known(

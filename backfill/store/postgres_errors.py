@@ -38,6 +38,8 @@ TROUBLES = {
     "08P01": POOLED,  # a pooler that is asked for a setting of a session's
     "0A": POOLED,
     "28": REFUSED,
+    "26000": POOLED,  # one that gives each transaction another session: a prepared statement is not there,
+    "42P05": POOLED,  # or is another's
     "25006": Trouble(
         "is read-only", "connect to the primary, not to a replica, without default_transaction_read_only for the user"
     ),
@@ -87,6 +89,8 @@ def translated(name: str) -> Iterator[None]:
         # or what came before: after its own loss of track nothing can be done on the connection, a rollback neither.
         if not any(word in str(error) for word in LOST_CONNECTION_WORDS) and not _lost_track_before(error):
             raise
+        raise _unavailable(name, UNREACHABLE, str(error)) from error
+    except asyncpg.TargetServerAttributeNotMatched as error:  # none of an address's hosts is as it says one has to be
         raise _unavailable(name, UNREACHABLE, str(error)) from error
     except asyncpg.InternalClientError as error:
         # The driver loses track of a connection that breaks while it is given back or fed by COPY (seen when a server

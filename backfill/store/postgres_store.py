@@ -32,6 +32,7 @@ class PostgresStore:
 
         held_rows = HeldRows(database)
         self.held = held_rows.held
+        self.held_since = held_rows.held_since
         self.holds_more = held_rows.holds_more
         self.held_by_id = held_rows.held_by_id
         self.live_ids = held_rows.live_ids

@@ -28,7 +28,9 @@ FROM newest CROSS JOIN LATERAL (
 ORDER BY run_id DESC
 """
 
-# The page of realms first, then one aggregate of each kind for it: never a join that multiplies rows.
+# The page of realms first, then one aggregate of each kind for it: never a join that multiplies rows. A realm's proofs
+# are few, and of which run each is, is looked at afterwards: where the planner has no statistics yet, it would look for
+# them among all of the run's, once for each realm.
 PROGRESS = """
 WITH part AS (
     SELECT * FROM backfill.realm_run WHERE run_id = $1 AND realm_id > $2 ORDER BY realm_id LIMIT $3
@@ -50,9 +52,10 @@ CROSS JOIN LATERAL (
 ) AS slices
 CROSS JOIN LATERAL (
     SELECT
-        sum(landed_live)::bigint AS held,
-        count(*) FILTER (WHERE proven) AS proven, count(*) FILTER (WHERE NOT proven) AS unproven
-    FROM backfill.proof WHERE proof.run_id = part.run_id AND proof.realm_id = part.realm_id
+        sum(landed_live) FILTER (WHERE proof.run_id = part.run_id)::bigint AS held,
+        count(*) FILTER (WHERE proof.run_id = part.run_id AND proven) AS proven,
+        count(*) FILTER (WHERE proof.run_id = part.run_id AND NOT proven) AS unproven
+    FROM backfill.proof WHERE proof.realm_id = part.realm_id
 ) AS proofs
 CROSS JOIN LATERAL (
     SELECT count(*) AS refused FROM backfill.quarantine WHERE quarantine.realm_id = part.realm_id

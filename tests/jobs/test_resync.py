@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import anyio
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from backfill import events
 from backfill.jobs.extract import ExtractOptions
 from backfill.jobs.outage import Outage
-from backfill.jobs.resync import resync_realm
+from backfill.jobs.ports import Store
+from backfill.jobs.resync import jobs_of, resync_realm
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
@@ -324,3 +326,22 @@ async def test_a_row_that_nobody_could_name_and_that_is_gone_counts_no_longer(en
     world.company_of().delete(entity, ids[5])
     await resynced(world, since)
     assert world.store.proofs(world.realm)[entity].quarantined == 0
+
+
+async def test_what_is_to_be_done_is_asked_of_the_database_at_once_for_all_entities() -> None:
+    """Of thousands of companies, two statements for each entity are minutes of Postgres."""
+    world = World(seed=5, rows_min=300, rows_max=400)
+    await world.extract()
+    (realm_id,) = world.realm_ids
+    asked: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> object:
+            asked.append(name)
+            return getattr(world.store, name)
+
+    jobs = await jobs_of(
+        cast("Store", Counted()), realm_id, world.entities, Outage(since=BEGIN), now=now(), costs=world.costs
+    )
+    assert len(jobs) == len(world.entities) > 30
+    assert sorted(asked) == ["held_since", "proven_at"]

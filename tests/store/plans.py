@@ -44,6 +44,13 @@ async def rows_read(
     rows = 0.0
     for node in _nodes(tree["Plan"]):
         if node.get("Relation Name") == table and "Scan" in node["Node Type"]:
+            # Of two indexes that are read for the rows that both name, each was read whole.
+            rows += sum(
+                index["Actual Rows"] * index["Actual Loops"]
+                for both in _nodes(node)
+                if both["Node Type"] == "BitmapAnd"
+                for index in both["Plans"]
+            )
             removed = sum(value for key, value in node.items() if key.startswith("Rows Removed by"))
             rows += (node["Actual Rows"] + removed) * node["Actual Loops"]
     return rows

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import anyio
 import asyncpg
@@ -18,11 +19,10 @@ from backfill.store import database as database_module
 from backfill.store import landing
 from backfill.store.bulk import encoded
 from backfill.store.database import SEND_BUFFER_BYTES, Database, PoolSizes, database_name, open_database
-from backfill.store.held_rows import HOLDS_MORE, LIVE_IDS
-from backfill.store.landing_statements import FENCED_CHECKPOINT, land_statement
+from backfill.store.landing_statements import FENCED_CHECKPOINT
 from backfill.store.postgres_errors import translated
 from tests.postgres import SMALL_POOLS, PostgresServer
-from tests.store.scene import OTHER_REALM, REALM, Work, live, rows_of
+from tests.store.scene import Work, live, rows_of
 
 PASSWORD = "p4ssw0rd-very-secret"
 
@@ -81,6 +81,33 @@ async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.M
     assert "backfill needs 99 or newer" in str(await opening(database_dsn))
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_hold_every_text(postgres_server: PostgresServer, encoding: str) -> None:
+    """Each row with such a text would be set aside, and nothing with one be proven."""
+    name = f"in_{encoding.lower()}"
+    await postgres_server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    error = await opening(postgres_server.dsn_of(name))
+    assert f"keeps its texts in {encoding}" in str(error)
+    assert "ENCODING 'UTF8'" in error.action
+    await postgres_server.execute(f"DROP DATABASE {name}")
+
+
+async def test_a_pooler_that_drops_what_is_set_for_a_session(
+    database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PgBouncer does with what it is told to ignore."""
+    connect = asyncpg.create_pool
+
+    def without(dsn: str, *, server_settings: dict[str, str], **more: Any) -> asyncpg.Pool[asyncpg.Record]:
+        kept = {"application_name": server_settings["application_name"]}
+        return connect(dsn, server_settings=kept, **more)
+
+    monkeypatch.setattr(asyncpg, "create_pool", without)
+    error = await opening(database_dsn)
+    assert "does not support what we need" in str(error)
+    assert "not to a pooler" in error.action
+
+
 @pytest.mark.parametrize(
     ("error", "sentence", "disposition"),
     [
@@ -94,11 +121,14 @@ async def test_a_server_that_is_too_old(database_dsn: str, monkeypatch: pytest.M
         (asyncpg.UndefinedTableError("none"), "not set up", Disposition.STOP),
         (asyncpg.ReadOnlySQLTransactionError("no"), "read-only", Disposition.STOP),
         (asyncpg.ProtocolViolationError("unsupported startup parameter: jit"), "does not support", Disposition.STOP),
+        (asyncpg.InvalidSQLStatementNameError("statement 1 does not exist"), "does not support", Disposition.STOP),
+        (asyncpg.DuplicatePreparedStatementError("statement 1 already exists"), "does not support", Disposition.STOP),
         (asyncpg.QueryCanceledError("late"), "in time", Disposition.RETRY),
         (asyncpg.DataCorruptedError("page"), "damaged", Disposition.STOP),
         (TimeoutError(), "no answer in time", Disposition.RETRY),
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused", Disposition.RETRY),
         (asyncpg.InterfaceError("connection is closed"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.TargetServerAttributeNotMatched("no host is read-write"), "reached: no host is", Disposition.RETRY),
     ],
 )
 def test_the_worlds_troubles_are_said_plainly(error: Exception, sentence: str, disposition: Disposition) -> None:
@@ -253,45 +283,6 @@ async def test_connections_that_cannot_be_prepared_are_no_trouble_before_a_page_
     assert set(await rows_of(database)) == {"first"}
 
 
-class TestPlan:
-    """The hot statement finds rows by the primary key, whatever the size of the table."""
-
-    async def test_the_upsert_uses_the_primary_key(self, work: Work, database: Database) -> None:
-        page = [live(str(number), 1) for number in range(2000)]
-        await work.store.land(work.lease, work.run_id, "Invoice", page)
-        async with database.control() as connection, connection.transaction():
-            plan = await connection.fetch(
-                f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {land_statement('Invoice')}",
-                *(REALM, work.lease.epoch, work.lease.owner, work.run_id, "Invoice"),
-                *(["1"], [9], [None], [None], [False], [b"{}"], None, None, None, None, None, None),
-            )
-        text = "\n".join(row[0] for row in plan)
-        assert "Conflict Arbiter Indexes: invoice_pkey" in text
-        assert "Seq Scan on invoice" not in text
-        assert "Tuples Inserted: 0" in text, text
-
-    async def test_reads_go_by_realm(self, database: Database) -> None:
-        async with database.control() as connection, connection.transaction():
-            await connection.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
-            plan = await connection.fetch(f"EXPLAIN {LIVE_IDS.format(table='qbo.invoice')}", REALM, None, None, None)
-        assert "invoice_pkey" in "\n".join(row[0] for row in plan)
-
-    async def test_what_a_realm_does_not_have_is_not_looked_for_among_what_another_has(
-        self, work: Work, database: Database
-    ) -> None:
-        """To find any row the planner would read the table, where it takes every row for a hit."""
-        page = [live(str(number), 1) for number in range(2000)]
-        await work.store.land(work.lease, work.run_id, "Invoice", page)
-        async with database.control() as connection:
-            await connection.execute("ANALYZE qbo.invoice")
-            # As a statement of its own: what EXPLAIN itself is given as parameters the planner sees.
-            await connection.execute(f"PREPARE any_held (text, bigint) AS {HOLDS_MORE.format(table='qbo.invoice')}")
-            plan = await connection.fetch(f"EXPLAIN EXECUTE any_held ('{OTHER_REALM}', 0)")
-        text = "\n".join(row[0] for row in plan)
-        assert "invoice_pkey" in text, text
-        assert "Seq Scan" not in text, text
-
-
 def most_allowed() -> int:
     """Bytes of the largest buffer of a socket here; Linux says twice what was asked for, for its own accounts."""
     bound = Path("/proc/sys/net/core/wmem_max")
@@ -310,21 +301,13 @@ async def test_a_page_may_be_handed_to_a_local_socket_at_once(database: Database
     assert landing > control or landing >= most_allowed()
 
 
-async def test_no_statement_of_ours_is_compiled(database: Database) -> None:
-    """The embedded server does not anyway; a server of the user's own does where it takes one to be large."""
-    for pool in (database.control, database.landing):
-        async with pool() as connection:
-            told = await connection.fetchrow("SELECT setting, source FROM pg_settings WHERE name = 'jit'")
-        assert told is not None
-        assert tuple(told) == ("off", "client")
-
-
 @pytest.mark.parametrize(
     ("setting", "theirs", "ours"),
     [
         ("default_transaction_isolation", "serializable", "read committed"),
         ("statement_timeout", "50", "0"),
         ("lock_timeout", "50", "0"),
+        ("standard_conforming_strings", "off", "on"),
         ("synchronous_commit", "off", "on"),
     ],
 )
@@ -340,6 +323,19 @@ async def test_what_others_set_for_the_database_is_not_for_us(
         async with database.landing() as connection:
             expected = "off" if setting == "synchronous_commit" else ours
             assert await connection.fetchval(f"SHOW {setting}") == expected
+
+
+async def test_a_bound_for_whole_transactions_is_not_for_us(postgres_server: PostgresServer, database_dsn: str) -> None:
+    """Newer servers have one. A migration takes longer than any, and a page may where the disk is slow."""
+    name = database_dsn.rpartition("?")[0].rpartition("/")[2]
+    try:
+        await postgres_server.execute(f"ALTER DATABASE {name} SET transaction_timeout = '50'")
+    except asyncpg.UndefinedObjectError:
+        pytest.skip("this server has none")
+    async with open_database(database_dsn, sizes=SMALL_POOLS) as database:
+        for pool in (database.control, database.landing):
+            async with pool() as connection, connection.transaction():
+                await connection.execute("SELECT pg_sleep(0.2)")
 
 
 async def test_where_the_server_has_no_further_connection_those_that_are_there_do(

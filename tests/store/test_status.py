@@ -9,7 +9,8 @@ from backfill.model import Checkpoint, Proof, Refusal, Slice
 from backfill.store.database import Database
 from backfill.store.owners import Owner
 from backfill.store.runs import Runs, RunStatus
-from backfill.store.status import Status
+from backfill.store.status import PROGRESS, ROWS_LIMIT, Status
+from tests.store.plans import rows_read
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, live
 
 PROVEN = Proof("Bill", True, "count", 2, 2, 0, NOW)
@@ -84,3 +85,29 @@ async def test_proofs_and_quarantine_are_listed(work: Work, database: Database) 
     (refused,) = await status.quarantine(REALM)
     assert (refused.entity, refused.id, refused.code, refused.run_id) == ("Bill", "9", "22P05", work.run_id)
     assert await status.quarantine(OTHER_REALM) == []
+
+
+async def test_what_a_fleet_has_is_read_once_where_the_planner_knows_nothing_yet(
+    work: Work, database: Database
+) -> None:
+    """As after a restore, or where the server has not come to look at the tables: each realm's was read for each."""
+    realms, entities = 200, 40
+    async with database.control() as connection:
+        await connection.execute(
+            "INSERT INTO backfill.realm (realm_id) SELECT 'fleet' || n FROM generate_series(1, $1::integer) AS n",
+            realms,
+        )
+        await connection.execute(
+            "INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, realm_id FROM backfill.realm"
+            " WHERE realm_id LIKE 'fleet%'",
+            work.run_id,
+        )
+        await connection.execute(
+            "INSERT INTO backfill.proof (realm_id, entity, run_id, proven, method, landed_live, quarantined, proven_at)"
+            " SELECT realm_id, 'E' || n, $1, true, 'count', 1, 0, now()"
+            " FROM backfill.realm, generate_series(1, $2::integer) AS n WHERE realm_id LIKE 'fleet%'",
+            work.run_id,
+            entities,
+        )
+    read = await rows_read(database, "proof", PROGRESS, [work.run_id, "", ROWS_LIMIT])
+    assert realms * entities * 0.9 < read < realms * entities * 3

@@ -46,6 +46,13 @@ class TestHeld:
     ) -> None:
         assert (await subject.store.held(REALM, "Invoice", **bounds)).live == count
 
+    async def test_all_and_what_was_updated_since_are_counted_of_several_at_once(self, subject: Subject) -> None:
+        since = {"Invoice": at(12), "Bill": at(0), "Payment": at(99)}
+        assert await subject.store.held_since(REALM, since) == {"Invoice": (5, 3), "Bill": (0, 0), "Payment": (0, 0)}
+        assert await subject.store.held_since(REALM, {"Invoice": at(13)}) == {"Invoice": (5, 2)}
+        assert await subject.store.held_since(OTHER_REALM, {"Invoice": at(0)}) == {"Invoice": (0, 0)}
+        assert await subject.store.held_since(REALM, {}) == {}
+
     @pytest.mark.parametrize(("than", "more"), [(0, True), (4, True), (5, False), (6, False)])
     async def test_whether_more_are_live_than_so_many(self, subject: Subject, than: int, *, more: bool) -> None:
         assert await subject.store.holds_more(REALM, "Invoice", than=than) is more
@@ -148,6 +155,7 @@ class TestQuarantined:
         await subject.land(lease, *(Record(str(second), 0, at(second), at(second + 10), b"{}") for second in range(4)))
         await subject.land(lease, refusals=[Refusal("3", "4002", "m", b""), *self.nameless("1")])
         assert await subject.store.held(REALM, "Invoice", **bounds) == Held(live=live, quarantined=2)
+        assert await subject.store.held_since(REALM, {"Invoice": at(12)}) == {"Invoice": (3, 1)}
 
     async def test_several_entities_are_told_by_id_at_once(self, subject: Subject, lease: Lease) -> None:
         await subject.land(lease, live("1", 0), live("2", 0), deleted("3", 1))
