@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -41,7 +42,20 @@ def test_without_a_file_everything_has_a_default() -> None:
     assert settings.pacing_limits() == load_limits()
     assert settings.extract.entities == tuple(CATALOGUE)
     assert settings.database_url is None
-    assert settings.key_file.parent != settings.data_dir
+    assert settings.key_file.parent != settings.data_folder
+
+
+def test_a_user_without_a_home_is_refused_only_where_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a number."""
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    settings = load_settings(None, {})
+    for kept, variable in (("data_folder", "BACKFILL_DATA_DIR"), ("key_file", "BACKFILL_ENCRYPTION_KEY")):
+        with pytest.raises(UsageError, match="no home directory") as refused:
+            getattr(settings, kept)
+        assert refused.value.action == f"Set HOME, or {variable}."
+    assert load_settings(None, {"BACKFILL_DATA_DIR": "/data"}).data_folder == Path("/data")
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

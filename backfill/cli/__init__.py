@@ -23,7 +23,7 @@ from backfill.cli.status import status
 from backfill.cli.verify import verify
 from backfill.cli.version import version
 from backfill.cli.views import views
-from backfill.errors import UsageError
+from backfill.errors import BackfillError, UsageError
 
 # Called itself, not by way of `typer.Typer`, whose tracebacks print local variables: a token may be among them.
 app = CommandLine(
@@ -64,4 +64,7 @@ def run() -> None:
         except UnicodeEncodeError:  # neither JSON nor the database has a way to write it
             error = UsageError(f"{as_text(word)}: an argument has to be UTF-8.")
             raise SystemExit(failed(error, as_json=False)) from None
-    app(prog_name="backfill")
+    try:
+        app(prog_name="backfill")
+    except BackfillError as error:  # of what only says something, and runs no command: stdout took none of it
+        raise SystemExit(failed(error, as_json=False)) from None

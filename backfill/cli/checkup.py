@@ -107,12 +107,12 @@ async def _database(settings: Settings, database: Database) -> Finding:
     if ahead := _ahead(there, before, now()):
         return Finding("database", False, f"{said}; its clock is {ahead} ours", "Set both machines' clocks by NTP.")
     if settings.database_url is None:
-        free = shutil.disk_usage(settings.data_dir).free
+        free = shutil.disk_usage(settings.data_folder).free
         if free < FREE_BYTES:
             return Finding(
                 "database",
                 False,
-                f"{said}; only {free / 1024**3:.1f} GB are free below {settings.data_dir}",
+                f"{said}; only {free / 1024**3:.1f} GB are free below {settings.data_folder}",
                 "Free space there, or give another place: BACKFILL_DATA_DIR.",
             )
     return Finding("database", True, said)

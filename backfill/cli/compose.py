@@ -23,7 +23,7 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    async with embedded_postgres(settings.data_dir / "postgres", pg_bin_dir=settings.postgres.pg_bin_dir) as url:
+    async with embedded_postgres(settings.data_folder / "postgres", pg_bin_dir=settings.postgres.pg_bin_dir) as url:
         yield url
 
 

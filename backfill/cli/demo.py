@@ -49,7 +49,7 @@ def demo(
     """Read a fleet of simulated QuickBooks companies into an embedded Postgres, and prove it. Needs no set-up."""
 
     async def work(settings: Settings) -> Exit:
-        data_dir = settings.data_dir / "demo"
+        data_dir = settings.data_folder / "demo"
         with _alone(data_dir):
             extraction = await _demonstrate(settings, data_dir, realms)
         if as_json:

@@ -55,6 +55,8 @@ class Extraction:
     also: str = ""
     """What else a person wants to know."""
     planned: PlannedRun | None = None
+    resumed: bool = False
+    """A part of the run was done before; what is counted here is the rest."""
 
     @property
     def exit_code(self) -> Exit:
@@ -92,7 +94,7 @@ class Extraction:
         if self.also:
             lines.append(f"  {self.also}")
         if self.planned is not None:
-            lines.append(f"  {self.planned.against(requests=requests, wall_s=self.wall_s)}")
+            lines.append(f"  {self.planned.against(requests=requests, wall_s=self.wall_s, resumed=self.resumed)}")
         if tally.refreshed:
             gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
             lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")
@@ -182,7 +184,16 @@ async def run_realms(
             if realm.realm_id not in worked:
                 fleet.leave_out(realm)
         total = run.tally.realms_total
-        extraction = Extraction(run.run_id, total, run.tally, fleet, run.elapsed_s(), run.meters.used, planned=planned)
+        extraction = Extraction(
+            run.run_id,
+            total,
+            run.tally,
+            fleet,
+            run.elapsed_s(),
+            run.meters.used,
+            planned=planned,
+            resumed=run.resumed,
+        )
         await run.end(extraction)
         return extraction
 

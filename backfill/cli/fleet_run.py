@@ -86,6 +86,8 @@ class FleetRun:
         self.runs = Runs(database, owner=owner, silence_s=lease_s)
         self.run_id = RunId(0)
         """Once it is begun."""
+        self.resumed = False
+        """Another process has done a part of it."""
         self.meters = meters(settings, database)
         self.tally = Tally(anyio.current_time, len(realms), window_s=RATE_WINDOW_S / settings.limits_scale)
         self._settings = settings
@@ -105,8 +107,8 @@ class FleetRun:
         """
         self.vault = TokenVault(self._database, await fitting_keyring(self._settings, self._database))
         started = await self.runs.start(self._kind, scope, realm_ids)
-        self.run_id = started.run_id
-        if started.resumed:
+        self.run_id, self.resumed = started.run_id, started.resumed
+        if self.resumed:
             say(f"Going on with run {self.run_id}, which was not finished.")
 
     def hold_to(self, calls_max: int, capped: Capped) -> None:

@@ -120,6 +120,9 @@ def status(load: LoadArgument = None, config: ConfigOption = None, as_json: Json
             "reasons": await ledger.reasons(chosen),
             "audit": await ledger.audit(chosen),
         }
+        if not found["loads"] and not as_json:
+            output.text("Nothing was loaded yet. Begin: backfill load FILE")
+            return Exit.DONE
         _show(found, as_json=as_json)
         return Exit.DONE
 

@@ -25,9 +25,9 @@ class Exit(IntEnum):
     """Stopped, or could not run."""
 
 
-def counted(number: int, what: str) -> str:
-    """The number with its noun: 1 realm, 2 realms."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, what: str, plural: str = "") -> str:
+    """The number with its noun: 1 realm, 2 realms; or 1 company, 2 companies."""
+    return f"{number:,} {what if number == 1 else plural or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backfill.cli.output import duration
+from backfill.cli.output import counted, duration
 from backfill.config.faults import faults_of, refused
 from backfill.errors import UsageError
 from backfill.pacing.metering import BatchCountsAs, Capped, Count
@@ -51,12 +51,13 @@ class PlannedRun(_Part):
         """What to say before a run of so many realms; empty if the plan is for as many."""
         if realms <= self.realms.total:
             return ""
-        return f"The plan is for {self.realms.total:,} companies; {realms:,} are to be read."
+        return f"The plan is for {counted(self.realms.total, 'company', 'companies')}; {realms:,} are to be read."
 
-    def against(self, *, requests: int, wall_s: float) -> str:
-        """What was planned beside what it took, for a person."""
+    def against(self, *, requests: int, wall_s: float, resumed: bool) -> str:
+        """What was planned beside what it took, for a person. `resumed`: it took what was left of the run."""
         planned = f"{duration(self.wall_s)} and {self.requests.total:,} requests"
-        return f"Planned were {planned}; it took {duration(wall_s)} and {requests:,}."
+        whole, it = (" for the whole run", "what was left of it") if resumed else ("", "it")
+        return f"Planned{whole} were {planned}; {it} took {duration(wall_s)} and {requests:,}."
 
     def as_json(self) -> Mapping[str, object]:
         """Beside the result, under the names that the same things have there."""

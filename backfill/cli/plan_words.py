@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from backfill.cli.output import duration
+from backfill.cli.output import counted, duration
 from backfill.cli.tally import requests_by_lane
 from backfill.config import Settings
 from backfill.pacing.metering import READINGS, BatchCountsAs
@@ -30,7 +30,7 @@ def in_words(planned: Forecast, settings: Settings) -> Iterator[str]:
     schedule = planned.schedule
     requests = sum(planned.requests.values())
     yield (
-        f"{planned.companies:,} companies with {planned.rows:,} rows: {duration(schedule.wall_s)},"
+        f"{counted(planned.companies, 'company', 'companies')} with {planned.rows:,} rows: {duration(schedule.wall_s)},"
         f" {requests:,} requests."
     )
     yield ""

@@ -112,6 +112,8 @@ def unpark(
             chosen = [each.realm_id for each in select_realms(await stored.list(), realm or [])]
             back = await stored.unpark(chosen, code=fault)
         words = f"{counted(len(back), 'realm')} {'is' if len(back) == 1 else 'are'} not parked any more."
+        if not back:
+            words = f"No such realm is parked{'' if fault is None else f' for {fault}'}: backfill realms list"
         output.show({"unparked": list(back)}, words, as_json=as_json)
         return Exit.DONE
 

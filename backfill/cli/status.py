@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -106,10 +106,13 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
         )
     if newest is None:
         return
+    troubles = _troubles(next(run for run in runs if run.run_id == newest))
     yield ""
     yield f"Realms of run {newest}:"
+    if "" in troubles:
+        yield f"  {troubles['']}"
     # Of thousands those that are shown have to be those that somebody must look at.
-    for part in sorted(progress, key=_is_well)[:REALMS_SHOWN]:
+    for part in sorted(progress, key=lambda part: _is_well(part, troubles))[:REALMS_SHOWN]:
         read = f"{part.rows_read:,} of {part.counted:,} rows read" if part.counted or part.rows_read else ""
         held = part.rows_held or (part.counted if part.state == "done" else 0)  # done: all that was counted is held
         rows = f"{held:,} rows" if held else read
@@ -119,8 +122,27 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
         yield f"  {part.realm_id:<20}  {part.state:<8} " + ", ".join(filter(None, (rows, proven, unproven, aside)))
         if part.parked_message:
             yield f"      {part.parked_message}\n      What to do: {part.parked_action}"
+        elif _is_left(part, troubles):
+            yield f"      {troubles[part.realm_id]}"
     if len(progress) > REALMS_SHOWN:
         yield f"  and {len(progress) - REALMS_SHOWN} more: backfill status --json"
+
+
+def _troubles(run: RunRow) -> dict[str, str]:
+    """What stopped a realm for the rest of the run, or under an empty realm the run itself, and what to do.
+
+    A run that was gone on with still has what it said when it was stopped before: that is no news.
+    """
+    import msgspec
+
+    if run.summary is None or run.status not in {"stopped", "incomplete"}:
+        return {}
+    errors = msgspec.json.decode(run.summary).get("errors", ())
+    return {
+        trouble["realm_id"]: f"{trouble['message']}\n      What to do: {trouble['action']}"
+        for trouble in errors
+        if not trouble["entity"]
+    }
 
 
 def _parked(realms: Sequence[Realm]) -> dict[str, int]:
@@ -137,8 +159,13 @@ def _parked_words(realms: Sequence[Realm]) -> Iterator[str]:
         yield from (f"  {code}: {number:,}" for code, number in parked.items())
 
 
-def _is_well(part: RealmProgress) -> bool:
-    return not (part.parked_message or part.entities_unproven or part.quarantined)
+def _is_well(part: RealmProgress, troubles: Mapping[str, str]) -> bool:
+    return not (part.parked_message or part.entities_unproven or part.quarantined or _is_left(part, troubles))
+
+
+def _is_left(part: RealmProgress, troubles: Mapping[str, str]) -> bool:
+    """The run ended without it. Of one that was parked the realm itself says what it waits for, if it still does."""
+    return part.realm_id in troubles and part.state != "parked"
 
 
 def _metered_words(months: Sequence[MeteredRow], settings: Settings) -> Iterator[str]:

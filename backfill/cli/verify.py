@@ -123,14 +123,15 @@ def _with_advice(trouble: Trouble, repaired: bool) -> Trouble:
     """What differs is not mended by comparing it again."""
     if trouble.code != "unproven":
         return trouble
-    action = "Put it right: backfill verify --repair. If much is missing: backfill resync, or extract."
+    realm = f"--realm {trouble.realm_id}"
+    # All documents: of thirty, the next run looks at thirty others, and would neither find nor repair these.
+    action = f"Put it right: backfill verify --repair --deep {realm}. If much is missing: backfill extract {realm}"
     if trouble.entity == "TrialBalance":
-        action = "Look for the documents that differ: backfill verify --deep."
+        action = f"Look for the documents that differ: backfill verify --deep {realm}"
     elif repaired:
         action = (
             "It was read again and differs still. Of what changed within ten minutes the newer version stands: run it"
-            " again in a quarter of an hour. If it stays, see what Intuit said: backfill calls --realm "
-            + trouble.realm_id
+            f" again in a quarter of an hour. If it stays, see what Intuit said: backfill calls {realm}"
         )
     from msgspec import structs
 

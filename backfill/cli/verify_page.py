@@ -160,9 +160,9 @@ def _banner(page: RealmPage) -> str:
         kinds = ", ".join(words(one.entity) for one in page.not_compared)
         said.append(f"Of {kinds} it is not shown whether it is equal.")
     if not page.differences and not page.unproven:
-        said.append("To find out: backfill verify, once more.")
+        said.append(f"To find out: backfill verify --realm {page.realm_id}, once more.")
         return _banner_of("open", "Not all could be compared", " ".join(said) + repaired)
-    said.append("To put right: backfill verify --repair, or backfill resync.")
+    said.append(f"To put right: backfill verify --repair --deep --realm {page.realm_id}")
     return _banner_of("bad", "The copy does not equal the company", " ".join(said) + repaired)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -35,7 +35,8 @@ class Settings(Section):
     """Everything that can be configured. Derived options are methods, so that nothing is kept twice."""
 
     environment: Literal["sandbox", "production"] = "sandbox"
-    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("backfill"))
+    data_dir: Path | None = None
+    """Absent: the user's own, see `data_folder`."""
     database_url: SecretStr | None = None
     encryption_key: SecretStr | None = None
     limits_scale: Annotated[float, Field(ge=1, le=10_000)] = 1.0
@@ -73,9 +74,17 @@ class Settings(Section):
         return value
 
     @property
+    def data_folder(self) -> Path:
+        """Where the embedded Postgres is. Raises `UsageError` if none is given and the user has no home."""
+        return self.data_dir or _of_the_user(platformdirs.user_data_path, "BACKFILL_DATA_DIR")
+
+    @property
     def key_file(self) -> Path:
-        """Where the encryption key is kept if none is given: in the user's configuration, never beside the database."""
-        return platformdirs.user_config_path("backfill") / "encryption.key"
+        """Where the encryption key is kept if none is given: in the user's configuration, never beside the database.
+
+        Raises `UsageError` if the user has no home.
+        """
+        return _of_the_user(platformdirs.user_config_path, "BACKFILL_ENCRYPTION_KEY") / "encryption.key"
 
     @property
     def api_url(self) -> str:
@@ -129,6 +138,14 @@ class Settings(Section):
             )
         limits = _overridden(self.limits)
         return limits.scaled(self.limits_scale) if self.limits_scale != 1.0 else limits
+
+
+def _of_the_user(folder: Callable[[str], Path], variable: str) -> Path:
+    """A folder of ours below the user's home, which a container's user may have none of."""
+    try:
+        return folder("backfill")
+    except RuntimeError as error:
+        raise UsageError("This user has no home directory.", action=f"Set HOME, or {variable}.") from error
 
 
 def _overridden(overrides: Mapping[str, float]) -> Limits:

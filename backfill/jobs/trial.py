@@ -83,7 +83,9 @@ async def _compared(work: RealmWork, landed: VerificationStore, *, moved: bool) 
     if differences and not facts.accounts_whole:
         return _not_compared("an account of the company cannot be read")
     if differences and (moved or await _has_moved(work)):
-        return _not_compared("the company has changed since it was read: run backfill resync, then verify again")
+        return _not_compared(
+            "the company has changed since it was read: run backfill resync --since TIME, then verify again"
+        )
     named, accounts = differences[:NAMED_MAX], len(facts.accounts)
     unnamed = len(differences) - len(named)
     return Verdict(TRIAL_BALANCE, not differences, accounts, accounts, ledger.documents, named, unnamed=unnamed)

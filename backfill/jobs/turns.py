@@ -143,6 +143,8 @@ class Places:
         self._first.discard(realm_id)
         weight = self._weights.get(realm_id, 1.0)
         turn = self._turns[realm_id] = Turn(realm_id, weight=weight, began_at=now, tag=self._queue.present)
+        # This one may have to be ended before those that were known, or they have all been asked already.
+        self._next_end_at = min(self._next_end_at, now + min(self._early_end_s, self._turn_s))
         return turn
 
     def leave(self, turn: Turn) -> None:

@@ -81,8 +81,9 @@ class CompanyCost:
     """Of the memory for pages, taken by those that are asked for: the mean over the time."""
     come_bytes: float
     """By those that have come."""
-    can_pause: bool
-    """It is large enough to be read in slices: then its turn can end between two pages while others wait."""
+    breakable_s: float
+    """The first of these seconds, until its slices are read: in them its turn can end between two pages while others
+    wait. None of a small one, which has no slices."""
 
 
 def cost_of(
@@ -124,15 +125,15 @@ async def _read(
         seconds=anyio.current_time() + (machine.company_ms + machine.company_postgres_ms) / 1000,
         asked_bytes=run.asked_bytes / max(1, run.looks),
         come_bytes=run.come_bytes / max(1, run.looks),
-        can_pause=run.sliced,
+        breakable_s=run.store.sliced_until_s,
     )
 
 
 def _impossible(objects: int, why: str) -> UnavailableError:
     return UnavailableError(
         f"A simulated company of {objects:,} objects cannot be read to its end in this scenario: {why}",
-        action="Where calls are refused, other apps use the limits up: lower other_requests_per_minute. Else see the"
-        " message.",
+        action="Where calls are refused, other apps use the limits up: lower other_requests_per_minute. Where there is"
+        " no answer in time, lower latency_s or page_s. Else see the message.",
     )
 
 
@@ -160,7 +161,6 @@ class _Run:
         self.requests: Counter[str] = Counter()
         self.rows = 0
         self.looks = self.asked_bytes = self.come_bytes = 0
-        self.sliced = False
         self.metered = _Metered()
         self.meters = Meters(lambda app: MeteredBudget(None, ledger=self.metered, app=app))
         self._ways = Ways(
@@ -216,7 +216,6 @@ class _Run:
             )
             scan = await self.store.scan(_RUN, lease.realm_id)
             proofs = await extract_realm(work, self._options, scan, beside=await self._beside.read(work))
-        self.sliced = bool((await self.store.scan(_RUN, lease.realm_id)).slices)
         return outcome_of(lease.realm_id, proofs)
 
     async def look(self, stopping: Callable[[], bool]) -> None:
@@ -242,6 +241,8 @@ class _Landing(MemoryStore):
     def __init__(self, realm_ids: Sequence[RealmId], *, now: Callable[[], datetime], row_s: float) -> None:
         super().__init__(realm_ids, now=now)
         self._row_s = row_s
+        self.sliced_until_s = 0.0
+        """When the last page of a slice had landed; 0 where there is none."""
 
     async def land(
         self,
@@ -257,7 +258,7 @@ class _Landing(MemoryStore):
         expected: Expected = Expected.ANYTHING,
     ) -> Landed:
         await anyio.sleep(len(records) * self._row_s)
-        return await super().land(
+        landed = await super().land(
             lease,
             run_id,
             entity,
@@ -268,6 +269,9 @@ class _Landing(MemoryStore):
             settled_to=settled_to,
             expected=expected,
         )
+        if checkpoint is not None:
+            self.sliced_until_s = anyio.current_time()
+        return landed
 
 
 class _Distant:

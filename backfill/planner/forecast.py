@@ -134,7 +134,14 @@ class _Deployment:
     memory_mb: int
 
     def schedule(self, works: Sequence[Work]) -> Schedule:
-        return scheduled(works, self._capacity(), realms_at_once=self.places, turn_s=FleetOptions().turn_s)
+        options = FleetOptions()
+        return scheduled(
+            works,
+            self._capacity(),
+            realms_at_once=self.places,
+            turn_s=options.turn_s,
+            early_end_s=options.early_end_s,
+        )
 
     def others(self, bounds: Collection[Bound]) -> Mapping[str, _Deployment]:
         """The same with twice of what bounds it, or as much as can be set; by how that is written."""
@@ -193,7 +200,7 @@ def _work(cost: CompanyCost, scenario: Scenario) -> Work:
         _ASKED: cost.asked_bytes,
         _COME: cost.come_bytes,
     }
-    return Work(cost.seconds, uses, cost.can_pause, pause_s=intuit.latency_s + intuit.page_s)
+    return Work(cost.seconds, uses, cost.breakable_s, pause_s=intuit.latency_s + intuit.page_s)
 
 
 def _group(name: str, costs: Sequence[tuple[CompanyCost, int]]) -> GroupForecast:

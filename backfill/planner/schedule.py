@@ -38,10 +38,12 @@ class Work:
 
     seconds: float
     uses: Mapping[Resource, float]
-    can_pause: bool
+    breakable_s: float = 0.0
+    """The first of these, in which it can give its place up between two pages; in the others, what is left is read at
+    once."""
     pause_s: float = 0.0
-    """What each pause costs it: while its last pages come nothing more is asked for, and then it begins anew. At most
-    half of what was done in the turn."""
+    """What each pause costs it: while its last pages come nothing more is asked for, and then it begins anew. Of all
+    but the first, at most half of what was done in the turn, or it would never come to its end."""
 
 
 Resource = tuple[Bound, str]
@@ -66,30 +68,37 @@ class Schedule:
         return max(self.bound_s, key=self.bound_s.__getitem__)
 
 
-def scheduled(works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, turn_s: float) -> Schedule:
+def scheduled(
+    works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, turn_s: float, early_end_s: float
+) -> Schedule:
     """All companies, in the order in which they stand in line.
 
-    Who has a place keeps it, or to the end of its turn if others wait and it can pause; then it lines up again. As
-    `jobs.turns` has it but for the turns that it ends early: then more of the large ones are left over at the end. With
-    few places the whole takes some hundredths longer by that.
+    Who has a place keeps it, or to the end of its turn if others wait and it can pause yet; then it lines up again.
+    While some wait for their first turn, those that can pause are ended early, one each `early_end_s`. As `jobs.turns`
+    has it, but that a turn ended early in the real fleet goes on until its slices are begun.
     """
-    return _Clockwork(works, capacity, realms_at_once, turn_s).run()
+    return _Clockwork(works, capacity, realms_at_once, turn_s, early_end_s).run()
 
 
 class _Clockwork:
     """Companies by their number."""
 
-    def __init__(self, works: Sequence[Work], capacity: Capacity, places: int, turn_s: float) -> None:
+    def __init__(
+        self, works: Sequence[Work], capacity: Capacity, places: int, turn_s: float, early_end_s: float
+    ) -> None:
         self._works = works
         self._capacity = capacity
         self._places = places
         self._turn_s = turn_s
+        self._early_end_s = early_end_s
+        self._early_end_at = -inf  # the last of them
         self._line = deque(range(len(works)))
+        self._first = len(works)  # so many at the head of the line never had a turn
         self._left = [work.seconds for work in works]
         self._end_of: dict[int, float] = {}
         self._begun: dict[int, float] = {}  # where the companies' clock stood when those that are open were opened
         self._ends: list[tuple[float, int]] = []  # heap, by the companies' clock; who was paused is there in vain
-        self._turns: deque[tuple[float, int]] = deque()  # of those that can pause, in the order in which they end
+        self._turns: deque[tuple[float, int]] = deque()  # when those began that can pause, in this order
         self._paused: set[int] = set()
         self._now = 0.0
         self._worked = 0.0  # the companies' clock
@@ -100,6 +109,7 @@ class _Clockwork:
         while self._line or self._end_of:
             while self._line and len(self._end_of) < self._places:
                 self._open(self._line.popleft())
+                self._first = max(0, self._first - 1)
             self._go_on()
         self._schedule.wall_s = self._now
         self._schedule.paused = len(self._paused)
@@ -109,9 +119,13 @@ class _Clockwork:
         end = self._end_of[company] = self._worked + self._left[company]
         heappush(self._ends, (end, company))
         self._begun[company] = self._worked
-        if self._works[company].can_pause:
-            self._turns.append((self._now + self._turn_s, company))
+        if self._is_breakable(company, self._left[company]):
+            self._turns.append((self._now, company))
         self._use(company, 1)
+
+    def _is_breakable(self, company: int, left_s: float) -> bool:
+        work = self._works[company]
+        return left_s > work.seconds - work.breakable_s
 
     def _close(self, company: int) -> None:
         self._left[company] = self._end_of.pop(company) - self._worked
@@ -137,8 +151,7 @@ class _Clockwork:
         end, company = self._ends[0]
         speed, bound = self._speed()
         end_at = self._now + max(0.0, end - self._worked) / speed
-        turn_ends_at = max(self._now, self._turns[0][0]) if self._turns and self._line else inf
-        until = min(end_at, turn_ends_at)
+        until = min(end_at, max(self._now, self._turn_ends_at()))
         if until > self._now:
             self._schedule.bound_s[bound] = self._schedule.bound_s.get(bound, 0.0) + until - self._now
         self._worked = end if until == end_at else self._worked + (until - self._now) * speed
@@ -146,8 +159,25 @@ class _Clockwork:
         if until == end_at:
             self._close(company)
         else:
-            _, paused = self._turns.popleft()
-            self._close(paused)
-            self._left[paused] += min(self._works[paused].pause_s, (self._worked - self._begun[paused]) / 2)
-            self._line.append(paused)
-            self._paused.add(paused)
+            self._end_turn()
+
+    def _turn_ends_at(self) -> float:
+        """When the next turn is over, of who has had its place for longest."""
+        if not (self._turns and self._line):
+            return inf
+        began_at, _ = self._turns[0]
+        early_end_at = max(began_at, self._early_end_at) + self._early_end_s if self._first else inf
+        return min(began_at + self._turn_s, early_end_at)
+
+    def _end_turn(self) -> None:
+        """Whoever has had its place for longest lines up again; if it has read its slices, it goes on to its end."""
+        began_at, company = self._turns.popleft()
+        if self._now < began_at + self._turn_s:
+            self._early_end_at = self._now
+        if not self._is_breakable(company, self._end_of[company] - self._worked):
+            return
+        self._close(company)
+        cost_max_s = (self._worked - self._begun[company]) / 2 if company in self._paused else inf
+        self._left[company] += min(self._works[company].pause_s, cost_max_s)
+        self._line.append(company)
+        self._paused.add(company)

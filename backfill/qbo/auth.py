@@ -73,6 +73,6 @@ async def token_in_time(keeper: Keeper, request: Request, deadline: float) -> Se
         sent=False,
         realm_id=request.realm_id,
         asked=asked_of(request),
-        action="Nothing to do: it is tried again.",
+        action="Try again later.",
         code="timeout",
     )

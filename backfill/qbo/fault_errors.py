@@ -70,7 +70,7 @@ def unreadable_error(why: str, request: Request, *, status: int = 200, intuit_ti
         f"Intuit's answer to {asked} for realm {request.realm_id} cannot be read: {why}.",
         realm_id=request.realm_id,
         asked=asked,
-        action="Nothing to do: it is asked again. If it stays, give Intuit's support the intuit_tid.",
+        action="Try again later. If it stays, give Intuit's support the intuit_tid: backfill calls --failed",
         status=status,
         code="unreadable",
         intuit_tid=intuit_tid,
@@ -94,7 +94,7 @@ def _error(
     details: dict[str, Any] = {
         "realm_id": request.realm_id,
         "asked": asked,
-        "action": rule.action,
+        "action": rule.action_for(request.realm_id),
         "status": status,
         "code": code,
         "intuit_tid": intuit_tid,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from backfill.errors import Disposition
+from backfill.model import RealmId
 from backfill.qbo.envelopes import Fault
 
 _RETRY = Disposition.RETRY
@@ -26,13 +27,16 @@ _PARK = Disposition.PARK
 _STOP = Disposition.STOP
 
 _RECONNECT = "Ask an administrator of the company to connect it again."
+_UNPARK = "backfill realms unpark {realm_id}"
 _ENVIRONMENT = (
-    "Check BACKFILL_ENVIRONMENT and the app's credentials. If they were wrong, put them right, and then: "
-    "backfill realms unpark. If not, ask an administrator of the company to connect it again."
+    "Check BACKFILL_ENVIRONMENT and the app's credentials. If they were right, ask an administrator of the company to"
+    f" connect it again. If not, put them right, and then: {_UNPARK}"
 )
 _BUG = "This is a defect of the program: report it with the intuit_tid."
 _UNSUPPORTED = "Leave it out if the company's plan or country has no such thing; else report it with the intuit_tid."
-_AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
+_AGAIN = (
+    "Try again later: most often it passes. If it stays, give Intuit's support the intuit_tid: backfill calls --failed"
+)
 _FIX = "Correct the row and load it again."
 _FIX_REFERENCE = "Create or reactivate the object that the row refers to, or correct the reference, and load it again."
 _FIX_UPLOAD = "Correct the file or its metadata and upload it again."
@@ -40,9 +44,7 @@ _IN_THE_BOOKS = (
     "Release the object in QuickBooks (it is linked, matched, deposited or has a balance), and load it again."
 )
 _REOPEN = "Open the period in QuickBooks (Account and settings, Advanced), or give the row a later date."
-_SUBSCRIPTION = (
-    "Ask the company to renew its QuickBooks subscription or to settle its billing; then: backfill realms unpark."
-)
+_SUBSCRIPTION = f"Ask the company to renew its QuickBooks subscription or to settle its billing; then: {_UNPARK}"
 _PERMISSION = "Let a company administrator with access to this feature connect the company, or leave this object out."
 _LOOK = "Look in QuickBooks whether the object is there already; if it is another one, change the row's name or number."
 _SMALLER = "Nothing to do: less is asked for at a time."
@@ -51,12 +53,19 @@ _SET_ASIDE = "Correct the stored object in QuickBooks; the rest of its page is r
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One row of the table. `code` is empty for a rule about an HTTP status or a text."""
+    """One row of the table. `code` is empty for a rule about an HTTP status or a text.
+
+    `action` may name the realm, as `{realm_id}`: see `action_for`.
+    """
 
     code: str
     meaning: str
     disposition: Disposition
     action: str
+
+    def action_for(self, realm_id: RealmId) -> str:
+        """What to do next, with commands that can be typed as they stand."""
+        return self.action.replace("{realm_id}", realm_id)
 
 
 _ROWS: tuple[FaultRule, ...] = (
@@ -64,9 +73,7 @@ _ROWS: tuple[FaultRule, ...] = (
     FaultRule("110", "OAuth authentication failed", _REFRESH, _RECONNECT),
     FaultRule("120", "the user who connected the company has lost access to it", _PARK, _RECONNECT),
     FaultRule("130", "the request reached the wrong cluster", _RETRY, _AGAIN),
-    FaultRule(
-        "140", "the company is locked", _PARK, "Wait until the company is unlocked, then: backfill realms unpark."
-    ),
+    FaultRule("140", "the company is locked", _PARK, f"Wait until the company is unlocked, then: {_UNPARK}"),
     FaultRule("150", "the company is under maintenance", _RETRY, _AGAIN),
     FaultRule("500", "the operation is not supported", _STOP, _UNSUPPORTED),
     FaultRule(
@@ -197,7 +204,7 @@ _ROWS: tuple[FaultRule, ...] = (
         "10200",
         "the company's data were reset",
         _PARK,
-        "What was landed is of the past. To read the company anew: backfill realms unpark.",
+        f"What was landed is of the past. To read the company anew: {_UNPARK}",
     ),
 )
 

@@ -298,7 +298,7 @@ def _unanswered(code: str, words: str, realm_id: RealmId, asked: str, *, sent: b
         sent=sent,
         realm_id=realm_id,
         asked=asked,
-        action="Nothing to do: it is tried again. If it stays, check the network and Intuit's status page.",
+        action="Try again later. If it stays, check the network and Intuit's status page.",
         code=code,
     )
 

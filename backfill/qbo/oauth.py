@@ -24,7 +24,9 @@ _LIFE_MAX_S = 366 * 86_400.0
 """A year; an access token lives an hour. More is a broken answer, and dates end somewhere."""
 _CONSENT_LIFE_MAX_S = 10 * 366 * 86_400.0
 """Twice the five years that Intuit announces; what is longer says nothing."""
-_AGAIN = "Nothing to do: it is tried again. If it stays, give Intuit's support the intuit_tid."
+_AGAIN = (
+    "Try again later: most often it passes. If it stays, give Intuit's support the intuit_tid: backfill calls --failed"
+)
 
 _IMPORTED = "Import the company again with the client_id and client_secret of its own app: backfill realms import FILE"
 

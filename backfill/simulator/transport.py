@@ -60,7 +60,8 @@ async def _answered(exchange: Awaitable[Answer], deadline: float, realm_id: str,
         if answer.delivery is None:
             return Response(status=answer.status, headers=answer.headers, body=answer.body)
         return await _delivered(answer, answer.delivery, realm_id, what)
-    raise _unanswered(f"no answer to {what} of realm {realm_id} before the deadline", "timeout", realm_id, what)
+    of_whom = f" of realm {realm_id}" if realm_id else ""
+    raise _unanswered(f"no answer to {what}{of_whom} before the deadline", "timeout", realm_id, what)
 
 
 async def _delivered(answer: Answer, delivery: Delivery, realm_id: str, what: str) -> Response:

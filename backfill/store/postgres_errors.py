@@ -63,6 +63,8 @@ TROUBLES = {
 }
 """By SQLSTATE, the whole code before its class. In each sentence the subject is 'the database NAME'."""
 
+BROKE = "the connection broke"
+
 LOST_CONNECTION_WORDS = ("closed", "closing", "released back to the pool")
 """In the driver's messages. The pool takes a lost connection back from under its holder."""
 
@@ -89,13 +91,13 @@ def translated(name: str) -> Iterator[None]:
         # or what came before: after its own loss of track nothing can be done on the connection, a rollback neither.
         if not any(word in str(error) for word in LOST_CONNECTION_WORDS) and not _lost_track_before(error):
             raise
-        raise _unavailable(name, UNREACHABLE, str(error)) from error
+        raise _unavailable(name, UNREACHABLE, BROKE) from error  # its own words name what we called
     except asyncpg.TargetServerAttributeNotMatched as error:  # none of an address's hosts is as it says one has to be
         raise _unavailable(name, UNREACHABLE, str(error)) from error
     except asyncpg.InternalClientError as error:
         # The driver loses track of a connection that breaks while it is given back or fed by COPY (seen when a server
         # ended all).
-        raise _unavailable(name, UNREACHABLE, "the connection broke") from error
+        raise _unavailable(name, UNREACHABLE, BROKE) from error
     except OSError as error:  # TimeoutError is one of them
         raise _unavailable(name, UNREACHABLE, error.strerror or "no answer in time") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from msgspec import Raw, structs
+from msgspec import Raw, json, structs
 
 from backfill.cli.status import _run_words
 from backfill.model import RealmId, RunId
@@ -75,13 +75,38 @@ def test_an_unknown_realm(connected: Backfill, intuit: Intuit) -> None:
     assert (refused.code, f"Did you mean {known}" in refused.stderr) == (2, True)
 
 
+def _incomplete(summary: bytes | None) -> RunRow:
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    said = None if summary is None else Raw(summary)
+    return RunRow(RunId(1), "extract", Raw(b"{}"), RunStatus.INCOMPLETE, None, moment, moment, moment, said, 61, 60, 1)
+
+
+def test_why_a_run_and_a_realm_that_is_not_parked_came_to_no_end_is_said() -> None:
+    """Whoever looks the next morning has no other place for it."""
+    well = RealmProgress(RealmId("1"), "", "done", None, None, 5, 5, 5, 41, 0, 0, "", "", "")
+    left = structs.replace(well, realm_id=RealmId("2"), state="pending", entities_proven=0)
+    errors = [
+        {"realm_id": "", "entity": "", "code": "metered_cap", "message": "The cap.", "action": "Raise it."},
+        {"realm_id": "2", "entity": "", "code": "401", "message": "Wrong secret.", "action": "Set it."},
+        {"realm_id": "1", "entity": "Bill", "code": "quarantined", "message": "A row.", "action": "See."},
+    ]
+    run = _incomplete(json.encode({"errors": errors}))
+    lines = "\n".join(_run_words([run], RunId(1), [well, left])).splitlines()
+    at = lines.index("Realms of run 1:")
+    assert lines[at + 1 : at + 3] == ["  The cap.", "      What to do: Raise it."]
+    assert [line.split()[0] for line in lines[at + 3 :]] == ["2", "Wrong", "What", "1"], "who is not well goes first"
+    taken_back = structs.replace(left, state="parked")
+    assert "Wrong secret." not in "\n".join(_run_words([run], RunId(1), [well, taken_back]))
+    gone_on_with = structs.replace(run, status=RunStatus.RUNNING)
+    assert "Wrong secret." not in "\n".join(_run_words([gone_on_with], RunId(1), [well, left]))
+
+
 def test_of_thousands_those_are_shown_that_somebody_must_look_at() -> None:
     well = RealmProgress(RealmId("1"), "", "done", None, None, 5, 5, 5, 41, 0, 0, "", "", "")
     parked = structs.replace(well, realm_id=RealmId("p"), parked_message="It is over.", parked_action="Act.")
     unproven = structs.replace(well, realm_id=RealmId("u"), entities_unproven=1)
     others = [structs.replace(well, realm_id=RealmId(str(number))) for number in range(2, 60)]
-    moment = datetime(2026, 11, 30, tzinfo=UTC)
-    run = RunRow(RunId(1), "extract", Raw(b"{}"), RunStatus.INCOMPLETE, None, moment, moment, moment, None, 61, 60, 1)
+    run = _incomplete(None)
     lines = list(_run_words([run], RunId(1), [well, *others, parked, unproven]))
     shown = [line.split()[0] for line in lines if " 41 entities" in line]
     assert shown == ["p", "u", *map(str, range(1, 49))]

@@ -74,6 +74,12 @@ def test_rows_are_written_once_and_told(writer: Backfill, books: Intuit, tmp_pat
     assert query("SELECT count(*) FROM backfill.id_map")[0][0] == 40
 
 
+def test_the_status_before_anything_was_loaded(user: Backfill) -> None:
+    before = user.run("load", "status")
+    assert (before.code, before.stdout) == (0, "Nothing was loaded yet. Begin: backfill load FILE\n")
+    assert user.run("load", "status", "--json").json()["loads"] == []
+
+
 def test_free_writes_are_not_metered(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
     realm_id = books.realm_ids[0]
     file = written(tmp_path, [customer(realm_id, f"free-{number}") for number in range(12)])

@@ -284,8 +284,9 @@ def test_a_stream_that_was_closed_before(user: Backfill, stream: str) -> None:
         assert list(done.json()) == ["error"], "what is said does not turn to stdout instead"
 
 
-def test_a_full_disk_behind_stdout(user: Backfill) -> None:
-    with Path("/dev/full").open("w") as full, user.started("realms", "list", stdout=full) as process:
+@pytest.mark.parametrize("command", ["realms list", "version", "simulate --mishaps"])
+def test_a_full_disk_behind_stdout(user: Backfill, command: str) -> None:
+    with Path("/dev/full").open("w") as full, user.started(*command.split(), stdout=full) as process:
         _, stderr = process.communicate(timeout=PATIENCE_S)
     in_words(Outcome(process.returncode, "", stderr), 3, "cannot be written to stdout: No space left on device")
 

@@ -146,7 +146,10 @@ def test_a_run_makes_no_more_calls_than_its_plan_allows(
     assert calls == 6
 
     # Another process goes on with the run, and with what is left of its plan: nothing.
-    assert connected.run("extract", "--plan", plan).code == 3
+    rest = connected.run("extract", "--plan", plan)
+    assert rest.code == 3
+    assert "Planned for the whole run were " in rest.stdout
+    assert "; what was left of it took " in rest.stdout
     assert intuit.requests() - asked == 6
     # By items, where these are what is counted.
     by_items = written(tmp_path, '[metered]\nbatch_counts_as = "items"', "backfill.toml")

@@ -70,6 +70,10 @@ def test_parked_realms_are_taken_back(user: Backfill, query: Query) -> None:
     unnamed, strange = user.run("realms", "unpark"), user.run("realms", "unpark", "9")
     assert (unnamed.code, "--fault CODE" in unnamed.stderr, strange.code) == (2, True, 2)
     assert user.run("realms", "unpark", "124", "--json").json() == {"unparked": ["124"]}
+    assert user.run("realms", "unpark", "124").stdout == "No such realm is parked: backfill realms list\n"
+    assert user.run("realms", "unpark", "--fault", "3100").stdout == (
+        "No such realm is parked for 3100: backfill realms list\n"
+    )
     back = user.run("realms", "unpark", "--fault", "6190")
     assert (back.code, back.stdout) == (0, "1 realm is not parked any more.\n")
     assert [row["state"] for row in query("SELECT state FROM backfill.realm")] == ["active", "active"]

@@ -70,7 +70,9 @@ def test_what_is_broken_on_purpose_is_named_and_repaired(connected: Backfill, tm
 
     found = connected.run("verify", "--deep", "--pages", "pages", "--json")
     assert found.code == 1, found.stderr
-    assert all("verify --repair" in error["action"] for error in found.json()["errors"])
+    errors = found.json()["errors"]
+    mended_by = "Put it right: backfill verify --repair --deep --realm "
+    assert all(error["action"].startswith(f"{mended_by}{error['realm_id']}.") for error in errors), "as it is typed"
     page = json.loads((tmp_path / "pages" / f"{realm}.json").read_bytes())
     named = {(one["entity"], it["id"], it["kind"]) for one in page["entities"] for it in one["differences"]}
     assert named == {

@@ -87,6 +87,18 @@ class TestPlaces:
         assert [turn.over for turn in turns] == [True, True, False]
         assert of.next_at() == float("inf"), "as many places come free as are waited for"
 
+    def test_whoever_begins_after_all_were_asked_is_asked_too(self) -> None:
+        """The first goes on to its end, as small ones do; the giant behind it kept its place as long as it wanted."""
+        of = places(1, A, B, C)
+        (small,) = begun(of, 0)
+        of.end_turns(0.5)
+        assert (small.over, of.next_at()) == (True, float("inf"))
+        of.leave(small)
+        (giant,) = begun(of, 3)
+        assert of.next_at() == 3.5
+        of.end_turns(3.5)
+        assert giant.over, "C waits for a first turn"
+
     def test_a_burst_of_newcomers_has_the_place_of_each_who_had_a_whole_turn(self) -> None:
         of = places(3, A, B, C)
         turns = begun(of, 0)

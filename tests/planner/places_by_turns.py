@@ -13,23 +13,32 @@ ON_TIME_S = 1e-6
 """What is due within this is due: sums of floats do not meet exactly."""
 
 
-def wall_s(works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, turn_s: float) -> float:
-    """When all are done. Nothing is kept from one step to the next but what each company has left."""
+def taken(works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, turn_s: float) -> tuple[float, int]:
+    """When all are done, and how many were paused.
+
+    Nothing is kept from one step to the next but what each company has left.
+    """
     options = FleetOptions()
     places = Places(realms_at_once, turn_s=turn_s, early_end_s=options.early_end_s, rest_s=options.rest_s)
     left = {RealmId(str(number)): work.seconds for number, work in enumerate(works)}
     for realm_id in left:
         places.join(realm_id)
     open_turns: dict[RealmId, Turn] = {}
+    paused: set[RealmId] = set()
     now = 0.0
     while not places.idle:
         while (turn := places.begin(now)) is not None:
             open_turns[turn.realm_id] = turn
         places.end_turns(now)
-        over = [turn for realm_id, turn in open_turns.items() if turn.over and works[int(realm_id)].can_pause]
+        over = [
+            turn
+            for realm_id, turn in open_turns.items()
+            if turn.over and left[realm_id] > works[int(realm_id)].seconds - works[int(realm_id)].breakable_s
+        ]
         for turn in over:
             del open_turns[turn.realm_id]
             places.leave_for_now(turn, now)
+            paused.add(turn.realm_id)
         if over:
             continue
         speed = _speed([works[int(realm_id)] for realm_id in open_turns], capacity)
@@ -41,7 +50,7 @@ def wall_s(works: Sequence[Work], capacity: Capacity, *, realms_at_once: int, tu
                 del open_turns[realm_id]
                 places.leave(turn)
         now = until
-    return now
+    return now, len(paused)
 
 
 def _speed(works: Sequence[Work], capacity: Capacity) -> float:

@@ -86,14 +86,14 @@ class TestCost:
         assert made.rows == SMALL
         assert made.metered == billed(exchanged)
         assert made.metered.calls == 4 < made.metered.items
-        assert not made.can_pause, "nothing of it is read in slices"
+        assert made.breakable_s == 0, "nothing of it is read in slices"
 
     def test_of_a_larger_one_all_lanes_are_counted(self, exchanged: list[tuple[Request, Response]]) -> None:
         made = cost(MIDDLING)
         assert sum(made.requests.values()) == len(exchanged)
         assert made.metered == billed(exchanged)
         assert made.rows == MIDDLING
-        assert made.can_pause
+        assert 0 < made.breakable_s < made.seconds - 2, "what changed meanwhile is asked for after the slices"
 
     def test_no_company_is_smaller_than_quickbooks_begins_it(self) -> None:
         assert cost(1).rows == SMALLEST

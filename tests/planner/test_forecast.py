@@ -50,7 +50,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Simulated]:
                 "seconds": 10.0,
                 "asked_bytes": 0.0,
                 "come_bytes": 0.0,
-                "can_pause": False,
+                "breakable_s": 0.0,
             }
             return CompanyCost(**plain | said)
 
@@ -127,7 +127,7 @@ class TestSums:
 
 class TestTime:
     def test_the_same_scenario_takes_the_same(self, simulated: Callable[..., Simulated]) -> None:
-        simulated(can_pause=True)
+        simulated(breakable_s=10.0)
         groups = [group("a", 300, (100, 9_000)), group("b", 70, 20_000)]
         assert plan(*groups) == plan(*groups)
 
@@ -137,15 +137,15 @@ class TestTime:
         assert plan(group(count=6), realms_at_once=3, machine=NO_COST).schedule.wall_s == pytest.approx(20)
 
     def test_a_pause_costs_an_answer(self, simulated: Callable[..., Simulated]) -> None:
-        """Of giants by turns of 30 s, each with three pauses before its last turn."""
-        simulated(seconds=120.0, can_pause=True)
+        """Of giants by turns of 30 s, each with four or five turns, the first of which may end early."""
+        simulated(seconds=120.0, breakable_s=120.0)
         intuit = Intuit(latency_s=1, page_s=2)
         made = Scenario(companies=(group(count=4),), machine=Machine(**NO_COST), intuit=intuit)
         with_pauses = forecast(made, Settings.model_validate({"extract": {"realms_at_once": 1}})).schedule.wall_s
-        assert 4 * 120 + 4 * 3 * 3 <= with_pauses <= 4 * 120 + 4 * 4 * 3
+        assert 4 * 120 + 4 * 3 * 3 <= with_pauses <= 4 * 120 + 4 * 5 * 3
 
     def test_who_is_paused_asks_once_more(self, simulated: Callable[..., Simulated]) -> None:
-        simulated(seconds=120.0, can_pause=True)
+        simulated(seconds=120.0, breakable_s=120.0)
         at_once, by_turns = (plan(group(count=4), realms_at_once=places, machine=NO_COST) for places in (4, 1))
         assert by_turns.schedule.paused == 4, "each, however often"
         assert by_turns.requests == at_once.requests + Counter(batch=4)
@@ -245,7 +245,7 @@ class TestInstead:
                 seconds=seconds,
                 asked_bytes=0,
                 come_bytes=0,
-                can_pause=False,
+                breakable_s=0,
             )
 
         with pytest.MonkeyPatch.context() as patch:

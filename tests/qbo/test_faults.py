@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from backfill.errors import Disposition
+from backfill.model import RealmId
 from backfill.qbo.envelopes import Fault
 from backfill.qbo.faults import FAULTS, gravest, rule_of, rule_of_status, rule_of_text, rule_without_fault
 
@@ -28,6 +31,7 @@ EXPECTED = {
     Disposition.REREAD: "5010",
     Disposition.READ_BACK: "600",
 }
+COMMAND = re.compile(r".*: backfill [a-z0-9 -]+")
 ROWS = [(code, disposition) for disposition, codes in EXPECTED.items() for code in codes.split()]
 
 
@@ -36,7 +40,10 @@ def test_a_documented_code_has_its_disposition_and_advice(code: str, disposition
     rule = rule_of(Fault(code=code, message="", detail=""), 400)
     assert (rule.code, rule.disposition) == (code, disposition)
     assert rule.meaning
-    assert rule.action.endswith((".", "?"))
+    advice = rule.action_for(RealmId("4620816365"))
+    assert advice.endswith((".", "?")) or COMMAND.fullmatch(advice), "a command is the last, and as it is to be typed"
+    assert "unpark" not in advice or advice.endswith("backfill realms unpark 4620816365")
+    assert "{" not in advice
 
 
 def test_there_is_no_row_beyond_the_documented_ones() -> None:

@@ -127,7 +127,7 @@ async def test_a_pooler_that_drops_what_is_set_for_a_session(
         (asyncpg.DataCorruptedError("page"), "damaged", Disposition.STOP),
         (TimeoutError(), "no answer in time", Disposition.RETRY),
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused", Disposition.RETRY),
-        (asyncpg.InterfaceError("connection is closed"), "cannot be reached", Disposition.RETRY),
+        (asyncpg.InterfaceError("cannot call it(): connection is closed"), "the connection broke$", Disposition.RETRY),
         (asyncpg.TargetServerAttributeNotMatched("no host is read-write"), "reached: no host is", Disposition.RETRY),
     ],
 )
