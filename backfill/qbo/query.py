@@ -120,7 +120,6 @@ def ids_only(
     *,
     created_from: datetime | None = None,
     created_to: datetime | None = None,
-    order_by: str | None = CREATE_TIME,
     start_position: int = 1,
     max_results: int = PAGE_ROWS_MAX,
 ) -> str:
@@ -129,7 +128,7 @@ def ids_only(
     A projection is widely used though not promised; a server that ignores it sends whole objects, which decode alike.
     """
     terms = _terms(CREATE_TIME, (">=", created_from), ("<=", created_to))
-    return _select("Id, MetaData", entity, terms, order_by, start_position, max_results)
+    return _select("Id, MetaData", entity, terms, CREATE_TIME, start_position, max_results)
 
 
 def rates(

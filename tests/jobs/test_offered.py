@@ -64,6 +64,22 @@ async def test_a_server_that_fails_says_nothing_of_the_company(code: str) -> Non
     assert not world.store.proofs(world.realm)["Vendor"].proven
 
 
+async def test_a_wrong_question_does_not_mean_the_entity() -> None:
+    """4001 is the code of an unknown entity, and of a property that Intuit has taken away as well."""
+    world = World(seed=1)
+    wrong = "QueryValidationError: Property CreateTime not found for Entity Vendor"
+    item = ItemFault(code="4001", detail=wrong, share=1.0, item_entities=("Vendor",))
+    world.simulator.injections.add(Injection(item, entities=("Vendor",)))
+    world.simulator.injections.add(
+        Injection(ApiFault(code="4001", detail=wrong), lanes=("query",), entities=("Vendor",))
+    )
+    await world.extract()
+    assert breaches(world, unproven={"Vendor"}) == []
+    proof = world.store.proofs(world.realm)["Vendor"]
+    assert not proof.proven
+    assert wrong in proof.reason
+
+
 @pytest.mark.parametrize("costs", [Costs(), FEWEST])
 async def test_said_twice_it_is_proven_and_costs_one_call(costs: Costs) -> None:
     world = World(seed=1, costs=costs)

@@ -13,7 +13,7 @@ import pytest
 from backfill.errors import Disposition, FaultError
 from backfill.jobs.keys import BY_PLACE, CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.pages import PageRead
-from backfill.jobs.questions import Questions
+from backfill.jobs.questions import Items, Questions
 from backfill.jobs.scan import Step, advance, read_slice
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
@@ -103,7 +103,7 @@ def test_a_walk_by_change_goes_by_last_updated_time(held: Callable[[Sequence[Rec
 
 
 class Server:
-    """Rows in whatever order each question finds them, one of which cannot be read; answers in pages of one.
+    """Rows in whatever order each question finds them, of which `broken` cannot be read; answers in pages of one.
 
     `!` comes without an Id.
     """
@@ -121,7 +121,7 @@ class Server:
         start = int(found[1])
         self.passes += start == 1 and not hasty
         id_ = order[start - 1 : start]
-        if id_ == self.broken and id_:
+        if id_ and id_ in self.broken:
             raise FaultError("broken", realm_id="1", code="4002", disposition=Disposition.QUARANTINE)
         if id_ == "!":
             return Page([], [Refusal("", "unreadable_row", "it has no Id", b"!")], 1, at(100))
@@ -136,13 +136,14 @@ class Server:
         return len(self.orders[-1] if named is None else set(re.findall(r"'(.)'", named[1])) & set(self.orders[-1]))
 
 
-async def read(server: Server) -> tuple[set[str], list[Refusal]]:
-    """What a walk over one second lands of the server, and what it sets aside."""
+async def read(server: Server, *, held: Sequence[Record] = ()) -> tuple[set[str], list[Refusal]]:
+    """What a walk over one second lands of the server, beside what is `held` already, and what it sets aside."""
     realm = RealmId("1")
     store = MemoryStore([realm], now=lambda: T0)
     lease = await store.acquire(realm)
     part = Slice("Invoice", 0, at(2), at(2))
     await store.begin_scan(lease, RunId(1), started_at=T0, census={"Invoice": 4}, slices=[part])
+    await store.land(lease, RunId(1), "Invoice", held)
     work = RealmWork(
         lease=lease,
         run_id=RunId(1),
@@ -190,6 +191,31 @@ async def test_a_row_that_was_met_and_deleted_since_takes_no_place_of_one_that_c
     assert landed == set("abc"), "who looks for deletes finds that `a` is gone"
     assert len(refused) == 1
     assert server.passes == 2
+
+
+class ByIdServer(Server):
+    """Is asked for rows by their Ids, too."""
+
+    async def page(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+        asked = re.search(r"Id IN \(([^)]*)\)", statement)
+        if asked is None:
+            return await super().page(entity, statement, hasty=hasty)
+        ids = re.findall(r"'(.)'", asked[1])
+        if set(ids) & set(self.broken):
+            raise FaultError("broken", realm_id="1", code="4002", disposition=Disposition.QUARANTINE)
+        records = [row(id_, 2) for id_ in ids if id_ in self.orders[-1]]
+        return Page(records, [], len(records), at(100))
+
+    async def many(self, statements: Sequence[str]) -> Items:
+        assert not statements, "all that is in quarantine under its Id is held"
+        return Items([], [])
+
+
+async def test_what_cannot_be_read_is_set_aside_once_each_named_or_not() -> None:
+    """Of two rows the Ids cannot be had. One was held before, so it is known by its own, and the other is not."""
+    landed, refused = await read(ByIdServer(["a?bx"], broken="?x"), held=[row("x", 2)])
+    assert landed == set("abx")
+    assert sorted(refusal.id for refusal in refused) == ["", "x"]
 
 
 async def test_a_row_without_an_id_is_there_although_nobody_can_ask_for_it() -> None:

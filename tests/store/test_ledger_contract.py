@@ -20,7 +20,7 @@ from backfill.load_model import (
     SealItem,
 )
 from tests.store.ledger_books import Books, new, seal_of
-from tests.store.scene import OTHER_REALM, REALM, live
+from tests.store.scene import OTHER_REALM, REALM, deleted, live
 
 
 async def doubtful_since(books: Books) -> datetime | None:
@@ -112,6 +112,27 @@ class TestWaiting:
         assert [found.source_key for found in await books.ledger.rows(REALM, [row.row_id])] == ["b"]
         assert await books.ledger.rows(OTHER_REALM, [row.row_id]) == []
 
+    async def test_what_has_ended_is_not_read_any_more(self, books: Books) -> None:
+        """Who waits for a row that has ended looks for what it made instead."""
+        imported = await books.add([new("b", rank=6), new("a"), new("c")])
+        sealed, ended, waiting = await books.waiting(imported)
+        await books.sealed(sealed)
+        await books.settle({ended.row_id: "7"})
+        found = await books.ledger.rows(REALM, [waiting.row_id, ended.row_id, sealed.row_id])
+        assert [row.row_id for row in found] == [sealed.row_id, waiting.row_id], "by rank"
+
+    async def test_what_is_in_doubt_and_what_takes_back_says_so(self, books: Books) -> None:
+        first = await books.add([new("a"), new("b")])
+        made, doubted = await books.waiting(first)
+        await books.sealed(made, doubted)
+        undone = Outcome(made.row_id, RowState.APPLIED, "7")
+        await books.ledger.settle(books.lease, [undone, Outcome(doubted.row_id, RowState.WAITING, doubtful=True)])
+        second = await books.add([new("undo:1", operation="delete", payload={"Id": "7"}, undoes=made.row_id)])
+        (undo,) = await books.waiting(second)
+        read = await books.ledger.rows(REALM, [doubted.row_id, undo.row_id])
+        for rows in ([*await books.waiting(first), undo], read):
+            assert [(row.doubtful, row.takes_back) for row in rows] == [(True, False), (False, True)]
+
     async def test_what_a_row_needs_and_is_about_comes_back(self, books: Books) -> None:
         loads = (await books.add([new("a", needs=("Item/x y", "Account?Name=Cash"), object_key="Customer#9")])).loads
         row = (await books.rows(loads))["a"]
@@ -135,15 +156,33 @@ class TestHolders:
         }
         assert await books.ledger.holders(OTHER_REALM, [by_key]) == {}
 
+    async def test_only_who_makes_it_in_the_realm(self, books: Books) -> None:
+        """Of that name there is one below another parent: another realm's, and a vendor; and another name's."""
+        below = {"ParentRef": {"value": "1"}}
+        acme = {"natural_key": "DisplayName=acme"}
+        others = [
+            new("z", realm_id=OTHER_REALM, payload=below, **acme),
+            new("z", "Vendor", payload=below, **acme),
+            new("y", payload=below, natural_key="DisplayName=umbrella"),
+        ]
+        changes = [new(key, operation="update", payload={"Notes": "x"}) for key in ("b", "u")]
+        rows = await books.waiting(await books.add([*others, new("b", **acme), *changes]))
+        (maker,) = [row for row in rows if (row.source_key, row.operation) == ("b", "create")]
+        by_key, by_name = Need("Customer", "", "b"), Need("Customer", "DisplayName", "acme")
+        found = await books.ledger.holders(REALM, [by_key, by_name, Need("Customer", "", "u")])
+        assert found == dict.fromkeys([by_key, by_name], Holder(maker.row_id, RowState.WAITING, None))
+
     async def test_of_one_name_who_is_done_stands(self, books: Books) -> None:
-        loads = (await books.add([new(key, natural_key="DisplayName=acme") for key in "abc"])).loads
+        source = [new(key, natural_key="DisplayName=acme") for key in "abc"]
+        loads = (await books.add([*source, new("another's", operation="update", payload={"Id": "6"})])).loads
         rows = await books.rows(loads)
-        await books.sealed(rows["a"], rows["b"])
+        await books.sealed(rows["a"], rows["b"], rows["another's"])
         await books.ledger.settle(
             books.lease,
             [
                 Outcome(rows["a"].row_id, RowState.REJECTED, code="1", message="no"),
                 Outcome(rows["b"].row_id, RowState.APPLIED, "5"),
+                Outcome(rows["another's"].row_id, RowState.APPLIED, "6"),
             ],
         )
         need = Need("Customer", "DisplayName", "acme")
@@ -155,6 +194,7 @@ class TestHolders:
         lease, stores = books.lease, books.stores
         docs = [b'{"DisplayName":"Acme"}', b'{"DisplayName":"acme"}', b'{"DisplayName":"Gone","Active":false}']
         records = [live(str(number), 1, doc=doc) for number, doc in enumerate(docs)]
+        records += [live("3", 1, doc=docs[0]), deleted("3", 2)]
         await stores.store.land(lease, stores.run_id, "Customer", records)
         acme, gone = Need("Customer", "DisplayName", "ACME"), Need("Customer", "DisplayName", "Gone")
         assert await books.ledger.landed(REALM, [acme, gone]) == {acme: ["0", "1"]}
@@ -229,9 +269,13 @@ class TestSeals:
         assert await doubtful_since(books) == first.sealed_at
 
     async def test_a_seal_that_is_sent_again_is_in_doubt_since_it_was_sealed(self, books: Books) -> None:
-        seal = await books.sealed((await books.rows((await books.add([new("a")])).loads))["a"])
+        first, second, third = await books.waiting(await books.add([new("a"), new("b"), new("c")]))
+        await books.sealed(first)
+        seal = await books.sealed(second, request_id="r2")
+        await books.sealed(third, request_id="r3")
         await books.ledger.send_again(books.lease, seal.seal_id)
-        assert await doubtful_since(books) == seal.sealed_at
+        doubts = [item.doubtful_since for left in await books.ledger.unsettled(REALM) for item in left.items]
+        assert doubts == [None, seal.sealed_at, None], "and no other"
 
     async def test_what_is_done_is_in_doubt_no_more(self, books: Books) -> None:
         """Else what is made anew would be taken for what was made and taken back."""
@@ -254,6 +298,32 @@ class TestSeals:
         await books.ledger.settle(books.lease, [outcome])
         assert await books.ledger.counts(REALM, loads) == {"sealed": 1, "rejected": 1, "waiting": 1}
         assert await books.ledger.counts(OTHER_REALM, loads) == {}
+
+
+class TestUndoing:
+    async def test_a_reversal_without_effect_takes_nothing_back(self, books: Books) -> None:
+        """Else what is there would be made once more by whoever loads the source again."""
+        (made,) = await books.waiting(await books.add([new("a")]))
+        await books.settle({made.row_id: "7"})
+        undoing = await books.add([new("undo:1", operation="delete", payload={"Id": "7"}, undoes=made.row_id)])
+        for state, left in ((RowState.WAITING, "waiting"), (RowState.REJECTED, "rejected")):
+            (undo,) = await books.waiting(undoing)
+            await books.sealed(undo, request_id=left)
+            outcome = Outcome(undo.row_id, state, code="none", message="not done")
+            await books.ledger.settle(books.lease, [outcome])
+            assert await books.states() == {"a": "applied", "undo:1": left}
+
+    async def test_what_is_to_be_made_anew_is_not_what_a_reversal_of_its_reversal_makes(self, books: Books) -> None:
+        (made,) = await books.waiting(await books.add([new("a")]))
+        await books.settle({made.row_id: "7"})
+        undoing = new("undo:1", operation="delete", payload={"Id": "7"}, undoes=made.row_id)
+        (undo,) = await books.waiting(await books.add([undoing]))
+        await books.settle({undo.row_id: "7"})
+        redoing = await books.add([new("undo:2", payload={"DisplayName": "A"}, undoes=undo.row_id)])
+        anew = await books.waiting(await books.add([new("a")]))
+        assert [row.row_id for row in anew] == [made.row_id]
+        await books.settle({row.row_id: "8" for row in await books.waiting(redoing)})
+        assert (await books.states())["a"] == "waiting"
 
 
 class TestFence:

@@ -41,10 +41,14 @@ async def test_that_a_name_stands_below_several_parents_is_said(database: Databa
 
 
 async def test_rows_are_found_by_their_other_attributes(database: Database, realms: Realms) -> None:
-    await imported(database, *(new(key, number) for number, key in enumerate("abcd", start=1)))
+    await imported(database, *(new(key, number) for number, key in enumerate("abcde", start=1)))
     needs = [Need("Customer", "Sku", value) for value in ("X-1", "x-1", "X-2", "X-3")]
     async with database.control() as connection:
-        for key, sku, state in (("a", "x-1", "waiting"), ("b", "X-1", "applied"), ("c", "X-2", "rejected")):
+        await connection.execute("UPDATE backfill.load_row SET operation = 'update' WHERE source_key = 'e'")
+        for key, sku, state in (
+            ("a", "x-1", "waiting"), ("b", "X-1", "applied"), ("c", "X-2", "rejected"),
+            ("d", "Y-9", "applied"), ("e", "X-3", "applied"),
+        ):  # fmt: skip
             await connection.execute(
                 """UPDATE backfill.load_row SET payload = payload || jsonb_build_object('Sku', $2::text), state = $3,
                     object_id = 7, fault_message = 'none' WHERE source_key = $1""",

@@ -36,16 +36,15 @@ class _Doubt:
 
 
 class Doubts:
-    """One realm's."""
+    """One realm's. `lanes` are those by which something may be sent again."""
 
-    def __init__(self, work: LoadWork, rows: RealmRows, versions: Versions) -> None:
+    def __init__(self, work: LoadWork, rows: RealmRows, versions: Versions, *, lanes: Collection[Lane]) -> None:
         self._work = work
         self._rows = rows
         self._versions = versions
         self._open: dict[int, _Doubt] = {}
         self._again: list[Seal] = []
-        self.lanes: Collection[Lane] = frozenset(Lane)
-        """By which something may be sent again."""
+        self._lanes = lanes
 
     def __len__(self) -> int:
         """Seals in doubt, and seals to be sent again."""
@@ -152,7 +151,7 @@ class Doubts:
             and len(absent) == len(seal.items)
             and (seal.lane != Lane.BATCH or len(seal.items) <= self._work.learnt.items_max)
             and not doubt.said
-            and seal.lane in self.lanes
+            and seal.lane in self._lanes
             and all(seen.sights[item.row_id] is Sight.ABSENT for item in absent)
             and all(self._work.learnt.tries.get(item.row_id, 0) < TRIES_MAX for item in absent)
         )

@@ -51,8 +51,7 @@ class RealmLoad:
         resolver = Resolver(work)
         self.rows = RealmRows(work, resolver)
         self._packer = Packer(work, self.rows, resolver, versions, books)
-        self._doubts = Doubts(work, self.rows, versions)
-        self._doubts.lanes = _SENDERS[work.options.mode].keys()
+        self._doubts = Doubts(work, self.rows, versions, lanes=_SENDERS[work.options.mode].keys())
         self._replies = Replies(work, self.rows, versions, self._doubts, books)
         self._packing = anyio.Lock()
         self._busy = 0
