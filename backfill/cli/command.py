@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from backfill.config import Settings
 
 
+def quieten() -> None:
+    """Let no library log, with tracebacks, what is no trouble of ours, or is said in words."""
+    # The driver logs what it raises as well.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+    # And the loop tells of errors that nobody waited for: of a connection that is lost, where its user was told.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    # And aiohttp of each client that talks no HTTP, or hangs up: anybody could fill the log of what listens.
+    logging.getLogger("aiohttp.server").addFilter(_is_not_of_a_client)
+
+
+def _is_not_of_a_client(record: logging.LogRecord) -> bool:
+    """Whether a server's trouble is its own."""
+    kind = record.exc_info[0] if record.exc_info else None
+    # By the name of its module: to import that takes as long as all the rest of a command that serves nothing.
+    return kind is None or not (issubclass(kind, ConnectionError) or kind.__module__ == "aiohttp.http_exceptions")
+
+
 def run_command(
     work: Callable[[Settings], Awaitable[Exit]],
     *,
@@ -33,10 +50,7 @@ def run_command(
     # with thousands of realms: half the processor time a request).
     gc.collect()
     gc.freeze()
-    # The driver logs, with tracebacks, what it raises as well; and what it raises is said in words.
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
-    # And the loop tells of errors that nobody waited for: of a connection that is lost, where its user was told.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    quieten()
     try:
         settings = load_settings(config)
         code = anyio.run(work, settings)

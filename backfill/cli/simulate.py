@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backfill.cli import output
+from backfill.cli.command import quieten
 from backfill.cli.output import Exit
 from backfill.errors import BackfillError, UsageError
 
@@ -144,6 +145,7 @@ def simulate(
         await _serve(asked.simulator(), asked.world.port, write_realms, report, until_stdin_closes)
         return Exit.DONE
 
+    quieten()
     try:
         code = anyio.run(work)
     except BackfillError as error:

@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from backfill.errors import Disposition, RequestError
 from backfill.jobs.keys import CREATED, Key
-from backfill.jobs.slices import ONE_SECOND
+from backfill.jobs.slices import EARLIEST, ONE_SECOND
 from backfill.jobs.too_much import AskSize, is_answered, is_too_much, refusal_of
 from backfill.jobs.work import RealmWork
 from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.catalogue import Entity
 from backfill.rows import ids_of
-
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Before any object of QuickBooks Online: as good as no bound, for keys that need one."""
 
 
 @dataclass(slots=True)
@@ -141,8 +138,8 @@ async def _behind_another(work: RealmWork, place: _Place) -> Record | None:
     """
     low, number = place.low, place.number
     if number == 1 and low is not None:
-        number += await work.ask.count(place.key.count(place.entity, _EARLIEST, low - ONE_SECOND))
-        low = _EARLIEST
+        number += await work.ask.count(place.key.count(place.entity, EARLIEST, low - ONE_SECOND))
+        low = EARLIEST
     if number == 1:
         return None
     statement = place.key.page(place.entity, low, place.high, start_position=number - 1, max_results=1)

@@ -7,7 +7,7 @@ where to cut so that every slice holds about the same number of rows (`slices_by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil
 
@@ -28,6 +28,9 @@ QuickBooks may be empty, and all that it has lie within a day."""
 
 ONE_SECOND = timedelta(seconds=1)
 """The resolution of CreateTime and LastUpdatedTime."""
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before any object of QuickBooks Online: as good as no bound, where one is needed."""
 
 
 def whole(entity: str, lower: datetime | None, upper: datetime | None) -> Slice:

@@ -10,7 +10,7 @@ from backfill.simulator.call import Call
 from backfill.simulator.company import Company
 from backfill.simulator.endpoints.files import Files
 from backfill.simulator.envelopes import Answer
-from backfill.simulator.reports.shelf import Shelf
+from backfill.simulator.reports.shelf import Shelves
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.writing.replays import Replays
 
@@ -34,8 +34,8 @@ class Acting:
     files: Files
     items: Replays[bytes] = field(default_factory=Replays)
     """What items of batches were answered that came with a request id."""
-    shelf: Shelf | None = None
-    """What is kept of the company between its reports."""
+    shelves: Shelves = field(default_factory=Shelves)
+    """What is kept of companies between their reports."""
 
 
 Handler = Callable[[Acting], Content | Answer]

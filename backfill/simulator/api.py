@@ -26,7 +26,7 @@ from backfill.simulator.faults import (
 from backfill.simulator.fleet import Fleet
 from backfill.simulator.query.answer import answer_query
 from backfill.simulator.reads import BY_PATH, read_object, read_singleton
-from backfill.simulator.reports.shelf import Shelf
+from backfill.simulator.reports.shelf import Shelves
 from backfill.simulator.settings import SimulatorSettings
 from backfill.simulator.writing.replays import Replays, checked_id
 from backfill.simulator.writing.requests import BAD_ENCODING, act, body_of, included
@@ -42,7 +42,7 @@ class Api:
         self._files = files or Files(settings)
         self._answers: defaultdict[str, Replays[Answer]] = defaultdict(Replays)
         self._items: defaultdict[str, Replays[bytes]] = defaultdict(Replays)
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves = Shelves()
 
     def handle(self, call: Call, settings: SimulatorSettings | None = None) -> Answer:
         """The whole answer to one call. Never raises for anything a client can send.
@@ -51,10 +51,8 @@ class Api:
         """
         company = self._fleet.company(call.realm_id)
         settings = settings or self._settings
-        shelf = self._shelves.get(call.realm_id)
-        if shelf is None:
-            shelf = self._shelves[call.realm_id] = Shelf(company)
-        acting = Acting(call, company, settings, company.stamp(), self._files, self._items[call.realm_id], shelf)
+        items, shelves = self._items[call.realm_id], self._shelves
+        acting = Acting(call, company, settings, company.stamp(), self._files, items, shelves)
         try:
             answers = self._answers[call.realm_id]
             request_id, content = _request_id(call), _content_of(call)

@@ -6,7 +6,6 @@ A stored value is one byte that names the key, a nonce of 12 bytes, and the ciph
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import tempfile
@@ -83,7 +82,7 @@ def keyring_from_text(text: Secret) -> Keyring:
     """Keys in base64, separated by commas or white space, the one that encrypts first. Raises UsageError."""
     try:
         keys = [base64.b64decode(word, validate=True) for word in text.reveal().replace(",", " ").split()]
-    except binascii.Error:
+    except ValueError:  # no base64, or no ASCII
         raise _no_key("an encryption key is not base64") from None  # the cause would show a part of it
     return Keyring(keys)
 

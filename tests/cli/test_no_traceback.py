@@ -7,6 +7,7 @@ import base64
 import os
 import signal
 import socket
+import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -289,6 +290,33 @@ def test_a_full_disk_behind_stdout(user: Backfill, command: str) -> None:
     with Path("/dev/full").open("w") as full, user.started(*command.split(), stdout=full) as process:
         _, stderr = process.communicate(timeout=PATIENCE_S)
     in_words(Outcome(process.returncode, "", stderr), 3, "cannot be written to stdout: No space left on device")
+
+
+TALK: list[tuple[str, bytes]] = [
+    ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ("no method", b"BREW /v3/company/1/query HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("a long address", b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 9_000)),
+    ("a bad length", b"POST /v3/company/1/batch HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
+    ("a bad chunk", b"POST /v3/company/1/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n"),
+    ("a cut body", b"POST /v3/company/1/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"),
+    ("no ASCII", b"POST /oauth2/v1/tokens/bearer HTTP/1.0\r\nAuthorization: Basic \xff\r\nContent-Length: 0\r\n\r\n"),
+]  # fmt: skip
+
+
+def test_what_clients_talk_to_a_server_is_no_trouble_of_its_own(tmp_path: Path) -> None:
+    """They talk no HTTP, or hang up."""
+    with simulated(tmp_path, realms=1, rows="90:100") as intuit:
+        port = int(intuit.url.rpartition(":")[2])
+        for _, said in TALK:
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+                client.sendall(said)
+                if said.endswith(b"abc"):  # nothing is said to it: it is waited for, and hangs up
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    assert b" 200 " not in client.makefile("rb").read(200)
+        in_words(Backfill(tmp_path).run("realms", "list", "--config", "nothing"), 2)  # and some time has passed
+    said = (tmp_path / "simulator.log").read_text()
+    assert "Error" not in said, said
 
 
 def test_an_interrupt_before_anything_began(embedded_user: Backfill) -> None:

@@ -171,7 +171,8 @@ async def test_an_address_that_is_not_the_apps_is_never_gone_to(simulator: Simul
 async def test_the_ready_made_app_may_return_to_this_machine(simulator: Simulator, address: str) -> None:
     ours = simulator.oauth.apps.ready_made.client_id
     assert (await visit(simulator, "GET", asked(client_id=ours, redirect_uri=address))).status == 200
-    for other in ("http://localhost.example/x", "ftp://localhost/x", "http://[", "javascript://localhost/%0aalert(1)"):
+    others = ("http://localhost.example/x", "ftp://localhost/x", "http://[", "javascript://localhost/%0aalert(1)")
+    for other in (*others, "http://localhost/x\r\nSet-Cookie: a=b", "http://local\nhost/x"):
         assert (await visit(simulator, "GET", asked(client_id=ours, redirect_uri=other))).status == 400
 
 

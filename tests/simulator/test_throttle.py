@@ -210,8 +210,11 @@ def test_every_limit_tells_the_most_it_saw_and_how_often_it_was_full() -> None:
         ({"window_offset_s": -1.0}, "window_offset_s is 0 to below 60"),
         ({"window_offset_s": 1.0, "window_offset_seed": 1}, "exclude each other"),
         ({"limits_scale": 0.0}, "limits_scale is above 0"),
-        ({"other_requests_per_minute": -1.0}, "other_requests_per_minute is at least 0"),
-        ({"other_batches_per_minute": 1.0}, "other_batches_per_minute is at least 0 and at most other_requests"),
+        ({"latency_s": float("inf")}, "latency_s is a finite number of at least 0"),
+        ({"access_token_life_s": float("nan")}, "access_token_life_s is a finite number of at least 0"),
+        ({"cdc_object_cap": -1}, "cdc_object_cap is a finite number of at least 0"),
+        ({"other_requests_per_minute": -1.0}, "other_requests_per_minute is a finite number of at least 0"),
+        ({"other_batches_per_minute": 1.0}, "other_batches_per_minute is at most other_requests"),
         ({"other_burst": 0}, "other_burst is at least 1"),
     ],
 )

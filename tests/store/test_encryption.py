@@ -70,6 +70,7 @@ def test_keys_are_read_from_text() -> None:
     ("text", "message"),
     [
         (Secret("this is no key!"), "not base64"),
+        (Secret("clé de hünter"), "not base64"),
         (text_of(b"short-and-secret"), "not 16"),
         (Secret(""), "no encryption key"),
         (text_of(NEW, NEW), "the same"),

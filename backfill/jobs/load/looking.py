@@ -15,7 +15,7 @@ from typing import Any
 
 from backfill.errors import RequestError
 from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of, names_since
-from backfill.jobs.load.reading import Read, read_created_since, read_values
+from backfill.jobs.load.reading import MARGIN, Read, created_since, is_refused, read_values
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.stamps import stamps_in, unstamped
 from backfill.jobs.load.versions import document, read_objects
@@ -27,9 +27,6 @@ from backfill.qbo.catalogue import CATALOGUE, Entity
 from backfill.qbo.operations import WRITINGS, Operation, Writing
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-MARGIN = timedelta(minutes=10)
-"""Before its sending: for the clocks of Intuit's machines, and ours against them."""
 
 _NAMES_MAX = 200
 """Names or numbers in one statement; each may be of several objects, and a page holds a thousand."""
@@ -98,7 +95,7 @@ async def _look_for_new(
 ) -> None:
     table = WRITINGS[entity.name]
     by_stamp = [each for each in wanted if each.item.stamp]
-    stamped = await _created_since(work, entity, min(each.since for each in by_stamp)) if by_stamp else Read()
+    stamped = await created_since(work, entity, min(each.since for each in by_stamp)) if by_stamp else Read()
     by_name = [each for each in wanted if not each.item.stamp]
     names = list(dict.fromkeys(name for each in by_name for name in _names(table, each)))
     named = await _named(work, entity, table.natural_key, names, min((each.since for each in by_name), default=_NEVER))
@@ -190,27 +187,22 @@ def _names(table: Writing, wanted: _Wanted) -> Sequence[str]:
 
 
 async def _named(work: LoadWork, entity: Entity, attribute: str, names: Sequence[str], since: datetime) -> Read:
-    """Objects created since, by name or number: few answers, however much else is created meanwhile."""
+    """Objects created since, by name or number: few answers, however much else is created meanwhile.
+
+    By their time alone where nobody may ask by that attribute: of most entities' numbers nothing says so.
+    """
     found = Read()
     statement = partial(query.by_values, entity, attribute, created_from=since)
     for start in range(0, len(names), _NAMES_MAX):
         read = await read_values(work.ask, entity, names[start : start + _NAMES_MAX], statement)
-        if read.full:  # of some numbers there are many: all that was created tells
-            every = await _created_since(work, entity, since)
-            for fault in list(every.unread.values())[:1]:
-                every.unread = dict.fromkeys(names, fault)
-            return every
+        if read.full or is_refused(read):  # of some numbers there are many: all that was created tells
+            whole = await created_since(work, entity, since)
+            for fault in list(whole.unread.values())[:1]:
+                whole.unread = dict.fromkeys(names, fault)
+            return whole
         found.records |= read.records
         found.unread |= read.unread
     return found
-
-
-async def _created_since(work: LoadWork, entity: Entity, since: datetime) -> Read:
-    now = (await work.ledger.now()).astimezone(UTC) + timedelta(seconds=work.clock_offset_s)
-    read = await read_created_since(work.ask, entity, since, now + MARGIN)
-    for id_ in await work.ledger.owned(work.realm_id, entity.name, list(read.unread)):
-        del read.unread[id_]  # another row made it, whatever it holds
-    return read
 
 
 def _adopted(wanted: _Wanted, record: Record, others: Sequence[Record]) -> Outcome:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, UnreadableError
+from backfill.jobs.load.work import LoadWork
 from backfill.jobs.questions import Questions
 from backfill.jobs.slices import ONE_SECOND
 from backfill.jobs.too_much import halves, is_broken_row, is_from_a_sound_server, is_too_much
@@ -25,6 +26,10 @@ _IN_ONE_SECOND_MAX = 1_000
 """Rows of one second that are asked for one by one: twice what a company's limits let anybody write in a minute."""
 
 
+MARGIN = timedelta(minutes=10)
+"""Around a moment: for the clocks of Intuit's machines, and ours against them."""
+
+
 @dataclass(slots=True)
 class Read:
     """What was read of what was asked for."""
@@ -35,7 +40,7 @@ class Read:
     """What holds a row that cannot be read, to its fault: an Id or a name that was asked for, or the Id, if it can be
     had, of a row that was created in the time asked for; the entity's name, where all of it is refused."""
     full: bool = False
-    """Some answer was as long as an answer can be: there may be more."""
+    """The answer for one value was as long as an answer can be: there may be more."""
 
 
 def is_readable(record: Record) -> bool:
@@ -72,7 +77,9 @@ async def _page(ask: Questions, entity: Entity, statement: str, *, hasty: bool =
 async def read_values(
     ask: Questions, entity: Entity, values: Sequence[str], statement: Callable[[Sequence[str]], str]
 ) -> Read:
-    """The objects that `statement` selects for some Ids or names, at most a page's worth; halved where an answer fails.
+    """The objects that `statement` selects for some Ids or names, of each at most a page's worth.
+
+    Halved where an answer fails, or holds all that one can.
 
     Raises `RequestError` for what concerns the realm. What is refused twice cannot be read, whichever is asked for.
     """
@@ -100,13 +107,37 @@ async def read_values(
             else:
                 left += reversed(halves(part))
         else:
+            full = page.received >= PAGE_ROWS_MAX
+            if full and len(part) > 1:  # what of one value filled it may have left out what is of another
+                left += reversed(halves(part))
+                continue
             read.records |= {record.id: record for record in page.records}
-            read.full = read.full or page.received >= PAGE_ROWS_MAX
+            read.full = read.full or full
     return read
 
 
-async def read_created_since(ask: Questions, entity: Entity, since: datetime, until: datetime) -> Read:
+def is_refused(read: Read) -> bool:
+    """Whether what was asked for cannot be asked for so, whatever is there: an attribute that no WHERE takes, an entity
+    that no query reaches."""
+    return any(map(is_refusal, read.unread.values()))
+
+
+def anything(_record: Record) -> bool:
+    """Whatever there is."""
+    return True
+
+
+async def read_created_since(
+    ask: Questions,
+    entity: Entity,
+    since: datetime,
+    until: datetime,
+    *,
+    keep: Callable[[Record], bool] = anything,
+) -> Read:
     """Everything created between two moments, page by page from the last one's CreateTime, so that none is passed over.
+
+    Only what `keep` says is held.
 
     Where an answer fails the time is halved, down to the second, and that is read row by row.
     Raises `RequestError` for what concerns the realm. What is refused twice is unread under the entity's name.
@@ -133,20 +164,33 @@ async def read_created_since(ask: Questions, entity: Entity, since: datetime, un
                 middle = middle.replace(microsecond=0)
                 left += [(middle + ONE_SECOND, high), (low, middle)]
             else:
-                await _one_by_one(ask, entity, low, high, read)
+                await _one_by_one(ask, entity, low, high, read, keep)
         else:
-            read.records |= {record.id: record for record in page.records}
+            read.records |= {record.id: record for record in page.records if keep(record)}
             last = max((record.created_at for record in page.records if record.created_at), default=low)
             if page.received >= PAGE_ROWS_MAX:
                 if last > low:
                     left.append((last, high))
                 else:
-                    await _one_by_one(ask, entity, low, low, read)
+                    await _one_by_one(ask, entity, low, low, read, keep)
                     left.append((low + ONE_SECOND, high))
     return read
 
 
-async def _one_by_one(ask: Questions, entity: Entity, low: datetime, high: datetime, read: Read) -> None:
+async def created_since(
+    work: LoadWork, entity: Entity, since: datetime, *, keep: Callable[[Record], bool] = anything
+) -> Read:
+    """All that was created since, `keep` permitting. What another row made is not unread, whatever it holds."""
+    now = (await work.ledger.now()).astimezone(UTC) + timedelta(seconds=work.clock_offset_s)
+    read = await read_created_since(work.ask, entity, since, now + MARGIN, keep=keep)
+    for id_ in await work.ledger.owned(work.realm_id, entity.name, list(read.unread)):
+        del read.unread[id_]
+    return read
+
+
+async def _one_by_one(
+    ask: Questions, entity: Entity, low: datetime, high: datetime, read: Read, keep: Callable[[Record], bool]
+) -> None:
     """The rows of a second or two. What cannot be read is known by its Id, if a projection leaves its broken part out,
     else by its place; and where there are more than can be asked for, the rest is unread."""
     for position in range(1, _IN_ONE_SECOND_MAX + 1):
@@ -161,7 +205,14 @@ async def _one_by_one(ask: Questions, entity: Entity, low: datetime, high: datet
             continue
         if not page.records:
             return
-        read.records |= {record.id: record for record in page.records}
+        read.records |= {record.id: record for record in page.records if keep(record)}
+    rest = f"{entity.name} after the first {_IN_ONE_SECOND_MAX} of {low.isoformat()}"
+    read.unread[rest] = UnreadableError(
+        f"{rest} of realm {ask.realm_id} were not looked at: too many were created within one second.",
+        realm_id=ask.realm_id,
+        action="Look in QuickBooks whether what was sent is among them.",
+        code="unreadable",
+    )
 
 
 async def _id_at(ask: Questions, entity: Entity, low: datetime, high: datetime, position: int) -> str:

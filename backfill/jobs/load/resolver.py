@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from backfill.jobs.load.matching import name_of
-from backfill.jobs.load.reading import read_values
+from backfill.jobs.load.reading import Read, created_since, is_refused, read_values
 from backfill.jobs.load.references import text_of
 from backfill.jobs.load.versions import document
 from backfill.jobs.load.work import LoadWork
+from backfill.jobs.slices import EARLIEST
 from backfill.load_model import DONE_STATES, Need, RowState
+from backfill.model import Record
 from backfill.qbo import query
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.qbo.operations import WRITINGS
@@ -43,6 +45,8 @@ class Resolver:
     def __init__(self, work: LoadWork) -> None:
         self._work = work
         self._known: dict[Need, str] = {}
+        self._unasked: set[tuple[str, str]] = set()
+        """Entities and attributes by which Intuit refuses to be asked: an account's number is one."""
 
     def know(self, need: Need, object_id: str) -> None:
         """Remember what was learnt on the way, or is used once more: what was longest not used is forgotten."""
@@ -110,12 +114,10 @@ class Resolver:
         self, entity: str, attribute: str, needs: Sequence[Need], found: Resolved
     ) -> Mapping[Need, Sequence[str]]:
         """What fits, by need. A name whose object QuickBooks cannot read is refused."""
-        table = CATALOGUE[entity]
         by_name: dict[str, list[Need]] = {}
         for need in needs:
             by_name.setdefault(name_of(need.value), []).append(need)
-        statement = partial(query.by_values, table, attribute)
-        read = await read_values(self._work.ask, table, [need.value for need in needs], statement)
+        read = await self._read(entity, attribute, by_name)
         for need in needs:
             if need.value in read.unread:
                 found.refused[need] = f"QuickBooks cannot read {said(need)}: {read.unread[need.value].message}"
@@ -126,6 +128,26 @@ class Resolver:
                 for fitting in by_name.get(name_of(doc.get(attribute)), ()):
                     matches.setdefault(fitting, []).append(record.id)
         return matches
+
+    async def _read(self, entity: str, attribute: str, by_name: Mapping[str, Sequence[Need]]) -> Read:
+        """The objects of those names, by a question for them; or out of all that there are, where that is refused."""
+        values = [need.value for needs in by_name.values() for need in needs]
+        table = CATALOGUE[entity]
+        if (entity, attribute) not in self._unasked:
+            statement = partial(query.by_values, table, attribute)
+            read = await read_values(self._work.ask, table, values, statement)
+            if not is_refused(read):
+                return read
+            self._unasked.add((entity, attribute))
+
+        def name(record: Record) -> str:
+            return name_of(document(record).get(attribute))
+
+        read = await created_since(self._work, table, EARLIEST, keep=lambda record: name(record) in by_name)
+        there = {name(record) for record in read.records.values()}
+        for fault in list(read.unread.values())[:1]:  # it may be of any name that was not found
+            read.unread = {value: fault for value in values if name_of(value) not in there}
+        return read
 
 
 def _written_otherwise(entity: str) -> Collection[str]:

@@ -27,7 +27,7 @@ class Transaction(NamedTuple):
 
 
 class Ledger:
-    """The books of one company. `transactions` is called once, when the daybook is first asked for.
+    """The books of one company. `transactions` is called when a daybook is asked for, and none is open.
 
     `stocks` are those that a history has set up already, whose postings are in the balances it began with.
     """
@@ -95,11 +95,16 @@ class Ledger:
         return tally.moves()
 
     def daybook(self) -> Daybook:
-        """Every posting there is. Made when first asked for (it reads all transactions), then kept up to date."""
+        """Every posting there is. Made when first asked for (it reads all transactions), then kept up to date until it
+        is closed."""
         if self._daybook is None:
             self._daybook = Daybook(self._stocks)
             self._daybook.replace((), map(self.booked, self._transactions()))
         return self._daybook
+
+    def close_daybook(self) -> None:
+        """Forget the daybook until it is asked for again."""
+        self._daybook = None
 
 
 def items_of(*groups: Iterable[Booked]) -> list[str]:

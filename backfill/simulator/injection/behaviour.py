@@ -17,6 +17,7 @@ CHANGEABLE = frozenset(
         "id_sort",
         "not_equal",
         "uncounted",
+        "unfilterable",
         "unqueried",
         "unnamed_sku",
         "word_tax_codes",

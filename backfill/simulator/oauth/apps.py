@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import ipaddress
 import random
@@ -42,7 +41,7 @@ class Apps:
         scheme, _, encoded = authorization.partition(" ")
         try:
             client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text in it
             return None
         app = self._by_id.get(client_id)
         if app is None or scheme.lower() != "basic":
@@ -59,11 +58,11 @@ class Apps:
 
 def _is_loopback(address: str) -> bool:
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(address)  # which overlooks line breaks; no header may have one
         host = parts.hostname or ""
     except ValueError:
         return False
-    if parts.scheme not in {"http", "https"}:
+    if parts.scheme not in {"http", "https"} or not address.isprintable():
         return False
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

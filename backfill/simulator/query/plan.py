@@ -98,7 +98,10 @@ def plan(statement: Statement, settings: SimulatorSettings, *, today: date) -> P
         raise FaultedError(unqueryable_entity(traits.name))
     if statement.count and traits.name in settings.uncounted:
         raise FaultedError(UNCOUNTED)
-    conditions = [(resolved(traits.name, condition.path), condition) for condition in statement.where]
+    conditions = [
+        (resolved(traits.name, condition.path, unfilterable=settings.unfilterable), condition)
+        for condition in statement.where
+    ]
     if settings.bare_rates == "refused":
         _check_required(traits, [path for path, _ in conditions])
     return Plan(
@@ -208,7 +211,7 @@ def _time_condition(column: TimeColumn, condition: Condition, today: date) -> Ti
 def _order(statement: Statement, traits: EntityTraits, settings: SimulatorSettings) -> tuple[SortKey, ...]:
     keys: list[SortKey] = []
     for key in statement.order:
-        path = resolved(traits.name, key.path)
+        path = resolved(traits.name, key.path, unfilterable=settings.unfilterable)
         if path == _ID:
             if settings.id_sort == "error":
                 raise FaultedError(validation_fault("property 'Id' is not sortable"))

@@ -6,7 +6,7 @@ is known not to be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 
 from backfill.simulator.catalogue import TRAITS
@@ -101,8 +101,27 @@ _OWN: Mapping[str, str] = {
 }
 
 _DETAILS = {"Line", "LinkedTxn", "CustomField", "TxnTaxDetail", "BudgetDetail"}
-_UNFILTERABLE = frozenset(_DETAILS | {"POStatus", "CustomerTypeRef", "domain", "sparse"})
-"""Known not to be usable in WHERE and ORDERBY."""
+_UNFILTERABLE = frozenset(_DETAILS | {"POStatus", "CustomerTypeRef", "PrivateNote", "domain", "sparse"})
+"""Known not to be usable in WHERE and ORDERBY, of any entity."""
+
+_UNFILTERABLE_OF: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        entity: frozenset(names.split())
+        for entity, names in {
+            # Intuit's staff on QuickBooks-V3-DotNET-SDK #163: a valid property of both, and not filterable.
+            "Account": "AcctNum",
+            # The list of quickbooks-ruby #403, whose wording is recorded there.
+            "Vendor": "AcctNum SyncToken Title PrimaryPhone AlternatePhone Mobile Fax PrimaryEmailAddr WebAddr "
+            "BillAddr TaxIdentifier TermRef Balance Vendor1099 CurrencyRef APAccountRef",
+            "Customer": "AcctNum",
+            "Item": "IncomeAccountRef ExpenseAccountRef",  # QuickBooks-V3-DotNET-SDK #119
+            "Deposit": "DepositToAccountRef",  # quickbooks-ruby #405
+            "Purchase": "AccountRef DepartmentRef",
+            "Bill": "DepartmentRef",
+        }.items()
+    }
+)
+"""And of one entity, as was met by public clients."""
 
 _ADDRESS = "Id Line1 Line2 Line3 Line4 Line5 City Country CountryCode CountrySubDivisionCode PostalCode Lat Long Note"
 _PARTS_BY_ENDING: tuple[tuple[str, str], ...] = (
@@ -132,20 +151,25 @@ PROPERTIES: Mapping[str, Mapping[str, str]] = MappingProxyType({entity: _names(e
 """Entity to its attributes: lower-case name to the name as QuickBooks spells it."""
 
 
-def resolved(entity: str, path: str, *, filtering: bool = True) -> tuple[str, ...]:
-    """The attribute's path as QuickBooks spells it. Raises `FaultedError` (4001) for one the entity does not have."""
+def resolved(entity: str, path: str, *, filtering: bool = True, unfilterable: Container[str] = ()) -> tuple[str, ...]:
+    """The attribute's path as QuickBooks spells it. Raises `FaultedError` (4001) for one the entity does not have.
+
+    `filtering`: it is to be compared or sorted by, which not every attribute can be; nor those `unfilterable` names,
+    each as `Entity.Attribute`.
+    """
     first, *rest = path.split(".")
     name = PROPERTIES[entity].get(first.lower())
     if name is None:
         raise FaultedError(unknown_property(path, entity))
-    if filtering and name in _UNFILTERABLE:
+    known = _UNFILTERABLE | _UNFILTERABLE_OF.get(entity, frozenset())
+    if filtering and (name in known or f"{entity}.{name}" in unfilterable):
         raise FaultedError(validation_fault(f"property '{path}' is not queryable"))
     spelled = [name]
     for part in rest:
-        known = {known.lower(): known for known in _parts_of(spelled[-1])}
-        if known and part.lower() not in known:
+        parts = {known_part.lower(): known_part for known_part in _parts_of(spelled[-1])}
+        if parts and part.lower() not in parts:
             raise FaultedError(unknown_property(path, entity))
-        spelled.append(known.get(part.lower(), part))
+        spelled.append(parts.get(part.lower(), part))
     return tuple(spelled)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from backfill.simulator.acting import Acting
-from backfill.simulator.books.opening import ledger_of
 from backfill.simulator.clock import PacificZone
 from backfill.simulator.company import Company
 from backfill.simulator.documented import TIMED_OUT
@@ -25,7 +24,6 @@ from backfill.simulator.reports.filters import Sight, filter_of
 from backfill.simulator.reports.inquiry import Inquiry
 from backfill.simulator.reports.layout import TooWideError
 from backfill.simulator.reports.nodes import Columns, Draft, MetaData, Rows, cut_after, every_row
-from backfill.simulator.reports.shelf import Shelf
 from backfill.simulator.reports.splits import Splits
 from backfill.simulator.reports.words import Words
 from backfill.simulator.settings import ReportSettings
@@ -89,7 +87,7 @@ def _denied(name: str) -> Fault:
 
 def _inquiry(acting: Acting, wanted: Report) -> Inquiry:
     company, settings = acting.company, acting.settings.reports
-    shelf = acting.shelf or Shelf(company)
+    shelf = acting.shelves.of(company)
     today = acting.instant.astimezone(PACIFIC).date()
     info, preferences = _singleton(company, "CompanyInfo"), _singleton(company, "Preferences")
     basis = str((preferences.get("ReportPrefs") or {}).get("ReportBasis") or "Accrual")
@@ -97,7 +95,7 @@ def _inquiry(acting: Acting, wanted: Report) -> Inquiry:
     params = asked(acting.call.params, today=today, first_month=first_month, macro=wanted.macro, basis=basis)
     if not wanted.by_columns:
         params = replace(params, by="Total")
-    chart, daybook = Chart(company), ledger_of(company).daybook()
+    chart, daybook = Chart(company), shelf.daybook()
     modern = settings.shape == "modern" or params.preview
     splits = Splits(daybook)
     return Inquiry(

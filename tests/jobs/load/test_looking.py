@@ -11,6 +11,7 @@ import anyio
 import msgspec
 import pytest
 
+from backfill.jobs.load import reading
 from backfill.jobs.load.options import Mode
 from backfill.load_model import RowState
 from backfill.qbo.payloads import decode, encode
@@ -111,6 +112,26 @@ async def test_what_an_attempt_in_doubt_made_is_found_however_much_later_it_is_r
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1}
+
+
+async def test_where_too_much_was_made_in_one_second_what_is_not_found_is_left_to_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be among what was not looked at."""
+    monkeypatch.setattr(reading, "_IN_ONE_SECOND_MAX", 3)
+    monkeypatch.setattr(reading, "PAGE_ROWS_MAX", 4)
+    world = LoadWorld(mode=Mode.FREE, settings=SimulatorSettings(request_id_again="executed"))
+    payer = world.ref("Customer")
+    world.simulator.injections.add(Injection(LostReply(after_commit=False), lanes=("write",), times=1))
+    await world.add({"entity": "Payment", "source_key": "p", "payload": {"CustomerRef": payer, "TotalAmt": 7}})
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.load)
+        await anyio.sleep(30)
+        for amount in range(1, 6):
+            world.company().create("Payment", {"CustomerRef": payer, "TotalAmt": amount, "TxnDate": "2026-11-01"})
+    (row,) = world.kept(entity="Payment")
+    assert row.outcome is not None
+    assert (row.state, row.outcome.code) == (RowState.REJECTED, "unknown")
 
 
 def entry(key: str, amount: int) -> dict[str, Any]:

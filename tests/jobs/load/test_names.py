@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio
 import pytest
+from msgspec import structs
 
-from backfill.jobs.load import resolver
+from backfill.jobs.load import reading, resolver
 from backfill.load_model import Need
 from backfill.model import Record
+from backfill.simulator.settings import SimulatorSettings
+from backfill.wire import Request
 from tests.jobs.load.test_load import customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
+from tests.jobs.world import Tap
 
 if TYPE_CHECKING:
     from backfill.jobs.load.work import LoadWork
@@ -95,6 +100,79 @@ async def test_what_another_row_makes_is_named_by_its_number() -> None:
     )
     await world.load()
     assert world.states() == {"applied": 2}, [row.outcome for row in world.kept()]
+
+
+def spending(key: str, account: dict[str, str]) -> dict[str, Any]:
+    lines = [
+        {"Amount": 5, "DetailType": "JournalEntryLineDetail",
+         "JournalEntryLineDetail": {"PostingType": side, "AccountRef": account}}
+        for side in ("Debit", "Credit")
+    ]  # fmt: skip
+    return {"entity": "JournalEntry", "source_key": key, "payload": {"DocNumber": key, "Line": lines}}
+
+
+async def test_what_the_company_has_is_named_by_its_number_which_no_query_may_ask_for() -> None:
+    """Intuit's staff: an account's number "is a valid property but it is not filterable". So all accounts are read."""
+    world = LoadWorld()
+    ids = {
+        number: world.company().create("Account", {"Name": name, "AccountType": "Expense", "AcctNum": number}).id
+        for name, number in (("Paper", "6010"), ("Ink", "6011"))
+    }
+    rows = [spending(f"J-{number}", {"$ref": "Account", "AcctNum": number}) for number in ("6010", "6011", "6012")]
+    await world.add(*rows)
+    await world.load()
+    assert fault_codes(world) == {"J-6012": "reference"}
+    (row,) = world.kept(source_key="J-6012")
+    assert row.outcome is not None
+    assert "no active Account with AcctNum '6012'" in row.outcome.message
+    made = {doc["DocNumber"]: doc for doc in world.objects("JournalEntry") if "J-601" in doc.get("DocNumber", "")}
+    named = {key: doc["Line"][0]["JournalEntryLineDetail"]["AccountRef"]["value"] for key, doc in made.items()}
+    assert named == {f"J-{number}": id_ for number, id_ in ids.items()}
+
+
+async def test_what_cannot_be_read_may_have_any_number_that_was_not_found() -> None:
+    poisoned: dict[tuple[str, str], frozenset[str]] = {}
+    world = LoadWorld(settings=SimulatorSettings(poisoned=poisoned))
+    paper = {"Name": "Paper", "AccountType": "Expense", "AcctNum": "6010", "Active": True}
+    broken = world.company().create("Account", paper | {"Name": "Ink", "AcctNum": "6011"})
+    world.company().create("Account", paper)
+    poisoned[world.realm, "Account"] = frozenset({broken.id})
+    rows = [spending(f"J-{number}", {"$ref": "Account", "AcctNum": number}) for number in ("6010", "6011")]
+    await world.add(*rows)
+    await world.load()
+    (row,) = world.kept(source_key="J-6011")
+    assert row.outcome is not None
+    assert "QuickBooks cannot read Account with AcctNum '6011'" in row.outcome.message
+    assert fault_codes(world) == {"J-6011": "reference"}
+
+
+async def test_a_number_is_looked_for_in_full_answers_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one that is asked for together with it may be of more objects than an answer holds."""
+    monkeypatch.setattr(reading, "PAGE_ROWS_MAX", 5)
+
+    def shorten(request: Request, statement: str) -> Request | None:
+        """As though an answer held no more."""
+        params = (("query", statement.replace("MAXRESULTS 1000", "MAXRESULTS 5")),)
+        return structs.replace(request, params=params) if "DocNumber IN" in statement else None
+
+    world = LoadWorld(wrap=lambda inner: Tap(inner, before=shorten))
+    company, base = world.company(), world.objects("Invoice")[0]
+    for number in ("TWICE", "ONE", *["MANY"] * 6, "TWICE"):
+        company.create("Invoice", {**base, "DocNumber": number, "TotalAmt": 90, "Balance": 90, "LinkedTxn": []})
+        await anyio.sleep(1)
+
+    def paying(number: str) -> dict[str, Any]:
+        linked = {"TxnId": {"$ref": "Invoice", "DocNumber": number}, "TxnType": "Invoice"}
+        lines = [{"Amount": 5, "LinkedTxn": [linked]}]
+        payload = {"CustomerRef": {"value": base["CustomerRef"]["value"]}, "TotalAmt": 5, "Line": lines}
+        return {"entity": "Payment", "source_key": number, "payload": payload}
+
+    await world.add(*map(paying, ("MANY", "ONE", "TWICE")))
+    await world.load()
+    assert fault_codes(world) == {"MANY": "reference", "TWICE": "reference"}
+    (row,) = world.kept(source_key="TWICE")
+    assert row.outcome is not None
+    assert "several objects are a Invoice with DocNumber 'TWICE'" in row.outcome.message
 
 
 async def test_of_what_is_remembered_that_is_kept_which_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,19 @@ async def test_what_no_query_finds_again_is_left_to_a_person(mode: Mode) -> None
     assert fault_codes(world) == {"new": "unknown"}
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_what_may_not_be_asked_for_by_name_is_found_by_its_time(mode: Mode) -> None:
+    """Which attributes may be asked for is said one by one, and of most entities' numbers nobody has seen it."""
+    settings = SimulatorSettings(unfilterable=("PaymentMethod.Name",), request_id_again="executed")
+    world = LoadWorld(mode=mode, settings=settings)
+    world.remember("PaymentMethod")
+    world.simulator.injections.add(Injection(LostReply(), lanes=("write", "batch"), times=1))
+    await world.add(*map(payment_method, range(3)))
+    await world.load()
+    assert world.breaches() == []
+    assert "rejected" not in world.states()
+
+
 async def test_what_the_user_may_not_see_is_not_changed_and_the_others_go_on() -> None:
     world = LoadWorld(mode=Mode.FREE)
     term = world.ref("Term")["value"]

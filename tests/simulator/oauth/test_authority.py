@@ -128,6 +128,13 @@ def test_an_app_revokes_by_either_token(make_oauth, which: str) -> None:
     assert oauth.check(f"Bearer {kept.access_token}", "42")[0] is TokenState.GOOD
 
 
+@pytest.mark.parametrize("header", ["Basic héllo", "Basic w7bDtjrDtg==", "Basic ====", "Basic /w==", "Basic", "", "x"])
+def test_whatever_stands_in_the_header_is_an_answer(make_oauth, header: str) -> None:
+    oauth = make_oauth()
+    form = {"grant_type": "refresh_token", "refresh_token": oauth.credentials(REALM).refresh_token}
+    assert oauth.post(form, {"authorization": header}).status == 401
+
+
 def test_only_the_app_itself_can_revoke(make_oauth) -> None:
     oauth = make_oauth(apps=(PAYROLL,))
     held = oauth.credentials(REALM)

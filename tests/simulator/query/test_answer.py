@@ -184,6 +184,11 @@ FAULTS = [
     ("SELECT * FROM Customer ORDERBY Colour", "Property Colour not found for Entity Customer"),
     ("SELECT * FROM Invoice WHERE Line = '1'", "property 'Line' is not queryable"),
     ("SELECT * FROM Customer WHERE CustomerTypeRef = '1'", "property 'CustomerTypeRef' is not queryable"),
+    # Met by public clients, each of one entity or of all.
+    ("SELECT * FROM Account WHERE AcctNum = '6010'", "property 'AcctNum' is not queryable"),
+    ("SELECT * FROM Vendor WHERE PrimaryEmailAddr = 'a@b.example'", "property 'PrimaryEmailAddr' is not queryable"),
+    ("SELECT * FROM Invoice WHERE PrivateNote LIKE '%x%'", "property 'PrivateNote' is not queryable"),
+    ("SELECT * FROM Account ORDERBY AcctNum", "property 'AcctNum' is not queryable"),
     ("SELECT * FROM Customer WHERE Id > '1'", "operator > is not supported for property Id"),
     ("SELECT * FROM Customer WHERE Id LIKE '1%'", "operator like is not supported for property Id"),
     ("SELECT * FROM Customer WHERE Active = 'maybe'", "value maybe is not a boolean"),
