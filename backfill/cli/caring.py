@@ -22,6 +22,7 @@ from backfill.config import Settings
 from backfill.errors import Disposition, RequestError, StoppedError
 from backfill.jobs.extract import outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome, Trouble
+from backfill.jobs.proofs import is_of_a_part
 from backfill.jobs.readers import share
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.turns import Turn
@@ -230,16 +231,20 @@ class _Sweep:
             return RealmOutcome(outcome.proven and not left_out, [*outcome.troubles, *left_out])
 
     async def _not_swept(self, work: RealmWork) -> Sequence[Proof]:
-        """What of the company was looked at before, and not proven whole: a sweep has nothing to go on from."""
+        """What of the company was looked at before, and not proven whole, or too long ago: a sweep has nothing to go on
+        from."""
         names = {entity.name for entity in SWEPT} - work.proven_at.keys()
         return [proof for proof in await self.run.store.proofs(work.realm_id) if proof.entity in names]
 
 
 def _left_out(realm_id: RealmId, proof: Proof) -> Trouble:
+    why = proof.reason or "only a part of it was read (--since)"
+    if proof.proven and proof.watermark is not None and not is_of_a_part(proof):
+        why = f"it was proven last as of {proof.watermark:%Y-%m-%d}, and CDC reaches back 30 days"
     return Trouble(
         realm_id=realm_id,
         entity=proof.entity,
         code="unproven",
-        message=f"There is nothing to go on from: {proof.reason or 'only a part of it was read (--since)'}.",
+        message=f"There is nothing to go on from: {why}.",
         action=f"Read it whole: backfill extract --realm {realm_id} --entity {proof.entity}",
     )

@@ -155,11 +155,13 @@ class Store(Protocol):
         """
         ...
 
-    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+    async def finish_scan(
+        self, lease: Lease, run_id: RunId, proofs: Sequence[Proof], *, kept: Collection[str] = ()
+    ) -> None:
         """Store the proofs and, if all of them hold, mark the realm's scan finished, in one durable transaction.
 
         What is not proven is not finished: a run that goes on compares it again. What a run proves that reads only the
-        latest does not take the place of a proof of all.
+        latest does not take the place of a proof of all. Of the entities in `kept` what was said before stands.
         """
         ...
 

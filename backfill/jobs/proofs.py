@@ -16,6 +16,7 @@ _NOT_OFFERED = {"500", "2000", "5030"}
 UNCOUNTED = "Intuit answered a COUNT without a number."
 
 _SINCE = ", since "
+_REFUSED = "refused"
 
 
 def compared(
@@ -67,13 +68,18 @@ def refused(entity: Entity, reason: str) -> Proof:
     return Proof(
         entity=entity.name,
         proven=False,
-        method="refused",
+        method=_REFUSED,
         counted=None,
         landed_live=0,
         quarantined=0,
         watermark=None,
         reason=reason,
     )
+
+
+def is_refused(proof: Proof) -> bool:
+    """Whether nothing was found out: as it was proven before, it is proven still."""
+    return proof.method == _REFUSED
 
 
 def is_not_offered(fault: RequestError) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from backfill.errors import RequestError, UnprovenError
 from backfill.jobs.census import Census
 from backfill.jobs.polled import catch_up_polled
-from backfill.jobs.proofs import UNCOUNTED, refused
+from backfill.jobs.proofs import UNCOUNTED, is_refused, refused
 from backfill.jobs.prove import prove_changes
 from backfill.jobs.targets import CDC_AGE_MAX
 from backfill.jobs.work import RealmWork, is_of_the_realm
@@ -25,27 +25,34 @@ SWEPT: Sequence[Entity] = tuple(entity for entity in CATALOGUE.values() if entit
 
 
 async def sweep_realm(work: RealmWork) -> Sequence[Proof]:
-    """Bring what was proven and CDC carries to one answer's `time`, and store the proofs.
+    """Bring what was proven and CDC carries to one answer's `time`, and store the proofs. Returns what was found now.
 
-    Raises `UnprovenError` where the last proof is older than CDC reaches back, `StoppedError`, `LeaseLostError`, and
-    `RequestError` for what concerns the whole realm.
+    What was proven longer ago than CDC reaches back is left out, and is not in `work.proven_at`.
+    Raises `UnprovenError` where that is all, `StoppedError`, `LeaseLostError`, and `RequestError` for what concerns the
+    whole realm.
     """
-    work.proven_at = await work.store.proven_at(work.realm_id)
-    entities = [entity for entity in SWEPT if entity.name in work.proven_at]
-    if not entities:
+    proven_at = await work.store.proven_at(work.realm_id)
+    reached = work.now() - CDC_AGE_MAX
+    work.proven_at = {name: at for name, at in proven_at.items() if at > reached}
+    carried = [entity for entity in SWEPT if entity.name in proven_at]
+    entities = [entity for entity in carried if entity.name in work.proven_at]
+    if not carried:
         raise UnprovenError(
             f"Nothing of realm {work.realm_id} that CDC carries is proven, so there is nothing to go on from.",
             action=f"Read it whole: backfill extract --realm {work.realm_id}",
         )
-    since = min(work.proven_at[entity.name] for entity in entities)
-    if since <= work.now() - CDC_AGE_MAX:
+    if not entities:
+        last = max(proven_at[entity.name] for entity in carried)
         raise UnprovenError(
-            f"Realm {work.realm_id} was proven last as of {since:%Y-%m-%d}: CDC reaches back 30 days.",
+            f"Realm {work.realm_id} was proven last as of {last:%Y-%m-%d}: CDC reaches back 30 days.",
             action=f"Read it again: backfill extract --realm {work.realm_id}",
         )
+    since = min(work.proven_at[entity.name] for entity in entities)
     with work.turn.whole():
         proofs = await _prove(work, entities, since)
-        await work.store.finish_scan(work.lease, work.run_id, proofs)
+        # What would not be looked at now is proven as of before: from there the next sweep goes on.
+        kept = {proof.entity for proof in proofs if is_refused(proof)}
+        await work.store.finish_scan(work.lease, work.run_id, proofs, kept=kept)
     return proofs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import cast
 from zlib import crc32
@@ -73,8 +73,10 @@ class _Witnessed(Beside):
         judge(self._stage, lambda oracle: oracle.landed(self._stage, commit))
         return landed
 
-    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
-        await self._store.finish_scan(lease, run_id, proofs)
+    async def finish_scan(
+        self, lease: Lease, run_id: RunId, proofs: Sequence[Proof], *, kept: Collection[str] = ()
+    ) -> None:
+        await self._store.finish_scan(lease, run_id, proofs, kept=kept)
         self._stage.trace.add("proved", lease.realm_id, sum(proof.proven for proof in proofs), len(proofs))
         proving = Proving(lease=lease, run_id=run_id, proofs=proofs)
         judge(self._stage, lambda oracle: oracle.proved(self._stage, proving))

@@ -215,11 +215,13 @@ class MemoryStore:
             _forget_nameless(realm, {*census, *(part.entity for part in slices)}, lambda _, of_run: of_run == run_id)
         self._scans[run_id, lease.realm_id] = Scan(started_at, dict(census), plan, finished=False)
 
-    async def finish_scan(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
+    async def finish_scan(
+        self, lease: Lease, run_id: RunId, proofs: Sequence[Proof], *, kept: Collection[str] = ()
+    ) -> None:
         await anyio.lowlevel.checkpoint()
         realm = self._fenced(lease)
         assert all(proof.proven or proof.reason for proof in proofs), "who is not proven says why"
-        kept = self._proven_whole(lease.realm_id) if run_id in self._partial else {}
+        kept = {*kept, *(self._proven_whole(lease.realm_id) if run_id in self._partial else ())}
         realm.proofs |= {proof.entity: (proof, run_id) for proof in proofs if proof.entity not in kept}
         if all(proof.proven for proof in proofs):
             self._scans[run_id, lease.realm_id] = structs.replace(self.scan_now(run_id, lease.realm_id), finished=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -159,11 +159,13 @@ class Scans:
             require_fence(await connection.fetchrow(CLEAR, *fence_of(lease), run_id, entities), lease)
             await connection.execute(PLAN, run_id, lease.realm_id, started_at, encoded(dict(census)), encoded(slices))
 
-    async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof]) -> None:
-        """Store the proofs and, if they hold, end the scan. Durable, and with it every page landed before."""
+    async def finish(self, lease: Lease, run_id: RunId, proofs: Sequence[Proof], *, kept: Collection[str] = ()) -> None:
+        """Store the proofs, but those of entities in `kept`, and end the scan if all hold. Durable, and with it every
+        page landed before."""
         hold = all(proof.proven for proof in proofs)
+        told = encoded([proof for proof in proofs if proof.entity not in kept])
         async with self._database.control() as connection:
-            require_fence(await connection.fetchrow(FINISH, *fence_of(lease), run_id, encoded(proofs), hold), lease)
+            require_fence(await connection.fetchrow(FINISH, *fence_of(lease), run_id, told, hold), lease)
 
     async def park(
         self,

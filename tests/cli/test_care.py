@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import msgspec
+from msgspec import structs
 
+from backfill.cli.caring import _left_out
+from backfill.jobs.proofs import of_a_part
 from backfill.jobs.swept import SWEPT
+from backfill.model import Proof, RealmId
 from backfill.store.entity_tables import table_of
 from tests.cli.conftest import Query
 from tests.comparison import differences, parsed
@@ -216,3 +220,16 @@ def test_care_is_alive_while_it_keeps_tokens_alive(connected: Backfill, intuit: 
             assert (refused.code, "1 command is running: care, by" in refused.stderr) == (3, True)
             gate.open()
             assert care.wait(30) is not None
+
+
+def test_what_a_sweep_left_out_says_why() -> None:
+    day = datetime(2026, 10, 1, tzinfo=UTC)
+    proven = Proof("Vendor", True, "count", 5, 5, 0, day)
+    for proof, why in (
+        (proven, "it was proven last as of 2026-10-01, and CDC reaches back 30 days."),
+        (of_a_part(proven, day), "only a part of it was read (--since)."),
+        (structs.replace(proven, proven=False, reason="the server counts 6"), "the server counts 6."),
+    ):
+        trouble = _left_out(RealmId("1"), proof)
+        assert trouble.message == f"There is nothing to go on from: {why}"
+        assert trouble.action == "Read it whole: backfill extract --realm 1 --entity Vendor"

@@ -77,8 +77,10 @@ async def test_a_count_without_a_number_is_not_none() -> None:
     held.clear()
     world.wrap = Numberless
     world.task = lambda work, _scan: sweep_realm(work)
-    await world.extract(run_id=RunId(2))
-    assert [entity for entity, proof in world.store.proofs(world.realm).items() if not proof.proven] == ["Estimate"]
+    before = world.store.proofs(world.realm)["Estimate"]
+    result = await world.extract(run_id=RunId(2))
+    assert [trouble.entity for trouble in result.troubles] == ["Estimate"]
+    assert world.store.proofs(world.realm)["Estimate"] == before, "as of then"
     verdict = (await verified(world, run=3, deep=False))["Estimate"]
     assert len(verdict.differences) == len(world.company_of().table("Estimate"))
 

@@ -12,7 +12,7 @@ import pytest
 from backfill.errors import Disposition, RequestError, UnansweredError, UnreadableError
 from backfill.events import Retrying
 from backfill.jobs.costs import Costs
-from backfill.jobs.swept import sweep_realm
+from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.targeted import Ending, Reads, read_objects
 from backfill.jobs.work import RealmWork
 from backfill.model import Proof, RunId, Scan
@@ -295,10 +295,37 @@ async def test_the_daily_sweep_goes_on_without_the_entity_of_which_the_applicati
     item = ItemFault(code="1000", share=1.0, item_entities=("Vendor",))
     world.simulator.injections.add(Injection(item, entities=("Vendor",)))
     world.task = lambda work, _scan: sweep_realm(work)
+    before = world.store.proofs(world.realm)["Vendor"]
     await anyio.sleep(3600)
     result = await world.extract(run_id=RunId(2))
     assert [trouble.entity for trouble in result.troubles] == ["Vendor"]
-    assert breaches(world, unproven={"Vendor"}) == []
+    # As it was proven before it is proven still, and the next sweep goes on from there, without anybody's help.
+    assert world.store.proofs(world.realm)["Vendor"] == before
+    assert not world.store.scan_now(RunId(2), world.realm).finished
+    world.company_of().create("Vendor", {"DisplayName": "new meanwhile", "Active": True})
+    world.simulator.injections.clear()
+    await anyio.sleep(3600)
+    assert (await world.extract(run_id=RunId(2))).troubles == []
+    assert breaches(world) == []
+
+
+async def test_what_is_too_long_ago_for_a_sweep_takes_no_other_along() -> None:
+    world = World(seed=1, entities=SWEPT)
+    await world.extract()
+    item = ItemFault(code="1000", share=1.0, item_entities=("Vendor",))
+    world.simulator.injections.add(Injection(item, entities=("Vendor",)))
+    asked: list[RealmWork] = []
+
+    async def swept(work: RealmWork, _scan: Scan) -> Sequence[Proof]:
+        asked.append(work)
+        return await sweep_realm(work)
+
+    world.task = swept
+    for run in (2, 3):
+        await anyio.sleep(20 * 86_400)
+        await world.extract(run_id=RunId(run))
+    assert "Vendor" in asked[0].proven_at
+    assert asked[1].proven_at.keys() == {entity.name for entity in SWEPT} - {"Vendor"}
 
 
 @pytest.mark.parametrize("path", ["/taxclassification", "ExchangeRate"])

@@ -148,6 +148,11 @@ class TestScans:
         assert (await subject.store.scan(subject.run_id, REALM)).finished
         assert not (await subject.store.scan(subject.other_run, REALM)).finished
         assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": UNPROVEN}
+        refused = structs.replace(UNPROVEN, entity="Invoice")
+        await subject.begin(lease)
+        await subject.store.finish_scan(lease, subject.run_id, [refused], kept={"Invoice"})
+        assert not (await subject.store.scan(subject.run_id, REALM)).finished
+        assert await subject.proofs(REALM) == {"Invoice": PROVEN, "Bill": UNPROVEN}, "what was said before stands"
 
     async def test_a_run_that_plans_no_scan_is_finished_too(self, subject: Subject, lease: Lease) -> None:
         """As one of webhooks or of verify; and what is found wanting later takes nothing back."""
