@@ -65,6 +65,113 @@ SELECT realm_id, doc #>> '{CurrencyPrefs,HomeCurrency,value}' AS currency_id
 FROM qbo.preferences
 WHERE id = '1';
 
+-- What all transactions say; null where one does not.
+CREATE OR REPLACE FUNCTION head(told jsonb, home text) RETURNS TABLE (
+    transaction_date date,
+    doc_number text,
+    currency_id text,
+    exchange_rate numeric,
+    total_amount numeric,
+    department_id text
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        day(told -> 'TxnDate'),
+        told ->> 'DocNumber',
+        coalesce(told #>> '{CurrencyRef,value}', home, 'XXX'),
+        number(told -> 'ExchangeRate'),
+        number(told -> 'TotalAmt'),
+        told #>> '{DepartmentRef,value}';
+END;
+
+-- A line of what is bought, by account or by item.
+CREATE OR REPLACE FUNCTION expense(told jsonb) RETURNS TABLE (
+    amount numeric,
+    description text,
+    account_expense_account_id text,
+    account_expense_class_id text,
+    account_expense_customer_id text,
+    account_expense_tax_code_id text,
+    account_expense_billable_status text,
+    item_expense_item_id text,
+    item_expense_class_id text,
+    item_expense_customer_id text,
+    item_expense_tax_code_id text,
+    item_expense_billable_status text,
+    item_expense_quantity numeric,
+    item_expense_unit_price numeric
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        number(told -> 'Amount'),
+        told ->> 'Description',
+        told #>> '{AccountBasedExpenseLineDetail,AccountRef,value}',
+        told #>> '{AccountBasedExpenseLineDetail,ClassRef,value}',
+        told #>> '{AccountBasedExpenseLineDetail,CustomerRef,value}',
+        told #>> '{AccountBasedExpenseLineDetail,TaxCodeRef,value}',
+        told #>> '{AccountBasedExpenseLineDetail,BillableStatus}',
+        told #>> '{ItemBasedExpenseLineDetail,ItemRef,value}',
+        told #>> '{ItemBasedExpenseLineDetail,ClassRef,value}',
+        told #>> '{ItemBasedExpenseLineDetail,CustomerRef,value}',
+        told #>> '{ItemBasedExpenseLineDetail,TaxCodeRef,value}',
+        told #>> '{ItemBasedExpenseLineDetail,BillableStatus}',
+        number(told #> '{ItemBasedExpenseLineDetail,Qty}'),
+        number(told #> '{ItemBasedExpenseLineDetail,UnitPrice}');
+END;
+
+-- A line of what is sold, or a discount.
+CREATE OR REPLACE FUNCTION sale(told jsonb) RETURNS TABLE (
+    amount numeric,
+    description text,
+    detail_type text,
+    sales_item_item_id text,
+    sales_item_account_id text,
+    sales_item_class_id text,
+    sales_item_tax_code_id text,
+    sales_item_quantity numeric,
+    sales_item_unit_price numeric,
+    discount_account_id text,
+    discount_class_id text
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        number(told -> 'Amount'),
+        told ->> 'Description',
+        told ->> 'DetailType',
+        told #>> '{SalesItemLineDetail,ItemRef,value}',
+        told #>> '{SalesItemLineDetail,ItemAccountRef,value}',
+        told #>> '{SalesItemLineDetail,ClassRef,value}',
+        told #>> '{SalesItemLineDetail,TaxCodeRef,value}',
+        number(told #> '{SalesItemLineDetail,Qty}'),
+        number(told #> '{SalesItemLineDetail,UnitPrice}'),
+        told #>> '{DiscountLineDetail,DiscountAccountRef,value}',
+        told #>> '{DiscountLineDetail,ClassRef,value}';
+END;
+
+CREATE OR REPLACE FUNCTION tax(told jsonb) RETURNS TABLE (
+    amount numeric,
+    tax_rate_id text,
+    tax_percent numeric,
+    net_amount_taxable numeric,
+    tax_inclusive_amount numeric,
+    override_delta_amount numeric,
+    percent_based boolean
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        number(told -> 'Amount'),
+        told #>> '{TaxLineDetail,TaxRateRef,value}',
+        number(told #> '{TaxLineDetail,TaxPercent}'),
+        number(told #> '{TaxLineDetail,NetAmountTaxable}'),
+        number(told #> '{TaxLineDetail,TaxInclusiveAmount}'),
+        number(told #> '{TaxLineDetail,OverrideDeltaAmount}'),
+        truth(told #> '{TaxLineDetail,PercentBased}');
+END;
+
 -- Lists
 
 CREATE OR REPLACE VIEW account AS
@@ -333,12 +440,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     held.doc #>> '{ClassRef,value}' AS class_id,
     number(held.doc -> 'Balance') AS balance,
@@ -353,24 +455,15 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.invoice AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW invoice_line AS
 SELECT
     held.realm_id,
     held.id AS invoice_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc ->> 'DetailType' AS detail_type,
-    line.doc #>> '{SalesItemLineDetail,ItemRef,value}' AS sales_item_item_id,
-    line.doc #>> '{SalesItemLineDetail,ItemAccountRef,value}' AS sales_item_account_id,
-    line.doc #>> '{SalesItemLineDetail,ClassRef,value}' AS sales_item_class_id,
-    line.doc #>> '{SalesItemLineDetail,TaxCodeRef,value}' AS sales_item_tax_code_id,
-    number(line.doc #> '{SalesItemLineDetail,Qty}') AS sales_item_quantity,
-    number(line.doc #> '{SalesItemLineDetail,UnitPrice}') AS sales_item_unit_price,
-    line.doc #>> '{DiscountLineDetail,DiscountAccountRef,value}' AS discount_account_id,
-    line.doc #>> '{DiscountLineDetail,ClassRef,value}' AS discount_class_id,
+    sale.*,
     line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_id,
     line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_id,
     number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS quantity,
@@ -380,6 +473,7 @@ SELECT
     held.realm_id AS _dbt_source_relation
 FROM qbo.invoice AS held
 CROSS JOIN LATERAL elements(held.doc -> 'Line') AS line
+CROSS JOIN LATERAL sale(line.doc) AS sale
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW invoice_line_bundle AS
@@ -409,18 +503,13 @@ SELECT
     held.realm_id,
     held.id AS invoice_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.invoice AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW invoice_linked_txn AS
@@ -442,12 +531,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     held.doc #>> '{ClassRef,value}' AS class_id,
     day(held.doc -> 'DueDate') AS due_date,
@@ -456,24 +540,15 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.estimate AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW estimate_line AS
 SELECT
     held.realm_id,
     held.id AS estimate_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc ->> 'DetailType' AS detail_type,
-    line.doc #>> '{SalesItemLineDetail,ItemRef,value}' AS sales_item_item_id,
-    line.doc #>> '{SalesItemLineDetail,ItemAccountRef,value}' AS sales_item_account_id,
-    line.doc #>> '{SalesItemLineDetail,ClassRef,value}' AS sales_item_class_id,
-    line.doc #>> '{SalesItemLineDetail,TaxCodeRef,value}' AS sales_item_tax_code_id,
-    number(line.doc #> '{SalesItemLineDetail,Qty}') AS sales_item_quantity,
-    number(line.doc #> '{SalesItemLineDetail,UnitPrice}') AS sales_item_unit_price,
-    line.doc #>> '{DiscountLineDetail,DiscountAccountRef,value}' AS discount_account_id,
-    line.doc #>> '{DiscountLineDetail,ClassRef,value}' AS discount_class_id,
+    sale.*,
     line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_id,
     line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_id,
     number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS quantity,
@@ -481,6 +556,7 @@ SELECT
     held.realm_id AS _dbt_source_relation
 FROM qbo.estimate AS held
 CROSS JOIN LATERAL sold(held.doc) AS line
+CROSS JOIN LATERAL sale(line.doc) AS sale
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW estimate_tax_line AS
@@ -488,18 +564,13 @@ SELECT
     held.realm_id,
     held.id AS estimate_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.estimate AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW sales_receipt AS
@@ -508,12 +579,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     held.doc #>> '{ClassRef,value}' AS class_id,
     number(held.doc -> 'Balance') AS balance,
@@ -522,28 +588,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.sales_receipt AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW sales_receipt_line AS
 SELECT
     held.realm_id,
     held.id AS sales_receipt_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc ->> 'DetailType' AS detail_type,
-    line.doc #>> '{SalesItemLineDetail,ItemRef,value}' AS sales_item_item_id,
-    line.doc #>> '{SalesItemLineDetail,ItemAccountRef,value}' AS sales_item_account_id,
-    line.doc #>> '{SalesItemLineDetail,ClassRef,value}' AS sales_item_class_id,
-    line.doc #>> '{SalesItemLineDetail,TaxCodeRef,value}' AS sales_item_tax_code_id,
-    number(line.doc #> '{SalesItemLineDetail,Qty}') AS sales_item_quantity,
-    number(line.doc #> '{SalesItemLineDetail,UnitPrice}') AS sales_item_unit_price,
-    line.doc #>> '{DiscountLineDetail,DiscountAccountRef,value}' AS discount_account_id,
-    line.doc #>> '{DiscountLineDetail,ClassRef,value}' AS discount_class_id,
+    sale.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.sales_receipt AS held
 CROSS JOIN LATERAL sold(held.doc) AS line
+CROSS JOIN LATERAL sale(line.doc) AS sale
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW sales_receipt_tax_line AS
@@ -551,18 +609,13 @@ SELECT
     held.realm_id,
     held.id AS sales_receipt_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.sales_receipt AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW credit_memo AS
@@ -571,12 +624,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     held.doc #>> '{ClassRef,value}' AS class_id,
     number(held.doc -> 'Balance') AS balance,
@@ -584,28 +632,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.credit_memo AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW credit_memo_line AS
 SELECT
     held.realm_id,
     held.id AS credit_memo_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc ->> 'DetailType' AS detail_type,
-    line.doc #>> '{SalesItemLineDetail,ItemRef,value}' AS sales_item_item_id,
-    line.doc #>> '{SalesItemLineDetail,ItemAccountRef,value}' AS sales_item_account_id,
-    line.doc #>> '{SalesItemLineDetail,ClassRef,value}' AS sales_item_class_id,
-    line.doc #>> '{SalesItemLineDetail,TaxCodeRef,value}' AS sales_item_tax_code_id,
-    number(line.doc #> '{SalesItemLineDetail,Qty}') AS sales_item_quantity,
-    number(line.doc #> '{SalesItemLineDetail,UnitPrice}') AS sales_item_unit_price,
-    line.doc #>> '{DiscountLineDetail,DiscountAccountRef,value}' AS discount_account_id,
-    line.doc #>> '{DiscountLineDetail,ClassRef,value}' AS discount_class_id,
+    sale.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.credit_memo AS held
 CROSS JOIN LATERAL sold(held.doc) AS line
+CROSS JOIN LATERAL sale(line.doc) AS sale
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW credit_memo_tax_line_detail AS
@@ -613,18 +653,13 @@ SELECT
     held.realm_id,
     held.id AS credit_memo_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.credit_memo AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW refund_receipt AS
@@ -633,12 +668,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     held.doc #>> '{ClassRef,value}' AS class_id,
     number(held.doc -> 'Balance') AS balance,
@@ -647,28 +677,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.refund_receipt AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW refund_receipt_line AS
 SELECT
     held.realm_id,
     held.id AS refund_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc ->> 'DetailType' AS detail_type,
-    line.doc #>> '{SalesItemLineDetail,ItemRef,value}' AS sales_item_item_id,
-    line.doc #>> '{SalesItemLineDetail,ItemAccountRef,value}' AS sales_item_account_id,
-    line.doc #>> '{SalesItemLineDetail,ClassRef,value}' AS sales_item_class_id,
-    line.doc #>> '{SalesItemLineDetail,TaxCodeRef,value}' AS sales_item_tax_code_id,
-    number(line.doc #> '{SalesItemLineDetail,Qty}') AS sales_item_quantity,
-    number(line.doc #> '{SalesItemLineDetail,UnitPrice}') AS sales_item_unit_price,
-    line.doc #>> '{DiscountLineDetail,DiscountAccountRef,value}' AS discount_account_id,
-    line.doc #>> '{DiscountLineDetail,ClassRef,value}' AS discount_class_id,
+    sale.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.refund_receipt AS held
 CROSS JOIN LATERAL sold(held.doc) AS line
+CROSS JOIN LATERAL sale(line.doc) AS sale
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW refund_receipt_tax_line AS
@@ -676,18 +698,13 @@ SELECT
     held.realm_id,
     held.id AS refund_receipt_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.refund_receipt AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW payment AS
@@ -696,10 +713,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
+    head.*,
     held.doc #>> '{CustomerRef,value}' AS customer_id,
     number(held.doc -> 'UnappliedAmt') AS unapplied_amount,
     held.doc #>> '{DepositToAccountRef,value}' AS deposit_to_account_id,
@@ -708,7 +722,8 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.payment AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW payment_line AS
 SELECT
@@ -734,12 +749,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{VendorRef,value}' AS vendor_id,
     number(held.doc -> 'Balance') AS balance,
     day(held.doc -> 'DueDate') AS due_date,
@@ -749,31 +759,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.bill AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW bill_line AS
 SELECT
     held.realm_id,
     held.id AS bill_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_expense_account_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,ClassRef,value}' AS account_expense_class_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,CustomerRef,value}' AS account_expense_customer_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,TaxCodeRef,value}' AS account_expense_tax_code_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,BillableStatus}' AS account_expense_billable_status,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_expense_item_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ClassRef,value}' AS item_expense_class_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,CustomerRef,value}' AS item_expense_customer_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,TaxCodeRef,value}' AS item_expense_tax_code_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,BillableStatus}' AS item_expense_billable_status,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS item_expense_quantity,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,UnitPrice}') AS item_expense_unit_price,
+    expense.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.bill AS held
 CROSS JOIN LATERAL elements(held.doc -> 'Line') AS line
+CROSS JOIN LATERAL expense(line.doc) AS expense
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW bill_tax_line_detail AS
@@ -781,18 +780,13 @@ SELECT
     held.realm_id,
     held.id AS bill_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.bill AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW bill_linked_txn AS
@@ -813,11 +807,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{VendorRef,value}' AS vendor_id,
     held.doc ->> 'PayType' AS pay_type,
     held.doc #>> '{CheckPayment,BankAccountRef,value}' AS check_bank_account_id,
@@ -827,7 +817,8 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.bill_payment AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW bill_payment_line AS
 SELECT
@@ -853,12 +844,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{VendorRef,value}' AS vendor_id,
     number(held.doc -> 'Balance') AS balance,
     held.doc #>> '{APAccountRef,value}' AS payable_account_id,
@@ -867,31 +853,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.vendor_credit AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW vendor_credit_line AS
 SELECT
     held.realm_id,
     held.id AS vendor_credit_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_expense_account_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,ClassRef,value}' AS account_expense_class_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,CustomerRef,value}' AS account_expense_customer_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,TaxCodeRef,value}' AS account_expense_tax_code_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,BillableStatus}' AS account_expense_billable_status,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_expense_item_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ClassRef,value}' AS item_expense_class_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,CustomerRef,value}' AS item_expense_customer_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,TaxCodeRef,value}' AS item_expense_tax_code_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,BillableStatus}' AS item_expense_billable_status,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS item_expense_quantity,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,UnitPrice}') AS item_expense_unit_price,
+    expense.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.vendor_credit AS held
 CROSS JOIN LATERAL elements(held.doc -> 'Line') AS line
+CROSS JOIN LATERAL expense(line.doc) AS expense
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW purchase AS
@@ -900,12 +875,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{AccountRef,value}' AS account_id,
     coalesce(truth(held.doc -> 'Credit'), false) AS credit,
     held.doc ->> 'PaymentType' AS payment_type,
@@ -916,31 +886,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.purchase AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW purchase_line AS
 SELECT
     held.realm_id,
     held.id AS purchase_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_expense_account_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,ClassRef,value}' AS account_expense_class_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,CustomerRef,value}' AS account_expense_customer_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,TaxCodeRef,value}' AS account_expense_tax_code_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,BillableStatus}' AS account_expense_billable_status,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_expense_item_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ClassRef,value}' AS item_expense_class_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,CustomerRef,value}' AS item_expense_customer_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,TaxCodeRef,value}' AS item_expense_tax_code_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,BillableStatus}' AS item_expense_billable_status,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS item_expense_quantity,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,UnitPrice}') AS item_expense_unit_price,
+    expense.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.purchase AS held
 CROSS JOIN LATERAL elements(held.doc -> 'Line') AS line
+CROSS JOIN LATERAL expense(line.doc) AS expense
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW purchase_tax_line AS
@@ -948,18 +907,13 @@ SELECT
     held.realm_id,
     held.id AS purchase_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.purchase AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW purchase_order AS
@@ -968,12 +922,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     held.doc #>> '{VendorRef,value}' AS vendor_id,
     day(held.doc -> 'DueDate') AS due_date,
     held.doc #>> '{APAccountRef,value}' AS payable_account_id,
@@ -982,31 +931,20 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.purchase_order AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW purchase_order_line AS
 SELECT
     held.realm_id,
     held.id AS purchase_order_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc ->> 'Description' AS description,
-    line.doc #>> '{AccountBasedExpenseLineDetail,AccountRef,value}' AS account_expense_account_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,ClassRef,value}' AS account_expense_class_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,CustomerRef,value}' AS account_expense_customer_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,TaxCodeRef,value}' AS account_expense_tax_code_id,
-    line.doc #>> '{AccountBasedExpenseLineDetail,BillableStatus}' AS account_expense_billable_status,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ItemRef,value}' AS item_expense_item_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,ClassRef,value}' AS item_expense_class_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,CustomerRef,value}' AS item_expense_customer_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,TaxCodeRef,value}' AS item_expense_tax_code_id,
-    line.doc #>> '{ItemBasedExpenseLineDetail,BillableStatus}' AS item_expense_billable_status,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,Qty}') AS item_expense_quantity,
-    number(line.doc #> '{ItemBasedExpenseLineDetail,UnitPrice}') AS item_expense_unit_price,
+    expense.*,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.purchase_order AS held
 CROSS JOIN LATERAL elements(held.doc -> 'Line') AS line
+CROSS JOIN LATERAL expense(line.doc) AS expense
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW purchase_order_linked_txn AS
@@ -1031,9 +969,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
+    head.*,
     number(held.doc -> 'Amount') AS amount,
     held.doc #>> '{FromAccountRef,value}' AS from_account_id,
     held.doc #>> '{ToAccountRef,value}' AS to_account_id,
@@ -1041,7 +977,8 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.transfer AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW deposit AS
 SELECT
@@ -1049,11 +986,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
-    held.doc #>> '{DepartmentRef,value}' AS department_id,
+    head.*,
     number(held.doc -> 'HomeTotalAmt') AS home_total_amount,
     held.doc #>> '{DepositToAccountRef,value}' AS account_id,
     held.doc ->> 'TxnStatus' AS transaction_status,
@@ -1061,7 +994,8 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.deposit AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW deposit_line AS
 SELECT
@@ -1084,18 +1018,13 @@ SELECT
     held.realm_id,
     held.id AS deposit_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.deposit AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;
 
 CREATE OR REPLACE VIEW credit_card_payment_txn AS
@@ -1104,9 +1033,7 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
+    head.*,
     number(held.doc -> 'Amount') AS amount,
     held.doc #>> '{BankAccountRef,value}' AS bank_account_id,
     held.doc #>> '{CreditCardAccountRef,value}' AS credit_card_account_id,
@@ -1114,7 +1041,8 @@ SELECT
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.credit_card_payment AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW journal_entry AS
 SELECT
@@ -1122,18 +1050,15 @@ SELECT
     held.id,
     held.created_at,
     held.updated_at,
-    day(held.doc -> 'TxnDate') AS transaction_date,
-    held.doc ->> 'DocNumber' AS doc_number,
-    coalesce(held.doc #>> '{CurrencyRef,value}', home.currency_id, 'XXX') AS currency_id,
-    number(held.doc -> 'ExchangeRate') AS exchange_rate,
-    number(held.doc -> 'TotalAmt') AS total_amount,
+    head.*,
     truth(held.doc -> 'Adjustment') AS adjustment,
     held.doc ->> 'PrivateNote' AS private_note,
     held.deleted_at IS NOT NULL AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.journal_entry AS held
-LEFT JOIN home ON home.realm_id = held.realm_id;
+LEFT JOIN home ON home.realm_id = held.realm_id
+CROSS JOIN LATERAL head(held.doc, home.currency_id) AS head;
 
 CREATE OR REPLACE VIEW journal_entry_line AS
 SELECT
@@ -1160,16 +1085,11 @@ SELECT
     held.realm_id,
     held.id AS journal_entry_id,
     line.index,
-    number(line.doc -> 'Amount') AS amount,
-    line.doc #>> '{TaxLineDetail,TaxRateRef,value}' AS tax_rate_id,
-    number(line.doc #> '{TaxLineDetail,TaxPercent}') AS tax_percent,
-    number(line.doc #> '{TaxLineDetail,NetAmountTaxable}') AS net_amount_taxable,
-    number(line.doc #> '{TaxLineDetail,TaxInclusiveAmount}') AS tax_inclusive_amount,
-    number(line.doc #> '{TaxLineDetail,OverrideDeltaAmount}') AS override_delta_amount,
-    truth(line.doc #> '{TaxLineDetail,PercentBased}') AS percent_based,
+    tax.*,
     false AS _fivetran_deleted,
     held.landed_at AS _fivetran_synced,
     held.realm_id AS _dbt_source_relation
 FROM qbo.journal_entry AS held
 CROSS JOIN LATERAL elements(held.doc #> '{TxnTaxDetail,TaxLine}') AS line
+CROSS JOIN LATERAL tax(line.doc) AS tax
 WHERE held.deleted_at IS NULL;

@@ -72,9 +72,9 @@ async def make_views(connection: AnyConnection, schema: str) -> list[str]:
         await connection.execute(SEARCHED_FIRST, schema)
         try:
             await connection.execute(statements(), timeout=MAKING_S)
-        except asyncpg.InvalidTableDefinitionError as error:
+        except (asyncpg.InvalidTableDefinitionError, asyncpg.InvalidFunctionDefinitionError) as error:
             raise UnavailableError(
-                f"a view in the schema {schema} cannot take its new form: {error}",
+                f"what is in the schema {schema} cannot take its new form: {error}",
                 action=f"drop the schema with what rests on it (DROP SCHEMA {schema} CASCADE), or give another:"
                 " backfill views --schema NAME",
             ) from error

@@ -304,9 +304,16 @@ async def test_a_schema_that_the_administrator_made_is_enough(connection: asyncp
         await connection.execute("RESET ROLE; DROP OWNED BY reader CASCADE; DROP ROLE reader")
 
 
-async def test_a_view_of_ours_that_cannot_take_its_new_form(connection: asyncpg.Connection) -> None:
-    await connection.execute(f"DROP VIEW {SCHEMA}.transfer")
-    await connection.execute(f"CREATE VIEW {SCHEMA}.transfer AS SELECT realm_id AS one FROM qbo.transfer")
-    with pytest.raises(UnavailableError, match="a view in the schema quickbooks cannot take its new form: ") as told:
+@pytest.mark.parametrize(
+    "older",
+    [
+        "DROP VIEW quickbooks.transfer; CREATE VIEW quickbooks.transfer AS SELECT realm_id AS one FROM qbo.transfer",
+        """DROP SCHEMA quickbooks CASCADE; CREATE SCHEMA quickbooks;
+        CREATE FUNCTION quickbooks.truth(told jsonb) RETURNS text LANGUAGE sql AS 'SELECT 1::text'""",
+    ],
+)
+async def test_what_is_ours_and_cannot_take_its_new_form(connection: asyncpg.Connection, older: str) -> None:
+    await connection.execute(older)
+    with pytest.raises(UnavailableError, match="in the schema quickbooks cannot take its new form: ") as told:
         await make_views(connection, SCHEMA)
     assert "DROP SCHEMA quickbooks CASCADE" in told.value.action
