@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -11,6 +12,9 @@ import msgspec
 
 RealmId = NewType("RealmId", str)
 """Intuit's id of a company. A string: some are longer than a float can hold."""
+
+REALM_ID = re.compile(r"[0-9]{1,32}")
+"""What one looks like, whole. Intuit's have up to 19 digits, and nobody promised that it stays so."""
 
 RunId = NewType("RunId", int)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -197,6 +198,13 @@ def eventually(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> 
             return False
         time.sleep(LOOK_S)  # noqa: TID251  # as above
     return True
+
+
+def free_port() -> int:
+    """One that nobody listens on yet, for a command that has to be told it before it begins."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 def ended(process: subprocess.Popen[str], timeout_s: float = PATIENCE_S) -> Outcome:

@@ -12,12 +12,13 @@ import anyio
 
 from backfill.cli.compose import keyring, now, open_store
 from backfill.cli.output import counted
+from backfill.cli.way_to_intuit import app_credentials
 from backfill.config import Settings
 from backfill.errors import BackfillError, TokenError, UnansweredError
 from backfill.model import RealmId, Secret
 from backfill.qbo.expiries import TokenDates, Urgency, expiry
 from backfill.qbo.http import Http, open_http
-from backfill.qbo.oauth import Credentials, refresh
+from backfill.qbo.oauth import refresh
 from backfill.store.database import Database
 from backfill.store.realms import Realms
 from backfill.store.tokens import keys_used
@@ -71,7 +72,7 @@ async def checkup(settings: Settings) -> Sequence[Finding]:
             findings.append(await _looked("database", lambda: _database(settings, database)))
             findings.append(await _looked("key", lambda: _key(settings, database)))
             findings.append(await _looked("companies", lambda: _companies(database)))
-            own_apps = bool(await Realms(database).list()) and await Realms(database).needing_the_app() == 0
+            own_apps = await Realms(database).have_apps_of_their_own()
     except BackfillError as error:
         findings.append(_not_well("database", error))
     async with open_http(settings.api_url, settings.token_url) as http:
@@ -150,8 +151,8 @@ async def _companies(database: Database) -> Finding:
 
 async def _app(settings: Settings, http: Http, *, own_apps: bool) -> Finding:
     """Asked with a token that is none: whether the app is known is told before what the token is worth."""
-    qbo = settings.qbo
-    if qbo.client_id is None or qbo.client_secret is None:
+    app = app_credentials(settings)
+    if app is None:
         if own_apps:
             return Finding("app", True, "every company was imported with one of its own")
         return Finding(
@@ -160,9 +161,8 @@ async def _app(settings: Settings, http: Http, *, own_apps: bool) -> Finding:
             "no app is set; only companies that were imported with one of their own can be read",
             "Set BACKFILL_CLIENT_ID and BACKFILL_CLIENT_SECRET, as Intuit's developer portal shows them.",
         )
-    credentials = Credentials(Secret(qbo.client_id), Secret(qbo.client_secret.get_secret_value()))
     try:
-        await refresh(http.tokens, NO_REALM, NO_TOKEN, credentials, deadline=anyio.current_time() + ANSWER_S)
+        await refresh(http.tokens, NO_REALM, NO_TOKEN, app, deadline=anyio.current_time() + ANSWER_S)
     except TokenError as error:
         if error.code == "invalid_grant":
             return Finding("app", True, f"known at {settings.token_url}")

@@ -11,12 +11,13 @@ import anyio
 
 from backfill.cli.compose import keyring, now, open_store
 from backfill.cli.consenting import given_consent, listens_on
+from backfill.cli.way_to_intuit import app_credentials
 from backfill.config import Settings
 from backfill.errors import UnavailableError, UsageError
-from backfill.model import RealmId, Secret
+from backfill.model import RealmId
 from backfill.qbo.consent import consent_page
 from backfill.qbo.http import open_http
-from backfill.qbo.oauth import Credentials, first_tokens
+from backfill.qbo.oauth import first_tokens
 from backfill.store.realms import RealmGrant, Realms
 from backfill.store.tokens import TokenVault
 
@@ -46,24 +47,23 @@ async def connect(settings: Settings, *, redirect_uri: str, paste: bool) -> Conn
     Raises `UsageError` (no app, an address that is none), `UnavailableError` (no consent) and what the token endpoint's
     refusals raise.
     """
-    qbo, page = settings.qbo, settings.consent_url
-    if qbo.client_id is None or qbo.client_secret is None:
+    page, app = settings.consent_url, app_credentials(settings)
+    if app is None:
         raise UsageError(
             "There is no app to connect a company to.",
             action="Set BACKFILL_CLIENT_ID and BACKFILL_CLIENT_SECRET, as Intuit's developer portal shows them.",
         )
-    credentials = Credentials(Secret(qbo.client_id), Secret(qbo.client_secret.get_secret_value()))
     pasted = listens_on(redirect_uri) is None or paste
     # What is needed afterwards is opened first: a consent that cannot be stored is a person's time wasted.
     async with open_store(settings) as database, open_http(settings.api_url, settings.token_url) as http:
         vault = TokenVault(database, await keyring(settings, database))
         state = secrets.token_urlsafe(32)
-        shown = consent_page(page, qbo.client_id, redirect_uri=redirect_uri, state=state)
+        shown = consent_page(page, app.client_id.reveal(), redirect_uri=redirect_uri, state=state)
         consent = await given_consent(shown, redirect_uri=redirect_uri, state=state, pasted=pasted)
         with anyio.move_on_after(EXCHANGE_S + STORE_S, shield=True):
             deadline = anyio.current_time() + EXCHANGE_S
             granted = await first_tokens(
-                http.tokens, consent.realm_id, consent.code, credentials, redirect_uri=redirect_uri, deadline=deadline
+                http.tokens, consent.realm_id, consent.code, app, redirect_uri=redirect_uri, deadline=deadline
             )
             grant = RealmGrant(
                 realm_id=consent.realm_id,

@@ -24,7 +24,7 @@ from pydantic_core import ErrorDetails
 from backfill.cli.input import opened
 from backfill.cli.output import counted
 from backfill.errors import UsageError
-from backfill.model import RealmId, Secret
+from backfill.model import REALM_ID, RealmId, Secret
 from backfill.store.realms import RealmGrant
 
 FAULTS_SHOWN_MAX = 100
@@ -44,7 +44,7 @@ class RealmRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True)
 
-    realm_id: Annotated[str, Field(pattern=r"^[0-9]{1,32}$")]
+    realm_id: Annotated[str, Field(pattern=f"^{REALM_ID.pattern}$")]
     refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=512)]
     access_token: Annotated[SecretStr, Field(min_length=1, max_length=4096)] | None = None
     access_token_expires_at: Annotated[AwareDatetime, Field(ge=TIME_MIN, lt=TIME_MAX)] | None = None

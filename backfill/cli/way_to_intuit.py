@@ -109,7 +109,7 @@ async def open_api(
             http.api,
             http.tokens,
             vault,
-            credentials=_credentials(settings),
+            credentials=app_credentials(settings),
             ledger=PostgresPermitLedger(database, HeldPermits),
             meters=metered,
             limits=settings.pacing_limits(),
@@ -138,7 +138,7 @@ async def open_tokens(
         yield TokenKeeper(
             vault,
             http.tokens,
-            _credentials(settings),
+            app_credentials(settings),
             now=now,
             rng=random.Random(),  # noqa: S311  # as above
             observe=told,
@@ -146,7 +146,7 @@ async def open_tokens(
         )
 
 
-def _credentials(settings: Settings) -> Credentials | None:
+def app_credentials(settings: Settings) -> Credentials | None:
     """The app's own, from the environment; realms may have been imported with theirs."""
     if settings.qbo.client_id is None or settings.qbo.client_secret is None:
         return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from backfill.errors import UnavailableError, UsageError
-from backfill.model import RealmId, Secret
+from backfill.model import REALM_ID, RealmId, Secret
 from backfill.qbo.envelopes import redacted
 from backfill.qbo.urls import encoded
 
@@ -17,7 +16,6 @@ SCOPE = "com.intuit.quickbooks.accounting"
 
 _FIELDS_MAX = 20
 """In what comes back: `code`, `state` and `realmId`, or `error` and its description."""
-_REALM_ID = re.compile(r"[0-9]{1,32}")
 _CODE_CHARS_MAX = 2_048
 """Intuit documents up to 512."""
 
@@ -72,7 +70,7 @@ def consent_of(address: str, *, state: str) -> Consent:
             action="An administrator of the company has to agree. Give the command again.",
         )
     code, realm_id = said.get("code", ""), said.get("realmId", "")
-    if not _REALM_ID.fullmatch(realm_id) or not (0 < len(code) <= _CODE_CHARS_MAX and code.isascii()):
+    if not REALM_ID.fullmatch(realm_id) or not (0 < len(code) <= _CODE_CHARS_MAX and code.isascii()):
         raise UsageError(
             "The answer names no company, or has no code.", action="Give the command again, and choose a company."
         )

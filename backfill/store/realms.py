@@ -80,7 +80,7 @@ ROWS_A_TRANSACTION = 1000
 """An import of many thousands of realms commits now and then, so that it holds no lock for long."""
 
 
-NEEDING_THE_APP = "SELECT count(*) FROM backfill.token WHERE client_id IS NULL OR client_secret IS NULL"
+APPS_OF_THEIR_OWN = "SELECT coalesce(bool_and(num_nulls(client_id, client_secret) = 0), false) FROM backfill.token"
 
 
 class RealmGrant(msgspec.Struct, frozen=True):
@@ -163,10 +163,10 @@ class Realms:
             rows = await connection.fetch(LIST, None)
         return [Realm(*row.values()) for row in rows]
 
-    async def needing_the_app(self) -> int:
-        """How many companies' tokens were imported without an app of their own."""
+    async def have_apps_of_their_own(self) -> bool:
+        """Whether there are companies, and each was imported with the app that it is connected to."""
         async with self._database.control() as connection:
-            return int(await connection.fetchval(NEEDING_THE_APP))
+            return await connection.fetchval(APPS_OF_THEIR_OWN) is True
 
     async def token_dates(self) -> Sequence[Mapping[str, Any]]:
         """What is known of the ends of each company's tokens: the fields of `qbo.expiries.TokenDates`."""

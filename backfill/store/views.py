@@ -60,7 +60,8 @@ async def make_views(connection: AnyConnection, schema: str) -> list[str]:
     """
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", VIEWS_LOCK, timeout=MAKING_S)
-        others = [row["relname"] for row in await connection.fetch(OTHERS, schema, shipped_views())]
+        made = shipped_views()
+        others = [row["relname"] for row in await connection.fetch(OTHERS, schema, made)]
         if others:
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             raise UnavailableError(
@@ -78,4 +79,4 @@ async def make_views(connection: AnyConnection, schema: str) -> list[str]:
                 action=f"drop the schema with what rests on it (DROP SCHEMA {schema} CASCADE), or give another:"
                 " backfill views --schema NAME",
             ) from error
-    return shipped_views()
+    return made

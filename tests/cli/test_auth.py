@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, ended, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, ended, free_port, simulated
 
 
 @pytest.fixture
@@ -30,12 +30,6 @@ def developer(user: Backfill, intuit: Intuit) -> Backfill:
     return user.having(
         **intuit.variables, CLIENT_ID=row["client_id"], CLIENT_SECRET=row["client_secret"], LIMITS_SCALE="60"
     )
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def shown(process: subprocess.Popen[str]) -> str:

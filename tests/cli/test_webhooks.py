@@ -11,7 +11,6 @@ import base64
 import hmac
 import json
 import os
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ import pytest
 from backfill.store.entity_tables import table_of
 from tests.cli.conftest import Query
 from tests.comparison import differences, parsed
-from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, ended, eventually, kill_and_wait, simulated
+from tests.processes import OPENER, PATIENCE_S, Backfill, Intuit, ended, eventually, free_port, kill_and_wait, simulated
 
 TOKEN = "simulated-verifier-token"
 TOLD = (
@@ -50,12 +49,6 @@ retry_s = [10, 20, 30]
 retry_then_s = 60
 """
 """As Intuit, but for the ladder's long waits, which the receiver's absence would climb."""
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def health(port: int) -> Any:

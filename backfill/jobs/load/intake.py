@@ -14,7 +14,7 @@ from backfill.errors import UsageError
 from backfill.jobs.load.references import MARK, needs_of, substituted, text_of
 from backfill.jobs.load.stamps import STAMP_CHARS, has_room, needs_stamp
 from backfill.load_model import Need, NewRow
-from backfill.model import RealmId
+from backfill.model import REALM_ID, RealmId
 from backfill.qbo.operations import Operation, Writing, operation, writing
 from backfill.qbo.payloads import PAYLOAD_BYTES_MAX, PayloadFault, digest, encode, faults_of
 
@@ -25,9 +25,6 @@ else, and of that payments and deposits last."""
 _ZERO = "\0"
 """What no text in Postgres, and no text of a person, holds."""
 
-
-_REALM_ID = re.compile(r"[0-9]{1,32}")
-"""Intuit's have up to 19 digits, and nobody promised that it stays so."""
 
 _MARK_OF_A_ROW = re.compile(r"[0-9]{1,18}-[0-9a-f]{64}")
 """As `load_model.mark_of` makes it."""
@@ -61,7 +58,7 @@ class Record(BaseModel):
     @field_validator("realm_id")
     @classmethod
     def _is_a_realm(cls, value: str) -> str:
-        if not _REALM_ID.fullmatch(value):
+        if not REALM_ID.fullmatch(value):
             raise ValueError("a realm's id has 1 to 32 digits")
         return value
 
