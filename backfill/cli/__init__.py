@@ -23,6 +23,7 @@ from backfill.cli.status import status
 from backfill.cli.verify import verify
 from backfill.cli.version import version
 from backfill.cli.views import views
+from backfill.cli.worker import worker
 from backfill.errors import BackfillError, UsageError
 
 # Called itself, not by way of `typer.Typer`, whose tracebacks print local variables: a token may be among them.
@@ -35,6 +36,7 @@ app = CommandLine(
         "reports": reports,
         "resync": resync,
         "verify": verify,
+        "worker": worker,
         "plan": plan,
         "rehearse": rehearse,
         "doctor": doctor,

@@ -16,7 +16,7 @@ from backfill.cli.chosen_realms import select_realms
 from backfill.cli.compose import open_store
 from backfill.cli.ending import exit_of, troubles_in_words
 from backfill.cli.fleet_run import FleetRun
-from backfill.cli.output import Exit, say
+from backfill.cli.output import Exit, counted, say
 from backfill.cli.plan_file import PlannedRun, capped, read_plan
 from backfill.cli.realm_work import realm_work
 from backfill.cli.tally import Tally
@@ -26,11 +26,13 @@ from backfill.errors import UnavailableError
 from backfill.jobs.beside import beside
 from backfill.jobs.extract import ExtractOptions, extract_realm, outcome_of
 from backfill.jobs.fleet import FleetResult, RealmOutcome
+from backfill.jobs.report_options import ReportOptions
 from backfill.jobs.reports_beside import ReportsBeside
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import Lease, Proof, RealmId, RunId, Scan
 from backfill.pacing.realm_room import PageMemory
+from backfill.qbo.catalogue import Entity
 from backfill.qbo.catalogue import entity as find_entity
 from backfill.store.postgres_store import PostgresStore
 from backfill.store.realms import Realms
@@ -54,6 +56,8 @@ class Extraction:
     """What the realms are that nothing is wrong with."""
     also: str = ""
     """What else a person wants to know."""
+    elsewhere: int = 0
+    """Realms that were done when this process came to them: before, or by another process of the run."""
     planned: PlannedRun | None = None
     resumed: bool = False
     """A part of the run was done before; what is counted here is the rest."""
@@ -71,6 +75,7 @@ class Extraction:
                 "proven": len(self.fleet.proven),
                 "unproven": len(self.fleet.unproven) + len(self.fleet.stopped),
                 "parked": len(self.fleet.parked),
+                "elsewhere": self.elsewhere,
             },
             "rows": self.tally.rows(),
             "requests": self.tally.requests_by_lane(),
@@ -91,10 +96,14 @@ class Extraction:
             f"Run {self.run_id}: {proven} in {self.wall_s:.1f} s.",
             f"  {rows}, {tally.quarantined:,} quarantined; {requests:,} requests, {tally.throttled} throttled.",
         ]
+        if self.elsewhere:
+            done = counted(self.elsewhere, "realm was", "realms were")
+            lines.append(f"  {done} finished before, or by another process of the run, and not counted in that.")
         if self.also:
             lines.append(f"  {self.also}")
         if self.planned is not None:
-            lines.append(f"  {self.planned.against(requests=requests, wall_s=self.wall_s, resumed=self.resumed)}")
+            rest = self.resumed or self.elsewhere > 0
+            lines.append(f"  {self.planned.against(requests=requests, wall_s=self.wall_s, resumed=rest)}")
         if tally.refreshed:
             gap = f"the longest {tally.longest_gap_s * 1000:.0f} ms from Intuit's answer to our commit"
             lines.append(f"  {tally.refreshed:,} tokens refreshed, {tally.rotated:,} of them rotated, {gap}.")
@@ -111,6 +120,9 @@ class Extraction:
 Task = Callable[[RealmWork, Scan], Awaitable[Sequence[Proof]]]
 """What is done for one realm: from how far it is, to what is proven of it."""
 
+TaskOf = Callable[[PostgresStore], Task]
+"""The task of a run, once it has its store."""
+
 
 async def run_extraction(
     settings: Settings,
@@ -125,18 +137,7 @@ async def run_extraction(
     chosen = [find_entity(name) for name in (entities or settings.extract.entities)]
     # Who names entities, or asks for what is new, does not mean the reports.
     reports = None if entities or since else settings.reports.options()
-    options = ExtractOptions(
-        entities=chosen, since=since, readers=settings.extract.readers_per_realm, costs=settings.costs
-    )
-
-    def task(store: PostgresStore) -> Task:
-        beside = ReportsBeside(store, reports)
-
-        async def extract(work: RealmWork, scan: Scan) -> Sequence[Proof]:
-            return await extract_realm(work, options, scan, beside=await beside.read(work))
-
-        return extract
-
+    task = extract_task(settings, chosen, since, reports)
     scope: dict[str, object] = {
         "entities": sorted({entity.name for entity in chosen}),
         "since": since.isoformat() if since else None,
@@ -147,6 +148,25 @@ async def run_extraction(
     return replace(extraction, good=f"proven complete since {since:%Y-%m-%d %H:%M}") if since else extraction
 
 
+def extract_task(
+    settings: Settings, entities: Sequence[Entity], since: datetime | None, reports: ReportOptions | None
+) -> TaskOf:
+    """Reads entities, and reports beside them."""
+    options = ExtractOptions(
+        entities=entities, since=since, readers=settings.extract.readers_per_realm, costs=settings.costs
+    )
+
+    def task(store: PostgresStore) -> Task:
+        beside = ReportsBeside(store, reports)
+
+        async def extract(work: RealmWork, scan: Scan) -> Sequence[Proof]:
+            return await extract_realm(work, options, scan, beside=await beside.read(work))
+
+        return extract
+
+    return task
+
+
 async def run_realms(
     settings: Settings,
     kind: str,
@@ -154,7 +174,7 @@ async def run_realms(
     *,
     realm_ids: Sequence[str],
     wait: bool,
-    task: Callable[[PostgresStore], Task],
+    task: TaskOf,
     plan: Path | None = None,
 ) -> Extraction:
     """Do a task for the realms (none named: all), going on with a run of the same kind and scope that was not finished.
@@ -167,16 +187,18 @@ async def run_realms(
         realms = select_realms(await Realms(database).list(), realm_ids)
         active = [realm.realm_id for realm in realms if realm.state == "active" or realm_ids]
         run = FleetRun(settings, database, kind, realms, realms_at_once=settings.extract.realms_at_once, wait=wait)
-        await run.begin({"realms": sorted(realm_ids) or "all", **scope}, active)
-        if plan is not None and planned is not None:
-            run.hold_to(planned.calls_max(settings.metered.counted_as), capped(plan))
+        metered_max = None if planned is None else planned.calls_max(settings.metered.counted_as)
+        await run.begin({"realms": sorted(realm_ids) or "all", **scope}, active, metered_max=metered_max)
+        if plan is not None and planned is not None and metered_max is not None:
+            run.hold_to(metered_max, capped(plan))
             if warning := planned.too_small_for(len(active)):
                 say(warning)
         come: list[RealmId] = []
+        reading = Reading(settings, run, task(run.store))
         async with beside(run.store.prepare_landing, name="connections for pages"):
             fleet = await run.work(
                 active,
-                _Reading(settings, run, task(run.store)).turn,
+                reading.turn,
                 joining=None if realm_ids else newcomers(run, come),
             )
         worked = {*active, *come}
@@ -191,6 +213,7 @@ async def run_realms(
             fleet,
             run.elapsed_s(),
             run.meters.used,
+            elsewhere=reading.elsewhere,
             planned=planned,
             resumed=run.resumed,
         )
@@ -216,7 +239,7 @@ async def newcomers(run: FleetRun, come: list[RealmId]) -> AsyncIterator[RealmId
             yield realm_id
 
 
-class _Reading:
+class Reading:
     """What the realms of one run read with."""
 
     def __init__(self, settings: Settings, run: FleetRun, task: Task) -> None:
@@ -224,10 +247,13 @@ class _Reading:
         self._run = run
         self._task = task
         self._memory = PageMemory(settings.extract.memory_mb * 1024 * 1024)
+        self.elsewhere = 0
+        """Realms that were done when this process came to them."""
 
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         scan = await self._run.store.scan(self._run.run_id, lease.realm_id)
-        if scan.finished:  # by this run, before it was stopped: what was set aside then still is
+        if scan.finished:  # by this run, before it was stopped or elsewhere: what was set aside then still is
+            self.elsewhere += 1
             return outcome_of(lease.realm_id, await self._run.store.proofs(lease.realm_id, of_run=self._run.run_id))
         self._run.observe(events.RealmStarted(realm_id=lease.realm_id, resumed=scan.started_at is not None))
         async with realm_work(

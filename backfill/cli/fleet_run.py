@@ -28,7 +28,7 @@ from backfill.store.database import Database
 from backfill.store.metered import RunMeteredCounts
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
-from backfill.store.runs import Runs
+from backfill.store.runs import HELPED, Runs, Started
 from backfill.store.tokens import TokenVault
 
 TurnJob = Callable[[Lease, Turn, WayToRealm, Callable[[], bool]], Awaitable[RealmOutcome]]
@@ -85,7 +85,7 @@ class FleetRun:
         self.store = PostgresStore(database, owner=owner, lease_s=lease_s)
         self.runs = Runs(database, owner=owner, silence_s=lease_s)
         self.run_id = RunId(0)
-        """Once it is begun."""
+        """Once it is begun: the run that the work is for."""
         self.resumed = False
         """Another process has done a part of it."""
         self.meters = meters(settings, database)
@@ -93,6 +93,7 @@ class FleetRun:
         self._settings = settings
         self._database = database
         self._kind = kind
+        self._own_run_id = RunId(0)  # the run that is ours to keep alive and to end
         self._policy = policy
         self._options = FleetOptions(realms_at_once=realms_at_once, lease_renewal_s=lease_s / 3, wait_for_lease=wait)
         self.weights = {realm.realm_id: realm.weight for realm in realms}
@@ -100,19 +101,36 @@ class FleetRun:
         self._turns: dict[RealmId, Turn] = {}
         self._started_at = anyio.current_time()
 
-    async def begin(self, scope: Mapping[str, object], realm_ids: Sequence[RealmId]) -> None:
+    async def begin(
+        self, scope: Mapping[str, object], realm_ids: Sequence[RealmId], *, metered_max: int | None = None
+    ) -> None:
         """Go on with a run of the same kind and scope that was not finished, or begin one, of these realms.
 
         Raises `BackfillError` if the key of the tokens is not to be had: then no run is begun.
         """
-        self.vault = TokenVault(self._database, await fitting_keyring(self._settings, self._database))
-        started = await self.runs.start(self._kind, scope, realm_ids)
+        started = await self._begun(scope, realm_ids, metered_max)
         self.run_id, self.resumed = started.run_id, started.resumed
         if self.resumed:
             say(f"Going on with run {self.run_id}, which was not finished.")
 
+    async def help(self, run_id: RunId) -> None:
+        """Work for a run that another process has begun, and will end. Our own says that we are at it, and how it went.
+
+        Raises as `begin` does.
+        """
+        await self._begun({HELPED: run_id}, [], None)
+        self.run_id = run_id
+
+    async def _begun(
+        self, scope: Mapping[str, object], realm_ids: Sequence[RealmId], metered_max: int | None
+    ) -> Started:
+        self.vault = TokenVault(self._database, await fitting_keyring(self._settings, self._database))
+        started = await self.runs.start(self._kind, scope, realm_ids, metered_max=metered_max)
+        self._own_run_id = started.run_id
+        return started
+
     def hold_to(self, calls_max: int, capped: Capped) -> None:
-        """Make no more metered calls in this run, once it is begun, whatever processes go on with it."""
+        """Make no more metered calls in this run, once it is begun, whatever processes work on it."""
         counts = RunMeteredCounts(self._database, self.run_id)
         counted_as = self._settings.metered.counted_as
         within = MeteredBudget(calls_max, batch_counts_as=counted_as, ledger=counts, capped=capped)
@@ -120,7 +138,7 @@ class FleetRun:
 
     async def end(self, result: RunResult) -> None:
         """Write down how it ended."""
-        await self.runs.finish(self.run_id, STATUSES[result.exit_code], result.as_json())
+        await self.runs.finish(self._own_run_id, STATUSES[result.exit_code], result.as_json())
 
     def elapsed_s(self) -> float:
         return anyio.current_time() - self._started_at
@@ -132,8 +150,12 @@ class FleetRun:
         *,
         joining: AsyncIterator[RealmId] | None = None,
         enough: Callable[[], bool] = lambda: False,
+        asked: Stopping | None = None,
     ) -> FleetResult:
-        """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the month's cap."""
+        """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the month's cap.
+
+        `asked`: who else listens to the user already.
+        """
         progress = Progress(
             self.tally,
             title=f"backfill {self._kind}, run {self.run_id}",
@@ -160,7 +182,7 @@ class FleetRun:
                 )
 
             async with self.beating(), progress.shown():
-                fleet = await until_stopped(until)
+                fleet = await (until_stopped(until) if asked is None else until(asked))
         if self.meters.reached is not None:
             reached = self.meters.reached
             fleet.troubles.insert(0, Trouble(RealmId(""), "", "metered_cap", reached.message, reached.action))
@@ -171,7 +193,7 @@ class FleetRun:
         """Say that the run is alive for as long as the block lasts: who is silent is taken for dead."""
 
         async def heart() -> None:
-            await beat(self.runs, self.run_id, every_s=self._options.lease_renewal_s)
+            await beat(self.runs, self._own_run_id, every_s=self._options.lease_renewal_s)
 
         async with beside(heart, name="heartbeat of the run"):
             yield

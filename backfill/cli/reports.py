@@ -14,7 +14,7 @@ from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption, RealmOp
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
-    from backfill.cli.extraction import Extraction, Task
+    from backfill.cli.extraction import Extraction, Task, TaskOf
     from backfill.config import Settings
     from backfill.errors import UsageError
     from backfill.jobs.report_options import ReportOptions
@@ -68,13 +68,6 @@ def reports(
 async def read(settings: Settings, options: ReportOptions, realm_ids: Sequence[str], *, wait: bool) -> Extraction:
     """Read the reports of the realms (none named: all). Raises `BackfillError`."""
     from backfill.cli.extraction import run_realms
-    from backfill.jobs.reports import report_realm
-
-    def task(store: PostgresStore) -> Task:
-        async def report(work: RealmWork, scan: Scan) -> Sequence[Proof]:
-            return await report_realm(work, store, options, scan)
-
-        return report
 
     scope = {
         "reports": sorted(report.name for report in options.reports),
@@ -84,7 +77,20 @@ async def read(settings: Settings, options: ReportOptions, realm_ids: Sequence[s
         "to": options.last and options.last.isoformat(),
         "period_months": options.period_months,
     }
-    return await run_realms(settings, "reports", scope, realm_ids=realm_ids, wait=wait, task=task)
+    return await run_realms(settings, "reports", scope, realm_ids=realm_ids, wait=wait, task=task_of(options))
+
+
+def task_of(options: ReportOptions) -> TaskOf:
+    """Reads the reports of a realm."""
+    from backfill.jobs.reports import report_realm
+
+    def task(store: PostgresStore) -> Task:
+        async def report(work: RealmWork, scan: Scan) -> Sequence[Proof]:
+            return await report_realm(work, store, options, scan)
+
+        return report
+
+    return task
 
 
 def options_of(

@@ -15,7 +15,7 @@ from backfill.cli.options import ConfigOption, EntityOption, JsonOption, NoWaitO
 from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
-    from backfill.cli.extraction import Extraction, Task
+    from backfill.cli.extraction import Extraction, Task, TaskOf
     from backfill.config import Settings
     from backfill.jobs.outage import Outage, Price
     from backfill.jobs.work import RealmWork
@@ -94,6 +94,18 @@ async def run(
 ) -> Extraction:
     """Do the jobs of the realms (none named: all). Raises `BackfillError`."""
     from backfill.cli.extraction import run_realms
+
+    # `since` in a run's scope says that only a part was proven, which is not so here.
+    scope = {
+        "entities": sorted(entity.name for entity in entities),
+        "outage": [outage.since.isoformat(), outage.until and outage.until.isoformat()],
+    }
+    task = task_of(settings, outage, entities)
+    return await run_realms(settings, "resync", scope, realm_ids=realm_ids, wait=wait, task=task)
+
+
+def task_of(settings: Settings, outage: Outage, entities: Sequence[Entity]) -> TaskOf:
+    """Does the jobs of a realm."""
     from backfill.jobs.extract import ExtractOptions
     from backfill.jobs.resync import resync_realm
 
@@ -105,12 +117,7 @@ async def run(
 
         return resynced
 
-    # `since` in a run's scope says that only a part was proven, which is not so here.
-    scope = {
-        "entities": sorted(entity.name for entity in entities),
-        "outage": [outage.since.isoformat(), outage.until and outage.until.isoformat()],
-    }
-    return await run_realms(settings, "resync", scope, realm_ids=realm_ids, wait=wait, task=task)
+    return task
 
 
 Plans = Mapping["RealmId", Sequence["Price"]]

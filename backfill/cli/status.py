@@ -103,6 +103,7 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
             f"  {run.run_id:>5}  {run.kind:<8}  {run.status:<11}  begun {run.started_at:%Y-%m-%d %H:%M} UTC"
             + (f"  {run.realms_done} of {run.realms} realms done" if run.realms else "")
             + (f", {run.realms_parked} parked" if run.realms_parked else "")
+            + (f", with {counted(run.helpers, 'worker')}" if run.helpers else "")
         )
     if newest is None:
         return

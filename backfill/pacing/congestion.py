@@ -82,6 +82,16 @@ class Congestion:
         self.episode = 0
         """Number of rests begun: the answer to a request sent before a rest says nothing about its end."""
 
+    def restore(self, now: float, *, frozen_until: float) -> None:
+        """An earlier process was refused, and was to rest until then: as after a refusal for the minute.
+
+        For how long it has given nothing but refusals counts from `now` on: what other realms were answered meanwhile,
+        by which the month's quota is told from a throttle, is not known here.
+        """
+        self._speed, self._refused_since = SPEED_CUT, now
+        self.resting, self.frozen_until = True, frozen_until
+        self.episode += 1
+
     def speed(self, now: float) -> float:
         """Share of every window that we use: above 0, at most 1."""
         return min(1.0, self._speed + SPEED_STEP * self._quiet_windows(now))

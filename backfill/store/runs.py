@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,12 @@ DEFAULT_SILENCE_S = 30.0
 
 CANDIDATES_LIMIT = 100
 """Unfinished runs that are looked at, the newest first; each live one is another command running now."""
+
+
+WORKER = "worker"
+"""The kind of run that only helps with another, and has no realms of its own."""
+HELPED = "run"
+"""In its scope: which run it helps with."""
 
 
 class RunStatus(StrEnum):
@@ -53,10 +59,26 @@ FROM backfill.run WHERE status = 'running' ORDER BY run_id
 """
 
 TAKE_OVER = """
-UPDATE backfill.run SET status = 'running', owner = $2, heartbeat_at = clock_timestamp() WHERE run_id = $1
+UPDATE backfill.run SET status = 'running', owner = $2, heartbeat_at = clock_timestamp(), metered_max = $3
+WHERE run_id = $1
 """
 
-BEGIN = "INSERT INTO backfill.run (kind, scope, owner) VALUES ($1, $2, $3) RETURNING run_id"
+BEGIN = "INSERT INTO backfill.run (kind, scope, owner, metered_max) VALUES ($1, $2, $3, $4) RETURNING run_id"
+
+# The oldest first: it is nearest to its end.
+UNDER_WAY = """
+SELECT run_id, kind, scope, owner, metered_max, heartbeat_at < clock_timestamp() - $2 * interval '1 second' AS silent
+FROM backfill.run WHERE status = 'running' AND kind = ANY ($1::text[]) ORDER BY run_id
+"""
+
+IS_RUNNING = "SELECT status = 'running' FROM backfill.run WHERE run_id = $1"
+
+# In an order of the asker's own: who began the run goes through its realms by their ids, and several help.
+OPEN_REALMS = """
+SELECT realm_id, weight FROM backfill.realm_run AS part JOIN backfill.realm USING (realm_id)
+WHERE part.run_id = $1 AND part.state IN ('pending', 'running') AND realm.state = 'active'
+ORDER BY hashtextextended(realm_id || $2, 0)
+"""
 
 # A conflict waits for whoever is changing the row that is there. That may be the process which is taken over: stopped
 # within a transaction, which is ended only when its realm is taken.
@@ -134,6 +156,18 @@ class Started(msgspec.Struct, frozen=True):
     resumed: bool
 
 
+class UnderWay(msgspec.Struct, frozen=True):
+    """A run that a process is at."""
+
+    run_id: RunId
+    kind: str
+    scope: bytes
+    """JSON: what it was begun with."""
+    owner: str
+    metered_max: int | None
+    """The metered calls that it may make, all processes together."""
+
+
 class Runs:
     """The table of runs, for one owner."""
 
@@ -142,10 +176,18 @@ class Runs:
         self._owner = str(owner)
         self._silence_s = silence_s
 
-    async def start(self, kind: str, scope: Mapping[str, object], realm_ids: Sequence[RealmId]) -> Started:
+    async def start(
+        self,
+        kind: str,
+        scope: Mapping[str, object],
+        realm_ids: Sequence[RealmId],
+        *,
+        metered_max: int | None = None,
+    ) -> Started:
         """Take over the newest unfinished run of this kind and scope whose process has died or stopped, or begin one.
 
-        Realms that the run does not have yet are added. What was done in it stays done.
+        Realms that the run does not have yet are added. What was done in it stays done. `metered_max`: how many metered
+        calls it may make, those of before included.
         """
         encoded = msgspec.json.encode(scope, order="sorted")
         async with self._database.control() as connection, connection.transaction():
@@ -153,9 +195,9 @@ class Runs:
             run_id = await self._abandoned(connection, kind, encoded)
             resumed = run_id is not None
             if run_id is None:
-                run_id = RunId(await connection.fetchval(BEGIN, kind, encoded, self._owner))
+                run_id = RunId(await connection.fetchval(BEGIN, kind, encoded, self._owner, metered_max))
             else:
-                await connection.execute(TAKE_OVER, run_id, self._owner)
+                await connection.execute(TAKE_OVER, run_id, self._owner, metered_max)
                 await connection.execute(REOPEN_REALMS, run_id)
             await connection.execute(ADD_REALMS, run_id, sorted(realm_ids))
         return Started(run_id=run_id, resumed=resumed)
@@ -173,6 +215,27 @@ class Runs:
         """Say that we are at work. False: the run was taken over, so others thought us dead; leave it to them."""
         async with self._database.control() as connection:
             return await connection.fetchval(HEARTBEAT, run_id, self._owner) is True
+
+    async def under_way(self, kinds: Collection[str]) -> Sequence[UnderWay]:
+        """The runs of these kinds that some process is at, the oldest first."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(UNDER_WAY, list(kinds), self._silence_s)
+        return [
+            UnderWay(row["run_id"], row["kind"], row["scope"], row["owner"], row["metered_max"])
+            for row in rows
+            if not is_abandoned(row["owner"], silent=row["silent"])
+        ]
+
+    async def is_running(self, run_id: RunId) -> bool:
+        """Whether the run was neither ended nor stopped; the process that was at it may have died."""
+        async with self._database.control() as connection:
+            return await connection.fetchval(IS_RUNNING, run_id) is True
+
+    async def open_realms(self, run_id: RunId) -> Mapping[RealmId, float]:
+        """Realms of the run that are neither done nor parked, each with its weight, in an order of this owner's."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(OPEN_REALMS, run_id, self._owner)
+        return {RealmId(row["realm_id"]): row["weight"] for row in rows}
 
     async def at_work(self) -> Sequence[tuple[str, str]]:
         """The runs that some process is at, each with its kind and owner."""

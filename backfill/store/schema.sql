@@ -81,6 +81,7 @@ CREATE TABLE backfill.run (
     -- Of a run that is held to a plan: added to in blocks before they are used, a batch as one call and as its items.
     metered_calls bigint NOT NULL DEFAULT 0 CHECK (metered_calls >= 0),
     metered_items bigint NOT NULL DEFAULT 0 CHECK (metered_items >= 0),
+    metered_max bigint CHECK (metered_max >= 0),
     CONSTRAINT run_owned_while_running CHECK ((status = 'running') = (owner IS NOT NULL)),
     CONSTRAINT run_finished_with_time CHECK ((status IN ('done', 'incomplete')) = (finished_at IS NOT NULL))
 );

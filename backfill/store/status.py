@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,12 @@ import msgspec
 
 from backfill.model import Proof, RealmId, RunId
 from backfill.store.database import Database
-from backfill.store.runs import DEFAULT_SILENCE_S, RunStatus, is_abandoned
+from backfill.store.runs import DEFAULT_SILENCE_S, HELPED, WORKER, RunStatus, is_abandoned
 
-# The newest runs first, then their realms alone: all runs that ever were have millions.
-RUNS = """
-WITH newest AS (SELECT * FROM backfill.run ORDER BY run_id DESC LIMIT $1)
+# The newest runs first, then their realms alone: all runs that ever were have millions. Of those who help with a run
+# there may be dozens: they are told with it.
+RUNS = f"""
+WITH newest AS (SELECT * FROM backfill.run WHERE kind <> '{WORKER}' ORDER BY run_id DESC LIMIT $1)
 SELECT
     run_id, kind, scope, status, owner, started_at, heartbeat_at, finished_at, summary, realms, realms_done,
     realms_parked, heartbeat_at < clock_timestamp() - $2 * interval '1 second' AS silent
@@ -26,7 +28,14 @@ FROM newest CROSS JOIN LATERAL (
     FROM backfill.realm_run WHERE realm_run.run_id = newest.run_id
 ) AS parts
 ORDER BY run_id DESC
-"""
+"""  # noqa: S608  # a word of ours
+
+HELPERS = f"""
+SELECT
+    (scope ->> '{HELPED}')::bigint AS run_id, owner,
+    heartbeat_at < clock_timestamp() - $1 * interval '1 second' AS silent
+FROM backfill.run WHERE status = 'running' AND kind = '{WORKER}'
+"""  # noqa: S608  # words of ours
 
 # The page of realms first, then one aggregate of each kind for it: never a join that multiplies rows. A realm's proofs
 # are few, and of which run each is, is looked at afterwards: where the planner has no statistics yet, it would look for
@@ -100,6 +109,8 @@ class RunRow(msgspec.Struct, frozen=True):
     realms: int
     realms_done: int
     realms_parked: int
+    helpers: int
+    """Other processes that are at it: see `backfill worker`."""
 
 
 class RealmProgress(msgspec.Struct, frozen=True):
@@ -153,7 +164,9 @@ class Status:
         """The newest runs, newest first. `silence_s`: after so long without a heartbeat a run is taken for dead."""
         async with self._database.control() as connection:
             rows = await connection.fetch(RUNS, limit, silence_s)
-        return [_run_row(dict(row)) for row in rows]
+            helping = await connection.fetch(HELPERS, silence_s)
+        helpers = Counter(row["run_id"] for row in helping if not is_abandoned(row["owner"], silent=row["silent"]))
+        return [_run_row(dict(row), helpers[row["run_id"]]) for row in rows]
 
     async def progress(self, run_id: RunId) -> Sequence[RealmProgress]:
         """The run's realms by realm id."""
@@ -180,9 +193,9 @@ class Status:
             return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, ROWS_LIMIT)]
 
 
-def _run_row(row: dict[str, Any]) -> RunRow:
+def _run_row(row: dict[str, Any], helpers: int) -> RunRow:
     """A run is not running because it says so: whoever dies says nothing."""
     silent, status = row.pop("silent"), RunStatus(row["status"])
     if status is RunStatus.RUNNING and is_abandoned(row["owner"], silent=silent):
         status = RunStatus.INTERRUPTED
-    return RunRow(**{**row, "status": status})
+    return RunRow(**{**row, "status": status, "helpers": helpers})

@@ -217,6 +217,7 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "care": [(0, "--json"), (0, "")],
     "rehearse": [(0, "--seeds 1")],
     "plan": [(0, "scenario.toml --json"), (2, "rows.jsonl")],
+    "worker": [(0, "--once --json")],
 }
 """Command to its exit codes and arguments. `webhooks serve` is served beside."""
 

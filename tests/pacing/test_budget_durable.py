@@ -209,3 +209,34 @@ async def test_a_ledger_that_cannot_be_written_stops_the_request_and_holds_nothi
         with pytest.raises(UnavailableError):
             await one.take(Lane.QUERY)
     assert one.rate_used() == 0
+
+
+async def test_who_takes_over_a_realm_that_rests_waits_for_the_rests_end() -> None:
+    """Or every process that helps would ask, and be refused, once a rest."""
+    ledger = MemoryPermitLedger()
+    one = budget(ledger=ledger)
+    one.refused(await one.take(Lane.QUERY))
+    rests_until = one.frozen_until
+    await anyio.sleep(20)
+    await one.settle()
+    second = budget(ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    assert second.frozen_until == pytest.approx(rests_until)
+    probe = await second.take(Lane.QUERY)
+    assert probe.sent_at == pytest.approx(rests_until)
+    assert await takes(second, Lane.QUERY, within_s=5) is None, "one asks alone"
+    second.answered(probe)
+    assert await takes(second, Lane.QUERY, within_s=5) is not None
+    assert second.rate_allowed() == one.limits.request_permits // 2, "it comes back at half speed"
+
+
+async def test_a_rest_that_is_over_is_not_taken_over() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(ledger=ledger)
+    one.refused(await one.take(Lane.QUERY))
+    await one.settle()
+    await anyio.sleep(LIMITS.freeze_s + LIMITS.freeze_jitter_s + LIMITS.window_s)
+    second = budget(ledger=ledger)
+    second.restore(await ledger.held(REALM))
+    assert second.frozen_until is None
+    assert second.rate_allowed() == second.limits.request_permits

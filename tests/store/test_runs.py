@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import anyio
+import msgspec
 import pytest
 
 from backfill.model import Proof, RealmId, RunId, Secret, Slice
@@ -103,6 +104,55 @@ async def test_who_was_taken_over_notices_and_ends_nothing(database: Database) -
     assert not await former.heartbeat(started.run_id)
     assert not await former.finish(started.run_id, RunStatus.DONE, {})
     assert await runs(database).finish(started.run_id, RunStatus.DONE, {})
+
+
+async def test_a_run_that_a_live_process_is_at_can_be_helped_with(database: Database) -> None:
+    ours = runs(database)
+    first = await ours.start("extract", SCOPE, [REALM], metered_max=7)
+    await runs(database, dead_owner()).start("extract", {"dead": True}, [REALM])
+    await ours.start("load", SCOPE, [REALM])
+    stopped = await ours.start("extract", {"stopped": True}, [REALM])
+    await ours.finish(stopped.run_id, RunStatus.STOPPED, {})
+    last = await ours.start("resync", SCOPE, [REALM])
+    under_way = await runs(database, ELSEWHERE).under_way(["extract", "resync"])
+    assert [(run.run_id, run.kind, run.metered_max) for run in under_way] == [
+        (first.run_id, "extract", 7),
+        (last.run_id, "resync", None),
+    ]
+    assert under_way[0].owner == str(Owner.current())
+    assert msgspec.json.decode(under_way[0].scope) == SCOPE
+    assert [await ours.is_running(run_id) for run_id in (first.run_id, stopped.run_id)] == [True, False]
+
+
+async def test_a_plan_holds_the_run_that_is_gone_on_with_and_no_other(database: Database) -> None:
+    await runs(database, dead_owner()).start("extract", SCOPE, [REALM], metered_max=7)
+    await runs(database).start("extract", SCOPE, [REALM])
+    (run,) = await runs(database).under_way(["extract"])
+    assert run.metered_max is None, "it is gone on with without one"
+
+
+async def test_realms_that_are_done_or_parked_are_not_open(database: Database) -> None:
+    ours = runs(database)
+    started = await ours.start("extract", SCOPE, [REALM, OTHER_REALM])
+    store = PostgresStore(database, owner=Owner.current())
+    assert await ours.open_realms(started.run_id) == {REALM: 1.0, OTHER_REALM: 1.0}
+    lease = await store.acquire(REALM)
+    await store.begin_scan(lease, started.run_id, started_at=NOW, census={}, slices=[])
+    assert set(await ours.open_realms(started.run_id)) == {REALM, OTHER_REALM}, "its process may die"
+    await store.finish_scan(lease, started.run_id, [])
+    assert set(await ours.open_realms(started.run_id)) == {OTHER_REALM}
+    await store.park(OTHER_REALM, started.run_id, code="c", message="m", action="a")
+    assert await ours.open_realms(started.run_id) == {}
+
+
+async def test_several_who_help_begin_with_different_realms(database: Database, vault: TokenVault) -> None:
+    grants = [RealmGrant(RealmId(f"{number}"), Secret("token")) for number in range(100, 140)]
+    await Realms(database).import_grants(grants, vault, granted_at=NOW)
+    started = await runs(database).start("extract", SCOPE, [grant.realm_id for grant in grants])
+    orders = {
+        tuple(await runs(database, Owner(host, "boot", 1, 1)).open_realms(started.run_id))[:5] for host in "abcdef"
+    }
+    assert len(orders) == 6
 
 
 @pytest.mark.parametrize(

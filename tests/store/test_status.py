@@ -8,7 +8,7 @@ import pytest
 from backfill.model import Checkpoint, Proof, Refusal, Slice
 from backfill.store.database import Database
 from backfill.store.owners import Owner
-from backfill.store.runs import Runs, RunStatus
+from backfill.store.runs import HELPED, WORKER, Runs, RunStatus
 from backfill.store.status import PROGRESS, ROWS_LIMIT, Status
 from tests.store.plans import rows_read
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work, at, live
@@ -46,6 +46,17 @@ async def test_a_run_whose_process_is_gone_is_not_said_to_run(work: Work, databa
     await Runs(database, owner=here).finish(newest.run_id, RunStatus.DONE, {})
     (newest,) = await status.runs(limit=1, silence_s=0)
     assert newest.status is RunStatus.DONE
+
+
+async def test_who_helps_with_a_run_is_told_with_it(work: Work, database: Database) -> None:
+    here, status = Owner.current(), Status(database)
+    dead = Owner(here.host, here.boot, here.pid, here.start_time + 1)
+    for owner in (here, Owner("another-machine", "boot", 1, 1), dead):
+        await Runs(database, owner=owner).start(WORKER, {HELPED: work.run_id}, [])
+    ended = await Runs(database, owner=here).start(WORKER, {HELPED: work.run_id, "again": True}, [])
+    await Runs(database, owner=here).finish(ended.run_id, RunStatus.DONE, {})
+    other = await Runs(database, owner=here).start("verify", {}, [REALM])
+    assert [(run.run_id, run.helpers) for run in await status.runs(limit=5)] == [(other.run_id, 0), (work.run_id, 2)]
 
 
 async def test_progress_counts_each_thing_once(work: Work, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
