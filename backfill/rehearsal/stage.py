@@ -18,7 +18,7 @@ from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.life import Kill, Life
 from backfill.rehearsal.load_plan import LoadPlan
 from backfill.rehearsal.refreshes import Refreshes
-from backfill.rehearsal.runs import RIVALS_RUN
+from backfill.rehearsal.runs import FIRST_RUN, RIVALS_RUN
 from backfill.rehearsal.served_reports import ServedReports
 from backfill.rehearsal.trace import Trace
 from backfill.rehearsal.world import BEGIN, World
@@ -92,7 +92,9 @@ class Stage:
         self.kills: list[Kill] = []
         """When the processes of the command end, one after the other."""
         self.rivals = 0
-        """Processes that were begun beside another."""
+        """Processes that were begun beside another, with a run of their own."""
+        self.helpers = 0
+        """Those that work on its run."""
         self.living: dict[Living, None] = {}
         """Processes at work now, in the order in which they began."""
         self.struck: Counter[str] = Counter()
@@ -113,6 +115,16 @@ class Stage:
         """Begin a process beside the command, with a run of its own, and wait for its end."""
         self.rivals += 1
         await self.launch(RIVALS_RUN)
+
+    async def helper(self) -> None:
+        """Begin a process beside the command that works on the same run, and wait for its end."""
+        self.helpers += 1
+        await self.launch(FIRST_RUN)
+
+    @property
+    def successions(self) -> int:
+        """How often, at most, a process may have taken over what another's calls were still worked on for."""
+        return self.deaths + self.pauses + self.rivals + self.helpers
 
     def died(self, owner: str, *, seen_to_be_dead: bool) -> None:
         """A process is killed."""
@@ -175,7 +187,7 @@ class Stage:
     def may_be_refused(self) -> bool:
         """Somebody else uses up the limits, or a process that is no more."""
         others = any(fault.refuses for fault in self.world.faults)
-        return others or self.deaths + self.pauses + self.rivals > 0
+        return others or self.successions > 0
 
     def may_be_parked(self, realm_id: RealmId) -> bool:
         """A person has to see to the realm, or Intuit said so."""

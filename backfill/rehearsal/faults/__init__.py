@@ -13,6 +13,7 @@ from backfill.rehearsal.faults.editors import Editors
 from backfill.rehearsal.faults.fault import Fault
 from backfill.rehearsal.faults.fault_codes import FaultCodes
 from backfill.rehearsal.faults.flagged_deletes import FlaggedDeletes
+from backfill.rehearsal.faults.helpers import Helpers
 from backfill.rehearsal.faults.lapsed import Lapsed
 from backfill.rehearsal.faults.late_commits import LateCommits
 from backfill.rehearsal.faults.other_apps import OtherApps
@@ -30,6 +31,7 @@ FAULTS: Sequence[type[Fault]] = (
     Crash,
     Pause,
     SecondProcess,
+    Helpers,
     ClockJumps,
     BadNetwork,
     BadAnswers,

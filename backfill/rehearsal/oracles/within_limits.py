@@ -22,7 +22,7 @@ class WithinLimits(Oracle):
         # A dead process's calls may still be worked on beside its successor's: places in flight, and the second's
         # window, begin anew with each process (see `RealmBudget.restore`).
         bunches = any(fault.bunches for fault in stage.world.faults)
-        processes = 1 + stage.deaths + stage.pauses + stage.rivals
+        processes = 1 + stage.successions
         for realm_id, seen in stage.simulator.log.summary().items():
             for said, most, limit in (
                 ("requests in a minute", seen.most_in_minute, limits.request_permits + held),
