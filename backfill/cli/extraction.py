@@ -75,7 +75,7 @@ class Extraction:
                 "proven": len(self.fleet.proven),
                 "unproven": len(self.fleet.unproven) + len(self.fleet.stopped),
                 "parked": len(self.fleet.parked),
-                "elsewhere": self.elsewhere,
+                **({"elsewhere": self.elsewhere} if self.elsewhere else {}),
             },
             "rows": self.tally.rows(),
             "requests": self.tally.requests_by_lane(),

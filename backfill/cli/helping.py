@@ -22,7 +22,7 @@ from backfill.jobs.beside import beside
 from backfill.model import RealmId, RunId
 from backfill.pacing.metering import Capped
 from backfill.store.database import Database
-from backfill.store.owners import Owner
+from backfill.store.owners import Owner, owner_in_words
 from backfill.store.runs import WORKER, Runs, UnderWay
 
 LOOK_S = 1.0
@@ -113,7 +113,7 @@ async def _help(settings: Settings, database: Database, under_way: UnderWay, ask
     await run.help(under_way.run_id)
     if under_way.metered_max is not None:
         run.hold_to(under_way.metered_max, _of_the_run(under_way))
-    say(f"Helping with run {under_way.run_id} ({under_way.kind}) of {under_way.owner}.")
+    say(f"Helping with run {under_way.run_id} ({under_way.kind}) of {owner_in_words(under_way.owner)}.")
     look = _Look(run)
     reading = Reading(settings, run, task(run.store))
     async with beside(run.store.prepare_landing, name="connections for pages"), beside(look.watch, name="the run"):

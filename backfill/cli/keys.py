@@ -120,14 +120,14 @@ async def _nobody_works(settings: Settings, database: Database) -> None:
     A receiver of webhooks, for one, works on no company most of the time, and has the old key all the same.
     """
     from backfill.errors import UnavailableError
-    from backfill.store.owners import Owner
+    from backfill.store.owners import Owner, owner_in_words
     from backfill.store.runs import Runs
 
     runs = Runs(database, owner=Owner.current(), silence_s=settings.postgres.lease_s)
     if working := await runs.at_work():
         kind, owner = working[0]
         raise UnavailableError(
-            f"{counted(len(working), 'command')} {'is' if len(working) == 1 else 'are'} running: {kind}, by {owner}.",
+            f"{counted(len(working), 'command is', 'commands are')} running: {kind}, by {owner_in_words(owner)}.",
             action="Wait until no command runs. Or give the new key to every command first, behind the old one, in"
             " BACKFILL_ENCRYPTION_KEY, start them anew, then put it in front and run: backfill keys rotate --online",
         )

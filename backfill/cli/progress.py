@@ -16,6 +16,7 @@ from rich.text import Text
 from backfill.cli.output import duration, say
 from backfill.cli.tally import RATE_WINDOW_S, Tally
 from backfill.jobs.beside import beside
+from backfill.store.owners import owner_in_words
 
 _REFRESH_S = 0.25
 _LINE_MIN_S, _LINE_MAX_S = 5.0, 60.0
@@ -122,7 +123,7 @@ class Progress:
         """For whom: a realm has one owner at a time."""
         realm_id, owner = next(iter(self._tally.waiting_for.items()))
         more = f" and {len(self._tally.waiting_for) - 1} more" if len(self._tally.waiting_for) > 1 else ""
-        return f"realm {realm_id}{more} waits for {owner}"
+        return f"realm {realm_id}{more} waits for {owner_in_words(owner)}"
 
     def _faults(self) -> Text:
         tally = self._tally

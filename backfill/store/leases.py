@@ -9,7 +9,7 @@ import asyncpg
 from backfill.errors import LeaseLostError, RealmBusyError, UsageError
 from backfill.model import Lease, RealmId
 from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S, Database
-from backfill.store.owners import Owner
+from backfill.store.owners import Owner, owner_in_words
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     from backfill.store.database import Connection
@@ -154,7 +154,7 @@ def _is_surely_dead(owner: str) -> bool:
 
 def _busy(realm_id: RealmId, owner: str) -> RealmBusyError:
     return RealmBusyError(
-        f"realm {realm_id} is being worked on by {owner}",
+        f"realm {realm_id} is being worked on by {owner_in_words(owner)}",
         realm_id=realm_id,
         owner=owner,
         action="wait for it to finish; a dead owner's lease runs out by itself",

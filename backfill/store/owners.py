@@ -61,6 +61,12 @@ class Owner:
         return not _exists(self.pid)
 
 
+def owner_in_words(text: str) -> str:
+    """An owner as written, for a person; anything else as it is."""
+    owner = Owner.parse(text)
+    return text if owner is None else f"process {owner.pid} on {owner.host}"
+
+
 def _boot() -> str:
     """The boot's id and the number of our process namespace; empty where the system does not tell."""
     try:

@@ -15,7 +15,7 @@ from backfill.cli.tally import Tally
 from backfill.errors import UsageError
 from backfill.jobs.fleet import FleetResult, Trouble
 from backfill.model import RealmId, RunId
-from backfill.store.owners import Owner
+from backfill.store.owners import Owner, owner_in_words
 from tests.cli.conftest import Query
 from tests.gate import gated
 from tests.processes import Backfill, Intuit, ended, eventually, simulated
@@ -231,7 +231,7 @@ def test_a_realm_that_another_process_owns_is_left_out_if_asked(
     assert result["realms"] == {"total": 3, "proven": 2, "unproven": 1, "parked": 0}
     (error,) = result["errors"]
     assert (error["realm_id"], error["code"]) == (owned, "RealmBusyError")
-    assert owner in error["message"]
+    assert owner_in_words(owner) in error["message"]
 
 
 def extraction(fleet: FleetResult, *, quarantined: int = 0) -> Extraction:

@@ -66,7 +66,7 @@ def test_the_line_says_what_is_done_and_for_whom_a_realm_waits(tally: Tally, clo
     assert "0/3 realms done, 1 running" in line
     assert "0 rows" in line
     assert "0 requests/min of 450 allowed" in line
-    assert "realm 2 waits for host/boot:77:1" in line
+    assert "realm 2 waits for process 77 on host" in line
     assert "left" not in line, "nothing is known yet"
     clock.now = 110.0
     tally.observe(page(1500, quarantined=2))

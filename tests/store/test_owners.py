@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backfill.store import owners
-from backfill.store.owners import Owner
+from backfill.store.owners import Owner, owner_in_words
 from tests.processes import running
 
 TELL_AND_WAIT = "from backfill.store.owners import Owner; print(Owner.current(), flush=True); input()"
@@ -21,11 +21,13 @@ def test_an_owner_reads_back_as_written() -> None:
     owner = Owner("host.example", "0f-1.40265", 12, 345)
     assert str(owner) == "host.example/0f-1.40265:12:345"
     assert Owner.parse(str(owner)) == owner
+    assert owner_in_words(str(owner)) == "process 12 on host.example"
 
 
 @pytest.mark.parametrize("text", ["", "someone", "host/boot:x:1", "host/boot:1", "/boot:1:1"])
 def test_anything_else_is_nobody_we_know(text: str) -> None:
     assert Owner.parse(text) is None
+    assert owner_in_words(text) == text
 
 
 def test_we_are_alive() -> None:
