@@ -11,6 +11,7 @@ from backfill.rehearsal.oracles.equal_state import difference
 from backfill.rehearsal.oracles.oracle import Oracle, Settling
 from backfill.rehearsal.stage import Stage
 from backfill.simulator.webhooks.emitter import FORGED
+from backfill.store.memory_inbox import KeptEvent
 
 
 class ToldOnce(Oracle):
@@ -34,12 +35,24 @@ class ToldOnce(Oracle):
     def over(self, stage: Stage) -> Iterable[str]:
         if stage.simulator.webhooks.counts.forged_accepted:
             yield f"{stage.simulator.webhooks.counts.forged_accepted} forged deliveries were answered 200"
+        aside = {_key(one) for one in _newest(stage.inbox.kept()) if one.outcome == "quarantined"}
         for one in stage.inbox.kept():
             event, realm_id = one.waiting, one.told.realm_id
             if event.object_id.startswith(FORGED):
                 yield f"{realm_id}: an event of {event.entity} {event.object_id} was made up, and stored"
             elif realm_id not in stage.troubled:
-                yield from _left(stage, realm_id, event, one.outcome)
+                yield from _left(stage, realm_id, event, one.outcome, is_aside=_key(one) in aside)
+
+
+def _key(one: KeptEvent) -> tuple[RealmId, str, str]:
+    return one.told.realm_id, one.waiting.entity, one.waiting.object_id
+
+
+def _newest(events: Iterable[KeptEvent]) -> Iterable[KeptEvent]:
+    """Of each object the event that came to pass last."""
+    return {
+        _key(one): one for one in sorted(events, key=lambda one: (one.waiting.occurred_at, one.waiting.event_id))
+    }.values()
 
 
 def _behind(stage: Stage, realm_id: RealmId, event: WaitingEvent) -> Iterator[str]:
@@ -54,10 +67,13 @@ def _behind(stage: Stage, realm_id: RealmId, event: WaitingEvent) -> Iterator[st
         yield f"{realm_id} {event.entity} {event.object_id} is settled and landed as it was before {second}"
 
 
-def _left(stage: Stage, realm_id: RealmId, event: WaitingEvent, outcome: str | None) -> Iterator[str]:
+def _left(
+    stage: Stage, realm_id: RealmId, event: WaitingEvent, outcome: str | None, *, is_aside: bool
+) -> Iterator[str]:
+    """`is_aside`: what the object became after all that was told of it could not be read, and that is said."""
     if outcome is None:
         yield f"{realm_id}: the event of {event.entity} {event.object_id} still waits"
-    elif outcome in {"landed", "deleted"}:
+    elif outcome in {"landed", "deleted"} and not is_aside:
         row = stage.simulator.fleet.company(realm_id).table(event.entity).get(event.object_id)
         landed = stage.store.live_documents(realm_id, event.entity).get(event.object_id)
         there = None if row is None else row.doc
