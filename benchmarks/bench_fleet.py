@@ -44,7 +44,6 @@ from backfill.pacing.kept_budgets import KeptBudgets
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.limits import load_limits
 from backfill.pacing.paced import Paced
-from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.realm_room import PageMemory, RealmRoom, Roomed
 from backfill.pacing.retried import READING, Retried
 from backfill.pacing.virtual_clock import VirtualClockLoop
@@ -104,13 +103,9 @@ class World:
         """All realms by the fleet, each by its budget, within one byte budget."""
         ledger = MemoryPermitLedger()
         limits = replace(load_limits(), reserve=0.0)
-        breaker = QuotaBreaker()
         self.room = PageMemory(self.room_pages * PAGE_BYTES)
         self.budgets = KeptBudgets(
-            lambda realm_id: RealmBudget(
-                realm_id, limits, rng=self.rng, observe=self._observe, breaker=breaker, ledger=ledger
-            ),
-            ledger,
+            lambda realm_id: RealmBudget(realm_id, limits, rng=self.rng, observe=self._observe, ledger=ledger), ledger
         )
         realms = [realm_id for realm_id in self.pages if realm_id not in self.late_s]
         async with aclosing(self._late()) as late:

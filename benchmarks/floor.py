@@ -15,7 +15,7 @@ from backfill.qbo import calls, query
 from backfill.qbo.answers import decode_page_to_land
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.rows import Rows
-from backfill.store.binaries import psql_path
+from backfill.store.binaries import find_binaries
 from backfill.store.bulk import COLUMNS, TRAILER, encoded
 from backfill.store.entity_tables import table_of
 from backfill.wire import Response
@@ -109,7 +109,7 @@ class Floor:
 
     def _psql(self, commands: list[str]) -> list[str]:
         each = [word for command in commands for word in ("-c", command)]
-        return [str(psql_path()), "--no-psqlrc", "--quiet", self._place.dsn, *each]
+        return [str(find_binaries().psql()), "--no-psqlrc", "--quiet", self._place.dsn, *each]
 
 
 def _drop_other_files() -> bool:

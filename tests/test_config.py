@@ -253,6 +253,22 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load_settings(tmp_path / "latin.toml", {})
 
 
+@pytest.mark.parametrize(
+    ("environment", "base_url", "armed_only"),
+    [
+        ("sandbox", None, False),
+        ("sandbox", "https://Sandbox-QuickBooks.api.intuit.com.", False),
+        ("sandbox", "http://127.0.0.1:8765", False),
+        ("sandbox", "https://quickbooks.api.intuit.com", True),
+        ("production", None, True),
+        ("production", "http://127.0.0.1:8765", True),
+    ],
+)
+def test_real_books_are_known_by_the_address_too(environment: str, base_url: str | None, armed_only: bool) -> None:
+    given = {"BACKFILL_ENVIRONMENT": environment} | ({"BACKFILL_QBO_BASE_URL": base_url} if base_url else {})
+    assert load_settings(None, given).writes_to_production is armed_only
+
+
 def test_limits_are_never_scaled_against_intuit() -> None:
     for variables in ({}, {"BACKFILL_QBO_BASE_URL": "https://quickbooks.api.intuit.com"}):
         scaled = load_settings(None, {"BACKFILL_LIMITS_SCALE": "60", **variables})

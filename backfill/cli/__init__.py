@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from typer import TyperException
+
 from backfill.cli import auth, keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
@@ -12,7 +14,7 @@ from backfill.cli.doctor import doctor
 from backfill.cli.extract import extract
 from backfill.cli.group import CommandLine
 from backfill.cli.migrate import migrate
-from backfill.cli.output import as_text, failed
+from backfill.cli.output import Exit, as_text, failed
 from backfill.cli.plan import plan
 from backfill.cli.rehearse import rehearse
 from backfill.cli.reports import reports
@@ -60,13 +62,23 @@ app = CommandLine(
 
 def run() -> None:
     """Entry point of the `backfill` command: ends the process with the contract's exit code."""
+    as_json = "--json" in sys.argv[1:]
+    try:
+        raise SystemExit(_ran(as_json=as_json))
+    except BackfillError as error:  # stdout took nothing of what was to be said
+        raise SystemExit(failed(error, as_json=False)) from None
+
+
+def _ran(*, as_json: bool) -> int:
+    """Raises `BackfillError` where stdout takes nothing."""
     for word in sys.argv[1:]:
         try:
             word.encode()
         except UnicodeEncodeError:  # neither JSON nor the database has a way to write it
-            error = UsageError(f"{as_text(word)}: an argument has to be UTF-8.")
-            raise SystemExit(failed(error, as_json=False)) from None
+            return failed(UsageError(f"{as_text(word)}: an argument has to be UTF-8."), as_json=as_json)
     try:
-        app(prog_name="backfill")
-    except BackfillError as error:  # of what only says something, and runs no command: stdout took none of it
-        raise SystemExit(failed(error, as_json=False)) from None
+        return app(prog_name="backfill", standalone_mode=False) or Exit.DONE
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        action = "" if context is None else f"See {context.command_path} --help"
+        return failed(UsageError(error.format_message(), action=action), as_json=as_json)

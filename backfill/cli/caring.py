@@ -44,6 +44,9 @@ begins; and a day on which clocks are put forward has 23 hours."""
 _AT_ONCE = 20
 """Refreshes in flight; the keeper paces them."""
 
+_NAMES_SHOWN = 5
+"""Of entities that were never read: enough to tell all of them from a new one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cared:
@@ -112,7 +115,8 @@ async def take_care(settings: Settings, *, realm_ids: Sequence[str], wait: bool)
         chosen = {realm.realm_id for realm in realms}
         # Of a company that is parked for a while, too: its token must not be dead when the company comes back.
         used = {realm.realm_id for realm in realms if realm.parked_code != "invalid_grant"}
-        proven = {realm: at for realm, at in (await stored.proven([e.name for e in SWEPT])).items() if realm in chosen}
+        known = await stored.proven([entity.name for entity in SWEPT], wanted=wanted_of(settings))
+        proven = {realm: at for realm, at in known.items() if realm in chosen}
         stale = [realm_id for realm_id, at in proven.items() if at is None or at <= now() - STALE]
         run = FleetRun(
             settings,
@@ -227,14 +231,37 @@ class _Sweep:
             observe=self.run.observe,
         ) as work:
             outcome = outcome_of(lease.realm_id, await sweep_realm(work))
-            left_out = [_left_out(lease.realm_id, proof) for proof in await self._not_swept(work)]
+            left_out = await self._left_out(work)
             return RealmOutcome(outcome.proven and not left_out, [*outcome.troubles, *left_out])
 
-    async def _not_swept(self, work: RealmWork) -> Sequence[Proof]:
-        """What of the company was looked at before, and not proven whole, or too long ago: a sweep has nothing to go on
+    async def _left_out(self, work: RealmWork) -> Sequence[Trouble]:
+        """What of the company was never looked at, or not proven whole, or too long ago: a sweep has nothing to go on
         from."""
+        proofs = {proof.entity: proof for proof in await self.run.store.proofs(work.realm_id)}
         names = {entity.name for entity in SWEPT} - work.proven_at.keys()
-        return [proof for proof in await self.run.store.proofs(work.realm_id) if proof.entity in names]
+        never = [name for name in wanted_of(self.settings) if name not in proofs]
+        return [
+            *(_left_out(work.realm_id, proof) for name, proof in proofs.items() if name in names),
+            *([_never_read(work.realm_id, never)] if never else []),
+        ]
+
+
+def wanted_of(settings: Settings) -> Sequence[str]:
+    """The entities that a sweep can bring up to date and an `extract` without more words reads."""
+    return [entity.name for entity in SWEPT if entity.name in settings.extract.entities]
+
+
+def _never_read(realm_id: RealmId, names: Sequence[str]) -> Trouble:
+    be = "was" if len(names) == 1 else "were"
+    more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return Trouble(
+        realm_id=realm_id,
+        entity="",
+        code="unproven",
+        message=f"There is nothing to go on from: {', '.join(names[:_NAMES_SHOWN])}{more} {be} never read to the end.",
+        action=f"Read it whole: backfill extract --realm {realm_id}. If you want some entities only, name them in"
+        " extract.entities in the configuration.",
+    )
 
 
 def _left_out(realm_id: RealmId, proof: Proof) -> Trouble:

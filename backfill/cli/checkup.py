@@ -65,14 +65,15 @@ Check = Callable[[], Awaitable[Finding]]
 
 async def checkup(settings: Settings) -> Sequence[Finding]:
     """All findings, in the order in which a run would meet them."""
-    findings = [_settings(settings)]
+    findings = [await _looked("settings", lambda: _settings(settings))]
     own_apps = False
     try:
         async with open_store(settings) as database:
             findings.append(await _looked("database", lambda: _database(settings, database)))
             findings.append(await _looked("key", lambda: _key(settings, database)))
             findings.append(await _looked("companies", lambda: _companies(database)))
-            own_apps = await Realms(database).have_apps_of_their_own()
+            own, connected = await Realms(database).apps_of_their_own()
+            own_apps = 0 < own == connected
     except BackfillError as error:
         findings.append(_not_well("database", error))
     async with open_http(settings.api_url, settings.token_url) as http:
@@ -95,7 +96,8 @@ def _not_well(name: str, error: BackfillError) -> Finding:
     return Finding(name, False, error.message, error.action)
 
 
-def _settings(settings: Settings) -> Finding:
+async def _settings(settings: Settings) -> Finding:
+    settings.pacing_limits()
     scaled = f"; limits of {settings.limits_scale:g} times the pace" if settings.limits_scale != 1 else ""
     return Finding("settings", True, f"{settings.environment}: {settings.api_url}{scaled}")
 

@@ -44,6 +44,7 @@ def run_command(
     # Not at the top: `--help` needs neither, and half its time would be theirs.
     import anyio
 
+    from backfill.cli.stopping import ended, until_ended
     from backfill.config import load_settings
 
     # What is loaded by now stays; to look through it at every collection cost as much again as the work (measured
@@ -53,9 +54,9 @@ def run_command(
     quieten()
     try:
         settings = load_settings(config)
-        code = anyio.run(work, settings)
+        code = anyio.run(until_ended, lambda: work(settings))
     except BackfillError as error:
         code = failed(error, as_json=as_json)
     except KeyboardInterrupt:
-        code = Exit.STOPPED
+        code = failed(ended(), as_json=as_json)
     raise typer.Exit(code)

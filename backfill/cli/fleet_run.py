@@ -28,6 +28,7 @@ from backfill.store.database import Database
 from backfill.store.metered import RunMeteredCounts
 from backfill.store.owners import Owner
 from backfill.store.postgres_store import PostgresStore
+from backfill.store.realms import Realms
 from backfill.store.runs import HELPED, Runs, Started
 from backfill.store.tokens import TokenVault
 
@@ -98,6 +99,7 @@ class FleetRun:
         self._options = FleetOptions(realms_at_once=realms_at_once, lease_renewal_s=lease_s / 3, wait_for_lease=wait)
         self.weights = {realm.realm_id: realm.weight for realm in realms}
         """Of realms that join later, too: whoever brings them says it here."""
+        self._plan: MeteredBudget | None = None
         self._turns: dict[RealmId, Turn] = {}
         self._started_at = anyio.current_time()
 
@@ -133,8 +135,8 @@ class FleetRun:
         """Make no more metered calls in this run, once it is begun, whatever processes work on it."""
         counts = RunMeteredCounts(self._database, self.run_id)
         counted_as = self._settings.metered.counted_as
-        within = MeteredBudget(calls_max, batch_counts_as=counted_as, ledger=counts, capped=capped)
-        self.meters = meters(self._settings, self._database, within=within)
+        self._plan = MeteredBudget(calls_max, batch_counts_as=counted_as, ledger=counts, capped=capped)
+        self.meters = meters(self._settings, self._database, within=self._plan)
 
     async def end(self, result: RunResult) -> None:
         """Write down how it ended."""
@@ -152,10 +154,13 @@ class FleetRun:
         enough: Callable[[], bool] = lambda: False,
         asked: Stopping | None = None,
     ) -> FleetResult:
-        """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the month's cap.
+        """Do `job` for every realm. Ends before all are done if the user or `enough` says so, or at the plan's cap.
 
-        `asked`: who else listens to the user already.
+        The month's cap and the quota are an app's: its realms are stopped, and those of other apps go on. `asked`: who
+        else listens to the user already.
         """
+        plan = self._plan
+        own_apps, _ = await Realms(self._database).apps_of_their_own()
         progress = Progress(
             self.tally,
             title=f"backfill {self._kind}, run {self.run_id}",
@@ -167,7 +172,9 @@ class FleetRun:
 
             async def until(asked_to_stop: Stopping) -> FleetResult:
                 def stopping() -> bool:
-                    return asked_to_stop() or self.meters.reached is not None or enough()
+                    # Where all are of one app, thousands need not find out one by one.
+                    spent = plan is not None and plan.reached if own_apps else self.meters.reached
+                    return asked_to_stop() or bool(spent) or enough()
 
                 return await work_realms(
                     realm_ids,
@@ -183,9 +190,8 @@ class FleetRun:
 
             async with self.beating(), progress.shown():
                 fleet = await (until_stopped(until) if asked is None else until(asked))
-        if self.meters.reached is not None:
-            reached = self.meters.reached
-            fleet.troubles.insert(0, Trouble(RealmId(""), "", "metered_cap", reached.message, reached.action))
+        told = [Trouble(RealmId(""), "", why.code, why.message, why.action) for why in self.meters.reached]
+        fleet.troubles[:0] = told
         return fleet
 
     @asynccontextmanager

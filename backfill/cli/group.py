@@ -9,16 +9,25 @@ from __future__ import annotations
 import inspect
 from collections import UserDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import typer
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_group
 
-from backfill.cli.output import Exit
+from backfill.cli.output import Exit, stdout_bytes
 
 Part = Callable[..., None] | typer.Typer
 """What a command is made of: its function; or, of a group, the commands in it."""
+
+
+class Command(TyperCommand):
+    """A command whose help may be cut short by who reads it."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Print the help, and end."""
+        return _shown(super().get_help, ctx)
 
 
 class Group(TyperGroup):
@@ -27,6 +36,10 @@ class Group(TyperGroup):
     def lines(self) -> dict[str, str]:
         """What each command is for."""
         return {name: command.help or "" for name, command in self.commands.items()}
+
+    def get_help(self, ctx: Any) -> str:
+        """Print the help, and end."""
+        return _shown(super().get_help, ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, and leave `formatter` empty, as typer does."""
@@ -48,9 +61,8 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where nothing is asked for. Typer does it by an error, and loads what draws errors."""
-        if not args and self.rich_markup_mode is not None and not ctx.resilient_parsing:
-            self.get_help(ctx)
-            ctx.exit(Exit.USAGE)
+        if not args and not ctx.resilient_parsing:
+            _shown(super().get_help, ctx, code=Exit.USAGE)
         return list(super().parse_args(ctx, args))
 
     def get_help_option(self, ctx: Any) -> TyperOption | None:
@@ -88,10 +100,23 @@ class _MadeLate(UserDict[str, Any]):
         part = self.data[name]
         app = typer.Typer(add_completion=False)
         if isinstance(part, typer.Typer):
+            for command in part.registered_commands:
+                command.cls = Command
             app.add_typer(part, name=name)
         else:
-            app.command(name)(part)
+            app.command(name, cls=Command)(part)
         return get_group(app).commands[name]
+
+
+def _shown(help_of: Callable[[Any], str], ctx: Any, *, code: Exit = Exit.DONE) -> str:
+    """Print the help, which rich draws on stdout itself, and end with `code`.
+
+    Raises `UnavailableError` where stdout takes no more. Rich ends with 1 where the reader has enough, which is well.
+    """
+    with stdout_bytes() as stdout, suppress(SystemExit):
+        stdout.write(f"{help_of(ctx)}\n".encode())
+    ctx.exit(code)
+    raise AssertionError("the context has ended")
 
 
 def _help(part: Part) -> str:

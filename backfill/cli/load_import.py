@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import IO
 
-from backfill.cli.input import opened
+from backfill.cli.input import named, opened
 from backfill.cli.load_mapping import CsvMapping
 from backfill.cli.load_source import SourceRecord, csv_records, json_lines, query_records
 from backfill.config import Settings
@@ -38,7 +38,7 @@ class Source:
     @property
     def name(self) -> str:
         """As the ledger keeps it."""
-        return self.file or "a query"
+        return named(self.file) or "a query"
 
 
 @dataclass(slots=True)

@@ -239,7 +239,7 @@ class _Writing:
     async def turn(self, lease: Lease, turn: Turn, way: WayToRealm, stopping: Callable[[], bool]) -> RealmOutcome:
         room = RealmRoom(self._room, lease.realm_id, weight=turn.weight, patience=turn.patience)
         async with way(lease, room) as transport:
-            return await load_realm(
+            outcome = await load_realm(
                 LoadWork(
                     lease=lease,
                     ask=Questions(transport, lease.realm_id, hasty=transport.hasty()),
@@ -252,6 +252,9 @@ class _Writing:
                     learnt=self._learnt.setdefault(lease.realm_id, Learnt()),
                 )
             )
+        if outcome.proven:
+            await self._run.store.finish_scan(lease, self._run.run_id, [])
+        return outcome
 
 
 def required_loads(loads: Sequence[LoadId], what: str) -> Sequence[LoadId]:

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from backfill.cli.input import opened
+from backfill.cli.input import named, opened
 from backfill.cli.output import counted
 from backfill.errors import UsageError
 from backfill.model import REALM_ID, RealmId, Secret
@@ -73,14 +73,18 @@ class RealmRow(BaseModel):
         return self
 
 
+OPTIONAL = tuple(name for name in RealmRow.model_fields if name not in REQUIRED)
+
+
 def grants(rows: Sequence[RealmRow]) -> list[RealmGrant]:
-    """The rows as the store takes them. An access token without its end is left out: it may be long dead."""
+    """The rows as the store takes them. An access token without its end is left out: it may be long dead. And so is an
+    end without its token."""
     return [
         RealmGrant(
             realm_id=RealmId(row.realm_id),
             refresh_token=Secret(row.refresh_token.get_secret_value()),
             access_token=_secret(row.access_token) if row.access_token_expires_at else None,
-            access_expires_at=row.access_token_expires_at,
+            access_expires_at=row.access_token_expires_at if row.access_token else None,
             name=row.name,
             weight=row.weight,
             client_id=_secret(row.client_id),
@@ -119,11 +123,13 @@ def read_realm_file(source: str) -> list[RealmRow]:
         shown = [f"  {fault}" for fault in faults[:FAULTS_SHOWN_MAX]]
         more = [f"  and {len(faults) - FAULTS_SHOWN_MAX} more"] if len(faults) > FAULTS_SHOWN_MAX else []
         raise UsageError(
-            "\n".join([f"{source} has {counted(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
-            action="Columns: realm_id, refresh_token; optional: access_token, access_token_expires_at, name, weight.",
+            "\n".join([f"{named(source)} has {counted(len(faults), 'fault')}; nothing was imported:", *shown, *more]),
+            action=f"Columns: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.",
         )
     if not rows:
-        raise UsageError(f"{source} has no rows.", action="Give a CSV or JSONL file with realm_id and refresh_token.")
+        raise UsageError(
+            f"{named(source)} has no rows.", action=f"Give a CSV or JSONL file with {' and '.join(REQUIRED)}."
+        )
     return rows
 
 
@@ -137,11 +143,11 @@ def _text(source: str) -> str:
     with opened(source) as file:
         raw = file.read(FILE_BYTES_MAX + 1)
     if len(raw) > FILE_BYTES_MAX:
-        raise UsageError(f"{source} is larger than {FILE_BYTES_MAX // 2**20} MB.", action="Import it in parts.")
+        raise UsageError(f"{named(source)} is larger than {FILE_BYTES_MAX // 2**20} MB.", action="Import it in parts.")
     try:
         return raw.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
-        raise UsageError(f"{source} is not UTF-8 (byte {error.start}).") from error
+        raise UsageError(f"{named(source)} is not UTF-8 (byte {error.start}).") from error
 
 
 Rows = Iterator[tuple[int, Mapping[str, object] | str]]
@@ -175,9 +181,9 @@ def _csv_rows(text: str) -> Rows:
             return
         for record in reader:
             extra: Sequence[str] = record.pop(None, None) or ()  # cells beyond the header
-            named: dict[str, object] = {key: value for key, value in record.items() if value not in {None, ""}}
+            given: dict[str, object] = {key: value for key, value in record.items() if value not in {None, ""}}
             if extra:
-                named["(beyond the header)"] = ",".join(extra)
-            yield above + reader.line_num, named
+                given["(beyond the header)"] = ",".join(extra)
+            yield above + reader.line_num, given
     except csv.Error as error:
         yield above + reader.reader.line_num, f"not CSV: {error}"

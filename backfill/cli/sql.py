@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,6 +17,11 @@ from backfill.cli.output import Exit
 
 if TYPE_CHECKING:
     from backfill.config import Settings
+
+ROWS_AT_ONCE = 10_000
+"""The rows that psql lays out together; what is shorter looks as ever. Of documents of 2 kB these are 20 MB."""
+IN_PARTS_SINCE_MAJOR = 17
+"""An older psql makes a cursor of what begins with SELECT: `SELECT ... INTO` and two statements are errors then."""
 
 TAKEN_OVER = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile", "target_session_attrs")
 """What else an address may say to the driver that psql is to know as well: `PG` and the name, for all of them."""
@@ -35,18 +39,28 @@ def sql(
         import anyio
 
         from backfill.cli.compose import database_url
-        from backfill.store.binaries import psql_path
+        from backfill.store.binaries import find_binaries
 
-        psql = psql_path(settings.postgres.pg_bin_dir)
+        binaries = find_binaries(settings.postgres.pg_bin_dir)
+        given = [*_in_parts(binaries.major), "--command", statement] if statement is not None else []
         async with database_url(settings) as url:
-            command = [str(psql), "--no-psqlrc", *(["--command", statement] if statement else [])]
+            command = [str(binaries.psql()), "--no-psqlrc", *given]
+            environment = {**os.environ, **libpq_environment(url)}
             with _interrupts_left_to_the_child():
-                done = await anyio.to_thread.run_sync(
-                    lambda: subprocess.run(command, env={**os.environ, **libpq_environment(url)}, check=False)  # noqa: S603 - ours
-                )
-        return Exit.DONE if done.returncode == 0 else Exit.STOPPED
+                # Its streams are ours. It is ended with the block, where we are ended before it.
+                async with await anyio.open_process(
+                    command, stdin=None, stdout=None, stderr=None, env=environment
+                ) as psql:
+                    code = await psql.wait()
+        # Who reads may have had enough (`| head`), which ends psql by its signal, and is well.
+        return Exit.DONE if code in {0, -signal.SIGPIPE} else Exit.STOPPED
 
     run_command(work, config=config, as_json=False)
+
+
+def _in_parts(psql_major: int) -> Sequence[str]:
+    """Options with which psql prints an answer of millions of rows as it comes, and holds none of it in memory."""
+    return ("--set", f"FETCH_COUNT={ROWS_AT_ONCE}") if psql_major >= IN_PARTS_SINCE_MAJOR else ()
 
 
 @contextmanager

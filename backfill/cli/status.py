@@ -16,9 +16,10 @@ from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
     from backfill.config import Settings
-    from backfill.model import Realm, RunId
+    from backfill.model import Realm
     from backfill.qbo.expiries import Expiry
     from backfill.store.metered import MeteredRow
+    from backfill.store.runs import RunStatus
     from backfill.store.status import ProofRow, QuarantineRow, RealmProgress, RunRow
 
 RUNS_SHOWN = 5
@@ -57,8 +58,8 @@ def status(
                 words = _realm_words(chosen.realm_id, proofs, quarantine)
             else:
                 runs = await stored.runs(limit=RUNS_SHOWN, silence_s=settings.postgres.lease_s)
-                newest = next((run.run_id for run in runs if run.realms), None)
-                progress = [] if newest is None else await stored.progress(newest)
+                newest = next((run for run in runs if run.realms), None)
+                progress = [] if newest is None else await stored.progress(newest.run_id, of_run=_fares(newest))
                 realms = await Realms(database).list()
                 months = await MeteredCounts(database).months(limit=MONTHS_SHOWN)
                 ends = [expiry(TokenDates(**row), now()) for row in await Realms(database).token_dates()]
@@ -82,6 +83,13 @@ def status(
     run_command(work, config=config, as_json=as_json)
 
 
+def _fares(run: RunRow) -> RunStatus:
+    """How the run's realms fare: others may be at them though its own process is gone."""
+    from backfill.store.runs import RunStatus
+
+    return RunStatus.RUNNING if run.helpers else run.status
+
+
 def _run_fields(run: RunRow) -> dict[str, object]:
     import msgspec
 
@@ -93,7 +101,7 @@ def _run_fields(run: RunRow) -> dict[str, object]:
     }
 
 
-def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[RealmProgress]) -> Iterator[str]:
+def _run_words(runs: Sequence[RunRow], newest: RunRow | None, progress: Sequence[RealmProgress]) -> Iterator[str]:
     if not runs:
         yield "Nothing was run yet. Begin: backfill extract"
         return
@@ -107,9 +115,9 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
         )
     if newest is None:
         return
-    troubles = _troubles(next(run for run in runs if run.run_id == newest))
+    troubles = _troubles(newest)
     yield ""
-    yield f"Realms of run {newest}:"
+    yield f"Realms of run {newest.run_id}:"
     if "" in troubles:
         yield f"  {troubles['']}"
     # Of thousands those that are shown have to be those that somebody must look at.
@@ -120,7 +128,7 @@ def _run_words(runs: Sequence[RunRow], newest: RunId | None, progress: Sequence[
         proven = f"{part.entities_proven} entities proven" if part.entities_proven else ""
         unproven = f"{part.entities_unproven} unproven" if part.entities_unproven else ""
         aside = f"{part.quarantined} rows quarantined" if part.quarantined else ""
-        yield f"  {part.realm_id:<20}  {part.state:<8} " + ", ".join(filter(None, (rows, proven, unproven, aside)))
+        yield f"  {part.realm_id:<20}  {part.state:<11} " + ", ".join(filter(None, (rows, proven, unproven, aside)))
         if part.parked_message:
             yield f"      {part.parked_message}\n      What to do: {part.parked_action}"
         elif _is_left(part, troubles):

@@ -51,7 +51,32 @@ async def until_stopped(work: Callable[[Stopping], Awaitable[T]]) -> T:
         return await work(stopping)
 
 
+async def until_ended(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work`, which may have no page's boundary to stop at: SIGTERM and the loss of the terminal end it at once.
+
+    Ctrl-C does so by itself. Within `until_stopped` all of them ask it to stop. Raises `StoppedError` if ended.
+    """
+    with anyio.open_signal_receiver(*_sent_by_others()) as signals:  # heard from before the work begins
+
+        async def watch() -> None:
+            async for _ in signals:
+                raise ended()
+
+        async with beside(watch, name="signals that end the command"):
+            return await work()
+
+
+def ended() -> StoppedError:
+    """What is said of a command that was ended where it has nothing to go on with."""
+    return StoppedError("Stopped.", action="Run the same command again.")
+
+
 def _heeded() -> Iterator[signal.Signals]:
-    yield from (signal.SIGINT, signal.SIGTERM)
+    yield signal.SIGINT
+    yield from _sent_by_others()
+
+
+def _sent_by_others() -> Iterator[signal.Signals]:
+    yield signal.SIGTERM
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it is to be ignored
         yield signal.SIGHUP

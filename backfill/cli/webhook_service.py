@@ -138,29 +138,26 @@ class _Service:
         self._unknown_said: set[RealmId] = set()
 
     async def serve(self, way: WayToRealm, asked: Stopping, metered: Meters, port: int | None) -> None:
-        """Take in and read until a stop is asked for. At the month's cap all is still taken in, and nothing is read."""
-
-        def stopping() -> bool:
-            return asked() or metered.reached is not None
+        """Take in and read until a stop is asked for. At its app's cap a realm's events are taken in, and not read."""
 
         async def work(realm_id: RealmId) -> FleetResult:
             return await work_realms(
                 [realm_id],
-                lambda lease, turn: self._events(lease, turn, way, stopping),
+                lambda lease, turn: self._events(lease, turn, way, asked),
                 store=self._store,
                 run_id=self._run_id,
                 observe=self.tally.observe,
                 options=self._fleet_options,
-                stopping=stopping,
+                stopping=asked,
             )
 
         webhooks = self._settings.webhooks
         options = WorkerOptions(gather_s=webhooks.gather_s, realms_at_once=self._settings.extract.realms_at_once)
 
-        def resting() -> str:
-            return "" if metered.reached is None else f"{metered.reached.message} {metered.reached.action}"
+        def hindered() -> str:
+            return " ".join(f"{why.message} {why.action}" for why in metered.reached)
 
-        worker = Worker(self._inbox, work, options=options, stopping=asked, resting=resting, say=say)
+        worker = Worker(self._inbox, work, options=options, stopping=asked, hindered=hindered, say=say)
         app = self._receiver.application(self._health)
         chosen = webhooks.port if port is None else port
         async with serve_application(app, host=webhooks.host, port=chosen) as bound:

@@ -28,7 +28,7 @@ from backfill.jobs.costs import Costs
 from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
-from backfill.qbo.urls import API_URLS, CONSENT_URL, TOKEN_URL, is_intuits
+from backfill.qbo.urls import API_URLS, CONSENT_URL, TOKEN_URL, is_intuits, is_production
 
 
 class Settings(Section):
@@ -126,12 +126,15 @@ class Settings(Section):
 
     @property
     def writes_to_production(self) -> bool:
-        """Whether what is written changes somebody's real books: then a realm must be armed first."""
-        return self.environment == "production"
+        """Whether what is written changes somebody's real books: then a realm must be armed first.
+
+        The address counts as well: with Intuit's own as `qbo.base_url`, the environment may say what it likes.
+        """
+        return self.environment == "production" or is_production(self.api_url)
 
     def pacing_limits(self) -> Limits:
         """The shipped limits with this configuration's overrides, scaled. Raises `UsageError` if they contradict."""
-        if self.limits_scale != 1.0 and (is_intuits(self.api_url)):
+        if self.limits_scale != 1.0 and is_intuits(self.api_url):
             raise UsageError(
                 "BACKFILL_LIMITS_SCALE is for rehearsals against a simulator: Intuit's own limits cannot be scaled.",
                 action="Unset it, or set BACKFILL_QBO_BASE_URL to the simulator's address.",

@@ -126,8 +126,7 @@ async def work_realms(
 
     `weights`: a realm's share where realms compete, 1 for those that are not named. `joining` brings realms that come
     while others are worked on, those that were parked and are connected again among them; it ends with the last.
-    Raises `BackfillError` for what no realm can go on without (the database is gone, the month's quota is spent);
-    all that was committed stays.
+    Raises `BackfillError` for what no realm can go on without (the database is gone); all that was committed stays.
     """
     fleet = _Fleet(job, store=store, run_id=run_id, observe=observe, options=options, stopping=stopping)
     for realm_id in realms:

@@ -16,7 +16,6 @@ from backfill.pacing.ledger import PermitLedger
 from backfill.pacing.limits import Limits
 from backfill.pacing.metering import Meters
 from backfill.pacing.paced import Paced
-from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.realm_room import RealmRoom, Roomed
 from backfill.pacing.retried import Retried, RetryPolicy
 from backfill.qbo.auth import Authorized, Prepared
@@ -61,20 +60,21 @@ class Ways:
         self._observe = observe
         self._keeper = TokenKeeper(vault, tokens, credentials, now=now, rng=rng, observe=observe, options=keeping)
         self._once = Observed(Checked(Authorized(api, self._keeper)), observe)
-        breaker = QuotaBreaker()
         self._budgets = KeptBudgets(
-            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=observe, breaker=breaker, ledger=ledger),
-            ledger,
+            lambda realm_id: RealmBudget(realm_id, limits, rng=rng, observe=observe, ledger=ledger), ledger
         )
 
     @asynccontextmanager
     async def to(self, lease: Lease, room: RealmRoom) -> AsyncIterator[Retried]:
-        """The way to the leased realm for the length of a turn, which waits no longer than `room` has patience."""
-        app = app_of(await self._vault.read(lease.realm_id), self._credentials)
+        """The way to the leased realm for the length of a turn, which waits no longer than `room` has patience.
+
+        Raises `StoppedError` if the realm's app makes no more calls: its month's cap or its quota is used up.
+        """
+        metered = self._meters.of(app_of(await self._vault.read(lease.realm_id), self._credentials))
+        metered.check()
         async with self._budgets.of(lease) as budget:
-            paced = Paced(
-                self._once, budget, metered=self._meters.of(app), patience=room.patience, resting=room.resting
-            )
+            budget.breaker = metered.quota
+            paced = Paced(self._once, budget, metered=metered, patience=room.patience, resting=room.resting)
             roomed = Roomed(Prepared(paced, self._keeper), room)
             yield Retried(roomed, policy=self._policy, rng=self._rng, observe=self._observe)
 

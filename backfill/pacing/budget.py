@@ -63,8 +63,9 @@ class RealmBudget:
     requests (500); then, one request at a time, the next start and a place in flight (10). While the realm rests after
     a refusal nothing is held.
 
-    `rng` jitters the rests. `breaker` is shared by all realms of the app. With a `ledger` permits survive a crash: call
-    `restore` with what it holds before the first `take`, and `settle` after the last.
+    `rng` jitters the rests. Whoever works on the realm sets its `breaker`, which all realms of an app share. With a
+    `ledger` permits survive a crash: call `restore` with what it holds before the first `take`, and `settle` after the
+    last.
     """
 
     def __init__(
@@ -74,14 +75,13 @@ class RealmBudget:
         *,
         rng: random.Random,
         observe: Observer = ignore,
-        breaker: QuotaBreaker | None = None,
         ledger: PermitLedger | None = None,
     ) -> None:
         self.realm_id = realm_id
         self.limits = limits
         self._rng = rng
         self._observe = observe
-        self._breaker = breaker or QuotaBreaker()
+        self.breaker = QuotaBreaker()
         self._sizes = {
             "requests": limits.request_permits,
             "batches": limits.batch_permits,
@@ -104,11 +104,11 @@ class RealmBudget:
         """Wait until a request of `lane` may go, and take its permits. It is to be sent at once.
 
         While the realm rests after a refusal, `resting` is entered: what is not needed meanwhile can be given away.
-        Raises `UnavailableError` (STOP) when the month's quota is spent, and what the ledger raises: `LeaseLostError`
+        Raises `StoppedError` when the month's quota is spent, and what the ledger raises: `LeaseLostError`
         if another process took the realm over.
         """
         while True:
-            self._breaker.check()
+            self.breaker.check()
             probe = self._congestion.resting and await self._pass_gate(resting)
             grant = None
             taken: list[PermitRing] = []
@@ -134,7 +134,7 @@ class RealmBudget:
         self._give_back(grant, now)
         self._congestion.answered(now, episode=grant.episode)
         if accepted:
-            self._breaker.answered(now, metered=grant.lane in METERED_LANES)
+            self.breaker.answered(now, metered=grant.lane in METERED_LANES)
         self._end_probe(probe=grant.probe)
 
     def refused(self, grant: Grant, *, retry_after_s: float | None = None) -> None:
@@ -151,7 +151,7 @@ class RealmBudget:
         )
         if refusal.reason is Reason.MINUTE and refusal.lasting_s >= self.limits.quota_s:
             since, metered = now - refusal.lasting_s, grant.lane in METERED_LANES
-            self._breaker.suspect(self.realm_id, since=since, metered=metered)
+            self.breaker.suspect(self.realm_id, since=since, metered=metered)
         self._observe(Throttled(realm_id=self.realm_id, lane=grant.lane, freeze_s=refusal.freeze_s))
         self._end_probe(probe=grant.probe)
 
@@ -232,7 +232,7 @@ class RealmBudget:
     async def _pass_gate(self, resting: Resting) -> bool:
         """Wait out a rest. True: this request asks alone, and the others wait for its answer."""
         while True:
-            self._breaker.check()
+            self.breaker.check()
             if not self._congestion.resting:
                 return False
             if anyio.current_time() < self._congestion.frozen_until:

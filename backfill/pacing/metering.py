@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
@@ -12,6 +12,7 @@ import anyio
 import msgspec
 
 from backfill.errors import StoppedError
+from backfill.pacing.quota import NoMoreCalls, QuotaBreaker
 from backfill.wire import Lane, Request
 
 METERED_LANES = frozenset(Lane) - {Lane.WRITE}
@@ -89,14 +90,6 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class CapReached:
-    """What stopped, and what to do about it."""
-
-    message: str
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
 class Capped:
     """What a cap is called, and what to do once it is reached."""
 
@@ -119,6 +112,8 @@ READINGS: Mapping[BatchCountsAs, str] = {
 
 class MeteredBudget:
     """What is left of an app's month. `cap` None: count, and never stop. One for each app and process.
+
+    Beside the user's cap stands Intuit's own, the app's `quota`, of which nobody tells how much of it is left.
 
     What is spent needs room in the budget that this one is `within`, too, if it is: the plan that a run is held to.
 
@@ -146,12 +141,14 @@ class MeteredBudget:
         self._within = within
         self._batch_counts_as = batch_counts_as
         self._ledger = ledger or MemoryMeteredLedger()
+        self.quota = QuotaBreaker()
+        """For the budgets of all realms of the app."""
         self._app = app
         self._month = month
         self._block_of = month()
         self._left = Count()
         self._taken = Count()  # what was added for this process and not given back or taken back: spent, or left
-        self._reached: CapReached | None = None
+        self._reached: NoMoreCalls | None = None
         self._lock = anyio.Lock()
 
     @property
@@ -160,11 +157,16 @@ class MeteredBudget:
         return self._taken.minus(self._left).read(self._batch_counts_as)
 
     @property
-    def reached(self) -> CapReached | None:
-        """What to say once the cap, or that of the budget around, has stopped a call of this process: until the month
-        is over."""
+    def reached(self) -> NoMoreCalls | None:
+        """What to say once the cap, or that of the budget around, has stopped a call of this process, until the month
+        is over; and while the app's quota is spent."""
         own = self._reached if self._block_of == self._month() else None
-        return own or (None if self._within is None else self._within.reached)
+        return own or (None if self._within is None else self._within.reached) or self.quota.spent
+
+    def check(self) -> None:
+        """Raises `StoppedError` while no more calls are to be made."""
+        if (reached := self.reached) is not None:
+            raise StoppedError(reached.message, action=reached.action)
 
     async def spend(self, request: Request) -> Spent:
         """Count `request`, which is about to be sent.
@@ -224,9 +226,11 @@ class MeteredBudget:
 
         total = Count(*await self._ledger.add(self._app, month, more))
         if not any(granted):
-            self._reached = CapReached(
+            of_app = f" of app {self._app}" if self._app else ""
+            self._reached = NoMoreCalls(
+                "metered_cap",
                 f"{self._capped.name} of {self._cap} metered calls is reached: {total.read(self._batch_counts_as)} are"
-                f" counted ({READINGS[self._batch_counts_as]}).",
+                f" counted{of_app} ({READINGS[self._batch_counts_as]}).",
                 self._capped.action,
             )
             raise StoppedError(
@@ -275,9 +279,9 @@ class Meters:
         return sum(budget.used for budget in self._of.values())
 
     @property
-    def reached(self) -> CapReached | None:
-        """What to say of the first app that is at its cap, if one is."""
-        return next((budget.reached for budget in self._of.values() if budget.reached is not None), None)
+    def reached(self) -> Sequence[NoMoreCalls]:
+        """What to say of the apps that make no more calls, each thing once."""
+        return list(dict.fromkeys(budget.reached for budget in self._of.values() if budget.reached is not None))
 
     async def settle(self) -> None:
         """Give back what is left of all blocks."""

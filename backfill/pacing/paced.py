@@ -43,8 +43,7 @@ class Paced:
         """Wait for permits until `deadline` at most, then send, within the lane's time-out.
 
         Raises `UnansweredError(sent=False, code="permit")` if no permit came in time, `StoppedError` when the monthly
-        cap is reached or the wait was broken off, `UnavailableError` (STOP) when the month's quota is spent, and what
-        `inner` raises.
+        cap is reached, the month's quota is spent or the wait was broken off, and what `inner` raises.
         """
         assert request.realm_id == self._budget.realm_id
         # Counted before the permits are taken: to count may take a commit, and with its permits a request goes at once.

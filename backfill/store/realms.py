@@ -32,12 +32,14 @@ FROM backfill.token JOIN backfill.realm USING (realm_id)
 ORDER BY realm_id
 """
 
-# Of each company that is not parked, how old its proofs of some entities are; without one, nothing of it is proven, and
-# likewise where the last word on one of them is no proof of all of it.
+# Of each company that is not parked, how old its proofs of some entities are; unless one that is wanted has none, or
+# the last word on one of them is no proof of all of it.
 PROVEN = """
-SELECT realm_id, CASE WHEN bool_and(whole) THEN min(watermark) END AS watermark
+SELECT realm_id, CASE
+    WHEN bool_and(whole) AND count(*) FILTER (WHERE entity = ANY ($2)) = cardinality($2::text[]) THEN min(watermark)
+END AS watermark
 FROM backfill.realm LEFT JOIN (
-    SELECT proof.realm_id, watermark, proven AND scope ->> 'since' IS NULL AS whole
+    SELECT proof.realm_id, entity, watermark, proven AND scope ->> 'since' IS NULL AS whole
     FROM backfill.proof JOIN backfill.run USING (run_id) WHERE entity = ANY ($1::text[])
 ) AS proof USING (realm_id)
 WHERE state = 'active'
@@ -80,7 +82,9 @@ ROWS_A_TRANSACTION = 1000
 """An import of many thousands of realms commits now and then, so that it holds no lock for long."""
 
 
-APPS_OF_THEIR_OWN = "SELECT coalesce(bool_and(num_nulls(client_id, client_secret) = 0), false) FROM backfill.token"
+APPS_OF_THEIR_OWN = """
+SELECT count(*) FILTER (WHERE num_nulls(client_id, client_secret) = 0) AS own, count(*) AS all FROM backfill.token
+"""
 
 
 class RealmGrant(msgspec.Struct, frozen=True):
@@ -163,23 +167,25 @@ class Realms:
             rows = await connection.fetch(LIST, None)
         return [Realm(*row.values()) for row in rows]
 
-    async def have_apps_of_their_own(self) -> bool:
-        """Whether there are companies, and each was imported with the app that it is connected to."""
+    async def apps_of_their_own(self) -> tuple[int, int]:
+        """How many companies were imported with the app that they are connected to, and of how many with tokens."""
         async with self._database.control() as connection:
-            return await connection.fetchval(APPS_OF_THEIR_OWN) is True
+            (row,) = await connection.fetch(APPS_OF_THEIR_OWN)
+        return row["own"], row["all"]
 
     async def token_dates(self) -> Sequence[Mapping[str, Any]]:
         """What is known of the ends of each company's tokens: the fields of `qbo.expiries.TokenDates`."""
         async with self._database.control() as connection:
             return [dict(row) for row in await connection.fetch(EXPIRIES)]
 
-    async def proven(self, entities: Sequence[str]) -> Mapping[RealmId, datetime | None]:
+    async def proven(self, entities: Sequence[str], *, wanted: Sequence[str]) -> Mapping[RealmId, datetime | None]:
         """Companies that are not parked, each with the oldest watermark of its proofs of those entities.
 
-        None: it has none, or one of them is not proven, or only a part of it (`--since`).
+        None: it has none, or one of them is not proven, or only a part of it (`--since`), or one that is `wanted`
+        (distinct names, all among `entities`) has no proof.
         """
         async with self._database.control() as connection:
-            rows = await connection.fetch(PROVEN, list(entities))
+            rows = await connection.fetch(PROVEN, list(entities), list(wanted))
         return {RealmId(row["realm_id"]): row["watermark"] for row in rows}
 
     async def get(self, realm_id: RealmId) -> Realm:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from backfill.model import Proof, RealmId, RunId
 from backfill.store.database import Database
@@ -168,15 +169,15 @@ class Status:
         helpers = Counter(row["run_id"] for row in helping if not is_abandoned(row["owner"], silent=row["silent"]))
         return [_run_row(dict(row), helpers[row["run_id"]]) for row in rows]
 
-    async def progress(self, run_id: RunId) -> Sequence[RealmProgress]:
-        """The run's realms by realm id."""
+    async def progress(self, run_id: RunId, *, of_run: RunStatus = RunStatus.RUNNING) -> Sequence[RealmProgress]:
+        """The run's realms by realm id. `of_run`: how the run fares, for nobody works on a realm of one that ended."""
         found: list[RealmProgress] = []
         full = True
         async with self._database.control() as connection:
             while full:
                 after = found[-1].realm_id if found else ""
                 page = await connection.fetch(PROGRESS, run_id, after, ROWS_LIMIT)
-                found += [RealmProgress(*row) for row in page]
+                found += [_realm_progress(RealmProgress(*row), of_run) for row in page]
                 full = len(page) == ROWS_LIMIT
         return found
 
@@ -191,6 +192,15 @@ class Status:
         """The realm's rows that were set aside, by entity."""
         async with self._database.control() as connection:
             return [QuarantineRow(*row) for row in await connection.fetch(QUARANTINE, realm_id, ROWS_LIMIT)]
+
+
+def _realm_progress(part: RealmProgress, of_run: RunStatus) -> RealmProgress:
+    """What a realm that did not come to its end is stored as is how it was left: it fares as its run does.
+
+    One that was not begun waits for whoever goes on with the run, unless that is over.
+    """
+    left = {"running", "pending"} if of_run is RunStatus.INCOMPLETE else {"running"}
+    return structs.replace(part, state=of_run) if part.state in left else part
 
 
 def _run_row(row: dict[str, Any], helpers: int) -> RunRow:

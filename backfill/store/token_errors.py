@@ -11,6 +11,7 @@ def no_tokens(realm_id: RealmId) -> TokenError:
         f"realm {realm_id} has no tokens",
         realm_id=realm_id,
         action="connect the company again, and import its new refresh token: backfill realms import FILE",
+        code="no_tokens",
     )
 
 
@@ -23,6 +24,17 @@ def undecryptable(realm_id: RealmId, column: str) -> TokenError:
         " company again, and import its new refresh token: backfill realms import FILE",
         disposition=Disposition.STOP,
         code="undecryptable",
+    )
+
+
+def tokens_held(realm_id: RealmId, holder: str, *, waited_s: float) -> TokenError:
+    """Not to be parked for, nor to be waited for again: whoever holds a claim as long as that is not well."""
+    return TokenError(
+        f"another process ({holder}) has been refreshing the tokens of realm {realm_id} for {waited_s:g} s",
+        realm_id=realm_id,
+        action="see whether it hangs, then run the same command again",
+        disposition=Disposition.STOP,
+        code="claimed",
     )
 
 

@@ -18,7 +18,7 @@ from backfill.model import RealmId, Secret, Tokens
 from backfill.store.database import Database
 from backfill.store.encryption import Keyring
 from backfill.store.owners import Owner
-from backfill.store.token_errors import no_tokens, tokens_replaced
+from backfill.store.token_errors import no_tokens, tokens_held, tokens_replaced
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
     import asyncpg
@@ -127,8 +127,8 @@ class TokenVault:
         """Claim the realm's tokens for a refresh: until the block ends or stores, no other process refreshes them.
 
         No connection is held meanwhile. The claim is void after CLAIM_S, or once its owner is a dead process of this
-        machine. Raises TokenError (PARK) if the realm has none, UnavailableError if another holds them for longer
-        than `lock_timeout_s`.
+        machine. Raises TokenError: PARK if the realm has none, STOP if others hold them for longer than
+        `lock_timeout_s`.
         """
         # Named before it is made: whatever becomes of the statement, it can be given back.
         claim = f"{self._database.owner} {os.urandom(CLAIM_BYTES).hex()}"
@@ -156,7 +156,7 @@ class TokenVault:
                 claimed_by = _found(realm_id, await connection.fetchrow(CLAIMED_BY, realm_id))[0]
             holder, _, _ = claimed_by.partition(" ")
             if anyio.current_time() >= deadline:
-                raise _held(realm_id, holder, lock_timeout_s)
+                raise tokens_held(realm_id, holder, waited_s=lock_timeout_s)
             owner = Owner.parse(holder)
             if owner is not None and owner.is_surely_dead():
                 dead_claim = claimed_by
@@ -291,11 +291,3 @@ def _encrypted(keyring: Keyring, realm_id: RealmId, tokens: Tokens, columns: Seq
         keyring.encrypt(value, bound_to=(realm_id, name)) if isinstance(value, Secret) else value
         for name, value in values
     ]
-
-
-def _held(realm_id: RealmId, holder: str, waited_s: float) -> UnavailableError:
-    return UnavailableError(
-        f"another process ({holder}) has been refreshing the tokens of realm {realm_id} for {waited_s:g} s",
-        action="see whether it hangs",
-        disposition=Disposition.RETRY,
-    )

@@ -37,7 +37,7 @@ class WorkerOptions:
 class Worker:
     """Works the realms that are due. `work` does one realm's events, under its lease or not at all.
 
-    While `resting` gives a reason, nothing is read.
+    `hindered` tells what keeps some of them from being read, such as the month's cap of their app: it is said once.
     """
 
     def __init__(
@@ -47,20 +47,20 @@ class Worker:
         *,
         options: WorkerOptions,
         stopping: Callable[[], bool],
-        resting: Callable[[], str],
+        hindered: Callable[[], str],
         say: Callable[[str], None],
     ) -> None:
         self._inbox = inbox
         self._work = work
         self._options = options
         self._stopping = stopping
-        self._resting = resting
+        self._hindered = hindered
         self._say = say
         self._present: set[RealmId] = set()
         self._last = RealmId("")  # that was begun
         self._pauses: dict[RealmId, tuple[float, float]] = {}
         """Realm to the loop time before which it is not tried, and how long its trouble made it wait."""
-        self._reason = ""
+        self._told = self._away = ""
 
     async def run(self) -> None:
         """Until a stop is asked for; then what is at work finishes its page. The database may come and go."""
@@ -77,17 +77,18 @@ class Worker:
                 await anyio.sleep(self._options.look_s)
 
     async def _due(self) -> list[RealmId]:
-        """Whoever is due; nobody while there is a reason, which is said once."""
+        """Whoever is due. What hinders is said when it begins or becomes more, and once that the database is away."""
         due: list[RealmId] = []
-        reason = self._resting()
-        if not reason:
-            try:
-                due = list(await self._inbox.due(gathered_s=self._options.gather_s))
-            except BackfillError as error:
-                reason = error.message
-        if reason and not self._reason:
-            self._say(f"{reason} Events wait until that is over.")
-        self._reason = reason
+        hindered, away = self._hindered(), ""
+        try:
+            due = list(await self._inbox.due(gathered_s=self._options.gather_s))
+        except BackfillError as error:
+            away = error.message
+        if hindered and hindered != self._told:
+            self._say(f"{hindered} Events wait until that is over.")
+        if away and not self._away:
+            self._say(f"{away} Events wait until that is over.")
+        self._told, self._away = hindered, away
         return due
 
     async def _realm(self, realm_id: RealmId) -> None:

@@ -162,6 +162,23 @@ def test_what_was_not_proven_whole_is_neither_fresh_nor_forgotten(
     assert whole not in {realm_id for realm_id, _ in errors}
 
 
+def test_what_was_never_read_is_named_unless_nobody_wants_it(connected: Backfill, intuit: Intuit) -> None:
+    """As after `extract --entity` alone, or an upgrade to a version that knows one more."""
+    for entity in ("Customer", "Vendor"):
+        assert connected.run("extract", "--json", f"--entity={entity}").code == 0
+    cared = connected.run("care", "--json")
+    assert cared.code == 1, cared.stderr
+    assert cared.json()["realms"] == {"total": 3, "proven": 0, "swept": 0, "unproven": 3, "parked": 0}
+    assert {(error["realm_id"], error["entity"]) for error in cared.json()["errors"]} == {
+        (realm_id, "") for realm_id in intuit.realm_ids
+    }
+    assert f"and {len(SWEPT) - 7} more were never read to the end" in cared.json()["errors"][0]["message"]
+    wanted = connected.home / "wanted.toml"
+    wanted.write_text('[extract]\nentities = ["Customer", "Vendor", "TaxAgency"]\n')
+    fresh = connected.run("care", "--json", "--config", wanted)
+    assert (fresh.code, fresh.json()["realms"]["proven"], fresh.json()["requests"]["total"]) == (0, 3, 0)
+
+
 def test_a_daily_run_sweeps_every_company_every_day(connected: Backfill, intuit: Intuit, query: Query) -> None:
     """The last one took a while to come to this company: its proof is less than a day old."""
     realm_id = intuit.realm_ids[0]

@@ -78,7 +78,9 @@ def test_an_unknown_realm(connected: Backfill, intuit: Intuit) -> None:
 def _incomplete(summary: bytes | None) -> RunRow:
     moment = datetime(2026, 11, 30, tzinfo=UTC)
     said = None if summary is None else Raw(summary)
-    return RunRow(RunId(1), "extract", Raw(b"{}"), RunStatus.INCOMPLETE, None, moment, moment, moment, said, 61, 60, 1)
+    return RunRow(
+        RunId(1), "extract", Raw(b"{}"), RunStatus.INCOMPLETE, None, moment, moment, moment, said, 61, 60, 1, 0
+    )
 
 
 def test_why_a_run_and_a_realm_that_is_not_parked_came_to_no_end_is_said() -> None:
@@ -91,14 +93,14 @@ def test_why_a_run_and_a_realm_that_is_not_parked_came_to_no_end_is_said() -> No
         {"realm_id": "1", "entity": "Bill", "code": "quarantined", "message": "A row.", "action": "See."},
     ]
     run = _incomplete(json.encode({"errors": errors}))
-    lines = "\n".join(_run_words([run], RunId(1), [well, left])).splitlines()
+    lines = "\n".join(_run_words([run], run, [well, left])).splitlines()
     at = lines.index("Realms of run 1:")
     assert lines[at + 1 : at + 3] == ["  The cap.", "      What to do: Raise it."]
     assert [line.split()[0] for line in lines[at + 3 :]] == ["2", "Wrong", "What", "1"], "who is not well goes first"
     taken_back = structs.replace(left, state="parked")
-    assert "Wrong secret." not in "\n".join(_run_words([run], RunId(1), [well, taken_back]))
+    assert "Wrong secret." not in "\n".join(_run_words([run], run, [well, taken_back]))
     gone_on_with = structs.replace(run, status=RunStatus.RUNNING)
-    assert "Wrong secret." not in "\n".join(_run_words([gone_on_with], RunId(1), [well, left]))
+    assert "Wrong secret." not in "\n".join(_run_words([gone_on_with], gone_on_with, [well, left]))
 
 
 def test_of_thousands_those_are_shown_that_somebody_must_look_at() -> None:
@@ -107,7 +109,7 @@ def test_of_thousands_those_are_shown_that_somebody_must_look_at() -> None:
     unproven = structs.replace(well, realm_id=RealmId("u"), entities_unproven=1)
     others = [structs.replace(well, realm_id=RealmId(str(number))) for number in range(2, 60)]
     run = _incomplete(None)
-    lines = list(_run_words([run], RunId(1), [well, *others, parked, unproven]))
+    lines = list(_run_words([run], run, [well, *others, parked, unproven]))
     shown = [line.split()[0] for line in lines if " 41 entities" in line]
     assert shown == ["p", "u", *map(str, range(1, 49))]
     assert lines[-1] == "  and 11 more: backfill status --json"

@@ -64,6 +64,11 @@ def test_nothing_is_well(user: Backfill) -> None:
     assert not user.home.joinpath(".config/backfill/encryption.key").exists(), "whoever looks makes no key"
 
 
+def test_limits_that_no_run_would_begin_with(ready: Backfill) -> None:
+    said = found(ready.having(QBO_BASE_URL="https://nobody.intuit.com:1", LIMITS_SCALE="60").run("doctor", "--json"))
+    assert "Intuit's own limits cannot be scaled" in said["settings"]
+
+
 def test_a_database_that_is_not_there_hides_nothing_else(ready: Backfill) -> None:
     outcome = ready.having(DATABASE_URL="postgresql://127.0.0.1:1/none").run("doctor", "--json")
     assert (outcome.code, list(found(outcome))) == (1, ["database"])

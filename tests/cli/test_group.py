@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from backfill import version
 from backfill.cli import app, group
-from backfill.cli.group import CommandLine, Group
+from backfill.cli.group import Command, CommandLine, Group
 
 GROUPS = {"": app, **{name: each for name, each in app.commands.items() if isinstance(each, TyperGroup)}}
 
@@ -106,6 +106,14 @@ def test_a_name_that_is_none_makes_nothing_and_is_told_the_nearest(
         app(["statsu"], prog_name="backfill")
     assert "Did you mean 'status'?" in capsys.readouterr().err
     assert made == []
+
+
+def test_the_help_of_every_command_may_be_cut_short() -> None:
+    """Which typer makes a traceback of, or exit code 1: only our own commands print it whole."""
+    for name in app.commands:
+        command = app.commands[name]
+        parts = command.commands.values() if isinstance(command, TyperGroup) else [command]
+        assert all(isinstance(part, Command) for part in parts), name
 
 
 def test_a_command_is_called_with_what_was_given() -> None:

@@ -70,6 +70,7 @@ def test_rows_are_written_once_and_told(writer: Backfill, books: Intuit, tmp_pat
     told = writer.executing.run("load", file).stdout
     assert "0 rows written, 0 rejected" in told, "what an earlier run sent is not this one's"
     assert "With what was done before: 40 written, 0 rejected." in told
+    assert writer.run("status").stdout.count("  1 of 1 realms done") == 3, "of each load"
     assert len(named(books, realm_id, "once-")) == 40
     assert query("SELECT count(*) FROM backfill.id_map")[0][0] == 40
 

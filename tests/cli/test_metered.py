@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Query
-from tests.processes import Backfill, simulated
+from tests.processes import Backfill, Intuit, simulated
 
 
 def config(folder: Path, *lines: str) -> Path:
@@ -57,6 +57,22 @@ def test_a_run_that_reaches_the_cap_stops_and_goes_on_later(user: Backfill, tmp_
         assert f"{calls:,} calls, {items:,} with batches as their items; {items:,} of the cap of 1,000" in shown.stdout
         (month,) = connected.run("status", "--json").json()["metered"]
         assert (month["calls"], month["items"]) == (calls, items)
+
+
+def test_the_cap_of_one_app_stops_none_of_anothers_companies(
+    connected: Backfill, intuit: Intuit, tmp_path: Path, query: Query
+) -> None:
+    other, *_ = intuit.realm_ids
+    assert connected.run("extract", "--json", "--entity", "Term").code == 0
+    # A company of the app that the environment would name: its access token is good for an hour without.
+    query("UPDATE backfill.token SET client_id = NULL, client_secret = NULL WHERE realm_id = $1", other)
+    query("UPDATE backfill.metered SET items = 10000")
+    stopped = connected.run("extract", "--json", "--config", config(tmp_path, "monthly_cap = 10_000"))
+    assert stopped.code == 3, stopped.stderr
+    result = stopped.json()
+    assert (result["realms"]["proven"], result["realms"]["unproven"]) == (1, 2)
+    assert [error["code"] for error in result["errors"]] == ["metered_cap"]
+    assert query("SELECT DISTINCT realm_id FROM backfill.proof WHERE entity = 'Invoice'")[0][0] == other
 
 
 @pytest.mark.parametrize(("line", "as_items"), [("", False), ('batch_counts_as = "items"', True)])

@@ -133,6 +133,23 @@ def test_bad_input_is_said_in_words(
     assert not list(tmp_path.glob(".realms-*")), "no draft with tokens is left"
 
 
+@pytest.mark.parametrize(
+    ("command", "message", "see"),
+    [
+        ("extract --bogus", "No such option: --bogus", "backfill extract --help"),
+        ("calls --slow x", "Invalid value for '--slow'", "backfill calls --help"),
+        ("realms import", "Missing argument 'FILE'", "backfill realms import --help"),
+        ("keys rotat", "Did you mean 'rotate'", "backfill keys --help"),
+        ("extract --realm \udcff", "an argument has to be UTF-8", ""),
+    ],
+)
+def test_wrong_usage_is_an_object_on_stdout_too(user: Backfill, command: str, message: str, see: str) -> None:
+    done = user.run(*command.split(), "--json")
+    in_words(done, 2, message)
+    assert message in done.json()["error"]["message"]
+    assert done.json()["error"]["action"] == (f"See {see}" if see else "")
+
+
 def test_a_data_directory_that_is_no_text(user: Backfill) -> None:
     """JSON has no way to write it, and says it all the same."""
     outcome = user.having(DATABASE_URL=None, DATA_DIR="/proc/\udcff").executing.run("status", "--json")
@@ -246,7 +263,9 @@ def test_a_simulator_whose_port_is_taken(user: Backfill) -> None:
         in_words(user.run("simulate", "--port", str(taken.getsockname()[1])), 3, "give another port")
 
 
-@pytest.mark.parametrize("command", ["--help", "realms list --json", "status", "extract --entity Term"])
+@pytest.mark.parametrize(
+    "command", ["--help", "keys rotate --help", "realms list --json", "status", "extract --entity Term"]
+)
 def test_a_reader_who_has_had_enough(connected: Backfill, command: str) -> None:
     """`| head`: stdout is closed before anything is written."""
     reading, writing = os.pipe()
@@ -254,7 +273,7 @@ def test_a_reader_who_has_had_enough(connected: Backfill, command: str) -> None:
     with connected.started(*command.split(), stdout=writing) as process:
         os.close(writing)
         _, stderr = process.communicate(timeout=PATIENCE_S)
-    in_words(Outcome(process.returncode, "", stderr), 1 if command == "--help" else 0)
+    in_words(Outcome(process.returncode, "", stderr), 0)
 
 
 def test_a_terminal_that_is_gone(connected: Backfill, query: Query) -> None:
@@ -285,7 +304,9 @@ def test_a_stream_that_was_closed_before(user: Backfill, stream: str) -> None:
         assert list(done.json()) == ["error"], "what is said does not turn to stdout instead"
 
 
-@pytest.mark.parametrize("command", ["realms list", "version", "simulate --mishaps"])
+@pytest.mark.parametrize(
+    "command", ["realms list", "version", "simulate --mishaps", "--help", "load", "extract --help"]
+)
 def test_a_full_disk_behind_stdout(user: Backfill, command: str) -> None:
     with Path("/dev/full").open("w") as full, user.started(*command.split(), stdout=full) as process:
         _, stderr = process.communicate(timeout=PATIENCE_S)
@@ -319,14 +340,17 @@ def test_what_clients_talk_to_a_server_is_no_trouble_of_its_own(tmp_path: Path) 
     assert "Error" not in said, said
 
 
-def test_an_interrupt_before_anything_began(embedded_user: Backfill) -> None:
-    """While it waits for the embedded server, which another seems to start: the exit code says it."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_before_anything_began(embedded_user: Backfill, number: signal.Signals) -> None:
+    """While it waits for the embedded server, which another seems to start."""
     files = ServerFiles(embedded_user.home / "data/postgres")
     files.make_root()
     starting = FileLock.taken(files.start_lock)
     assert starting is not None
-    with embedded_user.started("realms", "list") as process:
+    with embedded_user.started("realms", "list", "--json") as process:
         assert eventually(files.users_lock.exists), "it has come as far as the lock"
-        process.send_signal(signal.SIGINT)
-        in_words(ended(process), 3)
+        process.send_signal(number)
+        done = ended(process)
+    in_words(done, 3, "Stopped.")
+    assert done.json()["error"]["message"] == "Stopped."
     starting.close()

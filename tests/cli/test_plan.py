@@ -109,7 +109,7 @@ def test_ctrl_c_ends_it_at_once(tmp_path: Path) -> None:
             pass
         process.send_signal(signal.SIGINT)
         stopped = ended(process)
-    assert (stopped.code, stopped.stdout) == (3, ""), stopped.stderr
+    assert (stopped.code, list(stopped.json())) == (3, ["error"]), stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "not begun" not in stopped.stderr
 

@@ -54,13 +54,14 @@ def test_a_line_separator_of_unicode_ends_no_json_line(tmp_path: Path) -> None:
     assert row.name == "a\u2028b"
 
 
-def test_an_access_token_counts_only_with_its_end(tmp_path: Path) -> None:
+def test_an_access_token_counts_only_with_its_end_and_an_end_with_its_token(tmp_path: Path) -> None:
     header = "realm_id,refresh_token,access_token,access_token_expires_at\n"
-    rows = read(tmp_path, f"{header}1,{TOKEN},eyJ1,2026-11-22T10:00:00Z\n2,{TOKEN},eyJ2,\n")
-    known, unknown = grants(rows)
+    end = "2026-11-22T10:00:00Z"
+    rows = read(tmp_path, f"{header}1,{TOKEN},eyJ1,{end}\n2,{TOKEN},eyJ2,\n3,{TOKEN},,{end}\n")
+    known, *others = grants(rows)
     assert known.access_token == Secret("eyJ1")
     assert known.access_expires_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
-    assert (unknown.access_token, unknown.access_expires_at) == (None, None)
+    assert [(one.access_token, one.access_expires_at) for one in others] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize("lacking", ["client_id", "client_secret"])
@@ -162,6 +163,10 @@ def test_a_file_without_end_is_not_read_without_end(monkeypatch: pytest.MonkeyPa
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf" + CSV.encode()), encoding="ascii"))
     assert [row.realm_id for row in read_realm_file("-")] == ["123", "9130357000002584"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"realm_id\n1\n")))
+    with pytest.raises(UsageError, match=r"^stdin has 1 fault") as wrong:
+        read_realm_file("-")
+    assert wrong.value.action.endswith("name, weight, client_id, client_secret.")
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(UsageError, match="stdin is closed"):
         read_realm_file("-")

@@ -40,7 +40,7 @@ def test_with_one_fault_nothing_is_imported(user: Backfill, query: Query) -> Non
     assert query("SELECT * FROM backfill.realm") == []
     as_json = user.run("realms", "import", "-", "--json", stdin=b"")
     assert as_json.code == 2
-    assert as_json.json()["error"]["message"] == "- has no rows."
+    assert as_json.json()["error"]["message"] == "stdin has no rows."
 
 
 def test_what_the_database_cannot_hold_is_refused_in_words(user: Backfill, query: Query) -> None:

@@ -6,12 +6,14 @@ import os
 import pty
 import select
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from backfill.cli.sql import libpq_environment
 from tests.cli.conftest import Query
-from tests.processes import PATIENCE_S, Backfill
+from tests.processes import COMMAND, PATIENCE_S, Backfill, eventually
 
 
 def test_a_statement_and_psql_itself(user: Backfill, query: Query) -> None:
@@ -22,6 +24,46 @@ def test_a_statement_and_psql_itself(user: Backfill, query: Query) -> None:
     assert (typed.code, "42" in typed.stdout) == (0, True)
     wrong = user.run("sql", "SELECT nothing")
     assert (wrong.code, wrong.stdout, 'column "nothing" does not exist' in wrong.stderr) == (3, "", True)
+
+
+MANY = "SELECT repeat('x', 500) FROM generate_series(1, 400_000)"
+
+
+def test_a_long_answer_is_not_held_in_memory(user: Backfill) -> None:
+    """Its peak is psql's own, measured by who waits for it."""
+    measured = (
+        "import resource, subprocess, sys\n"
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"
+        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+    )
+    peaks = []
+    for statement in ("SELECT 1", MANY):
+        command = [sys.executable, "-c", measured, *COMMAND, "sql", statement]
+        done = subprocess.run(
+            command, env=user.environment, cwd=user.home, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        )
+        code, peak_mb = map(int, done.stdout.split())
+        assert code == 0, done.stderr
+        peaks.append(peak_mb)
+    assert peaks[1] < peaks[0] + 20, "these are 200 MB"
+
+
+def test_who_reads_an_answer_may_have_had_enough(user: Backfill) -> None:
+    reading, writing = os.pipe()
+    with user.started("sql", MANY, stdout=writing) as process:
+        os.close(writing)
+        assert os.read(reading, 100)
+        os.close(reading)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stderr) == (0, "")
+
+
+def test_who_ends_the_command_ends_psql(user: Backfill, query: Query) -> None:
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(300)' AND state = 'active'"
+    with user.started("sql", "SELECT pg_sleep(300)") as process:
+        assert eventually(lambda: query(asleep)[0][0] == 1)
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 3
 
 
 PROMPT = b"=# "

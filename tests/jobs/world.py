@@ -31,7 +31,6 @@ from backfill.pacing.budget import RealmBudget, Resting
 from backfill.pacing.limits import load_limits
 from backfill.pacing.metering import MeteredBudget
 from backfill.pacing.paced import Paced
-from backfill.pacing.quota import QuotaBreaker
 from backfill.pacing.realm_room import PageMemory, RealmRoom, Roomed
 from backfill.pacing.retried import READING, Retried
 from backfill.qbo.auth import Authorized
@@ -101,7 +100,6 @@ class World:
         self.events: list[events.Event] = []
         self.turns: dict[RealmId, Turn] = {}
         self._budgets: dict[RealmId, RealmBudget] = {}
-        self._breaker = QuotaBreaker()
 
     def _fleet(self) -> Fleet:
         if not self.companies:
@@ -176,7 +174,8 @@ class World:
         rng = random.Random(f"{self.seed}:{realm_id}")
         budget = self._budgets.get(realm_id)
         if budget is None:
-            budget = RealmBudget(realm_id, load_limits(), rng=rng, observe=self._observed, breaker=self._breaker)
+            budget = RealmBudget(realm_id, load_limits(), rng=rng, observe=self._observed)
+            budget.breaker = self.metered.quota
             self._budgets[realm_id] = budget
         resting: Resting = room.resting if isinstance(room, RealmRoom) else nullcontext
         inner: Transport = Paced(once, budget, metered=self.metered, patience=turn.patience, resting=resting)

@@ -10,6 +10,7 @@ import anyio
 from backfill.model import RealmId
 from backfill.pacing.budget import Grant, RealmBudget
 from backfill.pacing.limits import Limits, load_limits
+from backfill.pacing.quota import QuotaBreaker
 from backfill.wire import Lane
 
 REALM = RealmId("9130350000000001")
@@ -18,8 +19,11 @@ WIDE = replace(LIMITS, in_flight=500)
 """Many answers may be awaited at once, so that windows can be filled without answers."""
 
 
-def budget(limits: Limits = LIMITS, **options: object) -> RealmBudget:
-    return RealmBudget(REALM, limits, rng=random.Random(1), **options)  # type: ignore[arg-type]
+def budget(limits: Limits = LIMITS, *, breaker: QuotaBreaker | None = None, **options: object) -> RealmBudget:
+    """`breaker`: that of several realms of an app."""
+    made = RealmBudget(REALM, limits, rng=random.Random(1), **options)  # type: ignore[arg-type]
+    made.breaker = breaker or made.breaker
+    return made
 
 
 async def takes(one: RealmBudget, lane: Lane, *, within_s: float) -> Grant | None:

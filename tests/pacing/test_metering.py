@@ -178,10 +178,12 @@ async def test_every_app_has_its_own_budget_and_all_its_realms_share_it() -> Non
     assert meters.of("one") is meters.of("one")
     for app in ("one", "one", "two"):
         await meters.of(app).spend(call())
-    assert (meters.used, meters.reached) == (3, None)
+    assert (meters.used, meters.reached) == (3, [])
     with pytest.raises(StoppedError):
         await meters.of("one").spend(call())
-    assert meters.reached is not None
+    assert [why.message for why in meters.reached] == [
+        "The monthly cap of 2 metered calls is reached: 2 are counted of app one (a batch as one call)."
+    ]
     await meters.settle()
     assert await ledger.add("two", NOVEMBER, lambda *_: (0, 0)) == (1, 1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.store import binaries
-from backfill.store.binaries import find_binaries, psql_path
+from backfill.store.binaries import find_binaries
 
 
 def installed(folder: Path, version: str, *, psql: bool = True) -> Path:
@@ -34,7 +34,7 @@ def test_the_wheel_comes_before_the_machine(monkeypatch: pytest.MonkeyPatch, tmp
     found = find_binaries()
     assert "pginstall" in str(found.bin_dir)
     assert found.major >= 18
-    assert psql_path() == found.bin_dir / "psql"
+    assert find_binaries().psql() == found.bin_dir / "psql"
 
 
 def test_the_configured_folder_comes_before_the_wheel(tmp_path: Path) -> None:
@@ -82,4 +82,4 @@ def test_data_ask_for_their_own_version(bare: Path) -> None:
 def test_a_missing_psql_is_said_plainly(bare: Path) -> None:
     installed(bare, "15.4", psql=False)
     with pytest.raises(UnavailableError, match="no psql"):
-        psql_path()
+        find_binaries().psql()

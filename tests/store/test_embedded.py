@@ -15,7 +15,7 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.store import embedded, supervisor
-from backfill.store.binaries import psql_path
+from backfill.store.binaries import find_binaries
 from backfill.store.embedded import embedded_postgres
 from backfill.store.server_files import ServerFiles
 from tests.processes import PATIENCE_S, kill_and_wait, running
@@ -50,7 +50,7 @@ async def test_data_outlive_the_server(files: ServerFiles, command: CommandStart
 
 async def test_psql_uses_the_same_address(files: ServerFiles) -> None:
     async with embedded_postgres(files.root) as dsn:
-        told = await anyio.run_process([str(psql_path()), dsn, "-Atc", "SHOW synchronous_commit"])
+        told = await anyio.run_process([str(find_binaries().psql()), dsn, "-Atc", "SHOW synchronous_commit"])
         assert told.stdout == b"on\n"
 
 

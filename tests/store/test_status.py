@@ -81,9 +81,20 @@ async def test_progress_counts_each_thing_once(work: Work, database: Database, m
     assert mine.rows_held == PROVEN.landed_live + UNPROVEN.landed_live
     assert (other.state, other.counted, other.rows_read) == ("parked", 0, 0)
     assert (other.parked_code, other.parked_message, other.parked_action) == ("610", "gone", "drop it")
+    for of_run, state in ((RunStatus.STOPPED, "stopped"), (RunStatus.INTERRUPTED, "interrupted")):
+        assert [part.state for part in await status.progress(work.run_id, of_run=of_run)] == [state, "parked"]
     for rows in (1, 2, 3):  # of thousands of realms all are told
         monkeypatch.setattr("backfill.store.status.ROWS_LIMIT", rows)
         assert await status.progress(work.run_id) == [mine, other]
+
+
+async def test_of_a_realm_that_was_not_begun_is_told_whether_it_still_may_be(work: Work, database: Database) -> None:
+    status = Status(database)
+    told = {of_run: [part.state for part in await status.progress(work.run_id, of_run=of_run)] for of_run in RunStatus}
+    assert {of_run for of_run, states in told.items() if states == ["pending"] * 2} == {
+        *(RunStatus.RUNNING, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.DONE)
+    }
+    assert told[RunStatus.INCOMPLETE] == ["incomplete"] * 2
 
 
 async def test_proofs_and_quarantine_are_listed(work: Work, database: Database) -> None:

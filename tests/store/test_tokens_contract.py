@@ -83,7 +83,7 @@ async def test_what_was_given_is_read(tokens: Vault) -> None:
 async def test_a_realm_without_tokens_is_to_be_parked(tokens: Vault) -> None:
     with pytest.raises(TokenError) as caught:
         await tokens.read(RealmId("nowhere"))
-    assert (caught.value.disposition, caught.value.realm_id) == (Disposition.PARK, "nowhere")
+    assert (caught.value.disposition, caught.value.code) == (Disposition.PARK, "no_tokens")
     with pytest.raises(TokenError):
         async with tokens.locked(RealmId("nowhere")):
             pass

@@ -38,7 +38,7 @@ class Story:
             self.work,
             options=WorkerOptions(**options),  # type: ignore[arg-type]  # realms_at_once is a whole number
             stopping=lambda: self.stopped,
-            resting=lambda: self.reason,
+            hindered=lambda: self.reason,
             say=self.said.append,
         )
 
@@ -145,9 +145,11 @@ async def test_a_database_that_comes_back_is_gone_on_with() -> None:
     assert story.said == ["The database is gone. Events wait until that is over."]
 
 
-async def test_nothing_is_read_beyond_the_months_cap() -> None:
+async def test_what_an_apps_cap_stopped_waits_longer_each_time_and_others_are_read() -> None:
     story = Story()
-    story.due_now, story.reason = [ONE], "The cap is reached."
-    await story.run(5)
-    assert story.worked == []
-    assert story.said == ["The cap is reached. Events wait until that is over."]
+    story.due_now, story.reason = [ONE, TWO], "The cap of an app is reached."
+    story.ends = lambda realm_id: FleetResult(stopped=[ONE]) if realm_id == ONE else FleetResult(proven=[TWO])
+    await story.run(31)
+    assert len(story.times(ONE)) == 4, "after 2, 4 and 8 seconds"
+    assert len(story.times(TWO)) == 6, "every five seconds"
+    assert story.said == ["The cap of an app is reached. Events wait until that is over."]
