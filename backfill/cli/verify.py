@@ -124,7 +124,7 @@ def _with_advice(trouble: Trouble, repaired: bool) -> Trouble:
     if trouble.code != "unproven":
         return trouble
     realm = f"--realm {trouble.realm_id}"
-    # All documents: of thirty, the next run looks at thirty others, and would neither find nor repair these.
+    # All documents: where one of thirty differs, others most likely do that nobody has looked at yet.
     action = f"Put it right: backfill verify --repair --deep {realm}. If much is missing: backfill extract {realm}"
     if trouble.entity == "TrialBalance":
         action = f"Look for the documents that differ: backfill verify --deep {realm}"

@@ -47,6 +47,8 @@ class Found:
     moved: int = 0
     note: str = ""
     unknown: bool = False
+    before: Verdict | None = None
+    """What is known to have differed; nobody has found it mended since."""
     rates: AskedRates | None = None
     """How they are asked for, where these are rates and the company has currencies."""
 

@@ -118,11 +118,6 @@ class Places:
         return len(self._queue)
 
     @property
-    def asleep(self) -> int:
-        """Realms that want no turn at present."""
-        return len(self._asleep)
-
-    @property
     def idle(self) -> bool:
         """Nobody has a place and nobody wants one."""
         return not (self._turns or self._queue or self._asleep)

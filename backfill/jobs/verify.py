@@ -44,7 +44,7 @@ from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import CATALOGUE, Entity, Reading
 from backfill.qbo.query import PAGE_ROWS_MAX
-from backfill.verdict_model import LEFT_UNREAD, Verdict
+from backfill.verdict_model import LEFT_UNREAD, DifferenceKind, Verdict
 
 _PART_ROWS = 50_000
 """Of a part that is compared all Ids are in memory, on both sides: some 10 MB, for each reader."""
@@ -153,7 +153,9 @@ class _Verifier:
         Returns the server's time of it; where nothing was counted ours, on which no cut depends then.
         """
         aside = await self.work.store.aside(self.work.realm_id)
+        differed = await self.landed.differed(self.work.realm_id)
         for entity, found in self.found.items():
+            found.before = differed.get(entity.name)
             held = await self.work.store.held(self.work.realm_id, entity.name)
             found.held, found.quarantined, found.aside = held.live, held.quarantined, aside.get(entity.name, ())
         asked = [entity for entity in self.found if entity.countable or entity.reading is Reading.RATES]
@@ -207,7 +209,9 @@ class _Verifier:
         return self._has_all_compared(found) or found.counted != found.held + found.quarantined
 
     def _has_all_compared(self, found: Found) -> bool:
-        return self.options.deep or found.entity.reading is not Reading.SCAN or found.counted is None
+        """Of what differed and was not named, too: a sample would not find it again."""
+        has_unnamed = found.before is not None and found.before.unnamed > 0
+        return self.options.deep or has_unnamed or found.entity.reading is not Reading.SCAN or found.counted is None
 
     async def _read_together(self, wanted: Sequence[Found]) -> Sequence[Found]:
         """What one answer holds, many entities to a call. Returns the others, and what came neither whole nor well."""
@@ -279,13 +283,24 @@ class _Verifier:
         with _trouble_of(found):
             look = partial(self.comparer.meet, part)
             if part.between is not None:
-                await look_through(self.work, found.entity, part.between, _key(part), look)
+                await self._walk(part, part.between, look)
             else:
                 proof = await answer_or_proof(self.work, found.entity, partial(self._pages, found, look))
                 if proof is not None:
                     found.unknown, found.note = not proof.proven, proof.reason
                     return
             await self._settle(part)
+
+    async def _walk(self, part: Part, between: Slice, look: Look) -> None:
+        """By Ids, or by whole documents: that a server gives some members alone is widely used, and not promised."""
+        entity = part.found.entity
+        try:
+            await look_through(self.work, entity, between, _key(part), look)
+        except FaultError as fault:
+            if part.documents or fault.disposition in REALM_DISPOSITIONS:
+                raise
+            part.documents, part.met, part.newer = True, set(), set()
+            await look_through(self.work, entity, between, _key(part), look)
 
     async def _pages(self, found: Found, look: Look) -> None:
         """All of what has no COUNT to say when all of it was met."""
@@ -306,20 +321,29 @@ class _Verifier:
             await every_page(self.work, entity, rates.page, lambda page: look(page.records, page.refusals))
 
     async def sample(self) -> None:
-        """Some documents of each entity that was not compared whole, many entities to a call; each run takes others."""
+        """Some documents of each entity that was not compared whole, many entities to a call; each run takes others.
+
+        What differed before is among them, or a look at others would call it equal.
+        """
         asked: list[Asked] = []
         for entity, found in self.found.items():
-            if self._has_all_compared(found) or found.compared_whole or found.unknown:
-                continue
-            ids = await self.landed.sample_ids(
+            if self._has_all_compared(found) or found.compared_whole or found.unknown or found.counted == 0:
+                continue  # of what there is none of, or what is not offered any more, nothing can be asked for
+            settled = {*found.differences.ids, *found.aside}
+            before = [] if found.before is None else [one for one in found.before.differences if one.id not in settled]
+            sampled = await self.landed.sample_ids(
                 self.work.realm_id,
                 entity.name,
                 min(self.options.sample, IDS_PER_STATEMENT),
                 seed=self.work.run_id,
-                without={*found.differences.ids, *found.aside},
+                without={*settled, *(one.id for one in before)},
             )
-            if ids:
-                asked.append(Asked(found, ids))
+            ids = [*(one.id for one in before), *sampled]
+            there = {one.id for one in before if one.kind is not DifferenceKind.EXTRA}
+            asked += [
+                Asked(found, ids[start : start + IDS_PER_STATEMENT], there)
+                for start in range(0, len(ids), IDS_PER_STATEMENT)
+            ]
         for start in range(0, len(asked), query.BATCH_ITEMS_MAX):
             self.work.check_stop()
             await self.comparer.look_up_together(asked[start : start + query.BATCH_ITEMS_MAX])

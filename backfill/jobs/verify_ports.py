@@ -41,6 +41,10 @@ class VerificationStore(Protocol):
         """
         ...
 
+    async def differed(self, realm_id: RealmId) -> Mapping[str, Verdict]:
+        """Of each entity, and of the trial balance, the verdict that is kept, where it says that something differs."""
+        ...
+
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
         """Store what was found in the place of what was found before. Raises `LeaseLostError` if fenced off.
 

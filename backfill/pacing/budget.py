@@ -207,15 +207,6 @@ class RealmBudget:
         if self._durable is not None:
             await self._durable.settle()
 
-    def rate_used(self) -> int:
-        """Requests that count in the present window, those under way included."""
-        return self._rings["requests"].statistics().held
-
-    def rate_allowed(self) -> int:
-        """Requests that we allow ourselves in a window at the present speed."""
-        self._apply_speed(anyio.current_time())
-        return self._rings["requests"].statistics().permits
-
     def forgettable(self) -> bool:
         """Nothing is out, waited for or remembered: a new budget of the realm would be the same."""
         now = anyio.current_time()

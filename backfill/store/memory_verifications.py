@@ -53,6 +53,10 @@ class MemoryVerifications:
         self._store.require(lease)
         self._store.forget_versions(lease.realm_id, entity, ids, but_updated_within)
 
+    async def differed(self, realm_id: RealmId) -> Mapping[str, Verdict]:
+        await anyio.lowlevel.checkpoint()
+        return {name: one for name, one in self.verdicts(realm_id).items() if one.equal is False}
+
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:  # noqa: ARG002  # the port's; here the latest is all there is
         await anyio.lowlevel.checkpoint()
         self._store.require(lease)

@@ -50,6 +50,7 @@ class PostgresStore:
         self.documents_after = verifications.documents_after
         self.sample_ids = verifications.sample_ids
         self.forget_versions = verifications.forget_versions
+        self.differed = verifications.differed
         self.keep_verdicts = verifications.keep_verdicts
 
         reports = Reports(database)

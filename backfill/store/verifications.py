@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
+import msgspec
+
 from backfill.model import Lease, RealmId, RunId
 from backfill.store.database import Database
 from backfill.store.entity_tables import table_of
 from backfill.store.leases import require
 from backfill.store.reports import encoded, storable
-from backfill.verdict_model import Verdict, since_then
+from backfill.verdict_model import Difference, Verdict, since_then
 
 DOCUMENTS = """
 SELECT id, doc::text AS doc FROM {table} WHERE realm_id = $1 AND id = ANY ($2::text[]) AND deleted_at IS NULL
@@ -60,6 +63,11 @@ WHERE kept.realm_id = $1 AND kept.entity = found.entity AND kept.equal = false
 RETURNING kept.entity
 """
 
+DIFFERED = """
+SELECT entity, counted, held, compared, differences, difference_count, note FROM backfill.verification
+WHERE realm_id = $1 AND equal = false
+"""
+
 
 class Verifications:
     """As `jobs.verify_ports.VerificationStore`."""
@@ -99,6 +107,12 @@ class Verifications:
                 FORGET_VERSIONS.format(table=table_of(entity)), lease.realm_id, list(ids), *but_updated_within
             )
 
+    async def differed(self, realm_id: RealmId) -> Mapping[str, Verdict]:
+        """Of each entity, and of the trial balance, the verdict that is kept, where it says that something differs."""
+        async with self._database.control() as connection:
+            rows = await connection.fetch(DIFFERED, realm_id)
+        return {row["entity"]: _verdict(row) for row in rows}
+
     async def keep_verdicts(self, lease: Lease, run_id: RunId, verdicts: Sequence[Verdict]) -> None:
         """Replace what was found before, unless it was more than is known now. Raises LeaseLostError if fenced off."""
         unknown = [one for one in verdicts if one.equal is None and one.comparable]
@@ -125,3 +139,17 @@ class Verifications:
                 [one.differing for one in found],
                 [storable(one.note) for one in found],
             )
+
+
+def _verdict(row: asyncpg.Record) -> Verdict:
+    named = msgspec.json.decode(row["differences"], type=list[Difference])
+    return Verdict(
+        entity=row["entity"],
+        equal=False,
+        counted=row["counted"],
+        held=row["held"],
+        compared=row["compared"],
+        differences=named,
+        note=row["note"],
+        unnamed=row["difference_count"] - len(named),
+    )

@@ -148,10 +148,39 @@ class TestPlaces:
         (turn,) = begun(of, 0)
         of.leave_for_now(turn, 1, until=61)
         (turn,) = begun(of, 1)
-        assert (turn.realm_id, of.waiting, of.asleep, of.next_at()) == (B, 0, 1, 61)
+        assert (turn.realm_id, of.waiting, of.idle, of.next_at()) == (B, 0, False, 61)
         assert not turn.over
         of.end_turns(61)
-        assert (turn.over, of.waiting, of.asleep) == (True, 1, 0)
+        assert (turn.over, of.waiting) == (True, 1)
+
+    def test_of_two_that_are_due_whoever_has_had_more_goes(self) -> None:
+        """And only then: while a place is free none is to be given up."""
+        of = places(2, A)
+        (first,) = begun(of, 0)
+        of.join(B)
+        (second,) = begun(of, 20)
+        of.join(C)
+        of.begin(29)
+        for turn in (first, second):
+            turn.rest_until = 99
+        of.look_again()
+        of.end_turns(29)
+        assert (first.over, second.over) == (True, False)
+
+    def test_no_turn_is_ended_while_a_place_is_free(self) -> None:
+        of = places(2, A)
+        (turn,) = begun(of, 0)
+        of.join(B)
+        of.end_turns(99)
+        assert not turn.over
+
+    def test_whoever_comes_again_weighs_what_it_says_then(self) -> None:
+        of = places(1, A, weights={"a": 3.0})
+        (turn,) = begun(of, 0)
+        assert turn.weight == 3.0
+        of.leave(turn)
+        of.join(A)
+        assert [turn.weight for turn in begun(of, 1)] == [1.0]
 
     def test_everybody_goes_home(self) -> None:
         of = places(1, A, B, C)
@@ -226,6 +255,16 @@ class TestTurns:
             turn.end()
             with pytest.raises(StoppedError), turn.patience.waiting():
                 raise AssertionError("nobody waits any more")
+
+    @pytest.mark.virtual
+    async def test_what_comes_after_it_is_not_broken_off(self) -> None:
+        turn = Turn(A)
+        with turn.breakable():
+            pass
+        turn.end()
+        turn.check()
+        with turn.patience.waiting():
+            pass
 
     @pytest.mark.virtual
     async def test_what_counts_only_as_a_whole_is_waited_for(self) -> None:

@@ -23,7 +23,7 @@ from backfill.simulator.settings import SimulatorSettings
 from backfill.verdict_model import DifferenceKind
 from backfill.wire import Request, Response, Transport
 from tests.jobs.verifying import broken, differing, rows, verified
-from tests.jobs.world import Tap, World
+from tests.jobs.world import Tap, World, fault
 
 
 class WrongSyncToken:
@@ -94,6 +94,21 @@ async def test_pages_that_are_too_large_are_asked_for_smaller(deep: bool) -> Non
     named = {one for one in broken(world) if deep or one[2] is not DifferenceKind.ALTERED}
     world.simulator.injections.add(Injection(AnswerTooLarge(over_rows=7), lanes=("query",)))
     verdicts = await verified(world, run=2, deep=deep)
+    assert named <= differing(verdicts)
+    assert all(one.equal is not None for entity, one in verdicts.items() if entity != "TrialBalance")
+
+
+@pytest.mark.virtual
+async def test_ids_that_intuit_gives_with_their_documents_only_are_compared() -> None:
+    """That a server gives some members alone is not promised."""
+    world = World(seed=2, page_rows=10)
+    await world.extract()
+    named = {one for one in broken(world) if one[2] is not DifferenceKind.ALTERED}
+    refused = fault("4001", "QueryValidationError: Invalid projection")
+    world.wrap = lambda inner: Tap(
+        inner, before=lambda _, statement: refused if statement.startswith("SELECT Id, MetaData") else None
+    )
+    verdicts = await verified(world, run=2, deep=False)
     assert named <= differing(verdicts)
     assert all(one.equal is not None for entity, one in verdicts.items() if entity != "TrialBalance")
 

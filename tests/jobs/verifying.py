@@ -19,9 +19,16 @@ Named = set[tuple[str, str, DifferenceKind]]
 
 
 async def verified(
-    world: World, *, run: int, deep: bool = True, repair: bool = False, sample: int = IDS_PER_STATEMENT
+    world: World,
+    *,
+    run: int,
+    deep: bool = True,
+    repair: bool = False,
+    sample: int = IDS_PER_STATEMENT,
+    landed: MemoryVerifications | None = None,
 ) -> Mapping[str, Verdict]:
-    landed = MemoryVerifications(world.store)
+    """`landed`: where an earlier verification left its verdicts; else this one is the first."""
+    landed = landed or MemoryVerifications(world.store)
     options = VerifyOptions(entities=world.entities, deep=deep, sample=sample)
 
     async def task(work: RealmWork, _scan: Scan) -> Sequence[Proof]:

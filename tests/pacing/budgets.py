@@ -26,6 +26,17 @@ def budget(limits: Limits = LIMITS, *, breaker: QuotaBreaker | None = None, **op
     return made
 
 
+def used(one: RealmBudget) -> int:
+    """Requests that count in the present window, those under way included."""
+    return one._rings["requests"].statistics().held
+
+
+def allowed(one: RealmBudget) -> int:
+    """Requests that it allows itself in a window at the present speed."""
+    one._apply_speed(anyio.current_time())
+    return one._rings["requests"].statistics().permits
+
+
 async def takes(one: RealmBudget, lane: Lane, *, within_s: float) -> Grant | None:
     """A grant, if there is one within `within_s`."""
     with anyio.move_on_after(within_s):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import pairwise
 
 import anyio
 import pytest
 
 from backfill.errors import StoppedError
-from backfill.events import Event, Throttled
-from backfill.pacing.budget import LANE_RINGS, Grant, RealmBudget
+from backfill.pacing.budget import LANE_RINGS
 from backfill.pacing.ledger import MemoryPermitLedger
 from backfill.pacing.quota import QuotaBreaker
 from backfill.wire import Lane
-from tests.pacing.budgets import LIMITS, REALM, WIDE, budget, takes, use
+from tests.pacing.budgets import LIMITS, REALM, WIDE, allowed, budget, takes, use, used
 
 pytestmark = pytest.mark.virtual
 
@@ -45,12 +43,12 @@ async def test_a_full_lane_does_not_hold_up_the_others() -> None:
         await anyio.sleep(1)
         assert await takes(one, Lane.QUERY, within_s=0.2) is not None
         group.cancel_scope.cancel()
-    assert one.rate_used() == 41
+    assert used(one) == 41
 
 
 async def test_the_reserve_is_left_to_other_apps() -> None:
     one = budget(replace(LIMITS, reserve=0.1))
-    assert one.rate_allowed() == 450
+    assert allowed(one) == 450
 
 
 async def test_who_is_next_keeps_to_a_span_that_grew_while_it_waited() -> None:
@@ -99,9 +97,9 @@ async def test_an_abandoned_request_keeps_its_place_while_it_may_be_worked_on_an
     await anyio.sleep(30)
     one.abandoned(grant)  # closed at 30: it arrives by 40, and is worked on for 120 s
     await anyio.sleep_until(99.5)
-    assert one.rate_used() == 1
+    assert used(one) == 1
     await anyio.sleep_until(100.1)
-    assert one.rate_used() == 0
+    assert used(one) == 0
     assert await takes(one, Lane.QUERY, within_s=19) is None
     second = await takes(one, Lane.QUERY, within_s=2)
     assert second is not None
@@ -112,9 +110,9 @@ async def test_whoever_thinks_that_a_request_counts_at_the_end_of_its_work_can_h
     one = budget(replace(LIMITS, late_arrival_s=125))
     one.abandoned(await one.take(Lane.QUERY))
     await anyio.sleep_until(184.5)
-    assert one.rate_used() == 1
+    assert used(one) == 1
     await anyio.sleep_until(185.1)
-    assert one.rate_used() == 0
+    assert used(one) == 0
 
 
 async def test_a_request_given_up_when_the_server_has_given_up_keeps_its_place_only_for_the_way() -> None:
@@ -130,7 +128,7 @@ async def test_a_request_given_up_when_the_server_has_given_up_keeps_its_place_o
 async def test_a_request_that_was_never_sent_leaves_nothing_behind() -> None:
     one = budget()
     one.unsent(await one.take(Lane.BATCH))
-    assert one.rate_used() == 0
+    assert used(one) == 0
 
 
 async def test_cancelling_at_any_moment_of_the_waiting_leaves_nothing_behind() -> None:
@@ -140,135 +138,13 @@ async def test_cancelling_at_any_moment_of_the_waiting_leaves_nothing_behind() -
         assert await takes(one, Lane.BATCH, within_s=patience_s) is None
     for grant in held:
         one.unsent(grant)
-    assert one.rate_used() == 0
+    assert used(one) == 0
     for patience_s in (0.0, 0.01, 0.05):
         granted = await takes(one, Lane.BATCH, within_s=patience_s)
         if granted is not None:
             one.unsent(granted)
-    assert one.rate_used() == 0
+    assert used(one) == 0
     assert await takes(one, Lane.BATCH, within_s=1) is not None
-
-
-async def test_a_refusal_freezes_the_realm_then_one_asks_alone_then_all_go_at_half_speed() -> None:
-    events: list[Event] = []
-    one = budget(observe=events.append)
-    await use(one, Lane.QUERY, 5)
-    await anyio.sleep(10)
-    grant = await one.take(Lane.QUERY)
-    refused_at = anyio.current_time()
-    one.refused(grant)
-    assert [(event.realm_id, event.lane) for event in events] == [(REALM, "query")]
-    assert isinstance(events[0], Throttled)
-    assert events[0].freeze_s == pytest.approx(60.0)
-    started: list[float] = []
-    out: list[Grant] = []
-
-    async def worker() -> None:
-        out.append(await one.take(Lane.QUERY))
-        started.append(anyio.current_time())
-
-    async with anyio.create_task_group() as group:
-        for _ in range(4):
-            group.start_soon(worker)
-        await anyio.sleep(59.9)
-        assert started == []
-        await anyio.sleep(5)
-        assert started == pytest.approx([refused_at + 60.12], abs=0.13)  # one, and the others wait for its answer
-        one.answered(out[0])
-    gaps = [later - earlier for earlier, later in pairwise(started[1:])]
-    assert gaps == pytest.approx([0.12, 0.12], abs=1e-3)
-    assert one.rate_allowed() == 250
-    await anyio.sleep(60 * 5 + 1)
-    assert one.rate_allowed() == 500
-
-
-async def test_what_waits_for_a_window_when_the_rest_begins_waits_for_its_end() -> None:
-    one = budget(replace(LIMITS, requests_per_window=40, block_permits=1))
-    await use(one, Lane.QUERY, 39)
-    last = await one.take(Lane.QUERY)
-    started: list[float] = []
-
-    async def worker() -> None:
-        one.answered(await one.take(Lane.QUERY))
-        started.append(anyio.current_time())
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(worker)
-        await anyio.sleep(30)
-        one.refused(last)
-        until = one.frozen_until
-    assert until is not None
-    assert started[0] >= until - 1e-6
-    assert one.frozen_until is None
-
-
-async def test_what_waits_for_its_start_when_the_rest_begins_does_not_start() -> None:
-    one = budget()
-    first = await one.take(Lane.QUERY)
-    started: list[float] = []
-
-    async def worker() -> None:
-        one.answered(await one.take(Lane.QUERY))
-        started.append(anyio.current_time())
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(worker)
-        await anyio.sleep(0.05)  # half way to its start
-        one.refused(first)
-    assert started == pytest.approx([60.05], abs=0.3)
-
-
-async def test_the_one_that_asks_is_not_kept_waiting_by_those_who_were_in_line() -> None:
-    one = budget(replace(LIMITS, requests_per_window=40, block_permits=1))
-    await use(one, Lane.QUERY, 39)
-    last = await one.take(Lane.QUERY)
-    asked: list[float] = []
-
-    async def worker() -> None:
-        grant = await one.take(Lane.QUERY)
-        if grant.probe:
-            asked.append(anyio.current_time())
-        one.answered(grant)
-
-    async with anyio.create_task_group() as group:
-        for _ in range(100):
-            group.start_soon(worker)
-        await anyio.sleep(1)
-        one.refused(last)
-        until = one.frozen_until
-    assert until is not None
-    assert asked == pytest.approx([until], abs=0.3)
-
-
-@pytest.mark.parametrize("end", ["abandoned", "unsent", "cancelled"])
-async def test_if_the_one_that_asks_gets_no_answer_another_asks(end: str) -> None:
-    one = budget()
-    one.refused(await one.take(Lane.QUERY))
-    if end == "cancelled":
-        assert await takes(one, Lane.QUERY, within_s=30) is None
-    else:
-        getattr(one, end)(await one.take(Lane.QUERY))
-    second = await one.take(Lane.QUERY)
-    assert second.probe
-    one.answered(second)
-    third = await one.take(Lane.QUERY)
-    assert not third.probe
-
-
-async def test_one_that_asks_and_is_cancelled_while_it_waits_for_its_start_lets_another_ask() -> None:
-    one = budget(replace(LIMITS, in_flight=1))
-    held = await one.take(Lane.QUERY)
-    one.refused(await _refused_elsewhere(one, held))
-    await anyio.sleep_until(61)
-    blocker = await one.take(Lane.QUERY)  # asks, and holds the only place
-    one.abandoned(blocker)
-    assert await takes(one, Lane.QUERY, within_s=3) is None  # asks next, waits for the place, and gives up
-    assert (await takes(one, Lane.QUERY, within_s=130)) is not None
-
-
-async def _refused_elsewhere(one: RealmBudget, grant: Grant) -> Grant:
-    await anyio.sleep(0.1)
-    return grant
 
 
 async def test_ten_minutes_of_refusals_open_the_breaker_for_every_realm() -> None:
@@ -357,6 +233,20 @@ async def test_a_budget_may_be_forgotten_when_a_new_one_would_be_the_same() -> N
     await anyio.sleep(100)
     assert not one.forgettable()  # at half speed still
     await anyio.sleep(300)
+    assert one.forgettable()
+
+
+async def test_starts_that_are_spaced_wider_are_not_forgotten() -> None:
+    one = budget(WIDE)
+    before = [await one.take(Lane.QUERY) for _ in range(LIMITS.starts_per_second)]
+    one.refused(await one.take(Lane.QUERY))
+    one.answered(await one.take(Lane.QUERY))  # a second later: it was refused for the second
+    for grant in before:
+        one.answered(grant)
+    await anyio.sleep(61)
+    assert allowed(one) == 500
+    assert not one.forgettable()
+    await anyio.sleep(5 * 60)
     assert one.forgettable()
 
 

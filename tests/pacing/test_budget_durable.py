@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import anyio
@@ -12,10 +12,10 @@ import pytest
 
 from backfill.errors import UnavailableError
 from backfill.model import RealmId
-from backfill.pacing.budget import SNAPSHOT_GROUPS
-from backfill.pacing.ledger import HeldPermits, MemoryPermitLedger
+from backfill.pacing.budget import REST, SNAPSHOT_GROUPS
+from backfill.pacing.ledger import DurablePermits, HeldPermits, MemoryPermitLedger
 from backfill.wire import Lane
-from tests.pacing.budgets import LIMITS, REALM, WIDE, budget, takes, use
+from tests.pacing.budgets import LIMITS, REALM, WIDE, allowed, budget, takes, use, used
 
 pytestmark = pytest.mark.virtual
 
@@ -111,9 +111,9 @@ async def test_a_restart_lets_no_permit_come_back_sooner_than_it_would_have() ->
     second = budget(ledger=ledger)
     second.restore(await ledger.held(REALM))
     for tenth_of_a_second in range(700):
-        assert second.rate_used() >= one.rate_used(), tenth_of_a_second
+        assert used(second) >= used(one), tenth_of_a_second
         await anyio.sleep(0.1)
-    assert second.rate_used() == 0
+    assert used(second) == 0
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -141,13 +141,13 @@ async def test_after_a_crash_the_whole_block_counts_as_just_sent() -> None:
     second = budget(ledger=ledger)
     restarted_at = anyio.current_time()
     second.restore(await ledger.held(REALM))
-    assert second.rate_used() == 24 + 10
+    assert used(second) == 24 + 10
     await anyio.sleep_until(restarted_at + 61)
-    assert second.rate_used() == 10
+    assert used(second) == 10
     await anyio.sleep_until(restarted_at + 69.9)
-    assert second.rate_used() == 10
+    assert used(second) == 10
     await anyio.sleep_until(restarted_at + 70.1)
-    assert second.rate_used() == 0
+    assert used(second) == 0
 
 
 async def test_of_a_block_some_may_be_batches_and_some_reports() -> None:
@@ -182,7 +182,7 @@ async def test_what_is_kept_of_a_full_window_is_bounded_and_a_second_off_at_most
     second = budget(ledger=ledger)
     second.restore(held)
     for _ in range(60):
-        assert one.rate_used() <= second.rate_used() <= one.rate_used() + 7
+        assert used(one) <= used(second) <= used(one) + 7
         await anyio.sleep(1)
 
 
@@ -193,10 +193,67 @@ async def test_a_run_that_ends_in_order_leaves_nothing_to_guess() -> None:
     await one.settle()
     second = budget(ledger=ledger)
     second.restore(await ledger.held(REALM))
-    assert second.rate_used() == 3
+    assert used(second) == 3
     await anyio.sleep(62)
     assert await ledger.held(REALM) == []
-    assert second.rate_used() == 0
+    assert used(second) == 0
+
+
+async def test_of_what_was_given_up_it_is_known_when_its_permits_come_back() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(ledger=ledger)
+    one.abandoned(await one.take(Lane.QUERY))
+    await one.settle()
+    (held,) = await ledger.held(REALM)
+    assert (held.ring, held.permits) == ("requests", 1)
+    assert held.free_in_s == pytest.approx(LIMITS.late_arrival_s + LIMITS.window_s, abs=0.02)
+
+
+async def test_what_was_next_to_start_when_the_rest_began_is_not_taken_for_sent() -> None:
+    ledger = MemoryPermitLedger()
+    one = budget(replace(LIMITS, in_flight=1), ledger=ledger)
+    first = await one.take(Lane.QUERY)
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.take, Lane.QUERY)
+        await anyio.sleep(1)  # it waits for the place in flight
+        one.refused(first)
+        await anyio.sleep(1)
+        group.cancel_scope.cancel()
+    await one.settle()
+    held = [entry for entry in await ledger.held(REALM) if entry.ring != REST]
+    assert [(entry.permits, entry.free_in_s is None) for entry in held] == [(1, False)]
+
+
+async def test_nothing_goes_under_a_block_that_was_given_up() -> None:
+    """The ledger does not know of it any more: whoever came after a crash would not count what went under it."""
+    ledger = Slow(takes_s=0.2)
+    one = budget(ledger=ledger)
+    await use(one, Lane.QUERY, 3)
+    await one.settle()
+    assert (ledger.writes, ledger.durable) == (2, 3)
+    await use(one, Lane.QUERY, 1)
+    assert (ledger.writes, ledger.durable) == (3, 3 + LIMITS.block_permits)
+
+
+async def test_what_was_put_back_is_durable_too() -> None:
+    """So much of it that more is left than a block: all of that may be sent while the next one is written."""
+    unknown: list[int] = []
+
+    def snapshot(out: Mapping[str, int]) -> Sequence[HeldPermits]:
+        unknown.append(out["requests"])
+        return []
+
+    block = {"requests": 5, "batches": 1}
+    one = DurablePermits(MemoryPermitLedger(), REALM, block=block, snapshot=snapshot)
+    await one.draw(["requests"])
+    for _ in range(4):
+        assert one.draw_nowait(["requests"])
+    await one.draw(["requests"])
+    for _ in range(6):
+        one.put_back(["requests"])
+    await one.draw(["batches", "requests"])
+    await one.draw(["batches", "requests"])  # of batches none is left
+    assert unknown == [5, 5 + 5, 1 + 9]
 
 
 async def test_a_ledger_that_cannot_be_written_stops_the_request_and_holds_nothing() -> None:
@@ -208,7 +265,7 @@ async def test_a_ledger_that_cannot_be_written_stops_the_request_and_holds_nothi
     for _ in range(12):  # more than there are places in flight
         with pytest.raises(UnavailableError):
             await one.take(Lane.QUERY)
-    assert one.rate_used() == 0
+    assert used(one) == 0
 
 
 async def test_who_takes_over_a_realm_that_rests_waits_for_the_rests_end() -> None:
@@ -227,7 +284,7 @@ async def test_who_takes_over_a_realm_that_rests_waits_for_the_rests_end() -> No
     assert await takes(second, Lane.QUERY, within_s=5) is None, "one asks alone"
     second.answered(probe)
     assert await takes(second, Lane.QUERY, within_s=5) is not None
-    assert second.rate_allowed() == one.limits.request_permits // 2, "it comes back at half speed"
+    assert allowed(second) == one.limits.request_permits // 2, "it comes back at half speed"
 
 
 async def test_a_rest_that_is_over_is_not_taken_over() -> None:
@@ -239,4 +296,4 @@ async def test_a_rest_that_is_over_is_not_taken_over() -> None:
     second = budget(ledger=ledger)
     second.restore(await ledger.held(REALM))
     assert second.frozen_until is None
-    assert second.rate_allowed() == second.limits.request_permits
+    assert allowed(second) == second.limits.request_permits

@@ -183,3 +183,23 @@ def test_a_longer_wish_of_the_same_moment_prolongs_the_rest() -> None:
 
 def test_a_named_minute_is_no_second_however_many_are_out() -> None:
     assert refuse(Congestion(load_limits()), 0.0, unanswered=10, retry_after_s=60.0).reason is Reason.MINUTE
+
+
+def test_a_late_refusal_of_what_was_sent_before_a_rest_that_is_over_freezes_nothing() -> None:
+    congestion = Congestion(load_limits())
+    refuse(congestion, 100.0)
+    answer(congestion, 163.0)
+    assert refuse(congestion, 164.0, episode=0, retry_after_s=30.0).freeze_s == 0
+    assert not congestion.resting
+
+
+def test_a_late_refusal_does_not_shorten_the_rest() -> None:
+    congestion = Congestion(load_limits())
+    refuse(congestion, 100.0)
+    refuse(congestion, 101.0, episode=0, retry_after_s=5.0)
+    assert congestion.frozen_until == 162.0
+
+
+def test_who_asks_for_a_second_may_mean_the_second() -> None:
+    assert refuse(Congestion(load_limits()), 100.0, unanswered=10, retry_after_s=1.0).reason is Reason.SECOND
+    assert refuse(Congestion(load_limits()), 100.0, unanswered=10, retry_after_s=2.0).reason is Reason.MINUTE

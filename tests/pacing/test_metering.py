@@ -104,6 +104,13 @@ async def test_a_batch_that_would_pass_the_cap_by_one_item_is_not_sent() -> None
     assert metered.used == 30
 
 
+async def test_what_is_left_of_a_block_counts_towards_the_last_calls_of_the_cap() -> None:
+    metered = budget(MemoryMeteredLedger(), 10, BatchCountsAs.ITEMS)
+    metered.take_back(await metered.spend(call(Lane.BATCH, 6)))
+    await metered.spend(call(Lane.BATCH, 10))
+    assert metered.used == 10
+
+
 async def test_what_was_not_billed_is_taken_back() -> None:
     metered = budget(MemoryMeteredLedger(), 1)
     metered.take_back(await metered.spend(call()))

@@ -26,6 +26,7 @@ from backfill.pacing.limits import load_limits
 from backfill.pacing.metering import MeteredBudget
 from backfill.pacing.paced import Paced
 from backfill.wire import Lane, Request, Response
+from tests.pacing.budgets import used
 
 pytestmark = pytest.mark.virtual
 
@@ -60,7 +61,7 @@ def realm_budget() -> RealmBudget:
 
 def held_at(budget: RealmBudget) -> tuple[int, int]:
     """Permits of the window held, and places in flight."""
-    return budget.rate_used(), budget._in_flight.statistics().held
+    return used(budget), budget._in_flight.statistics().held
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ async def test_no_permit_before_the_deadline_is_an_unsent_request_and_not_a_time
     assert not raised.value.sent
     assert raised.value.code == "permit"
     assert inner.deadlines == []
-    assert budget.rate_used() == 10
+    assert used(budget) == 10
 
 
 @pytest.mark.parametrize(
@@ -206,5 +207,5 @@ async def test_the_cap_stops_a_call_before_it_goes() -> None:
         await paced.send(query(), deadline=math.inf)
     await paced.send(query(Lane.WRITE), deadline=math.inf)  # single writes are free
     assert len(inner.deadlines) == 2
-    assert budget.rate_used() == 2
+    assert used(budget) == 2
     assert metered.used == 1

@@ -15,7 +15,7 @@ from backfill.pacing.paced import Paced
 from backfill.pacing.patience import Patience
 from backfill.pacing.virtual_clock import VirtualClockError, run_virtual
 from backfill.wire import Lane, Request, Response
-from tests.pacing.budgets import REALM, budget
+from tests.pacing.budgets import REALM, budget, used
 
 pytestmark = pytest.mark.virtual
 
@@ -240,7 +240,7 @@ class TestPaced:
                 group.start_soon(send)
             await anyio.sleep(3)
             patience.lose()
-        return ended, one.rate_used()
+        return ended, used(one)
 
     async def test_what_waits_is_broken_off(self) -> None:
         ended, used = await self.sends(25, Patience())

@@ -110,6 +110,19 @@ async def test_an_older_version_stands_once_the_newer_one_is_forgotten(looked: L
     }
 
 
+async def test_what_differs_is_known_to_the_next_look(looked: Looked) -> None:
+    assert await looked.at.differed(REALM) == {}
+    differs = structs.replace(DIFFERS, unnamed=6)
+    await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [EQUAL, differs])
+    found = await looked.at.differed(REALM)
+    said = [structs.replace(found["Bill"].differences[0], about=DIFFERS.differences[0].about)]
+    assert structs.replace(found.pop("Bill"), differences=said) == differs
+    assert found == {}
+    assert await looked.at.differed(OTHER_REALM) == {}
+    await looked.at.keep_verdicts(looked.lease, looked.subject.run_id, [structs.replace(EQUAL, entity="Bill")])
+    assert await looked.at.differed(REALM) == {}
+
+
 async def kept(looked: Looked, entity: str) -> tuple[bool | None, int, str]:
     """Whether it is said to be equal, how many differ, and the note."""
     if isinstance(looked.at, MemoryVerifications):
