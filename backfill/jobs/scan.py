@@ -198,6 +198,8 @@ class _Walk:
             if not page.full:
                 await self._vanished(page.ids, low, self.part.upper)
                 return
+            if step.low is not None and step.low != low:
+                await self._vanished(page.ids, low, step.low - ONE_SECOND)
             if step.dense:
                 assert step.low is not None, "a crowded second is a moment"
                 with self.work.turn.whole():
@@ -205,8 +207,6 @@ class _Walk:
                 low, seen, skip = next_second(step.low), frozenset(), 0
                 await self._checkpoint(low, unread, done=False)
             else:
-                if step.low is not None and step.low != low:
-                    await self._vanished(page.ids, low, step.low - ONE_SECOND)
                 low, seen, skip = step.low, step.seen, step.skip
         await self._rest_by_offset(low)
 

@@ -238,7 +238,7 @@ def _refusal(raw: bytes, error: Exception) -> Refusal:
 def _readable_id(raw: bytes) -> str:
     """The row's own Id, as far as it can still be read out of a row that is broken elsewhere."""
     try:
-        id_ = msgspec.json.decode(members(raw).get("Id", b'""'), type=str | int)
-        return str(id_)[:_ID_CHARS_MAX]
+        id_ = str(msgspec.json.decode(members(raw).get("Id", b'""'), type=str | int))
     except (SplitError, msgspec.MsgspecError, UnicodeDecodeError):
         return ""
+    return id_ if len(id_) <= _ID_CHARS_MAX else ""  # the beginning of one is the Id of another object, or of none

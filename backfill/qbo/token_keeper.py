@@ -199,8 +199,7 @@ class TokenKeeper:
             async with lock:
                 yield
         finally:
-            statistics = lock.statistics()
-            if not statistics.locked and statistics.tasks_waiting == 0:
+            if not lock.locked():  # nor is it waited for: who waits is handed it
                 self._turns.pop(realm_id, None)
 
     async def _refreshed(self, realm_id: RealmId) -> Tokens:

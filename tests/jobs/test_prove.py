@@ -13,13 +13,14 @@ import msgspec
 import pytest
 
 from backfill.jobs import prove
-from backfill.jobs.changes import CaughtUp
+from backfill.jobs.changes import OVERLAP, CaughtUp
 from backfill.jobs.swept import SWEPT, sweep_realm
 from backfill.jobs.work import RealmWork
-from backfill.model import Held, Proof, RunId, Scan
+from backfill.model import Held, Proof, Record, RunId, Scan
 from backfill.qbo.catalogue import CATALOGUE
 from backfill.simulator.documents import decode
 from backfill.wire import Request, Response, Transport
+from tests.jobs.answering import T0, Server, deleted, live, refusal, row, work_with
 from tests.jobs.verifying import verified
 from tests.jobs.world import World, breaches, now
 
@@ -142,3 +143,59 @@ async def test_what_was_created_since_the_last_sweep_is_counted_by_the_next() ->
     await world.extract(run_id=RunId(2))
     assert breaches(world) == []
     assert created in world.store.live_documents(world.realm, "Invoice")
+
+
+class TestCounted:
+    """What is created just now may not be told of yet, and counts on neither side."""
+
+    CAUGHT_UP = T0 + timedelta(days=5, seconds=0.5)
+    BEFORE, SINCE = CAUGHT_UP - OVERLAP - timedelta(seconds=2), CAUGHT_UP - OVERLAP + timedelta(seconds=2)
+
+    async def _proof(
+        self, monkeypatch: pytest.MonkeyPatch, *, created_at: datetime, is_told: bool, since: datetime | None = None
+    ) -> Proof:
+        async def catch_up(*_arguments: Any, **_rounds: Any) -> CaughtUp:
+            return CaughtUp({"Invoice": self.CAUGHT_UP}, changed={"Invoice"})
+
+        async def look_again(*_arguments: Any, **_options: Any) -> None:
+            return None
+
+        monkeypatch.setattr(prove, "catch_up", catch_up)
+        monkeypatch.setattr(prove, "_look_again", look_again)
+        new = Record("new", 0, created_at, created_at, b"{}")
+        work = await work_with(Server([row("a"), new]))
+        await work.land(INVOICE, [row("a"), *([new] if is_told else [])])
+        census: Any = SimpleNamespace(taken_at=T0, counts={"Invoice": 1})
+        found = await prove.prove_changes(work, [INVOICE], census, since=T0, scope_since=since)
+        return found.proofs[0]
+
+    @pytest.mark.parametrize("is_told", [True, False])
+    async def test_what_is_too_new(self, monkeypatch: pytest.MonkeyPatch, is_told: bool) -> None:
+        proof = await self._proof(monkeypatch, created_at=self.SINCE, is_told=is_told)
+        assert (proof.proven, proof.counted, proof.watermark) == (True, 1, self.CAUGHT_UP)
+
+    @pytest.mark.parametrize("is_told", [True, False])
+    async def test_what_would_have_been_told(self, monkeypatch: pytest.MonkeyPatch, is_told: bool) -> None:
+        proof = await self._proof(monkeypatch, created_at=self.BEFORE, is_told=is_told)
+        assert (proof.proven, proof.counted) == (is_told, 2)
+
+    async def test_of_a_part_all_that_was_updated_since(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        proof = await self._proof(monkeypatch, created_at=self.SINCE, is_told=True, since=T0 + timedelta(days=1))
+        assert (proof.proven, proof.counted, proof.landed_live) == (True, 1, 1)
+
+
+async def test_the_last_look_finds_what_is_gone_and_proves_as_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a row that is held and gone, and one that was set aside and is whole by now, no changes tell."""
+    looks = iter(CaughtUp({"Invoice": NOW + timedelta(hours=hours)}, changed={"Invoice"}) for hours in range(3))
+
+    async def catch_up(*_arguments: Any, **_rounds: Any) -> CaughtUp:
+        return next(looks)
+
+    monkeypatch.setattr(prove, "catch_up", catch_up)
+    work = await work_with(Server([row("a"), row("b")]))
+    await work.land(INVOICE, [row("a"), row("gone")], refusals=[refusal("b"), refusal("gone as well")])
+    census: Any = SimpleNamespace(taken_at=NOW, counts={"Invoice": 1})
+    (proof,) = (await prove.prove_changes(work, [INVOICE], census, since=NOW, scope_since=None)).proofs
+    assert (proof.proven, proof.counted, proof.quarantined) == (True, 2, 0)
+    assert proof.watermark == NOW + timedelta(hours=2)
+    assert (live(work, INVOICE), set(deleted(work, INVOICE))) == ({"a", "b"}, {"gone", "gone as well"})

@@ -10,11 +10,12 @@ from typing import cast
 
 import pytest
 
-from backfill.errors import Disposition, FaultError
+from backfill.errors import Disposition, FaultError, UnprovenError
 from backfill.jobs.keys import BY_PLACE, CREATED, UNKEYED, UPDATED, Key
 from backfill.jobs.pages import PageRead
 from backfill.jobs.questions import Items, Questions
 from backfill.jobs.scan import Step, advance, read_slice
+from backfill.jobs.slices import ONE_SECOND
 from backfill.jobs.turns import Turn
 from backfill.jobs.work import RealmWork
 from backfill.model import RealmId, Record, Refusal, RunId, Slice
@@ -61,9 +62,11 @@ NONE: frozenset[str] = frozenset()
         (page(B, C), at(1), frozenset("a"), 0, Step([B, C], at(2), frozenset("bc"), 0, dense=True)),
         # the same, not full: that was the rest of it
         (page(B, C, full=False), at(2), frozenset("b"), 0, Step([C], at(2), frozenset("bc"), 2, dense=False)),
+        (page(B, C, full=False), at(1), frozenset("a"), 0, Step([B, C], at(2), frozenset("bc"), 0, dense=False)),
         # a row that is refused under its Id has no time, and is passed over
         (page(refused=["x"]), at(2), frozenset("b"), 1, Step([], at(2), frozenset("b"), 2, dense=False)),
         (page(B, refused=["x"]), at(2), frozenset("b"), 0, Step([], at(2), frozenset("b"), 2, dense=False)),
+        (page(C, refused=["x"]), at(2), frozenset("b"), 1, Step([C], at(2), frozenset("bc"), 3, dense=False)),
         (page(D, refused=["x"]), at(2), frozenset("b"), 3, Step([D], at(3), frozenset("d"), 0, dense=True)),
         (page(C, D, refused=["x"]), at(2), frozenset("b"), 3, Step([C, D], at(3), frozenset("d"), 0, dense=False)),
         # out of order, before the bound, without a time, or of unknown place: not the key's order
@@ -136,12 +139,17 @@ class Server:
         return len(self.orders[-1] if named is None else set(re.findall(r"'(.)'", named[1])) & set(self.orders[-1]))
 
 
-async def read(server: Server, *, held: Sequence[Record] = ()) -> tuple[set[str], list[Refusal]]:
+async def read(
+    server: Server,
+    *,
+    held: Sequence[Record] = (),
+    low: datetime | None = T0 + 2 * ONE_SECOND,
+) -> tuple[set[str], list[Refusal]]:
     """What a walk over one second lands of the server, beside what is `held` already, and what it sets aside."""
     realm = RealmId("1")
     store = MemoryStore([realm], now=lambda: T0)
     lease = await store.acquire(realm)
-    part = Slice("Invoice", 0, at(2), at(2))
+    part = Slice("Invoice", 0, low, at(2))
     await store.begin_scan(lease, RunId(1), started_at=T0, census={"Invoice": 4}, slices=[part])
     await store.land(lease, RunId(1), "Invoice", held)
     work = RealmWork(
@@ -243,6 +251,41 @@ async def test_the_row_before_a_broken_one_is_read_though_no_page_came_yet() -> 
     landed, refused = await read(GenerousServer(["ab?"], broken="?"))
     assert landed == set("ab")
     assert len(refused) == 1
+
+
+class AlwaysGenerousServer(Server):
+    """Sends one more of whatever it is asked for: a whole row before a broken one cannot be had by any question."""
+
+    async def page(self, entity: Entity, statement: str, *, hasty: bool = False) -> Page:
+        first = await super().page(entity, statement, hasty=hasty)
+        if not first.records:
+            return first
+        behind = re.sub(r"STARTPOSITION (\d+)", lambda found: f"STARTPOSITION {int(found[1]) + 1}", statement)
+        more = await super().page(entity, behind, hasty=hasty)
+        return Page([*first.records, *more.records], [], first.received + more.received, at(100))
+
+
+@pytest.mark.parametrize(
+    ("order", "low"),
+    [("abc?x?de", at(2)), ("abc???de", at(2)), ("x?ab", None), ("abc?x??d", at(2))],
+)
+async def test_what_may_hide_a_whole_row_is_not_set_aside(order: str, low: datetime | None) -> None:
+    """Nobody can tell whether what failed with its neighbour is broken itself: `x` would count as if it were."""
+    with pytest.raises(UnprovenError, match="what stands between them cannot be read"):
+        await read(AlwaysGenerousServer([order], broken="?"), low=low)
+
+
+@pytest.mark.parametrize(("order", "aside"), [("abc?de", 1), ("abc??de", 2), ("abc?de?fg", 2)])
+async def test_what_cannot_hide_a_whole_row_is_set_aside(order: str, aside: int) -> None:
+    landed, refused = await read(AlwaysGenerousServer([order], broken="?"))
+    assert landed == set(order) - {"?"}
+    assert len(refused) == aside
+
+
+async def test_neighbours_that_a_sound_server_cannot_read_hide_nothing() -> None:
+    landed, refused = await read(Server(["a???b"], broken="?"), low=None)
+    assert landed == set("ab")
+    assert len(refused) == 3
 
 
 async def test_the_refusal_of_a_nameless_row_is_the_same_each_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations, permutations
 
 import pytest
 
@@ -147,6 +148,17 @@ def test_of_several_faults_the_gravest_decides(codes: tuple[str, ...], status: i
     assert (fault.code, rule.code) == (decides, decides)
 
 
+GRAVEST_FIRST = ["3001", "3200", "3100", "4000", "2020", "4002", "5010", "600", "10100", "1000"]
+"""One of each disposition: of the company and the app first, then what no asking again cures, then what less cures."""
+
+
+@pytest.mark.parametrize(("graver", "lighter"), list(combinations(GRAVEST_FIRST, 2)))
+def test_one_of_two_faults_decides_whichever_is_said_first(graver: str, lighter: str) -> None:
+    for codes in permutations((graver, lighter)):
+        fault, _ = gravest([Fault(code=code, message="", detail="") for code in codes], 400)
+        assert fault.code == graver
+
+
 def test_429_is_a_throttle_whatever_the_body_says() -> None:
     fault, rule = gravest([Fault(code="2020", message="", detail="")], 429)
     assert (fault.code, rule.disposition) == ("2020", Disposition.WAIT)
@@ -162,3 +174,7 @@ def test_bare_text_of_a_lapsed_subscription_is_known() -> None:
     rule = rule_of_text("message=InvalidCompanyStatus; errorCode=006190; statusCode=403")
     assert rule is FAULTS["6190"]
     assert rule_of_text("Bad Gateway") is None
+
+
+def test_words_that_are_known_under_one_code_say_nothing_without_it() -> None:
+    assert rule_of_text("changedSince is older than 30 days") is None

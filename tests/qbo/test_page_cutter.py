@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import msgspec
 import pytest
@@ -134,14 +135,34 @@ def test_a_miscut_page_does_not_get_past_postgres() -> None:
         2 * [{**HEADER, "MetaData": {"CreateTime": TIMES["CreateTime"], "LastModifiedByRef": {"value": "1"}, **TIMES}}],
         3 * [{"Of": [{"Id": "1"}, {"Id": "2"}], **HEADER}],
         3 * [{"Memo": "m" * 2000, **HEADER}],
+        [{**member, **HEADER, "Line": [{"Id": "1"}, {"Id": "2"}, {"Id": "3"}]} for member in ({}, {"DueDate": "2020"})],
     ],
-    ids=["one", "many", "unlike", "traps", "large", "modified", "arrays", "long"],
+    ids=["one", "many", "unlike", "traps", "large", "modified", "arrays", "long", "unlike behind lines"],
 )
 def test_ordinary_rows_are_cut(rows: list[dict[str, object]]) -> None:
     """Or all would be slow, and no other test would say so."""
     body = body_of(rows, said=len(rows))
     assert is_cut(to_land(body))
     assert told(to_land(body)) == told(read(body))
+
+
+def test_a_row_whose_only_header_is_that_of_an_object_in_it_spoils_no_other() -> None:
+    """What Intuit has not. That object begins as the first row does, and stands behind no other."""
+    begun = {"domain": "QBO", **HEADER}
+    body = body_of([begun, {"Of": begun}, begun], said=3)
+    assert told(to_land(body)) == told(read(body))
+
+
+def test_a_long_beginning_is_not_laid_beside_that_of_every_row() -> None:
+    body = body_of([{"Memo": "m" * 100_000, **HEADER}, *(1000 * [HEADER])], said=1001)
+    tracemalloc.start()
+    try:
+        cut = cut_page(body)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(cut.rows) == 1001
+    assert peak_bytes < 10 * len(body)
 
 
 @pytest.mark.parametrize("said", [1, 3, 0, "2", None])

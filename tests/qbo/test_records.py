@@ -76,7 +76,8 @@ def test_a_singleton_is_number_one_with_or_without_an_id() -> None:
 def test_a_rate_is_known_by_its_currency_and_date() -> None:
     row = b'{"SourceCurrencyCode":"EUR","AsOfDate":"2026-01-31","TargetCurrencyCode":"USD","Rate":1.1,"SyncToken":"0"}'
     assert one("ExchangeRate", row).id == "EUR:2026-01-31"
-    assert refused(b'{"SourceCurrencyCode":"EUR","Rate":1.1}', "ExchangeRate").code == "unreadable_row"
+    for keyless in (b'{"SourceCurrencyCode":"EUR","Rate":1.1}', b'{"AsOfDate":"2026-01-31","Rate":1.1}'):
+        assert refused(keyless, "ExchangeRate").code == "unreadable_row"
 
 
 def test_a_recurring_transaction_is_unwrapped_and_keeps_its_wrapper() -> None:
@@ -85,6 +86,17 @@ def test_a_recurring_transaction_is_unwrapped_and_keeps_its_wrapper() -> None:
     assert (record.id, record.sync_token) == ("Invoice:12", 1)
     assert record.updated_at == datetime(2020, 9, 29, 12, 58, 7, tzinfo=UTC)
     assert bytes(record.doc) == b'{"Invoice":' + inner + b"}"
+
+
+def test_a_wrapper_of_two_objects_is_refused() -> None:
+    """Which of them the row is, nobody knows; the other would be lost."""
+    assert refused(b'{"Invoice":{"Id":"12"},"Bill":{"Id":"13"}}', "RecurringTransaction").code == "unreadable_row"
+
+
+def test_an_id_that_is_too_long_to_be_one_is_none() -> None:
+    """Its beginning would be asked for, not be found, and the row taken for one that is gone."""
+    assert one("Invoice", b'{"Id":"%b"}' % (200 * b"7")).id == 200 * "7"
+    assert refused(b'{"Id":"%b"}' % (201 * b"7"), "Invoice").id == ""
 
 
 def test_recurring_transactions_of_two_types_may_share_an_id() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from backfill.errors import FaultError
 from backfill.model import RealmId
+from backfill.qbo.token_keeper import KeeperOptions
 from backfill.wire import Response
 from tests.qbo.test_token_keeper import REALM, Intuit, World, tokens
 
@@ -69,3 +72,42 @@ async def test_an_endpoint_that_refuses_for_good_is_left_after_some_minutes() ->
         await world.process().access_token(REALM)
     assert len(world.intuit.used) == 10
     assert anyio.current_time() < 10 + 1 + 2 + 4 + 8 + 16 + 32 + 3 * 60
+
+
+@pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(30, 30.01, 31), (3600, 60, 60)])
+async def test_a_wait_that_is_asked_for_is_kept_up_to_a_bound_and_not_by_all_alike(
+    asked_s: int, least_s: float, most_s: float
+) -> None:
+    """A fleet that was told the same would else come back at one moment."""
+    world = World(tokens(life_s=0))
+    world.intuit.troubles = [Response(status=429, headers={"retry-after": str(asked_s)})]
+    await world.process().access_token(REALM)
+    assert least_s <= anyio.current_time() - 2 <= most_s + 0.1, "beside two answers of a second each"
+
+
+def test_a_rehearsals_waits_are_all_shorter() -> None:
+    options = KeeperOptions()
+    scaled = options.scaled(60)
+    assert (scaled.backoff_s, scaled.longest_wait_s) == (options.backoff_s / 60, options.longest_wait_s / 60)
+    assert scaled == replace(options, backoff_s=scaled.backoff_s, longest_wait_s=scaled.longest_wait_s)
+
+
+async def test_whoever_comes_while_another_waits_its_turn_waits_too() -> None:
+    """Though the first one failed, so that there is nothing that they could share."""
+    world = World(tokens(life_s=0))
+    world.intuit.troubles = [Response(status=503)] * 2
+    keeper = world.process(attempts=1)
+
+    async def fails() -> None:
+        with pytest.raises(FaultError):
+            await keeper.access_token(REALM)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(fails)
+        group.start_soon(fails)
+        await anyio.sleep(1.5)  # the first has failed, the second has the turn
+        group.start_soon(keeper.access_token, REALM)
+        await anyio.sleep(0.1)
+        assert world.vault.reads == 2
+    assert world.vault.reads == 3
+    assert keeper._turns == {}

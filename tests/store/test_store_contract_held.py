@@ -14,7 +14,7 @@ from anyio.from_thread import BlockingPortal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfill.model import Expected, Held, Landed, Lease, Record, Refusal
+from backfill.model import Checkpoint, Expected, Held, Landed, Lease, Record, Refusal, Slice
 from backfill.store.database import Database
 from tests.postgres import PostgresServer
 from tests.store.contract import A, B, Subject, canonical, fresh, in_memory, in_postgres
@@ -236,6 +236,46 @@ class TestSettled:
         assert (await subject.land(lease, live("1", 2), settled_to=at(4), expected=expected)).landed == 0
         assert (await subject.land(lease, live("1", 2), settled_to=at(5), expected=expected)).landed == 1
         assert list(await subject.store.live_ids(REALM, "Invoice")) == ["1"]
+
+
+class TestToldAgain:
+    @pytest.mark.parametrize("expected", Expected)
+    @pytest.mark.parametrize(("updated", "overwrites"), [(4, False), (5, True), (6, True)])
+    async def test_two_versions_that_look_the_same(
+        self, subject: Subject, lease: Lease, expected: Expected, updated: int, *, overwrites: bool
+    ) -> None:
+        """What came last stands from the moment on from which it is known to be the latest, and not before."""
+        await subject.land(lease, live("1", updated, doc=A))
+        told = await subject.land(lease, live("1", updated, doc=B), overwrite_equal_from=at(5), expected=expected)
+        assert told == Landed(landed=overwrites, unchanged=not overwrites, deleted=0, quarantined=0)
+        assert await subject.content(REALM, "Invoice") == {"1": (canonical(B if overwrites else A), None)}
+
+    async def test_a_deletion(self, subject: Subject, lease: Lease) -> None:
+        """Is no news: who looks for changes until nothing new comes would look once more."""
+        assert await subject.land(lease, deleted("1", 5)) == Landed(landed=0, unchanged=0, deleted=1, quarantined=0)
+        assert await subject.land(lease, deleted("1", 5)) == Landed(landed=0, unchanged=1, deleted=0, quarantined=0)
+
+
+@pytest.mark.parametrize("records", [[live("1", 5)], []], ids=["rows", "none"])
+@pytest.mark.parametrize("expected", Expected)
+async def test_a_page_is_nobody_elses(
+    subject: Subject, lease: Lease, expected: Expected, records: Sequence[Record]
+) -> None:
+    """Of several realms and entities with the same plan, and the same Ids in quarantine."""
+    other = await subject.store.acquire(OTHER_REALM)
+    refusal = Refusal(id="1", code="x", message="x", raw=b"{}")
+    slices = [Slice(entity=entity, number=0, lower=None, upper=None) for entity in ("Bill", "Invoice")]
+    for owner in (lease, other):
+        await subject.begin(owner, *slices)
+        for entity in ("Bill", "Invoice"):
+            await subject.land(owner, refusals=[refusal], entity=entity)
+    checkpoint = Checkpoint(entity="Invoice", number=0, cursor=at(5), rows=1, done=True)
+    await subject.land(lease, *records, checkpoint=checkpoint, expected=expected)
+    scans = [await subject.store.scan(subject.run_id, realm_id) for realm_id in (REALM, OTHER_REALM)]
+    assert [part.done for scan in scans for part in scan.slices] == [False, True, False, False]
+    left = {"Bill": {"1"}} if records else {"Bill": {"1"}, "Invoice": {"1"}}
+    assert {entity: set(ids) for entity, ids in (await subject.store.aside(REALM)).items()} == left
+    assert set(await subject.store.aside(OTHER_REALM)) == {"Bill", "Invoice"}
 
 
 # Whatever comes in whatever order, both hold the same.
