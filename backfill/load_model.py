@@ -123,6 +123,8 @@ class Holder(msgspec.Struct, frozen=True):
     object_id: str | None
     several: bool = False
     """Other rows make objects of the same name, below other parents."""
+    next_row_id: int | None = None
+    """The first row of its name that is yet to make its object, where it was looked for by name."""
 
 
 class SealItem(msgspec.Struct, frozen=True):

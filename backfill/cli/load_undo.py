@@ -9,7 +9,7 @@ from backfill.cli.output import say
 from backfill.config import Settings
 from backfill.errors import UnavailableError, UsageError
 from backfill.jobs.load.options import Mode
-from backfill.jobs.load.undo import Reversal, reversal_of
+from backfill.jobs.load.undo import Generations, Reversal, reversal_of
 from backfill.load_model import Imported, LoadId, NewRow, RowState
 from backfill.qbo.operations import Operation
 from backfill.store.database import Database
@@ -82,6 +82,7 @@ async def _imported(database: Database, load_id: LoadId) -> Imported:
 async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple[DoneRow, Reversal]]:
     ledger = LedgerStatus(database)
     line = 0
+    generations = Generations()
     async for done in ledger.done(load_id):
         line += 1
         yield (
@@ -96,5 +97,6 @@ async def _reversals(database: Database, load_id: LoadId) -> AsyncIterator[tuple
                 sent=done.payload,
                 line=line,
                 goes=done.goes,
+                below=generations.below(done.realm_id, done.entity, done.source_key, done.object_id, done.payload),
             ),
         )

@@ -8,12 +8,13 @@ from datetime import datetime
 from itertools import islice
 
 import orjson
+from msgspec import structs
 
 from backfill.errors import RequestError
 from backfill.jobs.targets import IDS_PER_STATEMENT
 from backfill.jobs.too_much import halves, is_too_much, refusal_of
 from backfill.jobs.work import RealmWork
-from backfill.model import Record
+from backfill.model import Record, Refusal
 from backfill.qbo import query
 from backfill.qbo.answers import Page
 from backfill.qbo.catalogue import Entity, Reading
@@ -140,7 +141,10 @@ async def count_by_id(
 async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Page) -> Asked:
     """Land what the answer brought of `ids`, and mark deleted what it did not."""
     if entity.reading is not Reading.SCAN and page.received >= PAGE_ROWS_MAX:
-        return Asked()  # an answer of all rows that is cut says nothing of those it does not have
+        whole = await _all_of(work, entity, ids)
+        if whole is None:
+            return Asked()  # what may be cut says nothing of those it does not have
+        page = whole
     present = {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
     gone = [deleted_stub(id_, page.server_time) for id_ in ids if id_ not in present]
     # An answer of all rows may bring some that were created since: they are not in what is to be proven.
@@ -148,6 +152,30 @@ async def _settle(work: RealmWork, entity: Entity, ids: Sequence[str], page: Pag
     refusals = [refusal for refusal in page.refusals if refusal.id in ids]
     done = await work.land(entity, [*found, *gone], refusals=refusals, latest=True, as_of=page.server_time)
     return Asked(there=len(found), landed=done.landed, deleted=done.deleted)
+
+
+async def _all_of(work: RealmWork, entity: Entity, ids: Collection[str]) -> Page | None:
+    """Of `ids` those that are among all rows there are, by offset. None unless it is certain that all were met: as many
+    different ones as there were before and are after, for who goes meanwhile moves another past the reader."""
+    page: Page | None = None
+    try:
+        before = await work.ask.count(query.count(entity))
+        met: set[str] = set()
+        records: list[Record] = []
+        refusals: list[Refusal] = []
+        for start in range(1, before + 2, PAGE_ROWS_MAX):
+            page = await work.ask.page(entity, query.page(entity, order_by=None, start_position=start))
+            met |= {record.id for record in page.records} | {refusal.id for refusal in page.refusals}
+            records += [record for record in page.records if record.id in ids]
+            refusals += [refusal for refusal in page.refusals if refusal.id in ids]
+        after = await work.ask.count(query.count(entity))
+    except RequestError as fault:
+        if is_too_much(fault):
+            return None
+        raise
+    if page is None or not before == len(met) == after:
+        return None
+    return structs.replace(page, records=records, refusals=refusals)
 
 
 def _asking_for(entity: Entity, ids: Sequence[str]) -> str:

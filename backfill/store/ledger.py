@@ -46,12 +46,7 @@ WHERE realm_id = $1 AND operation = 'create'
 """
 
 BY_NAME = """
-SELECT entity, natural_key, row_id, state, object_id, EXISTS (
-    SELECT FROM backfill.load_row AS other
-    WHERE other.realm_id = $1 AND other.entity = made.entity AND other.natural_key = made.natural_key
-        AND other.operation = 'create' AND other.natural_key <> '' AND other.state NOT IN ('undone', 'rejected')
-        AND other.payload -> 'ParentRef' IS DISTINCT FROM made.payload -> 'ParentRef'
-) AS several
+SELECT entity, natural_key, row_id, state, object_id, several, next_row_id
 FROM (
     SELECT DISTINCT ON (entity, natural_key) entity, natural_key, row_id, state, object_id, payload
     FROM backfill.load_row
@@ -59,6 +54,14 @@ FROM (
     WHERE realm_id = $1 AND operation = 'create' AND natural_key <> '' AND state <> 'undone'
     ORDER BY entity, natural_key, state NOT IN ('applied', 'adopted'), state = 'rejected', row_id
 ) AS made
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(bool_or(other.payload -> 'ParentRef' IS DISTINCT FROM made.payload -> 'ParentRef'), false) AS several,
+        min(other.row_id) FILTER (WHERE other.state IN ('waiting', 'sealed')) AS next_row_id
+    FROM backfill.load_row AS other
+    WHERE other.realm_id = $1 AND other.entity = made.entity AND other.natural_key = made.natural_key
+        AND other.operation = 'create' AND other.natural_key <> '' AND other.state NOT IN ('undone', 'rejected')
+) AS others
 """
 
 BY_ATTRIBUTE = """
@@ -95,6 +98,9 @@ SELECT seal_id, b_id, row_id, entity, operation, source_key, coalesce(object_id,
 FROM backfill.load_row WHERE seal_id = ANY ($1::bigint[]) AND state = 'sealed' ORDER BY row_id
 """
 
+# Whoever changes several rows takes them in the order of row_id first (so do `ledger_import` and `ledger_status`): a
+# load, an import and an undo of the same rows wait for one another and never deadlock.
+
 # All of its rows, or nothing: none is sealed that is not waiting in that generation any more. One statement, for a
 # write that goes singly costs the processors more in messages to Postgres than in anything else.
 SEAL = f"""
@@ -106,7 +112,7 @@ sealed AS MATERIALIZED (
 ready AS MATERIALIZED (
     SELECT held.row_id FROM fence, sealed JOIN backfill.load_row AS held USING (row_id)
     WHERE held.realm_id = $1 AND held.state = 'waiting' AND held.generation = sealed.generation
-    FOR UPDATE OF held
+    ORDER BY held.row_id FOR UPDATE OF held
 ),
 stored AS (
     INSERT INTO backfill.seal (realm_id, epoch, request_id, lane, path, params, body, row_ids)
@@ -145,6 +151,16 @@ WHERE held.realm_id = $1 AND held.seal_id = $2 AND held.state = 'sealed' AND sea
 # A reversal that is undone itself has nothing more to do with its row, which may be taken back again by one of its key.
 SETTLE = f"""
 WITH fence AS MATERIALIZED ({FENCE}),
+came AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+        $12::boolean[], $13::integer[]
+    ) AS came (row_id, state, object_id, sync_token, code, message, action, intuit_tid, doubtful, generation)
+),
+taken AS MATERIALIZED (
+    SELECT held.row_id FROM fence, came JOIN backfill.load_row AS held USING (row_id)
+    WHERE held.realm_id = $1 ORDER BY held.row_id FOR UPDATE OF held
+),
 settled AS (
     UPDATE backfill.load_row AS held SET
         state = came.state,
@@ -156,11 +172,8 @@ settled AS (
             CASE WHEN came.doubtful THEN (SELECT sealed_at FROM backfill.seal WHERE seal.seal_id = held.seal_id) END
         ) END,
         generation = held.generation + (came.state = 'waiting')::integer, settled_at = clock_timestamp()
-    FROM fence, unnest(
-        $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-        $12::boolean[], $13::integer[]
-    ) AS came (row_id, state, object_id, sync_token, code, message, action, intuit_tid, doubtful, generation)
-    WHERE held.row_id = came.row_id AND held.realm_id = $1 AND (
+    FROM taken JOIN came USING (row_id)
+    WHERE held.row_id = taken.row_id AND (
         held.state = 'sealed'
         OR (held.state = 'waiting' AND held.generation = coalesce(came.generation, held.generation))
     )
@@ -229,7 +242,7 @@ class PostgresLedger:
             by_name = await connection.fetch(BY_NAME, realm_id, *_columns(names))
         found = {keys[row["entity"], row["source_key"]]: _holder(row) for row in by_key}
         for row in by_name:
-            holder = structs.replace(_holder(row), several=row["several"])
+            holder = structs.replace(_holder(row), several=row["several"], next_row_id=row["next_row_id"])
             found |= dict.fromkeys(names[row["entity"], row["natural_key"]], holder)
         return found
 

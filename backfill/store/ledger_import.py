@@ -48,6 +48,16 @@ SELECT {", ".join(_COLUMNS)}, ''::text AS corrects FROM backfill.load_row WITH N
 # By what the statements join and group by. To look at the payloads takes ten times as long, and nobody asks for them.
 LOOK_AT_STAGED = "ANALYZE staged_row (realm_id, entity, operation, source_key, payload_hash)"
 
+# Deletions come first, for what they free; but not before what is to be done to their objects earlier.
+IN_ORDER = """
+UPDATE staged_row SET rank = earlier.rank
+FROM (
+    SELECT ctid AS place, max(rank) OVER (PARTITION BY realm_id, object_key ORDER BY line) AS rank
+    FROM staged_row WHERE operation <> 'create'
+) AS earlier
+WHERE staged_row.ctid = earlier.place AND staged_row.rank < earlier.rank
+"""
+
 UNKNOWN_REALMS = f"""
 SELECT min(line) AS line, 'realm ' || realm_id || ' is not registered' AS message
 FROM staged_row WHERE realm_id NOT IN (SELECT realm_id FROM backfill.realm)
@@ -102,6 +112,17 @@ ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
 
 BEGIN_LOAD = "INSERT INTO backfill.load (source, undoes) VALUES ($1, $2) RETURNING load_id"
 
+# All that may give way, before any of it does: see `ledger.SEAL`. What waits with the same content does not.
+TAKE = """
+SELECT count(*) FROM (
+    SELECT FROM staged_row JOIN backfill.load_row AS held USING (realm_id, entity, source_key, operation)
+    WHERE held.state IN ('waiting', 'rejected', 'undone')
+        AND (operation = 'create' OR held.payload_hash = staged_row.payload_hash)
+        AND (held.state <> 'waiting' OR held.payload_hash <> staged_row.payload_hash)
+    ORDER BY held.row_id FOR UPDATE OF held
+) AS taken
+"""
+
 # What did not take effect gives way to what comes under its key, and what was taken back may be made anew. So may what
 # was refused for what it needs, which may be there now: nobody was asked, so that to ask costs nothing.
 REPLACE = """
@@ -125,8 +146,8 @@ WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
 # says.
 REPEAT = """
 UPDATE backfill.load_row AS held SET
-    load_id = $1, line = staged_row.line, state = 'waiting', generation = generation + 1, object_id = NULL,
-    sync_token = '', fault_code = '', fault_message = '', fault_action = '', settled_at = NULL
+    load_id = $1, line = staged_row.line, rank = staged_row.rank, state = 'waiting', generation = generation + 1,
+    object_id = NULL, sync_token = '', fault_code = '', fault_message = '', fault_action = '', settled_at = NULL
 FROM staged_row
 WHERE held.realm_id = staged_row.realm_id AND held.entity = staged_row.entity
     AND held.source_key = staged_row.source_key AND held.operation = staged_row.operation
@@ -244,6 +265,8 @@ class Import:
         _require_none(await self.faults())
         await self._connection.execute(f"{LEFT_ALONE} = '{ABANDONED_TRANSACTION_S}s'")
         load_id = await self._connection.fetchval(BEGIN_LOAD, self._source, self._undoes)
+        await self._connection.execute(IN_ORDER, timeout=STATEMENT_TIMEOUT_S)
+        await self._connection.fetchval(TAKE, timeout=STATEMENT_TIMEOUT_S)
         replaced = 0
         for statement in (REPEAT, REPLACE):
             replaced += _count(await self._connection.execute(statement, load_id, timeout=STATEMENT_TIMEOUT_S))

@@ -69,10 +69,14 @@ FROM backfill.load_row WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_
 """
 
 RETRY = """
-UPDATE backfill.load_row SET
+WITH taken AS MATERIALIZED (
+    SELECT row_id FROM backfill.load_row WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1)
+    ORDER BY row_id FOR UPDATE
+)
+UPDATE backfill.load_row AS held SET
     state = 'waiting', generation = generation + 1, fault_code = '', fault_message = '', fault_action = '',
     settled_at = NULL
-WHERE state = 'rejected' AND ($1::bigint IS NULL OR load_id = $1)
+FROM taken WHERE held.row_id = taken.row_id
 """
 
 OPEN_LOADS = """
@@ -86,8 +90,11 @@ STATES = "SELECT state, count(*) AS rows FROM backfill.load_row WHERE load_id = 
 
 # What was not sent yet is not to be sent any more: no retry sends it, and importing it once more does.
 CANCEL = """
-UPDATE backfill.load_row SET state = 'undone', settled_at = clock_timestamp()
-WHERE load_id = $1 AND state = 'waiting'
+WITH taken AS MATERIALIZED (
+    SELECT row_id FROM backfill.load_row WHERE load_id = $1 AND state = 'waiting' ORDER BY row_id FOR UPDATE
+)
+UPDATE backfill.load_row AS held SET state = 'undone', settled_at = clock_timestamp()
+FROM taken WHERE held.row_id = taken.row_id
 """
 
 # What the load made goes, or went: of that no change needs to be taken back.

@@ -113,7 +113,7 @@ class MemoryLedger:
         added = replaced = 0
         loads: set[LoadId] = set()
         known = {_key(held.new): held for held in self._kept.rows.values()}
-        for new in rows:
+        for new in _in_order(rows):
             held = known.get(_key(new))
             if held is None:
                 row_id = len(self._kept.rows) + 1
@@ -148,16 +148,12 @@ class MemoryLedger:
 
     def _gives_way(self, held: KeptRow, new: NewRow) -> bool:
         if held.state is RowState.UNDONE:
-            is_corrected = new.operation != "create" and held.outcome is not None and held.outcome.code != ""
-            return not is_corrected
+            return not (new.operation != "create" and held.outcome is not None and held.outcome.code != "")
         if held.state is RowState.REJECTED and held.outcome is not None and held.outcome.code == "reference":
             return True
         if new.operation != "create":
-            made = [
-                row
-                for row in self._kept.rows.values()
-                if (row.new.realm_id, row.new.operation) == (new.realm_id, "create")
-            ]
+            rows = self._kept.rows.values()
+            made = [row for row in rows if (row.new.realm_id, row.new.operation) == (new.realm_id, "create")]
             of_it = (row for row in made if f"{row.new.entity}/{row.new.source_key}" == held.new.object_key)
             return held.state in DONE_STATES and any(_is_another(row, held) for row in of_it)
         return held.state in {RowState.WAITING, RowState.REJECTED} and held.new.payload_hash != new.payload_hash
@@ -200,7 +196,7 @@ class MemoryLedger:
                 else by_key.get((need.entity, need.value))
             )
             if held is not None:
-                found[need] = structs.replace(held.holder(), several=bool(need.attribute) and _has_twin(held, makers))
+                found[need] = _of_its_name(held, makers) if need.attribute else held.holder()
         return found
 
     async def holders_by_attribute(self, realm_id: RealmId, needs: Sequence[Need]) -> Mapping[Need, Holder]:
@@ -371,16 +367,25 @@ def _is_another(made: KeptRow, changed: KeptRow) -> bool:
     return made.settled_at > changed.settled_at
 
 
-def _has_twin(held: KeptRow, makers: Iterable[KeptRow]) -> bool:
-    """Whether another row makes an object of the same name below another parent."""
-    parent = orjson.loads(held.new.payload).get("ParentRef")
+def _of_its_name(held: KeptRow, makers: Iterable[KeptRow]) -> Holder:
     named = (held.new.realm_id, held.new.entity, held.new.natural_key)
-    return any(
-        (row.new.realm_id, row.new.entity, row.new.natural_key) == named
-        and row.state not in {RowState.UNDONE, RowState.REJECTED}
-        and orjson.loads(row.new.payload).get("ParentRef") != parent
-        for row in makers
-    )
+    gone = {RowState.UNDONE, RowState.REJECTED}
+    alike = [row for row in makers if (row.new.realm_id, row.new.entity, row.new.natural_key) == named]
+    parents = [
+        orjson.loads(row.new.payload).get("ParentRef") for row in [held, *alike] if row.state not in gone or row is held
+    ]
+    to_come = [row.row_id for row in alike if row.state in {RowState.WAITING, RowState.SEALED}]
+    several = any(parent != parents[0] for parent in parents)
+    return structs.replace(held.holder(), several=several, next_row_id=min(to_come, default=None))
+
+
+def _in_order(rows: Iterable[NewRow]) -> Iterable[NewRow]:
+    """Each of no lower rank than what is to be done to its object earlier."""
+    ranks: dict[tuple[RealmId, str], int] = {}
+    for new in rows:
+        key = new.realm_id, new.object_key
+        ranks[key] = max(new.rank, ranks.get(key, 0))
+        yield structs.replace(new, rank=ranks[key])
 
 
 def _key(new: NewRow) -> tuple[object, ...]:

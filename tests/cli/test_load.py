@@ -243,7 +243,7 @@ def test_too_many_rejected_stop_the_load(writer: Backfill, books: Intuit, tmp_pa
     assert named(books, realm_id, "stop-") == []
 
 
-def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Path) -> None:
+def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Path, query: Query) -> None:
     realm_id = books.realm_ids[1]
     invoices = len(held(books, realm_id, "Invoice"))
     item = next(doc["Id"] for doc in held(books, realm_id, "Item") if doc["Type"] == "Service" and doc["Active"])
@@ -253,6 +253,7 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
         "DetailType": "SalesItemLineDetail",
         "SalesItemLineDetail": {"ItemRef": {"value": item}, "Qty": 1, "UnitPrice": 10.50},
     }
+    changed = {"operation": "update", "source_key": "old", "payload": {"Id": old["Id"], "Notes": "changed by the load"}}
     rows = [
         customer(realm_id, "undo"),
         {
@@ -261,13 +262,8 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
             "source_key": "undo",
             "payload": {"CustomerRef": {"$ref": "Customer/undo"}, "DocNumber": "U-1", "Line": [line]},
         },
-        {
-            "realm_id": realm_id,
-            "entity": "Customer",
-            "operation": "update",
-            "source_key": "old",
-            "payload": {"Id": old["Id"], "Notes": "changed by the load"},
-        },
+        {"realm_id": realm_id, "entity": "Customer", **changed},
+        customer(realm_id, "below", Job=True, ParentRef={"$ref": "Customer/undo"}),
     ]
     done = writer.run("load", written(tmp_path, rows), "--json")
     assert done.code == 0, done.stderr
@@ -278,7 +274,11 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
     undone = writer.executing.run("load", "undo", str(load_id), "--json")
     assert undone.code == 0, undone.stderr
     assert len(held(books, realm_id, "Invoice")) == invoices
-    assert [doc["Active"] for doc in named(books, realm_id, "undo")] == [False]
+    assert [doc["Active"] for doc in (named(books, realm_id, "undo") + named(books, realm_id, "below"))] == [False] * 2
+    ranks = query("SELECT rank FROM backfill.load_row JOIN backfill.load USING (load_id) WHERE load.undoes IS NOT NULL"
+        " AND entity = 'Customer' AND operation = 'delete' ORDER BY row_id")  # fmt: skip
+    assert len(ranks) == 2
+    assert ranks[0] < ranks[1], "who is below another is made inactive before it"
     back = next(doc for doc in held(books, realm_id, "Customer") if doc["Id"] == old["Id"])
     volatile = {"SyncToken", "MetaData"}
     assert {k: v for k, v in back.items() if k not in volatile} == {k: v for k, v in old.items() if k not in volatile}
@@ -287,12 +287,12 @@ def test_what_was_loaded_is_undone(writer: Backfill, books: Intuit, tmp_path: Pa
     assert "There is nothing to undo" in again.stderr
     # Taken back in its turn, it is all there again, and the source has nothing to add.
     assert writer.run("load", "undo", str(undone.json()["load_ids"][-1])).code == 0
-    assert writer.run("load", tmp_path / "rows.jsonl", "--json").json()["imported"]["known"] == 3
+    assert writer.run("load", tmp_path / "rows.jsonl", "--json").json()["imported"]["known"] == 4
     assert len(held(books, realm_id, "Invoice")) == invoices + 1
     assert writer.run("load", "undo", str(load_id)).code == 0
     assert len(held(books, realm_id, "Invoice")) == invoices
     anew = writer.run("load", tmp_path / "rows.jsonl", "--json")
-    assert (anew.code, anew.json()["imported"]["replaced"]) == (0, 3), anew.stderr
+    assert (anew.code, anew.json()["imported"]["replaced"]) == (0, 4), anew.stderr
     assert [doc["Active"] for doc in named(books, realm_id, "undo")] == [True]
 
 

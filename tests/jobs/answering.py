@@ -70,7 +70,7 @@ class Server:
         return Items(items, [ANSWERED_AT for _ in items])
 
     async def count(self, statement: str) -> int:
-        return len(self._found(statement))
+        return len(self._found(statement)) + self.beside
 
     def _page(self, statement: str) -> Page:
         self.asked.append(statement)

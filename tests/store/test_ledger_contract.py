@@ -46,13 +46,33 @@ class TestImport:
     async def test_a_change_with_another_content_is_another_row(self, books: Books) -> None:
         assert (await books.add([new("a", operation="update", payload={"Notes": note}) for note in "xyy"])).added == 2
 
+    async def test_what_is_done_to_one_object_keeps_its_order(self, books: Books) -> None:
+        """Deletions of others come first."""
+        change = {"operation": "update", "object_key": "Invoice#1"}
+        gone = {"operation": "delete", "rank": 2}
+        imported = await books.add(
+            [
+                new("early", **gone, line=1, object_key="Invoice#2"),
+                new("late", line=2, **{**change, "object_key": "Invoice#2"}),
+                new("first", line=3, **change),
+                new("then", line=4, **gone, object_key="Invoice#1"),
+                new("free", line=5, **gone, object_key="Invoice#3"),
+                new("other", line=6, realm_id=OTHER_REALM, operation="update", object_key="Invoice#3"),
+                new("else", line=7, realm_id=OTHER_REALM, **gone, object_key="Invoice#1"),
+            ]
+        )
+        assert [row.source_key for row in await books.waiting(imported)] == ["early", "free", "late", "first", "then"]
+        (first, *_) = await books.ledger.waiting(OTHER_REALM, imported.loads, after=BEGINNING, limit=9)
+        assert (first.source_key, first.rank) == ("else", 2)
+
     async def test_what_was_not_sent_gives_way_to_what_comes(self, books: Books) -> None:
         first = await books.add([new("a")])
-        again = await books.add([new("a", payload={"DisplayName": "better"})])
+        again = await books.add([new("a", payload={"DisplayName": "better"}, needs=("Term/t",), rank=6)])
         assert (again.added, again.replaced) == (0, 1)
         assert again.loads != first.loads
         (row,) = (await books.rows(again.loads)).values()
         assert row.generation == 1, "another request"
+        assert (row.needs, row.rank) == (("Term/t",), 6)
         payloads = await books.ledger.payloads(REALM, [row.row_id])
         assert json.loads(payloads[row.row_id]) == {"DisplayName": "better"}
 
@@ -152,7 +172,7 @@ class TestHolders:
         found = await books.ledger.holders(REALM, [by_key, by_name, none])
         assert found == {
             by_key: Holder(rows["a"].row_id, RowState.WAITING, None),
-            by_name: Holder(rows["b"].row_id, RowState.WAITING, None),
+            by_name: Holder(rows["b"].row_id, RowState.WAITING, None, next_row_id=rows["b"].row_id),
         }
         assert await books.ledger.holders(OTHER_REALM, [by_key]) == {}
 
@@ -170,7 +190,22 @@ class TestHolders:
         (maker,) = [row for row in rows if (row.source_key, row.operation) == ("b", "create")]
         by_key, by_name = Need("Customer", "", "b"), Need("Customer", "DisplayName", "acme")
         found = await books.ledger.holders(REALM, [by_key, by_name, Need("Customer", "", "u")])
-        assert found == dict.fromkeys([by_key, by_name], Holder(maker.row_id, RowState.WAITING, None))
+        holder = Holder(maker.row_id, RowState.WAITING, None)
+        assert found == {by_key: holder, by_name: structs.replace(holder, next_row_id=maker.row_id)}
+
+    async def test_who_is_to_make_one_of_the_same_name_is_said_beside_who_made_it(self, books: Books) -> None:
+        name = {"natural_key": "DisplayName=acme", "payload": {"DisplayName": "acme"}}
+        rows = await books.waiting(await books.add([new(key, **name) for key in "abc"]))
+        await books.settle({rows[0].row_id: "7"})
+        need = Need("Customer", "DisplayName", "acme")
+        made = Holder(rows[0].row_id, RowState.APPLIED, "7")
+        for left, to_come in ((2, rows[1]), (1, rows[2]), (0, None)):
+            found = await books.ledger.holders(REALM, [need])
+            next_row_id = None if to_come is None else to_come.row_id
+            assert found == {need: structs.replace(made, next_row_id=next_row_id)}, left
+            if to_come is not None:
+                outcome = Outcome(to_come.row_id, RowState.REJECTED, code="6240", message="there is one")
+                await books.ledger.settle(books.lease, [outcome])
 
     async def test_of_one_name_who_is_done_stands(self, books: Books) -> None:
         source = [new(key, natural_key="DisplayName=acme") for key in "abc"]

@@ -18,7 +18,7 @@ from backfill.jobs.load.matching import is_applied, is_ours, is_voided, name_of,
 from backfill.jobs.load.reading import MARGIN, Read, created_since, is_refused, read_values
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.stamps import stamps_in, unstamped
-from backfill.jobs.load.versions import document, read_objects
+from backfill.jobs.load.versions import document, read_objects, token_of
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import Outcome, RowState, Seal, SealItem
 from backfill.model import Record
@@ -216,9 +216,7 @@ def _adopted(wanted: _Wanted, record: Record, others: Sequence[Record]) -> Outco
     elif wanted.item.doubtful and not is_applied(unstamped(table, wanted.sent), unstamped(table, document(record))):
         code, action = "differs", "See what differs, and change it by an update."
         message = "an earlier attempt made it, and it does not hold all that the row says now"
-    return Outcome(
-        wanted.item.row_id, RowState.ADOPTED, record.id, str(record.sync_token), code, message, action=action
-    )
+    return Outcome(wanted.item.row_id, RowState.ADOPTED, record.id, token_of(record), code, message, action=action)
 
 
 # Changed and deleted objects
@@ -238,7 +236,7 @@ async def _look_for_changes(work: LoadWork, wanted: Sequence[_Wanted], seen: See
         sight = _sight(each, record)
         seen.sights[each.item.row_id] = sight
         if sight is Sight.THERE:
-            token = "" if record is None else str(record.sync_token)
+            token = "" if record is None else token_of(record)
             seen.adopted[each.item.row_id] = Outcome(each.item.row_id, RowState.ADOPTED, each.item.object_id, token)
 
 
@@ -249,7 +247,7 @@ def _sight(wanted: _Wanted, record: Record | None) -> Sight:
     if record is None or record.deleted:
         return Sight.THERE if operation is Operation.DELETE else Sight.OVERTAKEN
     held = document(record)
-    moved = str(record.sync_token) != item.sync_token
+    moved = token_of(record) != item.sync_token
     match operation:
         case Operation.DELETE:
             done = WRITINGS[item.entity].is_list and held.get("Active") is False

@@ -40,7 +40,7 @@ class Ledger(Protocol):
         """Need to the row that makes or made its object, for those that a row of the ledger stands for.
 
         Of several rows that make an object of one natural key the one that is done stands, else the first; and where
-        they make one below each of several parents, that is said.
+        they make one below each of several parents, that is said. So is the first that is yet to make one.
         """
         ...
 

@@ -13,7 +13,7 @@ from backfill.jobs.load.matching import name_of
 from backfill.jobs.load.references import parsed, substituted
 from backfill.jobs.load.resolver import Resolved, Resolver
 from backfill.jobs.load.stamps import has_room, needs_stamp, stamp_of, stamped
-from backfill.jobs.load.versions import Object, Versions, document
+from backfill.jobs.load.versions import Object, Versions, document, token_of
 from backfill.jobs.load.work import LoadWork
 from backfill.load_model import LoadRow, Need, Outcome, RowState
 from backfill.model import Record
@@ -96,7 +96,7 @@ class Preparer:
         if now is None or held is None:
             return _vanished(row, operation, key)
         if operation is Operation.DELETE and WRITINGS[row.entity].is_list and held.get("Active") is False:
-            return Outcome(row.row_id, RowState.APPLIED, key[1], str(now.sync_token))  # it is inactive already
+            return Outcome(row.row_id, RowState.APPLIED, key[1], token_of(now))  # it is inactive already
         return self._changed(row, operation, body, key, now, held)
 
     def _created(self, row: LoadRow, body: dict[str, Any]) -> Prepared:
@@ -115,8 +115,8 @@ class Preparer:
         name = WRITINGS[row.entity].natural_key
         if name_of(document(now).get(name)) != name_of(body.get(name)):
             return self._created(row, body)
-        token = str(now.sync_token)
-        body = {"Active": True, **body, "Id": now.id, "SyncToken": token}
+        token = token_of(now)
+        body = {"Active": True, **body, "Id": now.id, **_version(token)}
         return Prepared(row=row, write=self._write(row, Operation.UPDATE, body), object_id=now.id, sync_token=token)
 
     def _may_renumber(self, row: LoadRow) -> bool:
@@ -137,10 +137,10 @@ class Preparer:
         self, row: LoadRow, operation: Operation, body: dict[str, Any], key: Object, now: Record, held: dict[str, Any]
     ) -> Prepared:
         """A change is made for the version that is there. Only a full update may insist on one that was seen before."""
-        token = str(now.sync_token)
+        token = token_of(now)
         if operation is Operation.FULL_UPDATE and "SyncToken" in body:
             token = str(body["SyncToken"])
-        body = {**body, "Id": key[1], "SyncToken": token}
+        body = {**body, "Id": key[1], **_version(token)}
         if operation is Operation.DELETE and WRITINGS[row.entity].removal is Removal.INACTIVE_WITH_NAME:
             body["Name"] = held.get("Name", "")
         return Prepared(
@@ -154,6 +154,10 @@ class Preparer:
     def _write(self, row: LoadRow, operation: Operation, body: dict[str, Any]) -> Write:
         allows = self._work.options.allow_duplicate_numbers and "DocNumber" in body
         return Write(entity=row.entity, operation=operation, body=body, allow_duplicate_number=allows)
+
+
+def _version(token: str) -> dict[str, str]:
+    return {"SyncToken": token} if token else {}  # Intuit asks for it where it needs it
 
 
 def rejected(row: LoadRow, code: str, message: str, action: str) -> Outcome:

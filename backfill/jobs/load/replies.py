@@ -13,7 +13,7 @@ from backfill.jobs.load.reading import is_readable
 from backfill.jobs.load.rows import RealmRows
 from backfill.jobs.load.sealing import sent_of
 from backfill.jobs.load.sending import Answer, Verdict, judge
-from backfill.jobs.load.versions import Versions, document
+from backfill.jobs.load.versions import Versions, document, token_of
 from backfill.jobs.load.work import LoadWork
 from backfill.jobs.too_much import is_too_much
 from backfill.load_model import Outcome, RowState, Seal, SealItem
@@ -114,8 +114,7 @@ class Replies:
             self._versions.forget(item.entity, record.id)
         else:
             self._versions.know(item.entity, record)
-        token = "" if record.sync_token is None else str(record.sync_token)
-        return Outcome(item.row_id, RowState.APPLIED, record.id, token)
+        return Outcome(item.row_id, RowState.APPLIED, record.id, token_of(record))
 
     def _another_try(self, item: SealItem, answer: Answer, most: int) -> Outcome:
         tries = self._work.learnt.tries[item.row_id] = self._work.learnt.tries.get(item.row_id, 0) + 1

@@ -1,4 +1,8 @@
-"""From what a row names to the Ids that QuickBooks knows: the ledger, what is landed, and last a query."""
+"""From what a row names to the Ids that QuickBooks knows: by the ledger, and of names by what the company says now.
+
+A name means the active object that has it in the company: what was landed, or made by a row, may be called otherwise
+since, and another by its name. That costs a call for 200 names, once a run for each name.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from backfill.errors import RequestError
 from backfill.jobs.load.matching import name_of
-from backfill.jobs.load.reading import Read, created_since, is_refused, read_values
+from backfill.jobs.load.reading import created_since, is_refused, read_values
 from backfill.jobs.load.references import text_of
-from backfill.jobs.load.versions import document
+from backfill.jobs.load.versions import document, read_objects
 from backfill.jobs.load.work import LoadWork
 from backfill.jobs.slices import EARLIEST
 from backfill.load_model import DONE_STATES, Need, RowState
@@ -26,6 +31,10 @@ _MADE_BY_QUICKBOOKS = "FullyQualifiedName"
 
 _ASKED_MAX = 200
 """Names in one statement: each may be of several objects, and a page holds a thousand."""
+
+
+_Matches = Mapping[Need, Sequence[str]]
+"""Needs to the Ids of what fits them."""
 
 
 @dataclass(slots=True)
@@ -65,15 +74,26 @@ class Resolver:
             else:
                 wanted.append(need)
         if wanted:
-            await self._held(wanted, found)
-            await self._landed([need for need in wanted if not _is_decided(need, found)], found)
-            await self._asked([need for need in wanted if not _is_decided(need, found)], found)
+            made, to_come = await self._held(wanted, found)
+            for look in (self._asked, self._confirmed, self._sought):
+                if left := [need for need in wanted if not _is_decided(need, found)]:
+                    _choose(await look(left, made, found), made, found)
+            for need in [need for need in wanted if not _is_decided(need, found)]:
+                if need in to_come:
+                    found.pending[need] = to_come[need]
+                elif need in made:  # its object is called otherwise by now, and no other has its name
+                    found.ids[need] = made[need]
+                else:
+                    found.refused[need] = f"realm {self._work.realm_id} has no active {said(need)}"
         for need, object_id in found.ids.items():
             self.know(need, object_id)
         return found
 
-    async def _held(self, needs: Sequence[Need], found: Resolved) -> None:
-        """What rows of the ledger make."""
+    async def _held(self, needs: Sequence[Need], found: Resolved) -> tuple[dict[Need, str], dict[Need, int]]:
+        """What rows of the ledger make. Returns what rows made by their names, which another may have by now, and the
+        rows that are yet to make another one by them."""
+        made: dict[Need, str] = {}
+        to_come: dict[Need, int] = {}
         realm_id = self._work.realm_id
         holders = dict(await self._work.ledger.holders(realm_id, needs))
         if others := [need for need in needs if need.attribute and need.attribute in _written_otherwise(need.entity)]:
@@ -87,67 +107,68 @@ class Resolver:
                 words = f"several rows make it, {said(need)}, below different parents"
                 found.refused[need] = f"{words}: name one by its key"
             elif holder.state in DONE_STATES and holder.object_id:
-                found.ids[need] = holder.object_id
+                (made if need.attribute else found.ids)[need] = holder.object_id
+                if holder.next_row_id is not None:
+                    to_come[need] = holder.next_row_id
             elif holder.state in {RowState.WAITING, RowState.SEALED}:
                 found.pending[need] = holder.row_id
             else:
                 found.refused[need] = f"the row that makes {text_of(need)} was {holder.state.value}"
+        return made, to_come
 
-    async def _landed(self, needs: Sequence[Need], found: Resolved) -> None:
-        if needs:
-            _choose(await self._work.ledger.landed(self._work.realm_id, needs), found)
-
-    async def _asked(self, needs: Sequence[Need], found: Resolved) -> None:
-        """What the company says itself. What it does not have either will never be met."""
-        groups: dict[tuple[str, str], list[Need]] = {}
-        for need in needs:
-            groups.setdefault((need.entity, need.attribute), []).append(need)
-        for (entity, attribute), group in groups.items():
-            for start in range(0, len(group), _ASKED_MAX):
-                part = group[start : start + _ASKED_MAX]
-                _choose(await self._ask(entity, attribute, part, found), found)
-        for need in needs:
-            if not _is_decided(need, found):
-                found.refused[need] = f"realm {self._work.realm_id} has no active {said(need)}"
-
-    async def _ask(
-        self, entity: str, attribute: str, needs: Sequence[Need], found: Resolved
-    ) -> Mapping[Need, Sequence[str]]:
-        """What fits, by need. A name whose object QuickBooks cannot read is refused."""
-        by_name: dict[str, list[Need]] = {}
-        for need in needs:
-            by_name.setdefault(name_of(need.value), []).append(need)
-        read = await self._read(entity, attribute, by_name)
-        for need in needs:
-            if need.value in read.unread:
-                found.refused[need] = f"QuickBooks cannot read {said(need)}: {read.unread[need.value].message}"
+    async def _asked(self, needs: Sequence[Need], made: Mapping[Need, str], found: Resolved) -> _Matches:
+        """What the company has by those names now: what is landed, and what a row made, may have lost its name to
+        another since. A name whose object QuickBooks cannot read is refused."""
         matches: dict[Need, list[str]] = {}
-        for record in read.records.values():
-            doc = document(record)
-            if doc.get("Active", True):
-                for fitting in by_name.get(name_of(doc.get(attribute)), ()):
-                    matches.setdefault(fitting, []).append(record.id)
+        for (entity, attribute), group in _grouped(needs).items():
+            for start in range(0, len(group), _ASKED_MAX):
+                if (entity, attribute) in self._unasked:
+                    break
+                part = group[start : start + _ASKED_MAX]
+                names = [need.value for need in part]
+                table = CATALOGUE[entity]
+                read = await read_values(self._work.ask, table, names, partial(query.by_values, table, attribute))
+                if is_refused(read):
+                    self._unasked.add((entity, attribute))
+                    break
+                for need in part:
+                    if need.value in read.unread and need not in made:
+                        found.refused[need] = _unreadable(need, read.unread[need.value])
+                matches |= _fitting(part, read.records.values())
         return matches
 
-    async def _read(self, entity: str, attribute: str, by_name: Mapping[str, Sequence[Need]]) -> Read:
-        """The objects of those names, by a question for them; or out of all that there are, where that is refused."""
-        values = [need.value for needs in by_name.values() for need in needs]
-        table = CATALOGUE[entity]
-        if (entity, attribute) not in self._unasked:
-            statement = partial(query.by_values, table, attribute)
-            read = await read_values(self._work.ask, table, values, statement)
-            if not is_refused(read):
-                return read
-            self._unasked.add((entity, attribute))
+    async def _confirmed(self, needs: Sequence[Need], made: Mapping[Need, str], _found: Resolved) -> _Matches:
+        """What nobody may ask for by its name, or is written otherwise than it was asked for: what is landed, or was
+        made, by that name, and still has it."""
+        landed = await self._work.ledger.landed(self._work.realm_id, needs)
+        matches: dict[Need, list[str]] = {}
+        for entity, group in _by_entity(needs).items():
+            ids = [id_ for need in group for id_ in (*landed.get(need, ()), *([made[need]] if need in made else []))]
+            read = await read_objects(self._work.ask, {entity: list(dict.fromkeys(ids))})
+            matches |= _fitting(group, [record for record in read.values() if isinstance(record, Record)])
+        return matches
 
-        def name(record: Record) -> str:
-            return name_of(document(record).get(attribute))
+    async def _sought(self, needs: Sequence[Need], made: Mapping[Need, str], found: Resolved) -> _Matches:
+        """Out of all that there are, where nobody may ask by that attribute."""
+        matches: dict[Need, list[str]] = {}
+        for (entity, attribute), group in _grouped(needs).items():
+            if (entity, attribute) not in self._unasked:
+                continue
+            names = {name_of(need.value) for need in group}
 
-        read = await created_since(self._work, table, EARLIEST, keep=lambda record: name(record) in by_name)
-        there = {name(record) for record in read.records.values()}
-        for fault in list(read.unread.values())[:1]:  # it may be of any name that was not found
-            read.unread = {value: fault for value in values if name_of(value) not in there}
-        return read
+            def is_wanted(record: Record, attribute: str = attribute, names: Collection[str] = names) -> bool:
+                return name_of(document(record).get(attribute)) in names
+
+            read = await created_since(self._work, CATALOGUE[entity], EARLIEST, keep=is_wanted)
+            matches |= _fitting(group, read.records.values())
+            for fault in list(read.unread.values())[:1]:  # it may be of any name that was not found
+                there = {name_of(document(record).get(attribute)) for record in read.records.values()}
+                found.refused |= {
+                    need: _unreadable(need, fault)
+                    for need in group
+                    if name_of(need.value) not in there and need not in made
+                }
+        return matches
 
 
 def _written_otherwise(entity: str) -> Collection[str]:
@@ -162,9 +183,47 @@ def said(need: Need) -> str:
     return f"{need.entity} with {need.attribute} {need.value!r}"
 
 
-def _choose(matches: Mapping[Need, Sequence[str]], found: Resolved) -> None:
+def _unreadable(need: Need, fault: RequestError) -> str:
+    return f"QuickBooks cannot read {said(need)}: {fault.message}"
+
+
+def _grouped(needs: Iterable[Need]) -> Mapping[tuple[str, str], list[Need]]:
+    """By entity and attribute."""
+    groups: dict[tuple[str, str], list[Need]] = {}
+    for need in needs:
+        groups.setdefault((need.entity, need.attribute), []).append(need)
+    return groups
+
+
+def _by_entity(needs: Iterable[Need]) -> Mapping[str, list[Need]]:
+    groups: dict[str, list[Need]] = {}
+    for need in needs:
+        groups.setdefault(need.entity, []).append(need)
+    return groups
+
+
+def _fitting(needs: Iterable[Need], records: Iterable[Record]) -> dict[Need, list[str]]:
+    """Needs to the active objects that have their names now."""
+    by_name: dict[tuple[str, str], list[Need]] = {}
+    for need in needs:
+        by_name.setdefault((need.attribute, name_of(need.value)), []).append(need)
+    attributes = {attribute for attribute, _ in by_name}
+    matches: dict[Need, list[str]] = {}
+    for record in records:
+        held = document(record)
+        if held.get("Active", True):
+            for attribute in attributes:
+                for need in by_name.get((attribute, name_of(held.get(attribute))), ()):
+                    matches.setdefault(need, []).append(record.id)
+    return matches
+
+
+def _choose(matches: _Matches, made: Mapping[Need, str], found: Resolved) -> None:
+    """What a row made by that name is meant where it has it still; else the only one that has."""
     for need, ids in matches.items():
-        if len(ids) == 1:
+        if made.get(need) in ids:
+            found.ids[need] = made[need]
+        elif len(ids) == 1:
             found.ids[need] = ids[0]
         elif ids:
             found.refused[need] = f"several objects are a {said(need)}: Ids {', '.join(ids[:5])}"

@@ -1,4 +1,7 @@
-"""How a row that took effect is taken back: another row, in the same ledger, sent the same way."""
+"""How a row that took effect is taken back: another row, in the same ledger, sent the same way.
+
+What is below another of its list is made inactive before it, and made active again after it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import msgspec
 
 from backfill.jobs.load.intake import rank_of
-from backfill.jobs.load.references import text_of
+from backfill.jobs.load.references import MARK, need_of, text_of
 from backfill.load_model import Need, NewRow
 from backfill.model import RealmId
 from backfill.qbo.operations import WRITINGS, Operation
@@ -16,6 +19,38 @@ from backfill.qbo.payloads import decode, digest, encode
 
 _HEAD = frozenset({"Id", "SyncToken", "MetaData", "domain", "sparse", "status"})
 """What QuickBooks gives every object by itself."""
+
+
+_GENERATIONS_MAX = 10
+"""Steps between two ranks of an undo, whose rows are a load of their own: a list of QuickBooks has five levels."""
+
+
+class Generations:
+    """How many generations of what a load made stand below each object. Learnt from its rows, the newest first: what is
+    below another was made after it."""
+
+    def __init__(self) -> None:
+        self._below: dict[tuple[RealmId, str], int] = {}
+        """Parents only."""
+
+    def below(self, realm_id: RealmId, entity: str, source_key: str, object_id: str, payload: bytes) -> int:
+        """Of the object of the next row: 0 if it is nobody's parent. They are made inactive before it."""
+        table = WRITINGS[entity]
+        if not table.is_list:
+            return 0
+        content = decode(payload)
+        keys = Need(entity, "", source_key), Need(entity, "Id", object_id)
+        names = Need(entity, table.natural_key, str(content.get(table.natural_key) or "").strip())
+        below = max(self._below.get((realm_id, _known_as(need)), 0) for need in (*keys, names))
+        parent = content.get("ParentRef")
+        if isinstance(parent, Mapping) and parent:
+            need = need_of(parent) if MARK in parent else Need(entity, "Id", str(parent.get("value")))
+            self._below[realm_id, _known_as(need)] = max(self._below.get((realm_id, _known_as(need)), 0), below + 1)
+        return below
+
+
+def _known_as(need: Need) -> str:
+    return f"{need.entity}?{need.natural_key}" if need.attribute else text_of(need)
 
 
 class Reversal(msgspec.Struct, frozen=True):
@@ -38,13 +73,15 @@ def reversal_of(
     sent: bytes,
     line: int,
     goes: bool,
+    below: int = 0,
 ) -> Reversal:
-    """`sent` is what the row asked for. `goes`: it changed what goes altogether, and need not be taken back."""
+    """`sent` is what the row asked for. `goes`: it changed what goes altogether, and need not be taken back. `below`:
+    as `Generations` tells."""
     table = WRITINGS[entity]
     if goes:
         return Reversal(None, f"nothing for {operation.value} of {entity} {object_id}: the object itself goes")
     if operation is Operation.CREATE:
-        return _of_what_was_made(row_id, realm_id, entity, object_id, line)
+        return _of_what_was_made(row_id, realm_id, entity, object_id, line, below)
     if before is None:
         return Reversal(None, f"{entity} {object_id} stays", "it is not known what it was before")
     held = {key: value for key, value in decode(before).items() if key not in _HEAD}
@@ -59,17 +96,20 @@ def reversal_of(
     if operation is Operation.VOID:
         caveat = f"a void cannot be taken back: it is made what it was, and {caveat}"
         held = _without_line_ids(held)
-    row = _row(row_id, realm_id, entity, Operation.FULL_UPDATE, {**held, "Id": object_id}, line)
+    # The names of an object's parents stand before its own.
+    above = str(held.get("FullyQualifiedName") or "").count(":")
+    row = _row(row_id, realm_id, entity, Operation.FULL_UPDATE, {**held, "Id": object_id}, line, generation=above)
     return Reversal(row, f"make {entity} {object_id} what it was", caveat)
 
 
-def _of_what_was_made(row_id: int, realm_id: RealmId, entity: str, object_id: str, line: int) -> Reversal:
+def _of_what_was_made(row_id: int, realm_id: RealmId, entity: str, object_id: str, line: int, below: int) -> Reversal:
     table = WRITINGS[entity]
     if not table.allows(Operation.DELETE):
         return Reversal(None, f"{entity} {object_id} stays", "QuickBooks has no way to take it away")
     words = f"{'make inactive' if table.is_list else 'delete'} {entity} {object_id}"
     caveat = "its name stays in the list of inactive ones" if table.is_list else ""
-    return Reversal(_row(row_id, realm_id, entity, Operation.DELETE, {"Id": object_id}, line), words, caveat)
+    row = _row(row_id, realm_id, entity, Operation.DELETE, {"Id": object_id}, line, generation=below)
+    return Reversal(row, words, caveat)
 
 
 def _parts_of(held: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -89,8 +129,16 @@ def _without_line_ids(held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(
-    row_id: int, realm_id: RealmId, entity: str, operation: Operation, payload: dict[str, Any], line: int
+    row_id: int,
+    realm_id: RealmId,
+    entity: str,
+    operation: Operation,
+    payload: dict[str, Any],
+    line: int,
+    *,
+    generation: int = 0,
 ) -> NewRow:
+    """`generation`: how many go before it of those that are below or above one another."""
     key = f"undo:{row_id}"
     raw = encode(payload)
     table = WRITINGS[entity]
@@ -106,6 +154,6 @@ def _row(
         needs=(),
         object_key=f"{entity}#{payload['Id']}" if "Id" in payload else f"new {text_of(Need(entity, '', key))}",
         natural_key=Need(entity, table.natural_key, str(named)).natural_key if named else "",
-        rank=rank_of(operation, table),
+        rank=_GENERATIONS_MAX * rank_of(operation, table) + min(generation, _GENERATIONS_MAX - 1),
         undoes=row_id,
     )

@@ -92,6 +92,11 @@ async def _alone(ask: Questions, entity: Entity, id_: str, refused: RequestError
     return page.records[0] if page.records and is_readable(page.records[0]) else refused
 
 
+def token_of(record: Record) -> str:
+    """The object's version as a write names it; empty where the answer did not say it."""
+    return "" if record.sync_token is None else str(record.sync_token)
+
+
 def document(record: Record) -> dict[str, Any]:
     """The content of an object that can be read."""
     found = decode(bytes(record.doc))

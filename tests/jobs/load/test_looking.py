@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -158,6 +159,20 @@ async def test_of_several_of_a_number_each_row_finds_its_own() -> None:
     assert {row.new.source_key: row.state for row in world.kept()} == {"a": RowState.APPLIED, "b": RowState.ADOPTED}
 
 
+async def test_one_object_is_not_taken_for_two_rows_of_its_number() -> None:
+    """The server did one of them, and people changed it: it is one's, whichever, and the other is sent again."""
+    world = LoadWorld(mode=Mode.BATCH, settings=FORGETFUL)
+    world.simulator.injections.add(Injection(LostReply(after_commit=False), lanes=("batch",), times=1))
+    await world.add(entry("a", 5), entry("b", 7))
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.load)
+        await anyio.sleep(30)
+        world.company().create("JournalEntry", entry("b", 6)["payload"])
+    made = [doc for doc in world.objects("JournalEntry") if doc.get("DocNumber") == "PAY-1"]
+    assert len(made) == 2
+    assert world.states() == {"applied": 1, "adopted": 1}
+
+
 async def test_what_another_row_in_doubt_made_is_not_taken_for_ones_own() -> None:
     """Though that one cannot be looked for yet."""
     world = LoadWorld(mode=Mode.FREE, settings=FORGETFUL)
@@ -220,3 +235,58 @@ async def test_a_number_with_blanks_is_found_again(number: str, wrap: Callable[[
     await world.load()
     assert world.breaches() == []
     assert world.states() == {"adopted": 1}
+
+
+class Tokenless:
+    """A server whose answers to questions say nothing of versions."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+
+    async def send(self, request: Request, *, deadline: float) -> Response:
+        answer = await self._inner.send(request, deadline=deadline)
+        if request.lane in {"write", "batch"}:
+            return answer
+        return replace(answer, body=re.sub(rb'"SyncToken":"\d+",', b"", answer.body))
+
+
+async def test_a_version_that_an_answer_does_not_say_is_none_and_no_word() -> None:
+    """Of what is found again, of what is changed, and of what was made inactive already."""
+    world = losing(wrap=Tokenless)
+    await world.add(customer(0))
+    await world.load()
+    held = next(doc for doc in world.objects("Customer") if doc["Active"])
+    gone = world.company().create("Customer", {"DisplayName": "Gone (deleted)", "Active": False}).id
+    await world.add(
+        {"entity": "Customer", "operation": "update", "source_key": "u", "payload": {"Id": held["Id"], "Notes": "x"}},
+        {"entity": "Customer", "operation": "delete", "source_key": "d", "payload": {"Id": gone}},
+    )
+    await world.load()
+    told = {row.new.source_key: row.outcome and (row.state, row.outcome.sync_token) for row in world.kept()}
+    states = {"c0": RowState.ADOPTED, "d": RowState.APPLIED, "u": RowState.REJECTED}
+    assert told == {key: (state, "") for key, state in states.items()}
+    assert fault_codes(world) == {"u": "2020"}, "as Intuit says of what a change lacks"
+
+
+async def test_what_is_older_than_its_first_attempt_is_not_a_rows_whatever_is_looked_for_beside_it() -> None:
+    """One row of a request may be in doubt for a day; what people made since is not what another one made."""
+    world = LoadWorld(mode=Mode.BATCH, settings=FORGETFUL)
+    world.set_preference("SalesFormsPrefs", CustomTxnNumbers=True)
+    item, payer = world.ref("Item", Type="Service"), world.ref("Customer")
+    lost = Injection(LostReply(after_commit=False), lanes=("batch",), times=1)
+    unreadable = Injection(ApiFault(code="10000"), lanes=("query",), containing="FROM Invoice WHERE", until_s=1200)
+    world.simulator.injections.add(lost)
+    world.simulator.injections.add(unreadable)
+    await world.add(invoice(1, "", item, CustomerRef=payer))
+    await world.load()
+    assert fault_codes(world) == {"i1": "unknown"}
+    await anyio.sleep(43_200)
+    world.company().create("Invoice", {"DocNumber": "B-2", "CustomerRef": payer, "TotalAmt": 102, "Line": []})
+    await anyio.sleep(43_200)
+    await world.ledger.retry(None)
+    await world.add(invoice(2, "", item, CustomerRef=payer))
+    world.simulator.injections.add(replace(lost))
+    await world.load()
+    (first,), (second,) = world.kept(source_key="i1"), world.kept(source_key="i2")
+    assert first.state is RowState.APPLIED
+    assert second.state is not RowState.ADOPTED, "that is another's"

@@ -11,9 +11,10 @@ from msgspec import structs
 from backfill.jobs.load import reading, resolver
 from backfill.load_model import Need
 from backfill.model import Record
+from backfill.qbo.payloads import encode
 from backfill.simulator.settings import SimulatorSettings
 from backfill.wire import Request
-from tests.jobs.load.test_load import customer, fault_codes, invoice
+from tests.jobs.load.test_load import Spy, customer, fault_codes, invoice
 from tests.jobs.load.world import LoadWorld
 from tests.jobs.world import Tap
 
@@ -31,15 +32,84 @@ def for_names(world: LoadWorld, *names: str) -> list[dict[str, Any]]:
     ]
 
 
+async def land(world: LoadWorld, entity: str, object_id: str, **doc: str) -> None:
+    """As an extract has read it some time ago."""
+    lease = await world.store.acquire(world.realm)
+    record = Record(id=object_id, sync_token=0, created_at=None, updated_at=None, doc=encode(doc))
+    await world.store.land(lease, world.run_id, entity, [record])
+    await world.store.release(lease)
+
+
+def change(world: LoadWorld, entity: str, object_id: str, **parts: object) -> None:
+    """A person does."""
+    held = next(doc for doc in world.objects(entity) if doc["Id"] == object_id)
+    kept = {key: value for key, value in held.items() if key not in {"Id", "SyncToken", "MetaData"}}
+    world.company().replace(entity, object_id, kept | parts)
+
+
+def billed(world: LoadWorld) -> dict[str, str]:
+    """The customers of our invoices, by number."""
+    docs = [doc for doc in world.objects("Invoice") if str(doc.get("DocNumber")).startswith("B-")]
+    return {doc["DocNumber"]: doc["CustomerRef"]["value"] for doc in docs}
+
+
+async def test_a_name_is_of_who_has_it_now_whoever_had_it_when_it_was_landed() -> None:
+    """Renamed since, and another by the name; renamed, and nobody by it; made inactive."""
+    world = LoadWorld()
+    company = world.company()
+    old, gone, left = (
+        company.create("Customer", {"DisplayName": name, "Active": True}).id for name in ("Acme", "Gone", "Left")
+    )
+    for object_id, name in ((old, "Acme"), (gone, "Gone"), (left, "Left")):
+        await land(world, "Customer", object_id, DisplayName=name)
+    change(world, "Customer", old, DisplayName="Acme until May")
+    change(world, "Customer", gone, DisplayName="Gone elsewhere")
+    change(world, "Customer", left, DisplayName="Left (deleted)", Active=False)
+    new = company.create("Customer", {"DisplayName": "Acme", "Active": True}).id
+    await world.add(*for_names(world, "Acme", "Gone", "Left"))
+    await world.load()
+    assert billed(world) == {"B-0": new}
+    assert fault_codes(world) == {"i1": "reference", "i2": "reference"}
+
+
+async def test_a_name_that_a_row_gave_long_ago_is_of_who_has_it_now() -> None:
+    """If nobody has, it is that row's object: its source means no other."""
+    world = LoadWorld()
+    await world.add(customer(1), customer(2), customer(3))
+    await world.load()
+    ids = {row.new.source_key: row.object_id for row in world.kept(entity="Customer")}
+    for key in ("c1", "c2"):
+        assert ids[key] is not None
+        change(world, "Customer", str(ids[key]), DisplayName=f"Renamed {key}")
+    other = world.company().create("Customer", {"DisplayName": "Customer of ours 1", "Active": True}).id
+    await world.add(*for_names(world, *(f"Customer of ours {number}" for number in (1, 2, 3))))
+    await world.load()
+    assert billed(world) == {"B-0": other, "B-1": ids["c2"], "B-2": ids["c3"]}
+
+
+async def test_a_name_that_is_nobodys_is_of_the_row_that_is_to_give_it_anew() -> None:
+    """An earlier load's customer was renamed since. While one has its name, the second is refused, and it is meant."""
+    world = LoadWorld()
+    await world.add(customer(1), customer(2))
+    await world.load()
+    ids = {row.new.source_key: row.object_id for row in world.kept(entity="Customer")}
+    change(world, "Customer", str(ids["c1"]), DisplayName="Renamed")
+    names = [f"Customer of ours {number}" for number in (1, 2)]
+    await world.add(
+        *for_names(world, *names),
+        *({"entity": "Customer", "source_key": name, "payload": {"DisplayName": name}} for name in names),
+    )
+    await world.load()
+    (new,) = [row.object_id for row in world.kept(source_key=names[0])]
+    assert billed(world) == {"B-0": new, "B-1": ids["c2"]}
+    assert fault_codes(world) == {names[1]: "6240"}
+
+
 async def test_one_name_in_several_cases() -> None:
     """Of an object that the company has, of one that was landed, and of one that another row makes."""
     world = LoadWorld()
     asked, landed = [doc for doc in world.objects("Customer") if doc["Active"]][:2]
-    lease = await world.store.acquire(world.realm)
-    doc = f'{{"DisplayName":"{landed["DisplayName"]}"}}'.encode()
-    record = Record(id=landed["Id"], sync_token=0, created_at=None, updated_at=None, doc=doc)
-    await world.store.land(lease, world.run_id, "Customer", [record])
-    await world.store.release(lease)
+    await land(world, "Customer", landed["Id"], DisplayName=landed["DisplayName"])
     names = [asked["DisplayName"], landed["DisplayName"], "Customer of ours 7"]
     await world.add(*for_names(world, *names, *map(str.upper, names), *map(str.lower, names)), customer(7))
     await world.load()
@@ -128,6 +198,32 @@ async def test_what_the_company_has_is_named_by_its_number_which_no_query_may_as
     made = {doc["DocNumber"]: doc for doc in world.objects("JournalEntry") if "J-601" in doc.get("DocNumber", "")}
     named = {key: doc["Line"][0]["JournalEntryLineDetail"]["AccountRef"]["value"] for key, doc in made.items()}
     assert named == {f"J-{number}": id_ for number, id_ in ids.items()}
+
+
+async def test_a_landed_number_which_no_query_may_ask_for_is_confirmed_by_its_id() -> None:
+    """All accounts are read for those numbers only that are not where they were landed."""
+    spy = Spy()
+    world = LoadWorld(wrap=spy)
+    company = world.company()
+    kept, moved = (
+        company.create("Account", {"Name": name, "AccountType": "Expense", "AcctNum": number, "Active": True}).id
+        for name, number in (("Paper", "6010"), ("Ink", "6011"))
+    )
+    await land(world, "Account", kept, AcctNum="6010")
+    await land(world, "Account", moved, AcctNum="6011")
+    await world.add(spending("J-6010", {"$ref": "Account", "AcctNum": "6010"}))
+    await world.load()
+    wholes = [request for request in spy.sent if "FROM Account WHERE MetaData.CreateTime" in str(request.params)]
+    assert (fault_codes(world), wholes) == ({}, [])
+    change(world, "Account", moved, AcctNum="7000")
+    other = company.create("Account", {"Name": "Toner", "AccountType": "Expense", "AcctNum": "6011", "Active": True}).id
+    await world.add(spending("J-6011", {"$ref": "Account", "AcctNum": "6011"}))
+    await world.load()
+    made = {doc["DocNumber"]: doc for doc in world.objects("JournalEntry") if "J-601" in doc.get("DocNumber", "")}
+    named = {key: doc["Line"][0]["JournalEntryLineDetail"]["AccountRef"]["value"] for key, doc in made.items()}
+    assert named == {"J-6010": kept, "J-6011": other}
+    wholes = [request for request in spy.sent if "FROM Account WHERE MetaData.CreateTime" in str(request.params)]
+    assert wholes, "else the first look at this proves nothing"
 
 
 async def test_what_cannot_be_read_may_have_any_number_that_was_not_found() -> None:

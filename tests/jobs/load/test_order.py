@@ -45,3 +45,20 @@ async def test_more_rows_than_are_held_behind_one_that_needs_a_later_one_in_the_
     with anyio.fail_after(PATIENCE_S):
         await world.load()
     assert world.states() == {"applied": 352}
+
+
+async def test_one_objects_changes_go_in_the_order_of_the_file_though_deletions_come_first() -> None:
+    """Else what is changed would be gone, and be refused."""
+    world = LoadWorld()
+    held = [doc for doc in world.objects("Invoice") if not doc.get("LinkedTxn")][:2]
+
+    def row(operation: str, number: int, **payload: str) -> dict[str, Any]:
+        payload = {"Id": held[number]["Id"], **payload}
+        return {"entity": "Invoice", "operation": operation, "source_key": f"{number}", "payload": payload}
+
+    note = "for the record, before it goes"
+    await world.add(row("update", 0, PrivateNote=note), row("delete", 0), row("delete", 1))
+    await world.load()
+    assert world.states() == {"applied": 3}, [kept.outcome for kept in world.kept()]
+    (gone,) = world.kept(source_key="0", operation="delete")
+    assert note.encode() in (gone.before or b""), "what was deleted had been changed"

@@ -12,7 +12,7 @@ from backfill.simulator.injection.injection import Injection
 from backfill.simulator.injection.network import LostReply
 from backfill.simulator.injection.refusals import ApiFault
 from backfill.simulator.settings import SimulatorSettings
-from tests.jobs.load.test_load import customer, fault_codes
+from tests.jobs.load.test_load import Spy, customer, fault_codes
 from tests.jobs.load.world import LoadWorld
 
 pytestmark = pytest.mark.virtual
@@ -160,3 +160,14 @@ async def test_a_server_that_fails_may_have_done_it_whatever_it_says(code: str, 
     await world.load()
     await world.load()
     assert world.breaches() == []
+
+
+async def test_what_lies_in_closed_books_is_not_changed_though_the_change_names_no_day() -> None:
+    spy = Spy()
+    world = LoadWorld(wrap=spy)
+    held = world.objects("Invoice")[0]
+    world.set_preference("AccountingInfoPrefs", BookCloseDate=held["TxnDate"])
+    late = {"Id": held["Id"], "PrivateNote": "too late"}
+    await world.add({"entity": "Invoice", "operation": "update", "source_key": "u", "payload": late})
+    await world.load()
+    assert (fault_codes(world), spy.writes()) == ({"u": "6210"}, [])

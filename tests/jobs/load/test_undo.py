@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backfill.jobs.load.options import Mode
-from backfill.jobs.load.undo import Reversal, reversal_of
+from backfill.jobs.load.undo import Generations, Reversal, reversal_of
 from backfill.load_model import RowState
 from backfill.model import RealmId
 from backfill.qbo.operations import Operation
@@ -29,7 +29,16 @@ BEFORE = (
 def reversed_(entity: str, operation: Operation, *, before: bytes | None = None, **more: Any) -> Reversal:
     sent = more.get("sent", b'{"Line":[],"Active":true}')
     return reversal_of(
-        3, RealmId("42"), entity, operation, "9", before, sent=sent, line=1, goes=more.get("goes", False)
+        3,
+        RealmId("42"),
+        entity,
+        operation,
+        "9",
+        before,
+        sent=sent,
+        line=1,
+        goes=more.get("goes", False),
+        below=more.get("below", 0),
     )
 
 
@@ -84,6 +93,37 @@ def test_what_cannot_be_taken_back_says_so() -> None:
     )
     assert "not known" in reversed_("Invoice", Operation.UPDATE).caveat
     assert "void" in reversed_("Invoice", Operation.VOID, before=BEFORE).caveat
+
+
+def test_what_is_below_another_is_made_inactive_before_it_and_active_after_it() -> None:
+    """Their parents are named by a key, an Id and a name; the newest comes first."""
+    rows: list[tuple[str, dict[str, Any]]] = [
+        ("leaf", {"DisplayName": "Leaf", "ParentRef": {"value": "3"}}),
+        ("twig", {"DisplayName": "Twig", "ParentRef": {"$ref": "Customer", "DisplayName": "BRANCH"}}),
+        ("branch", {"DisplayName": "Branch", "ParentRef": {"$ref": "Customer/tree"}}),
+        ("tree", {"DisplayName": "Tree", "ParentRef": {"value": "99"}}),
+        ("bush", {"DisplayName": "Bush"}),
+    ]
+    generations = Generations()
+    ranks = {}
+    for number, (key, content) in zip((4, 3, 2, 1, 5), rows, strict=True):
+        below = generations.below(RealmId("42"), "Customer", key, str(number), json.dumps(content).encode())
+        found = reversed_("Customer", Operation.CREATE, below=below)
+        assert found.row is not None
+        ranks[key] = found.row.rank
+    assert sorted(ranks, key=lambda key: (ranks[key], key)) == ["bush", "leaf", "twig", "branch", "tree"]
+    assert ranks["bush"] == ranks["leaf"], "all that is nobody's parent goes together"
+    assert generations.below(RealmId("43"), "Customer", "tree", "1", b"{}") == 0, "another company's"
+    assert generations.below(RealmId("42"), "Vendor", "tree", "1", b"{}") == 0
+    account, invoice = reversed_("Account", Operation.CREATE).row, reversed_("Invoice", Operation.CREATE).row
+    assert account is not None
+    assert invoice is not None
+    assert invoice.rank < min(ranks.values()) <= max(ranks.values()) < account.rank
+    again = [
+        reversed_("Customer", Operation.DELETE, before=json.dumps({"FullyQualifiedName": name}).encode()).row
+        for name in ("Tree", "Tree:Branch", "Tree:Branch:Leaf")
+    ]
+    assert [row.rank - again[0].rank for row in again if row and again[0]] == [0, 1, 2]
 
 
 async def to_be_undone(world: LoadWorld) -> None:
