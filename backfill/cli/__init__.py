@@ -9,6 +9,7 @@ from typer import TyperException
 from backfill.cli import auth, keys, load, realms, webhooks
 from backfill.cli.calls import calls
 from backfill.cli.care import care
+from backfill.cli.dashboard import dashboard
 from backfill.cli.demo import demo
 from backfill.cli.doctor import doctor
 from backfill.cli.extract import extract
@@ -43,6 +44,7 @@ app = CommandLine(
         "rehearse": rehearse,
         "doctor": doctor,
         "status": status,
+        "dashboard": dashboard,
         "calls": calls,
         "sql": sql,
         "views": views,

@@ -23,13 +23,17 @@ class Stopping:
     """Whether the user asked to stop. Called, it answers."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked = anyio.Event()
 
     def __call__(self) -> bool:
-        return self._asked
+        return self._asked.is_set()
 
     def ask(self) -> None:
-        self._asked = True
+        self._asked.set()
+
+    async def wait(self) -> None:
+        """Until it is asked for: of who has no pages, only something that listens."""
+        await self._asked.wait()
 
 
 async def until_stopped(work: Callable[[Stopping], Awaitable[T]]) -> T:

@@ -15,7 +15,7 @@ import msgspec
 
 from backfill.errors import UnavailableError
 from backfill.store.binaries import OLDEST_MAJOR
-from backfill.store.migrate import migrate
+from backfill.store.migrate import migrate, require_migrated
 from backfill.store.owners import Owner
 from backfill.store.postgres_errors import POOLED, translated
 
@@ -164,11 +164,12 @@ async def open_database(
     owner: Owner | None = None,
     sizes: PoolSizes | None = None,
     migrated: bool = True,
+    read_only: bool = False,
 ) -> AsyncIterator[Database]:
     """Open the pools, see that the server is new enough, and bring the schema up to this program's.
 
     The sessions bear the name of `owner`: this process, unless a test says otherwise.
-    `migrated=False` does not look at the schema at all.
+    `migrated=False` does not look at the schema at all. `read_only`: it must be there, for nothing can be written.
     Raises UnavailableError: unreachable, refused, too old, not in UTF-8, behind a pooler that drops what we set for
     our sessions, or a schema newer than this program.
     """
@@ -178,6 +179,8 @@ async def open_database(
     # No statement is worth compiling, which a server does as it comes: what is held of one entity by Id took 40 ms
     # without, and 210 with it. Within a JSON document times are in the session's zone; the driver's own are in UTC.
     common = {"application_name": owner.session_name, "jit": "off", "timezone": "UTC", **NOT_THE_ROLES}
+    if read_only:
+        common["default_transaction_read_only"] = "on"
     with translated(name):
         # What is asked there is asked by key, so the values do not matter to the plan. Else each session plans each
         # statement five times before it keeps a plan, and one over all tables takes longer to plan than to answer.
@@ -192,7 +195,9 @@ async def open_database(
         try:
             async with control.acquire() as connection:
                 _require_server(name, await connection.fetchrow(SERVER))
-                if migrated:
+                if read_only:
+                    await require_migrated(name, connection)
+                elif migrated:
                     await migrate(connection)
             off = {**common, "synchronous_commit": "off"}
             with anyio.fail_after(LANDING_TIMEOUT_S):

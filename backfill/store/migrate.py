@@ -92,6 +92,17 @@ async def migrate(connection: AnyConnection, migrations: Sequence[Migration] | N
     return [migration.name for migration in missing]
 
 
+async def require_migrated(name: str, connection: AnyConnection) -> None:
+    """See that nothing is to apply to the database `name`, and write nothing. Raises UnavailableError."""
+    applied = await _applied(connection) if await connection.fetchval(LEDGER_THERE) else {}
+    missing = _missing(shipped_migrations(), applied)
+    if missing:
+        raise UnavailableError(
+            f"the database {name} is not set up for this version: it lacks {missing[0].name}",
+            action="run: backfill migrate",
+        )
+
+
 async def _applied(connection: AnyConnection) -> dict[int, tuple[str, str]]:
     try:
         rows = await connection.fetch("SELECT number, name, checksum FROM backfill.migration")

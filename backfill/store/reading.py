@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from backfill.errors import UsageError
+from backfill.errors import UnavailableError, UsageError
 from backfill.store.database import Database
 
 if TYPE_CHECKING:  # the driver's generic types exist only in its stubs
@@ -37,6 +37,22 @@ async def at_leisure(database: Database) -> AsyncIterator[Connection]:
     async with database.control() as connection, connection.transaction(readonly=True):
         await connection.execute(LEFT_ALONE)
         yield connection
+
+
+@asynccontextmanager
+async def looking(database: Database) -> AsyncIterator[Connection]:
+    """A connection to look with, for who goes on looking while others bring the schema to another version.
+
+    Raises `UnavailableError` where that was done, as for the world's other troubles within the block.
+    """
+    async with database.control() as connection:
+        try:
+            yield connection
+        except (asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError) as error:
+            raise UnavailableError(
+                f"the database {database.name} has another version's schema: {error}",
+                action="start this again with the version that the other commands have",
+            ) from error
 
 
 async def rows_of(database: Database, statement: str) -> AsyncIterator[Mapping[str, Any]]:

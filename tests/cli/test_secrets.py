@@ -145,6 +145,7 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
                 assert eventually(lambda: any("psql" in line for line in arguments)), "the processes are seen"
                 assert eventually(lambda: bool(query(WAKE, SLEEP)))
                 said.append(ended(sleeping))
+            said.append(looked_at(connected, "/", "/snapshot.json", *(f"/companies/{row['realm_id']}" for row in rows)))
         assert [outcome.code for outcome in said] == [
             2,
             2,
@@ -170,6 +171,7 @@ def test_nothing_secret_leaves(user: Backfill, tmp_path: Path, password_dsn: str
             2,
             3,
             3,
+            0,
         ]
         errors = {error["realm_id"]: error["code"] for error in said[4].json()["errors"]}
         assert errors == {intuit.realm_ids[0]: "invalid_client", intuit.realm_ids[1]: "invalid_grant"}
@@ -201,6 +203,20 @@ def nothing_told(
     assert [path for path in left if any(secret.encode() in path.read_bytes() for secret in planted)] == []
 
 
+def looked_at(user: Backfill, *paths: str) -> Outcome:
+    """How a dashboard ends, with what browsers were shown on its stdout."""
+    with user.started("dashboard", "--port=0") as serving:
+        heard = said_until("The dashboard is at", serving)
+        address = re.findall(r"http://[\d.]+:\d+", heard)[-1]
+        shown: list[str] = []
+        for path in paths:
+            with OPENER.open(address + path, timeout=PATIENCE_S) as answer:
+                shown.append(f"{answer.headers}{answer.read().decode()}")
+        serving.terminate()
+        stopped = ended(serving)
+    return replace(stopped, stdout="".join([*shown, stopped.stdout]), stderr=heard + stopped.stderr)
+
+
 WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "realms arm": [(0, "{realm}")],
     "doctor": [(1, "--json"), (1, "")],
@@ -223,7 +239,7 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
 
 SEEN_BEFORE = {
     *("realms import", "realms list", "extract", "status", "sql", "calls"),
-    *("keys list", "keys rotate", "keys retire", "migrate", "views"),
+    *("keys list", "keys rotate", "keys retire", "migrate", "views", "dashboard"),
 }
 NOBODYS = {"demo", "simulate", "version"}
 """What they know of secrets they make themselves, for whoever starts them; or they know none."""

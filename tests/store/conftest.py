@@ -21,8 +21,9 @@ from tests.store.contract import Subject
 from tests.store.ledger_books import books
 from tests.store.scene import NOW, OTHER_REALM, REALM, Work
 from tests.store.servers import cluster, command, files, fresh
+from tests.store.sown_fleet import sown
 
-__all__ = ["books", "cluster", "command", "database", "database_dsn", "files", "fresh", "postgres_server"]
+__all__ = ["books", "cluster", "command", "database", "database_dsn", "files", "fresh", "postgres_server", "sown"]
 
 
 @pytest.fixture
