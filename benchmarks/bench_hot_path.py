@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 
 import anyio
 
+from backfill.cli.measured_process import cpu_of_tree
 from backfill.model import Checkpoint, Expected, Lease, RealmId, RunId, Slice
 from backfill.qbo import calls, query
 from backfill.qbo.answers import Page, decode_page_to_land
@@ -39,7 +40,7 @@ from backfill.store.runs import Runs
 from backfill.wire import Request
 from benchmarks.floor import Floor
 from benchmarks.ground import Ground, ground, served
-from benchmarks.measured import cpu_of_tree, median, write_result
+from benchmarks.measured import median, write_result
 from benchmarks.prebaked import ENTITIES
 
 REALM = RealmId("1000")

@@ -26,10 +26,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from backfill.cli.measured_process import Measured, run_measured
 from backfill.entities import ENTITIES
+from backfill.planner.company import PARTICULAR
 from backfill.store.entity_tables import table_of
 from benchmarks.ground import Ground, ground, server
-from benchmarks.measured import Measured, median, run_measured, write_result
+from benchmarks.measured import median, write_result
 
 MADE_S_MAX = 120.0
 WALL_OFF_MAX = 0.05
@@ -51,9 +53,6 @@ name = "large"
 count = 100
 objects = 60_000
 """
-
-PARTICULAR = 10
-"""The first companies of a simulation are each of a particular kind, which a plan for many leaves out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from backfill.cli.measured_process import cpu_of_tree
 from benchmarks.ground import NO_LIMITS, ground
-from benchmarks.measured import cpu_of_tree, median, write_result
+from benchmarks.measured import median, write_result
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 QUESTIONS = (

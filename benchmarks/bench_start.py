@@ -19,7 +19,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.measured import Measured, run_measured, write_result
+from backfill.cli.measured_process import Measured, run_measured
+from benchmarks.measured import write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 HELP_S = 0.3

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
+from backfill.cli.measured_process import cpu_of_tree
 from backfill.model import RealmId, Record
 from backfill.qbo import calls, query
 from backfill.qbo.answers import decode_page_to_land
@@ -21,7 +22,6 @@ from backfill.store.entity_tables import table_of
 from backfill.wire import Response
 from benchmarks import prebaked
 from benchmarks.ground import Ground, realm_ids
-from benchmarks.measured import cpu_of_tree
 from benchmarks.prebaked import ENTITIES
 
 WARM_UPS = 2

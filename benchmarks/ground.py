@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -20,14 +19,11 @@ from typing import Any
 
 import asyncpg
 
+from backfill.cli.measured_process import Measured, cpu_of_tree, run_measured, run_watched, tree
 from backfill.store.embedded import embedded_postgres
-from benchmarks.measured import Measured, cpu_of_tree, run_measured
 from benchmarks.prebaked import ENTITIES
 
 HERE = Path(__file__).parent
-LOOK_S = 0.05
-"""How often a process's memory is looked at: its peak only ever grows, so that only its last moment is missed."""
-
 LAST_WORDS = 3000
 """Characters of a failed program's log that are shown: a traceback or two."""
 
@@ -207,68 +203,3 @@ def _until_stopped(data_dir: Path) -> Iterator[None]:
     yield
     while next(data_dir.glob("**/postmaster.pid"), None) is not None:
         time.sleep(0.05)
-
-
-def run_watched(command: Sequence[str], environment: Mapping[str, str] | None, log: Path) -> Measured:
-    """Run to the end, stderr into `log`. `peak_mb` is the process's and its children's own peak, together.
-
-    What the kernel keeps of a process that is gone would count our memory, too, which it shared before it began.
-    """
-    started = time.perf_counter()
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=dict(environment or os.environ))
-    peak = _Peak(process.pid)
-    assert process.stdout is not None
-    with process.stdout:
-        stdout = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Measured(
-        wall_s=time.perf_counter() - started,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_mb=peak.stop(),
-        exit_code=process.returncode,
-        stdout=stdout,
-    )
-
-
-class _Peak:
-    """Looks at the memory of a process and its children until it ends."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._peak_kb = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> float:
-        """Look no more; the most they held together, in MB."""
-        self._ended.set()
-        self._thread.join()
-        return self._peak_kb / 1024
-
-    def _look(self) -> None:
-        while not self._ended.is_set():
-            self._peak_kb = max(self._peak_kb, sum(_peak_kb(pid) for pid in tree(self._pid)))
-            self._ended.wait(LOOK_S)
-
-
-def tree(pid: int) -> Iterator[int]:
-    """A process and all below it, as of now."""
-    yield pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return
-    for child in children:
-        yield from tree(int(child))
-
-
-def _peak_kb(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    # A process that has ended and is not yet waited for has no memory.
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

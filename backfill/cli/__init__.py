@@ -7,6 +7,7 @@ import sys
 from typer import TyperException
 
 from backfill.cli import auth, keys, load, realms, webhooks
+from backfill.cli.bench import bench
 from backfill.cli.calls import calls
 from backfill.cli.care import care
 from backfill.cli.dashboard import dashboard
@@ -41,6 +42,7 @@ app = CommandLine(
         "verify": verify,
         "worker": worker,
         "plan": plan,
+        "bench": bench,
         "rehearse": rehearse,
         "doctor": doctor,
         "status": status,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +24,6 @@ ROWS = "200:12000"
 """Small and middling companies, as in most fleets: large enough for many pages, small enough for half a minute."""
 CHANGES_PER_MINUTE = 20
 """People go on working in every company while it is read; that nothing is lost all the same is the point."""
-START_S = 60.0
-"""How long the simulator may take to serve: a second, more on a busy machine."""
 
 QUERIES = (
     """
@@ -71,18 +69,20 @@ async def _demonstrate(settings: Settings, data_dir: Path, realms: int) -> Extra
     from backfill.cli.compose import keyring, now, open_store
     from backfill.cli.extraction import run_extraction
     from backfill.cli.realm_file import grants, read_realm_file
+    from backfill.cli.simulator_process import fresh_key, simulator
     from backfill.store.realms import Realms
     from backfill.store.tokens import TokenVault
 
     with tempfile.TemporaryDirectory(prefix="backfill-demo-") as folder:
         credentials = Path(folder) / "realms.jsonl"
         output.say(f"Starting a simulated QuickBooks Online with {realms} companies ...")
-        async with _simulator(realms, credentials) as base_url:
+        options = {"realms": realms, "seed": SEED, "rows": ROWS, "changes-per-minute": CHANGES_PER_MINUTE}
+        async with simulator(credentials, options) as (base_url, _):
             settings = settings.model_copy(
                 update={
                     "data_dir": data_dir,
                     "database_url": None,
-                    "encryption_key": SecretStr(_fresh_key()),
+                    "encryption_key": SecretStr(fresh_key()),
                     "limits_scale": 1.0,
                     "qbo": settings.qbo.model_copy(
                         update={"base_url": base_url, "oauth_token_url": f"{base_url}/oauth2/v1/tokens/bearer"}
@@ -95,59 +95,6 @@ async def _demonstrate(settings: Settings, data_dir: Path, realms: int) -> Extra
                 vault = TokenVault(database, await keyring(settings, database))
                 await Realms(database).import_grants(grants(read_realm_file(str(credentials))), vault, granted_at=now())
                 return await run_extraction(settings, realm_ids=(), entities=(), since=None, wait=True)
-
-
-@asynccontextmanager
-async def _simulator(realms: int, credentials: Path) -> AsyncIterator[str]:
-    """A simulator in a process of its own, as Intuit is on a machine of its own. Yields its address."""
-    import subprocess
-
-    import anyio
-
-    from backfill.errors import UnavailableError
-
-    command = [
-        sys.executable,
-        "-m",
-        "backfill",
-        "simulate",
-        "--port",
-        "0",
-        "--realms",
-        str(realms),
-        "--seed",
-        str(SEED),
-    ]
-    command += ["--rows", ROWS, "--changes-per-minute", str(CHANGES_PER_MINUTE), "--write-realms", str(credentials)]
-    command += ["--until-stdin-closes"]  # so that it ends with us, even if we are killed
-    # A session of its own: Ctrl-C is for us, and we stop it when we are done.
-    process = await anyio.open_process(
-        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        assert process.stdout is not None, "its stdout is a pipe"
-        first = b""
-        with anyio.move_on_after(START_S):
-            while not first.endswith(b"\n"):
-                first += await process.stdout.receive()
-        if not first.endswith(b"\n"):
-            raise UnavailableError(f"The simulator did not start within {START_S:.0f} s.")
-        yield first.decode().strip()
-    except anyio.EndOfStream:
-        raise UnavailableError("The simulator ended at once.", action="See why: backfill simulate") from None
-    finally:
-        with suppress(ProcessLookupError):  # it has ended by itself
-            process.terminate()
-        with anyio.CancelScope(shield=True):
-            await process.wait()
-
-
-def _fresh_key() -> str:
-    """The demo's tokens open nothing but its simulator, so its key lives only as long."""
-    import base64
-    import secrets
-
-    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from backfill.cli.output import Exit, say
 
 if TYPE_CHECKING:
     from backfill.config import Settings
+    from backfill.planner.forecast import Forecast
+    from backfill.planner.scenario import Scenario
 
 
 def plan(
@@ -32,23 +35,29 @@ def plan(
     """
 
     async def work(settings: Settings) -> Exit:
-        import anyio.to_thread
-
         from backfill.cli.plan_words import as_json as result_of
         from backfill.cli.plan_words import in_words
-        from backfill.planner.forecast import forecast
         from backfill.planner.scenario import read_scenario
 
         read = read_scenario(scenario)
         settings.pacing_limits()  # said before anything is simulated, if they are wrong
-        stopped = threading.Event()
-        try:
-            planned = await anyio.to_thread.run_sync(
-                lambda: forecast(read, settings, tell=say, stopping=stopped.is_set), abandon_on_cancel=True
-            )
-        finally:
-            stopped.set()  # or the interpreter would wait for the thread to its end
-        output.show(result_of(planned), "\n".join(in_words(planned, settings)), as_json=as_json)
+        made = await planned(read, settings, tell=say)
+        output.show(result_of(made), "\n".join(in_words(made, settings)), as_json=as_json)
         return Exit.DONE
 
     run_command(work, config=config, as_json=as_json)
+
+
+async def planned(scenario: Scenario, settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> Forecast:
+    """The forecast, made in a thread, which ends if it is cancelled. Raises as `forecast` does."""
+    import anyio.to_thread
+
+    from backfill.planner.forecast import forecast
+
+    stopped = threading.Event()
+    try:
+        return await anyio.to_thread.run_sync(
+            lambda: forecast(scenario, settings, tell=tell, stopping=stopped.is_set), abandon_on_cancel=True
+        )
+    finally:
+        stopped.set()  # or the interpreter would wait for the thread to its end

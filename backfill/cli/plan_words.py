@@ -42,12 +42,13 @@ def in_words(planned: Forecast, settings: Settings) -> Iterator[str]:
         seconds = f"{least}" if least == most else f"{least} to {most}"
         yield f"{group.name[:23]:<24}{group.companies:>10,}{group.rows:>16,}{calls:>12,.1f}{seconds:>22}"
     yield ""
-    yield from _time(planned)
+    yield from time_in_words(planned)
     yield ""
     yield from _calls(planned, settings)
 
 
-def _time(planned: Forecast) -> Iterator[str]:
+def time_in_words(planned: Forecast) -> Iterator[str]:
+    """How long it takes, and what would have to be more for it to take less."""
     schedule = planned.schedule
     yield f"Time: {duration(schedule.wall_s)}, {planned.rows / schedule.wall_s:,.0f} rows a second. Bounded by"
     yield from _bounds(schedule)

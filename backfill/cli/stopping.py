@@ -7,7 +7,7 @@ granted and is not committed.
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 
 import anyio
@@ -60,19 +60,30 @@ async def until_ended(work: Callable[[], Awaitable[T]]) -> T:
 
     Ctrl-C does so by itself. Within `until_stopped` all of them ask it to stop. Raises `StoppedError` if ended.
     """
-    with anyio.open_signal_receiver(*_sent_by_others()) as signals:  # heard from before the work begins
+    return await _cancelled_by(_sent_by_others(), work, ended())
 
-        async def watch() -> None:
-            async for _ in signals:
-                raise ended()
 
-        async with beside(watch, name="signals that end the command"):
-            return await work()
+async def stopped_at_once(work: Callable[[], Awaitable[T]], message: str) -> T:
+    """Run `work`, of which nothing is worth keeping: the first signal cancels it. Raises `StoppedError` then.
+
+    Further signals do nothing: what it has made is taken away meanwhile.
+    """
+    return await _cancelled_by(_heeded(), work, StoppedError(message, action="Run the same command again."))
 
 
 def ended() -> StoppedError:
     """What is said of a command that was ended where it has nothing to go on with."""
     return StoppedError("Stopped.", action="Run the same command again.")
+
+
+async def _cancelled_by(numbers: Iterable[signal.Signals], work: Callable[[], Awaitable[T]], why: StoppedError) -> T:
+    async def watch() -> None:
+        async for _ in signals:
+            raise why
+
+    with anyio.open_signal_receiver(*numbers) as signals:  # heard from before the work begins
+        async with beside(watch, name="signals that end the command"):
+            return await work()
 
 
 def _heeded() -> Iterator[signal.Signals]:

@@ -61,7 +61,7 @@ _BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _LOOK_S = 0.05
 """How often the memory for pages is looked at: an answer takes longer than this."""
 
-_UNLIKE = 10
+PARTICULAR = 10
 """The first companies of a simulated fleet are each of a particular kind; from here on they are as it comes."""
 
 _RUN = RunId(1)
@@ -107,7 +107,7 @@ def cost_of(
 async def _read(
     objects: int, number: int, scenario: Scenario, settings: Settings, stopping: Callable[[], bool]
 ) -> CompanyCost:
-    fleet = Fleet(realms=_UNLIKE + number + 1, seed=scenario.seed, now=_now, rows_min=objects, rows_max=objects)
+    fleet = Fleet(realms=PARTICULAR + number + 1, seed=scenario.seed, now=_now, rows_min=objects, rows_max=objects)
     realm_id = RealmId(fleet.realm_ids[-1])
     simulator = Simulator(_simulated(scenario, settings), fleet, now=_now, seed=scenario.seed)
     run = _Run(simulator, realm_id, scenario, settings)
@@ -197,7 +197,8 @@ class _Run:
             )
         except BackfillError as error:
             return error.message
-        return "" if result.proven else "; ".join(trouble.message for trouble in result.troubles)
+        reasons = [*(why.message for why in self.meters.reached), *(trouble.message for trouble in result.troubles)]
+        return "" if result.proven else "; ".join(reasons)
 
     async def _realm(self, lease: Lease, turn: Turn, /) -> RealmOutcome:
         room = RealmRoom(self._memory, lease.realm_id, weight=turn.weight, patience=turn.patience)

@@ -29,8 +29,11 @@ GROUPS_MAX = 100
 COMPANIES_MAX = 1_000_000
 """Together. Each is scheduled by itself, at some 10 microseconds and some hundred bytes."""
 
+PROCESSORS_MAX = 1024
+"""Of a machine. None that is rented has more."""
+
 Seconds = Annotated[float, Field(ge=0, le=600)]
-Processors = Annotated[int, Field(ge=1, le=1024)]
+Processors = Annotated[int, Field(ge=1, le=PROCESSORS_MAX)]
 Cost = Annotated[float, Field(gt=0, le=1e6)]
 
 

@@ -7,7 +7,7 @@ from random import Random
 import anyio
 
 from backfill import events
-from backfill.errors import BackfillError
+from backfill.errors import BackfillError, StoppedError
 from backfill.jobs.fleet import FleetOptions, FleetResult, work_realms
 from backfill.jobs.load.ports import Ledger
 from backfill.jobs.ports import Store
@@ -74,7 +74,7 @@ class Process:
         self.stage.trace.add("begins", self.owner)
         with self.life.scope:
             try:
-                self.result = await work_realms(
+                result = await work_realms(
                     self.stage.working_realms(),
                     world.job.realm_job(self),
                     store=self.store,
@@ -88,6 +88,9 @@ class Process:
                     ),
                     stopping=lambda: False,
                 )
+                for why in self._meters.reached:  # the month's quota: its user is told so, and tries again later
+                    raise StoppedError(why.message, action=why.action)
+                self.result = result
             except BackfillError as error:
                 if not self.life.over:
                     self.failure = error

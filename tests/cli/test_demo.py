@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-import anyio
-import anyio.abc
-import pytest
-
-from backfill.errors import UnavailableError
 from tests.cli.test_embedded_commands import left_behind
 from tests.processes import PATIENCE_S, Backfill, ended, eventually, processes_naming
 
@@ -60,23 +52,6 @@ def test_one_demo_at_a_time_and_a_killed_one_leaves_nothing_running(embedded_use
         demo.kill()
     assert left_behind(user) == {}
     assert eventually(lambda: not processes_naming("--until-stdin-closes").keys() & set(simulators))
-
-
-async def test_a_simulator_that_ends_by_itself_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It cannot be ended once more by then."""
-    really = anyio.open_process
-
-    async def short_lived(_command: object, **how: Any) -> anyio.abc.Process:
-        process = await really([sys.executable, "-c", ""], **how)
-        await process.wait()
-        await anyio.sleep(0.1)  # until its pipes are closed, too
-        return process
-
-    monkeypatch.setattr(anyio, "open_process", short_lived)
-    simulator = importlib.import_module("backfill.cli.demo")._simulator
-    with pytest.raises(UnavailableError, match="The simulator ended at once"):
-        async with simulator(1, tmp_path / "realms.jsonl"):
-            pass
 
 
 def _parent(pid: int) -> int | None:

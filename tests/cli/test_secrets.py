@@ -234,6 +234,7 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "rehearse": [(0, "--seeds 1")],
     "plan": [(0, "scenario.toml --json"), (2, "rows.jsonl")],
     "worker": [(0, "--once --json")],
+    "bench": [(0, "scenario.toml --rows 10800 --json"), (2, "rows.jsonl")],
 }
 """Command to its exit codes and arguments. `webhooks serve` is served beside."""
 

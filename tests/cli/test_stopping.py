@@ -8,7 +8,7 @@ import signal
 import anyio
 import pytest
 
-from backfill.cli.stopping import Stopping, until_stopped
+from backfill.cli.stopping import Stopping, stopped_at_once, until_stopped
 from backfill.errors import StoppedError, UnavailableError
 
 PATIENCE_S = 60
@@ -83,3 +83,37 @@ async def test_an_error_of_the_work_is_raised_as_it_is() -> None:
 
     with pytest.raises(UnavailableError, match="The database is gone"):
         await until_stopped(work)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_work_of_which_nothing_is_kept_ends_at_the_first_signal(number: signal.Signals) -> None:
+    """And what it takes away at its end is not disturbed by a second."""
+    taken_away = False
+
+    async def work() -> None:
+        nonlocal taken_away
+        try:
+            await anyio.wait_all_tasks_blocked()
+            os.kill(os.getpid(), number)
+            await anyio.sleep(PATIENCE_S)
+        finally:
+            with anyio.CancelScope(shield=True):
+                os.kill(os.getpid(), number)
+                await anyio.sleep(0.1)
+            taken_away = True
+
+    with pytest.raises(StoppedError, match="Nothing is left"):
+        await stopped_at_once(work, "Nothing is left.")
+    assert taken_away
+
+
+async def test_its_result_and_its_troubles_come_as_they_are() -> None:
+    async def work() -> str:
+        return "made"
+
+    async def troubled() -> None:
+        raise UnavailableError("gone")
+
+    assert await stopped_at_once(work, "stopped") == "made"
+    with pytest.raises(UnavailableError, match="gone"):
+        await stopped_at_once(troubled, "stopped")
