@@ -2,6 +2,7 @@
 
 BackfillError
 ├── UsageError            bad arguments, configuration or input file (exit code 2)
+│   └── RealmGoneError        there is no such realm (any more)
 ├── UnavailableError      something we need is not there: database, key, port (exit code 3)
 ├── StoppedError          the run was asked to stop; the same command goes on from there
 ├── UnprovenError         an entity cannot be shown to be complete
@@ -64,6 +65,14 @@ class BackfillError(Exception):
 
 class UsageError(BackfillError):
     """The user's arguments, configuration or file are wrong. Nothing was done."""
+
+
+class RealmGoneError(UsageError):
+    """The realm is not registered, or is just being removed: of many realms the others go on."""
+
+    def __init__(self, message: str, *, realm_id: str, action: str = "") -> None:
+        super().__init__(message, action=action)
+        self.realm_id = realm_id
 
 
 class UnavailableError(BackfillError):

@@ -231,6 +231,7 @@ class Intuit:
             "QBO_BASE_URL": self.url,
             "OAUTH_TOKEN_URL": f"{self.url}/oauth2/v1/tokens/bearer",
             "OAUTH_CONSENT_URL": f"{self.url}/connect/oauth2",
+            "OAUTH_REVOKE_URL": f"{self.url}/v2/oauth2/tokens/revoke",
         }
 
     def state(self, realm_id: str, at: str) -> bytes:

@@ -113,6 +113,7 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
         "BACKFILL_QBO_BASE_URL": "http://127.0.0.1:8765/",
         "BACKFILL_OAUTH_TOKEN_URL": "https://example.com/token",
         "BACKFILL_OAUTH_CONSENT_URL": "https://example.com/consent",
+        "BACKFILL_OAUTH_REVOKE_URL": "https://example.com/revoke",
         "BACKFILL_WEBHOOK_VERIFIER_TOKENS": "older,newer",
     }
     assert values.keys() == ENVIRONMENT.keys()
@@ -126,6 +127,7 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
     assert (settings.environment, settings.data_dir, settings.qbo.client_id) == ("production", Path("/data"), "id")
     assert (settings.api_url, settings.token_url) == ("http://127.0.0.1:8765", "https://example.com/token")
     assert settings.consent_url == "https://example.com/consent"
+    assert settings.revoke_url == "https://example.com/revoke"
     assert settings.pacing_limits() == load_limits().scaled(60)
     assert [token.get_secret_value() for token in settings.webhooks.verifier_tokens] == ["older", "newer"]
     # Law 7.

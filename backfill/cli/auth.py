@@ -1,4 +1,4 @@
-"""`backfill auth`: a company's consent, without a product that asks for it."""
+"""`backfill auth`: a company's consent, got without a product that asks for it, and given back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backfill.cli.output import Exit
 if TYPE_CHECKING:
     from backfill.config import Settings
 
-app = typer.Typer(cls=Group, no_args_is_help=True, help="Connect a company by hand.")
+app = typer.Typer(cls=Group, no_args_is_help=True, help="Connect a company by hand, or end that.")
 
 REDIRECT_URI = "http://localhost:8767/callback"
 """Of an app's development keys, Intuit takes plain http to this machine; of its production keys, https only."""
@@ -23,7 +23,7 @@ REDIRECT_URI = "http://localhost:8767/callback"
 
 @app.callback()
 def auth() -> None:
-    """Connect a company by hand."""
+    """Connect a company by hand, or end that."""
 
 
 @app.command()
@@ -48,5 +48,30 @@ def login(
         connected = await connect(settings, redirect_uri=redirect_uri, paste=paste)
         output.show(connected.as_json(), connected.in_words(), as_json=as_json)
         return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    realm: Annotated[
+        list[str], typer.Argument(metavar="REALM", help="The companies that are not to be read any more.")
+    ],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give companies' consent back to Intuit: their tokens die there, and go here. Their data stay.
+
+    They are parked until they are connected again. To delete their data, too: realms remove.
+
+    Exit code 1: of some, Intuit could not be told, and nothing was changed.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.revoking import revoke_consents
+
+        ended = await revoke_consents(settings, realm)
+        output.show(ended.as_json(), ended.in_words(), as_json=as_json)
+        return ended.exit_code
 
     run_command(work, config=config, as_json=as_json)

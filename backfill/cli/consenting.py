@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from http import HTTPStatus
@@ -14,6 +11,7 @@ from urllib.parse import urlsplit
 import anyio
 from aiohttp import web
 
+from backfill.cli.input import typed
 from backfill.cli.output import say
 from backfill.errors import BackfillError, UnavailableError, UsageError
 from backfill.qbo.consent import Consent, NotOursError, consent_of
@@ -61,32 +59,12 @@ async def _pasted(state: str) -> Consent:
     if sys.stdin is None:
         raise UsageError("There is nothing to read: stdin is closed.", action="Give the command in a terminal.")
     say("Then paste the address that the browser ended at (it need not show a page), and press Enter:")
-    async for line in _lines(sys.stdin.fileno()):
+    async for line in typed(sys.stdin.fileno(), bytes_max=PASTED_BYTES_MAX):
         try:
             return consent_of(line, state=state)
         except UsageError as error:  # a slip of the clipboard, which costs nobody another consent
             say(f"{error.message} {error.action}")
     raise UsageError("No address was pasted.", action="Give the command again, in a terminal.")
-
-
-async def _lines(file: int) -> AsyncIterator[str]:
-    """What is typed, a line at a time, until its end. Not by a thread: one that waits for a line ends with it only."""
-    line = b""
-    while chunk := await _chunk(file):
-        line += chunk
-        *whole, line = line.split(b"\n")
-        for each in whole:
-            yield each.decode(errors="replace")
-        if len(line) > PASTED_BYTES_MAX:
-            raise UsageError("What was pasted is no address.", action="Give the command again, in a terminal.")
-    if line:
-        yield line.decode(errors="replace")
-
-
-async def _chunk(file: int) -> bytes:
-    with suppress(PermissionError):  # of a file, which nobody has to wait for
-        await anyio.wait_readable(file)
-    return os.read(file, PASTED_BYTES_MAX)
 
 
 async def _called_back(redirect_uri: str, state: str) -> Consent:

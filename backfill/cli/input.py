@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -29,3 +30,28 @@ def opened(source: str) -> Iterator[IO[bytes]]:
             yield file
     except OSError as error:
         raise UsageError(f"{named(source)} cannot be read: {error.strerror}.") from error
+
+
+async def typed(file: int, *, bytes_max: int) -> AsyncIterator[str]:
+    """What is typed, a line at a time, until its end. Not by a thread: one that waits for a line ends with it only.
+
+    Raises `UsageError` for a line above `bytes_max`.
+    """
+    line = b""
+    while chunk := await _chunk(file, bytes_max):
+        line += chunk
+        *whole, line = line.split(b"\n")
+        for each in whole:
+            yield each.decode(errors="replace")
+        if len(line) > bytes_max:
+            raise UsageError("What was typed is too long.", action="Give the command again, in a terminal.")
+    if line:
+        yield line.decode(errors="replace")
+
+
+async def _chunk(file: int, bytes_max: int) -> bytes:
+    import anyio  # not at the top: `--help` has no use for it
+
+    with suppress(PermissionError):  # of a file, which nobody has to wait for
+        await anyio.wait_readable(file)
+    return os.read(file, bytes_max)

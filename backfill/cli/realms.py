@@ -9,7 +9,7 @@ import typer
 from backfill.cli import output
 from backfill.cli.command import run_command
 from backfill.cli.group import Group
-from backfill.cli.options import ConfigOption, JsonOption
+from backfill.cli.options import ConfigOption, JsonOption, NoWaitOption
 from backfill.cli.output import Exit, counted
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def import_(
         words = f"{counted(imported.added, 'realm')} added, {imported.updated} updated."
         if imported.kept:
             words += f" Tokens that were imported before, and are kept as they are by now: {imported.kept}."
+        if imported.ended:
+            found["ended"] = list(imported.ended)
+            words += (
+                f"\nThe consent of {counted(len(imported.ended), 'realm')} was revoked since (realm {imported.ended[0]}"
+                f"{', ...' if len(imported.ended) > 1 else ''}): it takes a new token, connected again."
+            )
         if imported.unreadable:
             found["unreadable"] = list(imported.unreadable)
             words += (
@@ -116,6 +122,39 @@ def unpark(
             words = f"No such realm is parked{'' if fault is None else f' for {fault}'}: backfill realms list"
         output.show({"unparked": list(back)}, words, as_json=as_json)
         return Exit.DONE
+
+    run_command(work, config=config, as_json=as_json)
+
+
+@app.command()
+def remove(
+    realm: Annotated[list[str], typer.Argument(metavar="REALM", help="The companies that leave.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many rows of what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for each company's id to be typed.")] = False,
+    keep_consent: Annotated[
+        bool, typer.Option("--keep-consent", help="Do not tell Intuit: the customer ends the consent in QuickBooks.")
+    ] = False,
+    no_wait: NoWaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget companies: end their consent at Intuit, and delete all that the database has of them.
+
+    What stays is the month's count of metered calls, which is the app's, and the run that says that they were removed.
+
+    Exit code 1: some could not be removed, and why. 3: stopped. The same command goes on from there.
+    """
+
+    async def work(settings: Settings) -> Exit:
+        from backfill.cli.removing import count_rows, remove_realms
+
+        if dry_run:
+            counted_rows = await count_rows(settings, realm)
+            output.show(counted_rows.as_json(), counted_rows.in_words(), as_json=as_json)
+            return Exit.DONE
+        removed = await remove_realms(settings, realm, yes=yes, keep_consent=keep_consent, wait=not no_wait)
+        output.show(removed.as_json(), removed.in_words(), as_json=as_json)
+        return removed.exit_code
 
     run_command(work, config=config, as_json=as_json)
 

@@ -10,7 +10,7 @@ from textwrap import wrap
 from backfill.simulator.core import Simulator
 from backfill.simulator.injection.notation import WHOM, described
 from backfill.simulator.oauth.consent import PATH as CONSENT_PATH
-from backfill.simulator.oauth.discovery import PRODUCTION_PATH, TOKEN_PATH
+from backfill.simulator.oauth.discovery import PRODUCTION_PATH, REVOCATION_PATH, TOKEN_PATH
 from backfill.simulator.writing.coverage import COVERAGE
 
 LINE_CHARACTERS = 100
@@ -49,6 +49,7 @@ def welcome(simulator: Simulator, base: str, write_realms: Path | None) -> Itera
     yield f"    export BACKFILL_QBO_BASE_URL={base}"
     yield f"    export BACKFILL_OAUTH_TOKEN_URL={base}{TOKEN_PATH}"
     yield f"    export BACKFILL_OAUTH_CONSENT_URL={base}{CONSENT_PATH}"
+    yield f"    export BACKFILL_OAUTH_REVOKE_URL={base}{REVOCATION_PATH}"
     if simulator.settings.limits_scale > 1:
         yield f"    export BACKFILL_LIMITS_SCALE={simulator.settings.limits_scale:g}"
     yield f"    backfill realms import {write_realms or 'FILE'}"

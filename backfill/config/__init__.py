@@ -31,6 +31,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "BACKFILL_QBO_BASE_URL": ("qbo", "base_url"),
     "BACKFILL_OAUTH_TOKEN_URL": ("qbo", "oauth_token_url"),
     "BACKFILL_OAUTH_CONSENT_URL": ("qbo", "oauth_consent_url"),
+    "BACKFILL_OAUTH_REVOKE_URL": ("qbo", "oauth_revoke_url"),
     "BACKFILL_WEBHOOK_VERIFIER_TOKENS": ("webhooks", "verifier_tokens"),
 }
 """Environment variable to the setting it overrides."""

@@ -38,10 +38,11 @@ class QboSection(Section):
     """Another address than Intuit's, for rehearsals. Plain http is accepted for loopback only."""
     oauth_token_url: str | None = None
     oauth_consent_url: str | None = None
+    oauth_revoke_url: str | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None
 
-    @field_validator("base_url", "oauth_token_url", "oauth_consent_url")
+    @field_validator("base_url", "oauth_token_url", "oauth_consent_url", "oauth_revoke_url")
     @classmethod
     def _secure(cls, value: str | None) -> str | None:
         return None if value is None else _each(checked_url, [value])[0]

@@ -28,7 +28,7 @@ from backfill.jobs.costs import Costs
 from backfill.jobs.load.options import LoadOptions, Mode
 from backfill.load_model import LoadId
 from backfill.pacing.limits import Limits, load_limits
-from backfill.qbo.urls import API_URLS, CONSENT_URL, TOKEN_URL, is_intuits, is_production
+from backfill.qbo.urls import API_URLS, CONSENT_URL, REVOKE_URL, TOKEN_URL, is_intuits, is_production
 
 
 class Settings(Section):
@@ -105,6 +105,16 @@ class Settings(Section):
                 action="Set BACKFILL_OAUTH_CONSENT_URL, too; for a simulator, its address and /connect/oauth2.",
             )
         return self.qbo.oauth_consent_url or CONSENT_URL
+
+    @property
+    def revoke_url(self) -> str:
+        """Where a consent is given back. Raises `UsageError` where another's token would be sent to Intuit."""
+        if self.qbo.oauth_token_url and not self.qbo.oauth_revoke_url:
+            raise UsageError(
+                f"Tokens come from {self.qbo.oauth_token_url}, and Intuit cannot revoke them.",
+                action="Set BACKFILL_OAUTH_REVOKE_URL, too; for a simulator, its address and /v2/oauth2/tokens/revoke.",
+            )
+        return self.qbo.oauth_revoke_url or REVOKE_URL
 
     @property
     def costs(self) -> Costs:

@@ -18,6 +18,7 @@ from backfill.errors import (
     Disposition,
     LeaseLostError,
     RealmBusyError,
+    RealmGoneError,
     RequestError,
     StoppedError,
     UnavailableError,
@@ -237,7 +238,7 @@ class _Fleet:
             if self._options.wait_for_lease:
                 return self._looked_at_again(busy)
             await self._troubled(realm_id, busy, lease)
-        except (RequestError, UnprovenError, LeaseLostError) as error:
+        except (RequestError, UnprovenError, LeaseLostError, RealmGoneError) as error:
             await self._troubled(realm_id, error, lease)
         else:
             self.result.troubles += outcome.troubles

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import aiohttp
 import anyio
+import msgspec
 from isal import igzip_lib, isal_zlib
 from yarl import URL
 
@@ -24,7 +25,7 @@ from backfill.errors import Disposition, RequestError, UnansweredError, Unreadab
 from backfill.model import RealmId
 from backfill.qbo.fault_errors import asked_of
 from backfill.qbo.head_first import HeadFirstSocket
-from backfill.qbo.urls import checked_url, encoded, url_of
+from backfill.qbo.urls import REVOKE_URL, checked_url, encoded, url_of
 from backfill.wire import Request, Response
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -52,20 +53,23 @@ _GZIP = 31
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Both ways out, over one session."""
+    """All ways out, over one session."""
 
     api: HttpTransport
     tokens: HttpTokenEndpoint
+    revocation: HttpTokenEndpoint
 
 
 @asynccontextmanager
-async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_BODY_BYTES) -> AsyncIterator[Http]:
+async def open_http(
+    base_url: str, token_url: str, *, revoke_url: str = REVOKE_URL, max_body_bytes: int = MAX_BODY_BYTES
+) -> AsyncIterator[Http]:
     """Open the session and close it with the block. Raises `UsageError` for plain http to another machine.
 
     The pool has no limit of its own: all realms share one host, and how many requests are on the way is
     bounded per realm, by pacing.
     """
-    base_url, token_url = checked_url(base_url), checked_url(token_url)
+    base_url, token_url, revoke_url = map(checked_url, (base_url, token_url, revoke_url))
     SSLProtocol.max_size = _TLS_BUFFER_BYTES  # the one place where it can be said: neither asyncio nor aiohttp asks
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(_note_connected)
@@ -90,7 +94,9 @@ async def open_http(base_url: str, token_url: str, *, max_body_bytes: int = MAX_
         # A request that no permit was taken for could break the limits.
         session._retry_connection = False  # noqa: SLF001  # no public switch; aiohttp's own test client does the same
         yield Http(
-            HttpTransport(session, base_url, max_body_bytes=max_body_bytes), HttpTokenEndpoint(session, token_url)
+            HttpTransport(session, base_url, max_body_bytes=max_body_bytes),
+            HttpTokenEndpoint(session, token_url),
+            HttpTokenEndpoint(session, revoke_url, takes_json=True),
         )
 
 
@@ -116,20 +122,26 @@ class HttpTransport:
         )
 
 
-class HttpTokenEndpoint:
-    """The OAuth token endpoint."""
+_Encoding = tuple[str, Callable[[Mapping[str, str]], bytes]]
+_FORM: _Encoding = ("application/x-www-form-urlencoded", lambda fields: encoded(fields.items()).encode())
+_JSON: _Encoding = ("application/json", msgspec.json.encode)
 
-    def __init__(self, session: aiohttp.ClientSession, token_url: str) -> None:
+
+class HttpTokenEndpoint:
+    """The OAuth token endpoint, or the one beside it that revokes, which takes its fields as JSON."""
+
+    def __init__(self, session: aiohttp.ClientSession, token_url: str, *, takes_json: bool = False) -> None:
         self._exchange = _Exchange(session, _TOKEN_BODY_BYTES_MAX, too_large=Disposition.RETRY)
         self._url = URL(token_url)
+        self._kind, self._encoded = _JSON if takes_json else _FORM
 
     async def post(self, form: Mapping[str, str], headers: Mapping[str, str], *, deadline: float) -> Response:
         """As `TokenEndpoint.post`. Raises `UnansweredError`, which names no realm: the caller knows it."""
         return await self._exchange.send(
             "POST",
             self._url,
-            {**headers, "Content-Type": "application/x-www-form-urlencoded"},
-            encoded(form.items()).encode(),
+            {**headers, "Content-Type": self._kind},
+            self._encoded(form),
             deadline=deadline,
             realm_id=RealmId(""),
             asked=lambda: "POST the token endpoint",

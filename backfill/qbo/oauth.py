@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError, UnreadableError
-from backfill.model import RealmId, Secret
+from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.envelopes import redacted, retry_after_s
 from backfill.qbo.splitter import REFUSED
 from backfill.wire import Response, TokenEndpoint
 
 _REFRESH = "POST the token endpoint (refresh)"
 _FIRST = "POST the token endpoint (code)"
+_REVOKE = "POST the revocation endpoint"
 _TOKEN_CHARS_MAX = 16_384
 """Intuit documents up to 4096 characters for an access token; four times that is not a token."""
 _LIFE_MAX_S = 366 * 86_400.0
@@ -41,6 +43,24 @@ class Credentials:
     """They were imported with the realm, and are no other's."""
 
 
+def credentials_of(realm_id: RealmId, tokens: Tokens, app: Credentials | None) -> Credentials:
+    """Of the app that the realm is connected to: its own, if it was imported with one, else `app`.
+
+    Raises `TokenError` (STOP) where there is neither.
+    """
+    if tokens.client_id and tokens.client_secret:
+        return Credentials(tokens.client_id, tokens.client_secret, of_the_realm=True)
+    if app is not None:
+        return app
+    raise TokenError(
+        f"There is no client id and secret to use the token of realm {realm_id} with.",
+        realm_id=realm_id,
+        action="Set BACKFILL_CLIENT_ID and BACKFILL_CLIENT_SECRET.",
+        disposition=Disposition.STOP,
+        code="no_credentials",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
     """A new pair. The refresh token's value changes about once a day; in between the same one comes back."""
@@ -54,6 +74,16 @@ class Granted:
     """Seconds until the consent ends however much it is used (five years); None where it is not said."""
     status: int = 200
     intuit_tid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What came of revoking. `ended`: by this; else Intuit honours no such token (any more)."""
+
+    ended: bool
+    status: int
+    code: str
+    intuit_tid: str
 
 
 class _Grant(msgspec.Struct):
@@ -102,6 +132,9 @@ _MEANINGS: Mapping[str, _Meaning] = MappingProxyType(
 )
 
 
+_OF_THE_APP = frozenset({"invalid_client", "unauthorized_client"})
+"""Refusals that say nothing of the token."""
+
 _MEANINGS_OF_A_CODE: Mapping[str, _Meaning] = MappingProxyType(
     {
         **_MEANINGS,
@@ -144,6 +177,24 @@ async def first_tokens(
     return await _Exchange(endpoint, realm_id, _FIRST, _MEANINGS_OF_A_CODE).sent(form, credentials, deadline=deadline)
 
 
+async def revoke(
+    endpoint: TokenEndpoint, realm_id: RealmId, token: Secret, credentials: Credentials, *, deadline: float
+) -> Revoked:
+    """End the consent that `token` is of, access or refresh token. Sends once.
+
+    A token that Intuit does not honour (400) is no error: there is nothing left to end. Raises as `refresh` does, but
+    that no refusal is the realm's.
+    """
+    exchange = _Exchange(endpoint, realm_id, _REVOKE, _MEANINGS)
+    response = await exchange.posted({"token": token.reveal()}, credentials, deadline=deadline)
+    if 200 <= response.status < 300:
+        return Revoked(True, response.status, "", response.intuit_tid)
+    said = _refusal(response.body)
+    if response.status == HTTPStatus.BAD_REQUEST and said.error not in _OF_THE_APP:
+        return Revoked(False, response.status, said.error or "400", response.intuit_tid)
+    raise exchange.refused(response, credentials)
+
+
 @dataclass(frozen=True, slots=True)
 class _Exchange:
     """One question to the endpoint, and what its answers mean."""
@@ -154,6 +205,12 @@ class _Exchange:
     meanings: Mapping[str, _Meaning]
 
     async def sent(self, form: Mapping[str, str], credentials: Credentials, *, deadline: float) -> Granted:
+        response = await self.posted(form, credentials, deadline=deadline)
+        if 200 <= response.status < 300:
+            return self._granted(response)
+        raise self.refused(response, credentials)
+
+    async def posted(self, form: Mapping[str, str], credentials: Credentials, *, deadline: float) -> Response:
         pair = f"{credentials.client_id.reveal()}:{credentials.client_secret.reveal()}"
         headers = {
             "Accept": "application/json",
@@ -162,7 +219,7 @@ class _Exchange:
             "x-include-refresh-token-hard-expires-in": "true",
         }
         try:
-            response = await self.endpoint.post(form, headers, deadline=deadline)
+            return await self.endpoint.post(form, headers, deadline=deadline)
         except UnansweredError as error:
             # The endpoint does not know for which realm it was asked; here it is known.
             raise UnansweredError(
@@ -173,9 +230,6 @@ class _Exchange:
                 action=error.action or _AGAIN,
                 code=error.code,
             ) from error
-        if 200 <= response.status < 300:
-            return self._granted(response)
-        raise self._refused(response, credentials)
 
     def _granted(self, response: Response) -> Granted:
         try:
@@ -207,7 +261,7 @@ class _Exchange:
             intuit_tid=response.intuit_tid,
         )
 
-    def _refused(self, response: Response, credentials: Credentials) -> RequestError:
+    def refused(self, response: Response, credentials: Credentials) -> RequestError:
         said = _refusal(response.body)
         # The endpoint is busy or broken, and the token may be good.
         passing = response.status == 429 or response.status >= 500

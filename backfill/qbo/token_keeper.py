@@ -22,7 +22,7 @@ from aiolimiter import AsyncLimiter
 from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError
 from backfill.events import Observer, TokenAnswered, TokenRefreshed
 from backfill.model import RealmId, Secret, Tokens
-from backfill.qbo.oauth import Credentials, Granted, refresh
+from backfill.qbo.oauth import Credentials, Granted, credentials_of, refresh
 from backfill.wire import TokenEndpoint
 
 Value = TypeVar("Value")
@@ -250,7 +250,7 @@ class TokenKeeper:
     async def _exchange(self, realm_id: RealmId, locked: LockedTokens, candidate: Secret, attempt: int) -> Tokens:
         """Exchange and commit. Not to be cancelled: a pair that was granted and not stored is a realm lost."""
         current = locked.current
-        credentials = self._credentials_of(realm_id, current)
+        credentials = credentials_of(realm_id, current, self._credentials)
         with anyio.move_on_after(self._options.exchange_s + _COMMIT_S, shield=True):
             granted = await self._asked(realm_id, candidate, credentials, attempt)
             granted_at = anyio.current_time()
@@ -302,19 +302,6 @@ class TokenKeeper:
             client_secret=current.client_secret,
             refresh_expires_at=_later(now, granted.refresh_expires_in_s),
             consent_expires_at=_later(now, granted.consent_expires_in_s) or current.consent_expires_at,
-        )
-
-    def _credentials_of(self, realm_id: RealmId, tokens: Tokens) -> Credentials:
-        if tokens.client_id and tokens.client_secret:
-            return Credentials(tokens.client_id, tokens.client_secret, of_the_realm=True)
-        if self._credentials is not None:
-            return self._credentials
-        raise TokenError(
-            f"There is no client id and secret to refresh the token of realm {realm_id} with.",
-            realm_id=realm_id,
-            action="Set BACKFILL_CLIENT_ID and BACKFILL_CLIENT_SECRET.",
-            disposition=Disposition.STOP,
-            code="no_credentials",
         )
 
 

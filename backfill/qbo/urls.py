@@ -26,6 +26,9 @@ TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa:
 CONSENT_URL = "https://appcenter.intuit.com/connect/oauth2"
 """The page on which a person lets an app at a company: the same for both environments."""
 
+REVOKE_URL = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
+"""Where an app gives a company's consent back: the same for both environments."""
+
 _UNRESERVED = "-._~"
 """All that percent-encoding leaves alone beside letters and digits; a `+` left alone would be read as a blank."""
 

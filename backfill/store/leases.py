@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from backfill.errors import LeaseLostError, RealmBusyError, UsageError
+from backfill.errors import LeaseLostError, RealmBusyError, RealmGoneError
 from backfill.model import Lease, RealmId
 from backfill.store.database import CONTROL_COMMAND_TIMEOUT_S, Database
 from backfill.store.owners import Owner, owner_in_words
@@ -27,8 +27,11 @@ BLOCKED_MOST_S = CONTROL_COMMAND_TIMEOUT_S / 2
 # which is part of a key, and FOR KEY SHARE conflicts with a change of a key only.
 FENCE = "SELECT FROM backfill.realm WHERE realm_id = $1 AND epoch = $2 AND owner = $3 FOR KEY SHARE"
 
+REMOVING = "removing"
+"""The fault that a company is parked for while it is removed: nothing but its removal works on it any more."""
+
 # clock_timestamp(), not now(): the statement may have waited for a page to commit, though no longer than $6.
-# $4 and $5 name the holder that was seen to be dead; it must still be the same.
+# $4 and $5 name the holder that was seen to be dead; it must still be the same. $7 is the fault that bars us.
 ACQUIRE = """
 WITH bound AS MATERIALIZED (SELECT set_config('lock_timeout', $6, true))
 UPDATE backfill.realm
@@ -36,10 +39,13 @@ SET owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interv
 FROM bound
 WHERE realm_id = $1
     AND (owner IS NULL OR lease_until <= clock_timestamp() OR (owner = $4 AND epoch = $5))
+    AND (parked_code IS NULL OR parked_code IS DISTINCT FROM $7)
 RETURNING epoch, imported_at
 """
 
-HOLDER = "SELECT owner, epoch, lease_until <= clock_timestamp() AS silent FROM backfill.realm WHERE realm_id = $1"
+HOLDER = """
+SELECT owner, epoch, lease_until <= clock_timestamp() AS silent, parked_code FROM backfill.realm WHERE realm_id = $1
+"""
 
 # Whatever is fenced has looked at the table of realms within its transaction; a commit of tokens has not.
 END_SESSIONS = """
@@ -60,8 +66,12 @@ RELEASE = "UPDATE backfill.realm SET owner = NULL, lease_until = NULL WHERE real
 class Leases:
     """The right to work on realms, for one owner."""
 
-    def __init__(self, database: Database, *, owner: Owner, lease_s: float = DEFAULT_LEASE_S) -> None:
+    def __init__(
+        self, database: Database, *, owner: Owner, lease_s: float = DEFAULT_LEASE_S, removes: bool = False
+    ) -> None:
+        """`removes`: companies that are being removed are taken, too."""
         self._database = database
+        self._barred = None if removes else REMOVING
         self._owner = str(owner)
         self._lease_s = lease_s
         self._blocked_most = f"{min(lease_s, BLOCKED_MOST_S) * 1000:.0f}ms"
@@ -74,7 +84,8 @@ class Leases:
         it wakes: in the middle of a COPY, or once the driver has had a statement parsed and not yet sent what it is
         about, the session is not idle, and no timeout of Postgres's ends it. Afterwards nothing of the former owner
         is in our way: taking changes the epoch, which waits for every transaction that was fenced by the last one.
-        Raises RealmBusyError while a live process holds it, and UsageError if the realm is not registered.
+        Raises RealmBusyError while a live process holds it, and RealmGoneError if the realm is not registered, or is
+        being removed.
         """
         dead_owner: str | None = None
         dead_epoch: int | None = None
@@ -82,7 +93,14 @@ class Leases:
             async with self._database.control() as connection:
                 try:
                     taken = await connection.fetchrow(
-                        ACQUIRE, realm_id, self._owner, self._lease_s, dead_owner, dead_epoch, self._blocked_most
+                        ACQUIRE,
+                        realm_id,
+                        self._owner,
+                        self._lease_s,
+                        dead_owner,
+                        dead_epoch,
+                        self._blocked_most,
+                        self._barred,
                     )
                 except asyncpg.LockNotAvailableError:
                     await _end_sessions(connection, realm_id)
@@ -92,6 +110,8 @@ class Leases:
                 holder = await connection.fetchrow(HOLDER, realm_id)
             if holder is None:
                 raise unknown_realm(realm_id)
+            if self._barred is not None and holder["parked_code"] == self._barred:
+                raise realm_leaves(realm_id)
             dead_owner, dead_epoch = holder["owner"], holder["epoch"]
             if dead_owner is not None and not _is_surely_dead(dead_owner):
                 raise _busy(realm_id, dead_owner)
@@ -133,8 +153,18 @@ def lease_lost(lease: Lease) -> LeaseLostError:
     )
 
 
-def unknown_realm(realm_id: RealmId) -> UsageError:
-    return UsageError(f"realm {realm_id} is not registered", action="import it first: backfill realms import FILE")
+def unknown_realm(realm_id: RealmId) -> RealmGoneError:
+    return RealmGoneError(
+        f"realm {realm_id} is not registered", realm_id=realm_id, action="import it first: backfill realms import FILE"
+    )
+
+
+def realm_leaves(realm_id: RealmId) -> RealmGoneError:
+    return RealmGoneError(
+        f"realm {realm_id} is being removed",
+        realm_id=realm_id,
+        action=f"see that this ends: backfill realms remove {realm_id}",
+    )
 
 
 async def _end_sessions(connection: Connection, realm_id: RealmId) -> None:

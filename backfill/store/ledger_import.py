@@ -60,9 +60,16 @@ WHERE staged_row.ctid = earlier.place AND staged_row.rank < earlier.rank
 
 UNKNOWN_REALMS = f"""
 SELECT min(line) AS line, 'realm ' || realm_id || ' is not registered' AS message
-FROM staged_row WHERE realm_id NOT IN (SELECT realm_id FROM backfill.realm)
+FROM staged_row WHERE realm_id NOT IN (
+    SELECT realm_id FROM backfill.realm WHERE parked_code IS DISTINCT FROM 'removing'
+)
 GROUP BY realm_id ORDER BY line LIMIT {FAULTS_SHOWN_MAX}
 """  # noqa: S608  # a number of ours
+
+# What is added stays only if its companies do, until all is committed.
+HOLD_REALMS = """
+SELECT FROM backfill.realm WHERE realm_id IN (SELECT realm_id FROM staged_row) ORDER BY realm_id FOR KEY SHARE
+"""
 
 TWICE = f"""
 SELECT max(line) AS line,
@@ -278,6 +285,8 @@ class Import:
             _require_none([ImportFault(row["line"], row["message"]) for row in await self._fetched(OUTDONE)])
         if not added and not replaced:
             await self._connection.execute("DELETE FROM backfill.load WHERE load_id = $1", load_id)
+        await self._connection.execute(HOLD_REALMS, timeout=STATEMENT_TIMEOUT_S)
+        _require_none([ImportFault(row["line"], row["message"]) for row in await self._fetched(UNKNOWN_REALMS)])
         await show_planner(self._connection, added + replaced)
         loads = tuple(LoadId(row["load_id"]) for row in await self._fetched(LOADS))
         return Imported(added=added, replaced=replaced, known=self._rows - added - replaced, loads=loads)

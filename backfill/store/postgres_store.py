@@ -15,9 +15,18 @@ from backfill.store.verifications import Verifications
 class PostgresStore:
     """Each method is a part's own, and its contract the port's; the parts say what they add to it."""
 
-    def __init__(self, database: Database, *, owner: Owner | None = None, lease_s: float = DEFAULT_LEASE_S) -> None:
-        """`owner` holds the leases: this process, unless a test says otherwise. `lease_s`: how long one lasts."""
-        leases = Leases(database, owner=owner or Owner.current(), lease_s=lease_s)
+    def __init__(
+        self,
+        database: Database,
+        *,
+        owner: Owner | None = None,
+        lease_s: float = DEFAULT_LEASE_S,
+        removes: bool = False,
+    ) -> None:
+        """`owner` holds the leases: this process, unless a test says otherwise. `lease_s`: how long one lasts.
+        `removes`: also of companies that are being removed.
+        """
+        leases = Leases(database, owner=owner or Owner.current(), lease_s=lease_s, removes=removes)
         self.acquire = leases.acquire
         self.renew = leases.renew
         self.release = leases.release

@@ -13,7 +13,7 @@ import msgspec
 from backfill.errors import UsageError
 from backfill.model import Realm, RealmId, Secret, Tokens
 from backfill.store.database import Database
-from backfill.store.leases import unknown_realm
+from backfill.store.leases import REMOVING, realm_leaves, unknown_realm
 from backfill.store.tokens import TokenVault
 
 LIST = """
@@ -46,10 +46,16 @@ WHERE state = 'active'
 GROUP BY realm_id ORDER BY realm_id
 """
 
-# Whether the token was imported before, and Intuit has not refused what became of it since.
+REVOKED = "revoked"
+"""The fault that a company is parked for once its consent was ended here: it waits for a new one."""
+
+ENDED = frozenset({REVOKED, REMOVING})
+"""Faults that are a person's will: no finding of a run's replaces them."""
+
+# Whether the token was imported before, and Intuit has not refused what became of it since; and what it is parked for.
 KNOWN = """
 SELECT parked_code IS DISTINCT FROM 'invalid_grant'
-    AND EXISTS (SELECT FROM backfill.imported_token WHERE realm_id = $1 AND digest = $2)
+    AND EXISTS (SELECT FROM backfill.imported_token WHERE realm_id = $1 AND digest = $2) AS known, parked_code
 FROM backfill.realm WHERE realm_id = $1 FOR NO KEY UPDATE
 """
 
@@ -71,6 +77,7 @@ UNPARK = """
 UPDATE backfill.realm
 SET state = 'active', parked_code = NULL, parked_message = NULL, parked_action = NULL, parked_at = NULL
 WHERE state = 'parked' AND realm_id = ANY ($1::text[]) AND ($2::text IS NULL OR parked_code = $2)
+    AND parked_code <> 'removing'
 RETURNING realm_id
 """
 
@@ -107,6 +114,8 @@ class Imported(msgspec.Struct, frozen=True):
     updated: int
     kept: int = 0
     """Of the updated, those whose token was imported before: what became of it since stays."""
+    ended: Sequence[RealmId] = ()
+    """Of the kept, those whose consent was revoked since: they stay parked."""
     unreadable: Sequence[RealmId] = ()
     """Of the kept, those that no key of ours decrypts: another machine may have the key, and go on with them."""
 
@@ -121,16 +130,23 @@ class Realms:
         """Register the companies. One that is known gets the new tokens, is not parked any more, and keeps its data.
 
         A token that was imported before has been replaced by Intuit since: what became of it is kept, unless Intuit has
-        refused that.
+        refused that. Raises UsageError for what cannot be registered, and RealmGoneError for what is being removed.
         """
-        added, kept, unreadable = 0, 0, list[RealmId]()
+        added, kept, ended, unreadable = 0, 0, list[RealmId](), list[RealmId]()
         # In one order everywhere, so that two imports at once wait for one another and never deadlock.
         ordered = sorted(grants, key=lambda grant: grant.realm_id)
         for start in range(0, len(ordered), ROWS_A_TRANSACTION):
             async with self._database.control() as connection, connection.transaction():
                 for grant in ordered[start : start + ROWS_A_TRANSACTION]:
                     digest = hashlib.sha256(grant.refresh_token.reveal().encode()).digest()
-                    known = await connection.fetchval(KNOWN, grant.realm_id, digest) is True
+                    held = await connection.fetchrow(KNOWN, grant.realm_id, digest)
+                    known = held is not None and bool(held["known"])
+                    if held is not None and held["parked_code"] == REMOVING:
+                        raise realm_leaves(grant.realm_id)
+                    if held is not None and known and held["parked_code"] == REVOKED:
+                        kept += 1
+                        ended.append(grant.realm_id)
+                        continue
                     try:
                         added += await connection.fetchval(
                             UPSERT_REALM, grant.realm_id, grant.name, grant.weight, known
@@ -150,7 +166,9 @@ class Realms:
                     else:
                         await vault.replace(connection, grant.realm_id, tokens)
                         await connection.execute(REMEMBER, grant.realm_id, digest)
-        return Imported(added=added, updated=len(ordered) - added, kept=kept, unreadable=tuple(unreadable))
+        return Imported(
+            added=added, updated=len(ordered) - added, kept=kept, ended=tuple(ended), unreadable=tuple(unreadable)
+        )
 
     async def unpark(self, realm_ids: Sequence[RealmId], *, code: str | None = None) -> Sequence[RealmId]:
         """Take back those of the companies that are parked (`code`: for that fault), and say which those were.

@@ -81,11 +81,14 @@ ORDER BY hashtextextended(realm_id || $2, 0)
 """
 
 # A conflict waits for whoever is changing the row that is there. That may be the process which is taken over: stopped
-# within a transaction, which is ended only when its realm is taken.
+# within a transaction, which is ended only when its realm is taken. A company that is removed just now is left out: the
+# lock, which the foreign key takes anyway, sees to it.
 ADD_REALMS = """
 INSERT INTO backfill.realm_run (run_id, realm_id)
-SELECT $1, realm_id FROM unnest($2::text[]) AS added (realm_id)
-WHERE NOT EXISTS (SELECT FROM backfill.realm_run AS part WHERE part.run_id = $1 AND part.realm_id = added.realm_id)
+SELECT $1, realm_id FROM backfill.realm
+WHERE realm_id = ANY ($2::text[])
+    AND NOT EXISTS (SELECT FROM backfill.realm_run AS part WHERE part.run_id = $1 AND part.realm_id = realm.realm_id)
+ORDER BY realm_id FOR KEY SHARE OF realm
 ON CONFLICT DO NOTHING
 """
 
@@ -95,6 +98,7 @@ WITH come AS (
     SELECT realm.realm_id, realm.weight
     FROM backfill.realm LEFT JOIN backfill.realm_run AS part ON part.realm_id = realm.realm_id AND part.run_id = $1
     WHERE realm.state = 'active' AND (part.realm_id IS NULL OR part.state = 'parked')
+    FOR KEY SHARE OF realm
 ),
 added AS (
     INSERT INTO backfill.realm_run (run_id, realm_id) SELECT $1, realm_id FROM come

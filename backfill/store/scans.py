@@ -94,11 +94,13 @@ finished AS (
 SELECT FROM fence
 """  # noqa: S608  # a statement of ours
 
+# What a person had done stays what it waits for, whatever a run then finds: see `realms.ENDED`.
 PARK = """
 WITH parked AS (
     UPDATE backfill.realm
     SET state = 'parked', parked_code = $3, parked_message = $4, parked_action = $5, parked_at = now()
     WHERE realm_id = $1 AND imported_at = coalesce($6, imported_at)
+        AND (parked_code IS NULL OR parked_code NOT IN ('revoked', 'removing'))
 )
 UPDATE backfill.realm_run SET state = 'parked', finished_at = now() WHERE realm_id = $1 AND run_id = $2
 """

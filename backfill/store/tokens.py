@@ -102,6 +102,18 @@ WHERE realm_id = $1 AND refresh_token = $2
 RETURNING true
 """  # noqa: S608  # columns of ours
 
+# In the order of an import, which locks the company before its tokens.
+HOLD_REALM = "SELECT FROM backfill.realm WHERE realm_id = $1 FOR NO KEY UPDATE"
+
+DROP = "DELETE FROM backfill.token WHERE realm_id = $1"
+
+# A company that is being removed stays parked for that.
+PARK = """
+UPDATE backfill.realm
+SET state = 'parked', parked_code = $2, parked_message = $3, parked_action = $4, parked_at = now()
+WHERE realm_id = $1 AND parked_code IS DISTINCT FROM 'removing'
+"""
+
 KEYS_USED = f"""
 SELECT encode(substring(value FROM 1 FOR 1), 'hex') AS key_id, count(DISTINCT realm_id) AS realms
 FROM backfill.token CROSS JOIN unnest(ARRAY[{", ".join(SECRET_COLUMNS)}]) AS value
@@ -255,6 +267,20 @@ class LockedTokens:
                 return
             else:
                 raise tokens_replaced(self._realm_id)
+
+    async def end(self, *, code: str, message: str, action: str) -> None:
+        """Drop the tokens, whose consent is over, and park the company for that: both, or neither.
+
+        Raises TokenError (RETRY) if others replaced the tokens meanwhile: theirs are of a consent that may live.
+        """
+        async with self._database.control() as connection, connection.transaction():
+            await connection.fetch(HOLD_REALM, self._realm_id)
+            row = await connection.fetchrow(f"{READ} FOR UPDATE", self._realm_id)
+            there = None if row is None else _decrypted(self._keyring, self._realm_id, row)
+            if there is not None and there.refresh_token != self.current.refresh_token:
+                raise tokens_replaced(self._realm_id)
+            await connection.execute(DROP, self._realm_id)
+            await connection.execute(PARK, self._realm_id, code, message, action)
 
     def _not_stored(self) -> UnavailableError:
         return UnavailableError(

@@ -235,6 +235,8 @@ WORK: Mapping[str, Sequence[tuple[int, str]]] = {
     "plan": [(0, "scenario.toml --json"), (2, "rows.jsonl")],
     "worker": [(0, "--once --json")],
     "bench": [(0, "scenario.toml --rows 10800 --json"), (2, "rows.jsonl")],
+    "auth revoke": [(0, "{other} --json")],
+    "realms remove": [(0, "{realm} --dry-run"), (2, "{realm}"), (0, "{other} --yes --json")],
 }
 """Command to its exit codes and arguments. `webhooks serve` is served beside."""
 
@@ -277,7 +279,11 @@ def test_nothing_secret_leaves_whoever_works(user: Backfill, tmp_path: Path, pas
             assert [outcome.code for outcome in said] == [0, 0], said[-1].stderr
             for command, runs in WORK.items():
                 for code, words in runs:
-                    said.append(connected.run(*command.split(), *words.format(realm=realm_id).split()))
+                    said.append(
+                        connected.run(
+                            *command.split(), *words.format(realm=realm_id, other=intuit.realm_ids[1]).split()
+                        )
+                    )
                     assert said[-1].code == code, (command, said[-1].stderr[-2000:])
             with connected.started("webhooks", "serve", "--port=0", "--json") as serving:
                 heard = said_until("Taking in webhooks at", serving)

@@ -70,12 +70,12 @@ def test_what_it_says_to_do_can_be_done(user: Backfill) -> None:
     """The lines on stderr, typed in as they stand."""
     with serving(user, "--write-realms", "realms.jsonl") as (process, url):
         said = [line for line in said_to_do(process) if not line.startswith("curl")]
-        assert len(said) == 6
-        exports = dict(line.removeprefix("export BACKFILL_").split("=", 1) for line in said[:4])
+        assert len(said) == 7
+        exports = dict(line.removeprefix("export BACKFILL_").split("=", 1) for line in said[:5])
         assert exports["QBO_BASE_URL"] == url
         assert exports["LIMITS_SCALE"] == "60", "else the client would keep to Intuit's minute"
         connected = user.having(**exports)
-        for line in said[4:]:
+        for line in said[5:]:
             program, *arguments = line.split()
             assert program == "backfill"
             outcome = connected.run(*arguments)

@@ -40,6 +40,8 @@ REVIEWED = {
     "store/reading.py: statement": "the user's own, of `load --query`, within a read-only transaction",
     "store/scratch.py: create": "a database's name of our own making, quoted by Postgres",
     "store/scratch.py: drop": "the same",
+    "store/removal.py: part.delete": "names of tables and columns that are the file's own",
+    "store/removal.py: statement": "the same",
     "store/verifications.py: DOCUMENTS.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: DOCUMENTS_AFTER.format(table=table_of(entity))": "a table's name",
     "store/verifications.py: FORGET_VERSIONS.format(table=table_of(entity))": "a table's name",
