@@ -109,7 +109,7 @@ class Measurement:
 
         Where Postgres is elsewhere, how fast it is there is taken from the scenario.
         """
-        machine, simulator = scenario.machine, self.cost("simulator_s")
+        machine, simulator = scenario.machine.model_copy(update={"processes": 1}), self.cost("simulator_s")
         if not self.knows_postgres or simulator is None:
             apart = machine.postgres_processors or PROCESSORS_MAX
             return machine.model_copy(update={"processors": self.processors, "postgres_processors": apart})

@@ -15,7 +15,7 @@ from backfill.planner.tiers import Charge
 BOUNDS: Mapping[Bound, str] = {
     Bound.INTUIT: "Intuit's limits and answers, with all companies open that are left",
     Bound.PLACES: "the places: other companies wait (extract.realms_at_once)",
-    Bound.PROGRAM: "the program, which uses all of one processor",
+    Bound.PROGRAM: "the program, of which each process uses all of one processor",
     Bound.PROCESSORS: "the processors that the program and Postgres share",
     Bound.POSTGRES: "the processors of Postgres",
     Bound.MEMORY: "the memory for pages (extract.memory_mb)",

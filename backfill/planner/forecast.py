@@ -138,7 +138,7 @@ class _Deployment:
         return scheduled(
             works,
             self._capacity(),
-            realms_at_once=self.places,
+            realms_at_once=self.places * self.machine.processes,
             turn_s=options.turn_s,
             early_end_s=options.early_end_s,
         )
@@ -150,6 +150,10 @@ class _Deployment:
         twice: Mapping[Bound, tuple[str, _Deployment]] = {
             Bound.PLACES: (f"extract.realms_at_once = {places}", replace(self, places=places)),
             Bound.MEMORY: (f"extract.memory_mb = {2 * self.memory_mb}", replace(self, memory_mb=2 * self.memory_mb)),
+            Bound.PROGRAM: (
+                f"{2 * machine.processes} processes (backfill worker)",
+                replace(self, machine=machine.model_copy(update={"processes": 2 * machine.processes})),
+            ),
             Bound.PROCESSORS: (
                 f"{2 * machine.processors} processors",
                 replace(self, machine=machine.model_copy(update={"processors": 2 * machine.processors})),
@@ -166,11 +170,11 @@ class _Deployment:
         machine = self.machine
         apart = machine.postgres_processors is not None
         return {
-            _PROGRAM: 1.0,
+            _PROGRAM: machine.processes,
             _SHARED: inf if apart else machine.processors,
             _POSTGRES: machine.postgres_processors or inf,
-            _ASKED: memory.asked.capacity_bytes,
-            _COME: memory.come.capacity_bytes,
+            _ASKED: machine.processes * memory.asked.capacity_bytes,
+            _COME: machine.processes * memory.come.capacity_bytes,
         }
 
 

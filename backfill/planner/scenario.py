@@ -103,7 +103,10 @@ class Machine(_Table):
     """
 
     processors: Processors = 2
-    """The program itself uses one at most."""
+    """Of one machine, or of several together."""
+    processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """That read: `extract`, and each `worker` that helps it. Each uses one processor at most, and has places and memory
+    for pages of its own."""
     postgres_processors: Processors | None = None
     """Where Postgres is on a machine of its own; left out: it shares `processors`."""
     row_us: Cost = 7.5

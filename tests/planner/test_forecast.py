@@ -161,12 +161,21 @@ class TestTime:
         assert planned.schedule.wall_s == pytest.approx(40, rel=1e-3), "two at full speed, or eight at a quarter"
         assert planned.schedule.bound is Bound.MEMORY
 
-    def test_the_program_uses_one_processor_however_many_there_are(self, simulated: Callable[..., Simulated]) -> None:
+    def test_a_process_uses_one_processor_however_many_there_are(self, simulated: Callable[..., Simulated]) -> None:
         simulated(rows=1_000_000)
-        for processors in (2, 64):
-            planned = plan(group(count=5), machine=NO_COST | {"row_us": 10, "processors": processors})
-            assert planned.schedule.wall_s == pytest.approx(50, rel=1e-3)
+        for processors, processes in ((2, 1), (64, 1), (64, 2)):
+            machine = NO_COST | {"row_us": 10, "processors": processors, "processes": processes}
+            planned = plan(group(count=5), machine=machine)
+            assert planned.schedule.wall_s == pytest.approx(50 / processes, rel=1e-3)
             assert planned.schedule.bound is Bound.PROGRAM
+
+    def test_each_process_has_places_and_memory_of_its_own(self, simulated: Callable[..., Simulated]) -> None:
+        simulated()
+        two = NO_COST | {"processes": 2}
+        assert plan(group(count=6), realms_at_once=1, machine=two).schedule.wall_s == pytest.approx(30)
+        for part, share in (("asked_bytes", 0.1), ("come_bytes", 0.9)):
+            simulated(**{part: share * 32 * MB / 2})
+            assert plan(group(count=8), memory_mb=32, machine=two).schedule.wall_s == pytest.approx(20, rel=1e-3)
 
     def test_postgres_shares_the_processors_or_has_its_own(self, simulated: Callable[..., Simulated]) -> None:
         simulated(rows=1_000_000)
@@ -186,9 +195,12 @@ class TestInstead:
         simulated()
         assert plan(group(count=5), machine=NO_COST).instead == {}
 
-    def test_nothing_where_the_program_does(self, simulated: Callable[..., Simulated]) -> None:
+    def test_processes(self, simulated: Callable[..., Simulated]) -> None:
         simulated(rows=1_000_000)
-        assert plan(group(count=5), machine=NO_COST | {"row_us": 10}).instead == {}
+        planned = plan(group(count=5), machine=NO_COST | {"row_us": 10, "processors": 64})
+        assert {words: other.wall_s for words, other in planned.instead.items()} == {
+            "2 processes (backfill worker)": pytest.approx(25, rel=1e-3)
+        }
 
     def test_places(self, simulated: Callable[..., Simulated]) -> None:
         simulated()
