@@ -20,6 +20,7 @@ import pytest
 from tests.cli.conftest import Query
 from tests.cli.test_extract_resumed import said_until
 from tests.dashboard.parsed import Page, parsed
+from tests.gate import gated
 from tests.own_postgres import FAST, own_postgres
 from tests.postgres import PostgresServer
 from tests.processes import OPENER, PATIENCE_S, Backfill, ended, eventually, simulated
@@ -58,14 +59,16 @@ def test_a_run_is_watched_from_its_beginning_to_its_end(
     user: Backfill, onlooker: Backfill, tmp_path: Path, query: Query
 ) -> None:
     """What it shows at the end is what was landed; and it needs neither key nor app, and leaves nothing."""
-    with simulated(tmp_path, realms=4, rows="300:1500", latency_ms=100) as intuit:
+    with simulated(tmp_path, realms=4, rows="300:1500") as intuit, gated(intuit) as gate:
         user = user.having(**intuit.variables)
+        gate.let(6)
         assert user.run("realms", "import", intuit.realms_file).code == 0
         with watching(onlooker) as (address, process):
             assert "Nothing was run yet" in page(address)[1].text
-            with user.started("extract", "--json") as extract:
+            with user.having(QBO_BASE_URL=gate.url).started("extract", "--json") as extract:
                 assert eventually(lambda: bool(snapshot(address)["under_way"])), "it is seen to run"
                 assert "Under way: extract" in page(address)[1].text
+                gate.open()
                 outcome = ended(extract)
             assert outcome.code == 0, outcome.stderr
             assert eventually(lambda: snapshot(address)["companies"]["proven"] == 4)
