@@ -73,6 +73,8 @@ class Granted:
     consent_expires_in_s: float | None = None
     """Seconds until the consent ends however much it is used (five years); None where it is not said."""
     status: int = 200
+    code: str = ""
+    """A grant is no fault: for whoever tells of it as of any answer."""
     intuit_tid: str = ""
 
 

@@ -6,14 +6,16 @@ import random
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 import anyio
 
 from backfill.errors import BackfillError, Disposition, RequestError
-from backfill.events import Observer, TokenAnswered
+from backfill.events import Observer
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.oauth import Credentials, Revoked, credentials_of, revoke
+from backfill.qbo.token_exchange import told
 from backfill.wire import TokenEndpoint
 
 EXCHANGE_S = 20.0
@@ -110,28 +112,9 @@ class Revoker:
         )
 
     async def _asked(self, realm_id: RealmId, token: Secret, credentials: Credentials, attempt: int) -> Revoked:
-        """One exchange with the endpoint, told to the observer however it ends."""
-        asked_at = anyio.current_time()
-
-        def tell(status: int | None, code: str, intuit_tid: str) -> None:
-            self.observe(
-                TokenAnswered(
-                    realm_id=realm_id,
-                    attempt=attempt,
-                    status=status,
-                    code=code,
-                    intuit_tid=intuit_tid,
-                    duration_s=anyio.current_time() - asked_at,
-                )
-            )
-
-        try:
-            came = await revoke(self.endpoint, realm_id, token, credentials, deadline=asked_at + EXCHANGE_S)
-        except RequestError as error:
-            tell(error.status, error.code, error.intuit_tid)
-            raise
-        tell(came.status, came.code, came.intuit_tid)
-        return came
+        deadline = anyio.current_time() + EXCHANGE_S
+        ask = partial(revoke, self.endpoint, realm_id, token, credentials, deadline=deadline)
+        return await told(self.observe, realm_id, attempt, ask)
 
 
 def _candidates(tokens: Tokens) -> list[Secret]:

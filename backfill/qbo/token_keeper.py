@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from typing import Protocol, TypeVar
@@ -20,9 +21,10 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from backfill.errors import Disposition, FaultError, RequestError, TokenError, UnansweredError
-from backfill.events import Observer, TokenAnswered, TokenRefreshed
+from backfill.events import Observer, TokenRefreshed
 from backfill.model import RealmId, Secret, Tokens
 from backfill.qbo.oauth import Credentials, Granted, credentials_of, refresh
+from backfill.qbo.token_exchange import told
 from backfill.wire import TokenEndpoint
 
 Value = TypeVar("Value")
@@ -265,29 +267,9 @@ class TokenKeeper:
         )
 
     async def _asked(self, realm_id: RealmId, candidate: Secret, credentials: Credentials, attempt: int) -> Granted:
-        """One exchange with the endpoint, told to the observer however it ends."""
-        asked_at = anyio.current_time()
-        deadline = asked_at + self._options.exchange_s
-
-        def tell(status: int | None, code: str, intuit_tid: str) -> None:
-            self._observe(
-                TokenAnswered(
-                    realm_id=realm_id,
-                    attempt=attempt,
-                    status=status,
-                    code=code,
-                    intuit_tid=intuit_tid,
-                    duration_s=anyio.current_time() - asked_at,
-                )
-            )
-
-        try:
-            granted = await refresh(self._endpoint, realm_id, candidate, credentials, deadline=deadline)
-        except RequestError as error:
-            tell(error.status, error.code, error.intuit_tid)
-            raise
-        tell(granted.status, "", granted.intuit_tid)
-        return granted
+        deadline = anyio.current_time() + self._options.exchange_s
+        ask = partial(refresh, self._endpoint, realm_id, candidate, credentials, deadline=deadline)
+        return await told(self._observe, realm_id, attempt, ask)
 
     def _renewed(self, current: Tokens, granted: Granted, candidate: Secret) -> Tokens:
         now = self._now()
