@@ -303,5 +303,6 @@ def _intuit(url: str, realms_file: Path, process: Born) -> Intuit:
 
 
 def _interruptible() -> None:
-    """Where the tests run in the background of a shell, they and their children would ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Where the tests run in the background of a shell, or under nohup, they and their children would ignore these."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

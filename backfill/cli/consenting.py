@@ -30,9 +30,8 @@ async def given_consent(page: str, *, redirect_uri: str, state: str, pasted: boo
 
     Raises `UnavailableError` (not given, or not in time; no port) and `UsageError` (what was pasted is no answer).
     """
-    say(f"Open this in a browser, and connect the company there:\n\n  {page}\n")
     with anyio.move_on_after(PERSON_S):
-        return await (_pasted(state) if pasted else _called_back(redirect_uri, state))
+        return await (_pasted(page, state) if pasted else _called_back(page, redirect_uri, state))
     raise UnavailableError(
         f"Nobody connected a company within {PERSON_S / 60:.0f} minutes.", action="Give the command again."
     )
@@ -55,9 +54,14 @@ def listens_on(redirect_uri: str) -> tuple[str, int, str] | None:
     return ("127.0.0.1" if host == "localhost" else host), port or 80, parts.path or "/"
 
 
-async def _pasted(state: str) -> Consent:
+def _show(page: str) -> None:
+    say(f"Open this in a browser, and connect the company there:\n\n  {page}\n")
+
+
+async def _pasted(page: str, state: str) -> Consent:
     if sys.stdin is None:
         raise UsageError("There is nothing to read: stdin is closed.", action="Give the command in a terminal.")
+    _show(page)
     say("Then paste the address that the browser ended at (it need not show a page), and press Enter:")
     async for line in typed(sys.stdin.fileno(), bytes_max=PASTED_BYTES_MAX):
         try:
@@ -67,7 +71,7 @@ async def _pasted(state: str) -> Consent:
     raise UsageError("No address was pasted.", action="Give the command again, in a terminal.")
 
 
-async def _called_back(redirect_uri: str, state: str) -> Consent:
+async def _called_back(page: str, redirect_uri: str, state: str) -> Consent:
     place = listens_on(redirect_uri)
     assert place is not None, "others are pasted"
     host, port, path = place
@@ -76,6 +80,7 @@ async def _called_back(redirect_uri: str, state: str) -> Consent:
     app.router.add_get(path, waiting.answer)
     elsewhere = "Give another of the app's redirect addresses with --redirect-uri, or paste the answer: --paste."
     async with serve_application(app, host=host, port=port, elsewhere=elsewhere):
+        _show(page)  # once whoever comes back is heard
         await waiting.told.wait()
     if isinstance(waiting.outcome, BackfillError):
         raise waiting.outcome

@@ -52,6 +52,8 @@ def test_what_a_program_says_and_how_it_ends_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text(encoding="utf-8") == "trouble\n"
 
 
+USED_S = 0.4
+"""At least: what the kernel counts in ticks may be a little less than what the process reads."""
 BUSY = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass\n"
 
 
@@ -59,13 +61,13 @@ def test_processor_time_is_that_of_a_tree_and_not_of_others() -> None:
     before, machine = cpu_of_tree(os.getpid()), cpu_of_machine()
     subprocess.run([sys.executable, "-c", BUSY], check=True)
     with subprocess.Popen([sys.executable, "-c", BUSY + "input()"], stdin=subprocess.PIPE) as living:
-        assert eventually(lambda: cpu_of_tree(living.pid) >= 0.5), "of one that lives"
+        assert eventually(lambda: cpu_of_tree(living.pid) >= USED_S), "of one that lives"
         of_both = cpu_of_tree(os.getpid()) - before
         assert living.stdin is not None
         living.stdin.close()
-    assert of_both >= 1.0, "with one that has been waited for"
+    assert of_both >= 2 * USED_S, "with one that has been waited for"
     assert of_both < 5
-    assert cpu_of_machine() - machine > 0.9
+    assert cpu_of_machine() - machine >= 2 * USED_S
     assert cpu_of_tree(living.pid) == 0, "it is gone"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import anyio
 import pytest
@@ -12,6 +13,14 @@ from backfill.cli.stopping import Stopping, stopped_at_once, until_stopped
 from backfill.errors import StoppedError, UnavailableError
 
 PATIENCE_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _heeds_the_loss_of_its_terminal() -> Iterator[None]:
+    """As a program does that is not under nohup, where these tests may run."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 async def signalled(number: int, stopping: Stopping) -> None:

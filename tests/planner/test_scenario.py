@@ -73,7 +73,9 @@ class TestFaults:
             [machines]
             processors = 3
         """
-        of_machine = "processors, postgres_processors, row_us, row_postgres_us, company_ms, company_postgres_ms"
+        of_machine = (
+            "processors, processes, postgres_processors, row_us, row_postgres_us, company_ms, company_postgres_ms"
+        )
         assert of_machine == ", ".join(Machine.model_fields)
         assert faults(tmp_path, toml) == {
             "companies #1.count": "Input should be greater than or equal to 1",
