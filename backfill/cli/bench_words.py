@@ -18,6 +18,9 @@ RULE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
 FAR_OFF = 0.15
 """By so much a plan of a sample may be off: what others do on the machine meanwhile is as much."""
 
+FAR_OFF_S = 1.0
+"""And by so much: to begin and to end takes some tenths of a second, which are in no plan."""
+
 OTHERS_MANY = 0.2
 """Processors: of two a tenth."""
 
@@ -99,7 +102,7 @@ def _remarks(bench: Bench) -> Iterator[str]:
         yield f"Other programs used {others:.1f} processors of this machine meanwhile. They make rows and companies"
         yield "dearer, up to twice, and samples slower than planned: run the bench again without them."
         yield ""
-    elif any(abs(_off(bench, sample)) > FAR_OFF for sample in measurement.samples):
+    elif any(_is_far_off(bench, sample) for sample in measurement.samples):
         yield "The plan is far off from what was measured. Where that took longer than planned, it waited for something"
         yield "beside processors, such as the disk. Then see what Postgres waits for, and do not trust the plan."
         yield ""
@@ -128,6 +131,11 @@ def _of_all(bench: Bench, what: str) -> float:
 
 def _off(bench: Bench, sample: Sample) -> float:
     return bench.sampled[sample].schedule.wall_s / _wall_s(bench.measurement.samples[sample]) - 1
+
+
+def _is_far_off(bench: Bench, sample: Sample) -> bool:
+    took_s = _wall_s(bench.measurement.samples[sample])
+    return abs(_off(bench, sample)) > FAR_OFF and abs(bench.sampled[sample].schedule.wall_s - took_s) > FAR_OFF_S
 
 
 def _wall_s(runs: Sequence[Run]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from backfill.cli.bench_words import as_json, in_words
+from backfill.cli.bench_words import FAR_OFF_S, as_json, in_words
 from backfill.cli.benching import Bench, Measurement, Run
 from backfill.config import Settings
 from backfill.planner.calibration import Cost, Sample
@@ -123,6 +123,15 @@ def as_planned() -> Measurement:
         for sample, runs in MEASURED.samples.items()
     }
     return replace(MEASURED, samples=samples)
+
+
+def test_what_a_small_sample_takes_to_begin_needs_no_remark() -> None:
+    measured = as_planned()
+    samples = {
+        sample: [replace(each, wall_s=each.wall_s + FAR_OFF_S * 0.9) for each in runs]
+        for sample, runs in measured.samples.items()
+    }
+    assert "far off" not in list(remarks(replace(measured, samples=samples)))
 
 
 def test_what_took_as_long_as_planned_needs_no_remark() -> None:
