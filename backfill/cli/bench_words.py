@@ -69,7 +69,7 @@ def _samples(bench: Bench) -> Iterator[str]:
         rows = runs[0].rows
         yield (
             f"{f'{sample.companies} of {sample.objects:,} objects':<24}{rows:>12,}{rows / wall_s:>16,.0f}"
-            f"{wall_s:>10.1f}{planned_s:>10.1f}{planned_s / wall_s - 1:>+8.0%}"
+            f"{wall_s:>10.1f}{planned_s:>10.1f}{_off(bench, sample):>+8.0%}"
         )
 
 

@@ -49,9 +49,6 @@ GROUP BY realm_id ORDER BY realm_id
 REVOKED = "revoked"
 """The fault that a company is parked for once its consent was ended here: it waits for a new one."""
 
-ENDED = frozenset({REVOKED, REMOVING})
-"""Faults that are a person's will: no finding of a run's replaces them."""
-
 # Whether the token was imported before, and Intuit has not refused what became of it since; and what it is parked for.
 KNOWN = """
 SELECT parked_code IS DISTINCT FROM 'invalid_grant'

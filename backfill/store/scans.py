@@ -94,7 +94,7 @@ finished AS (
 SELECT FROM fence
 """  # noqa: S608  # a statement of ours
 
-# What a person had done stays what it waits for, whatever a run then finds: see `realms.ENDED`.
+# What a person had done stays what it waits for, whatever a run then finds: see `realms.REVOKED`, `leases.REMOVING`.
 PARK = """
 WITH parked AS (
     UPDATE backfill.realm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backfill.errors import Disposition, TokenError
 from backfill.model import RealmId
+from backfill.store.owners import owner_in_words
 
 
 def no_tokens(realm_id: RealmId) -> TokenError:
@@ -30,7 +31,7 @@ def undecryptable(realm_id: RealmId, column: str) -> TokenError:
 def tokens_held(realm_id: RealmId, holder: str, *, waited_s: float) -> TokenError:
     """Not to be parked for, nor to be waited for again: whoever holds a claim as long as that is not well."""
     return TokenError(
-        f"another process ({holder}) has been refreshing the tokens of realm {realm_id} for {waited_s:g} s",
+        f"{owner_in_words(holder)} has been refreshing the tokens of realm {realm_id} for {waited_s:g} s",
         realm_id=realm_id,
         action="see whether it hangs, then run the same command again",
         disposition=Disposition.STOP,
